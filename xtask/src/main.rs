@@ -1,0 +1,47 @@
+//! The project's own commands: `cargo xtask COMMAND [ARGUMENTS]`.
+//!
+//! This file only picks the command; each command is a module of its own. A failure ends the process with
+//! code 1 and one line that says what went wrong.
+
+mod codegen;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "usage: cargo xtask COMMAND
+
+commands:
+  codegen --model PATH   write the tables of the Kinesis door from botocore's service-2.json(.gz)";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let Some((command, rest)) = arguments.split_first() else {
+        bail!("no command given\n{USAGE}");
+    };
+    match command.as_str() {
+        "codegen" => codegen::run(rest),
+        "help" | "--help" => {
+            report(USAGE);
+            Ok(())
+        }
+        other => bail!("unknown command {other}\n{USAGE}"),
+    }
+}
+
+/// Says something to the person at the terminal, on stderr: stdout is kept for data.
+fn report(text: &str) {
+    use std::io::Write as _;
+    // A closed terminal is no reason to fail a command that did its work.
+    drop(writeln!(std::io::stderr(), "{text}"));
+}
