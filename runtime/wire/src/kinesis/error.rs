@@ -1,0 +1,328 @@
+//! What a caller is told when a request fails: AWS's name for it, AWS's words, and sometimes a hint of ours.
+//!
+//! In: facts found by the other rooms of this door. Out: one error value, which `answer` writes in the codec of
+//! the request. Every error text of the door is made here or in `validate`, so that they can be read together.
+
+use std::fmt;
+
+use crate::{calendar::java_date, credentials::UnreadableSignature, limits};
+
+/// AWS's name of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    AccessDenied,
+    DryRunOperation,
+    ExpiredIterator,
+    ExpiredNextToken,
+    IncompleteSignature,
+    InternalFailure,
+    InvalidArgument,
+    InvalidSignature,
+    LimitExceeded,
+    MissingAuthenticationToken,
+    ProvisionedThroughputExceeded,
+    ResourceInUse,
+    ResourceNotFound,
+    Serialization,
+    UnknownOperation,
+    Validation,
+}
+
+impl Kind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "AccessDeniedException",
+            Self::DryRunOperation => "DryRunOperationException",
+            Self::ExpiredIterator => "ExpiredIteratorException",
+            Self::ExpiredNextToken => "ExpiredNextTokenException",
+            Self::IncompleteSignature => "IncompleteSignatureException",
+            Self::InternalFailure => "InternalFailure",
+            Self::InvalidArgument => "InvalidArgumentException",
+            Self::InvalidSignature => "InvalidSignatureException",
+            Self::LimitExceeded => "LimitExceededException",
+            Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
+            Self::ProvisionedThroughputExceeded => "ProvisionedThroughputExceededException",
+            Self::ResourceInUse => "ResourceInUseException",
+            Self::ResourceNotFound => "ResourceNotFoundException",
+            Self::Serialization => "SerializationException",
+            Self::UnknownOperation => "UnknownOperationException",
+            Self::Validation => "ValidationException",
+        }
+    }
+
+    pub(super) fn status(self) -> http::StatusCode {
+        match self {
+            Self::InternalFailure => http::StatusCode::INTERNAL_SERVER_ERROR,
+            Self::AccessDenied
+            | Self::DryRunOperation
+            | Self::ExpiredIterator
+            | Self::ExpiredNextToken
+            | Self::IncompleteSignature
+            | Self::InvalidArgument
+            | Self::InvalidSignature
+            | Self::LimitExceeded
+            | Self::MissingAuthenticationToken
+            | Self::ProvisionedThroughputExceeded
+            | Self::ResourceInUse
+            | Self::ResourceNotFound
+            | Self::Serialization
+            | Self::UnknownOperation
+            | Self::Validation => http::StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The member that carries the text. One error spells it differently.
+    pub(super) fn message_member(self) -> &'static str {
+        if self == Self::Serialization {
+            "Message"
+        } else {
+            "message"
+        }
+    }
+}
+
+/// A failed request, before it is written in a codec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AwsError {
+    pub(super) kind: Kind,
+    pub(super) message: Option<String>,
+    /// What to do about it, for the `x-shardmill-hint` header: AWS's texts stay as they are.
+    pub(super) hint: Option<&'static str>,
+}
+
+impl AwsError {
+    pub(super) fn new(kind: Kind, message: impl fmt::Display) -> Self {
+        Self {
+            kind,
+            message: Some(message.to_string()),
+            hint: None,
+        }
+    }
+
+    pub(super) fn bare(kind: Kind) -> Self {
+        Self {
+            kind,
+            message: None,
+            hint: None,
+        }
+    }
+
+    pub(super) fn with_hint(self, hint: &'static str) -> Self {
+        Self {
+            hint: Some(hint),
+            ..self
+        }
+    }
+
+    pub(super) fn invalid_argument(message: impl fmt::Display) -> Self {
+        Self::new(Kind::InvalidArgument, message)
+    }
+
+    pub(super) fn not_implemented(action: &str) -> Self {
+        Self::new(
+            Kind::UnknownOperation,
+            format_args!("{action} is not implemented by this server."),
+        )
+    }
+
+    pub(super) fn stream_not_found(stream: &str, account: &str) -> Self {
+        Self::new(
+            Kind::ResourceNotFound,
+            format_args!("Stream {stream} under account {account} not found."),
+        )
+    }
+
+    pub(super) fn arn_unreadable(arn: &str) -> Self {
+        Self::invalid_argument(format_args!(
+            "StreamARN {} does not name a stream.",
+            super::validate::shortened(arn)
+        ))
+    }
+
+    pub(super) fn arn_of_other_stream(arn: &str) -> Self {
+        Self::invalid_argument(format_args!(
+            "StreamARN {} and StreamName do not name the same stream.",
+            super::validate::shortened(arn)
+        ))
+    }
+
+    pub(super) fn stream_exists(stream: &str, account: &str) -> Self {
+        Self::new(
+            Kind::ResourceInUse,
+            format_args!("Stream {stream} under account {account} already exists."),
+        )
+    }
+
+    /// The shard's number is fine, but the stream has none such, or there is no such stream.
+    pub(super) fn shard_missing(shard: &str, stream: &str, account: &str) -> Self {
+        Self::new(
+            Kind::ResourceNotFound,
+            format_args!("Shard {shard} in stream {stream} under account {account} does not exist"),
+        )
+    }
+
+    /// What was given cannot be the name of any shard.
+    pub(super) fn shard_unresolved(given: &str, stream: &str, account: &str) -> Self {
+        Self::new(
+            Kind::ResourceNotFound,
+            format_args!(
+                "Could not find shard {given} in stream {stream} under account {account}."
+            ),
+        )
+    }
+
+    pub(super) fn rate_exceeded(shard: &str, stream: &str, account: &str) -> Self {
+        Self::new(
+            Kind::ProvisionedThroughputExceeded,
+            format_args!(
+                "Rate exceeded for shard {shard} in stream {stream} under account {account}."
+            ),
+        )
+    }
+
+    pub(super) fn hash_key_out_of_range(given: &str) -> Self {
+        Self::invalid_argument(format_args!(
+            "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. \
+             Specified value was {given}"
+        ))
+    }
+
+    pub(super) fn ordering_number_invalid(given: &str, stream: &str, account: &str) -> Self {
+        Self::invalid_argument(format_args!(
+            "ExclusiveMinimumSequenceNumber {given} used in PutRecord on stream {stream} \
+             under account {account} is invalid."
+        ))
+    }
+
+    pub(super) fn records_too_large() -> Self {
+        Self::invalid_argument(format_args!(
+            "Records size exceeds {} MB limit",
+            limits::PUT_RECORDS_BYTES_MAX / (1024 * 1024)
+        ))
+    }
+
+    /// A put whose members were found in order and that still cannot be read is our mistake.
+    pub(super) fn put_unreadable() -> Self {
+        Self::bare(Kind::InternalFailure)
+    }
+
+    /// `reason` ends the sentence: empty, or why the number cannot be of this shard.
+    pub(super) fn starting_number_invalid(
+        given: &str,
+        shard: &str,
+        stream: &str,
+        account: &str,
+        reason: &str,
+    ) -> Self {
+        Self::invalid_argument(format_args!(
+            "StartingSequenceNumber {given} used in GetShardIterator on shard {shard} in stream {stream} \
+             under account {account} is invalid{reason}."
+        ))
+    }
+
+    pub(super) fn starting_number_of_other_shard(encoded: &str, used: &str) -> Self {
+        Self::invalid_argument(format_args!(
+            "Invalid StartingSequenceNumber. It encodes {encoded}, \
+             while it was used in a call to a shard with {used}"
+        ))
+    }
+
+    /// `given` says what the request did: `no StartingSequenceNumber`, `also a StartingSequenceNumber`.
+    pub(super) fn starting_number_mismatch(iterator_type: &str, given: &str) -> Self {
+        Self::invalid_argument(format_args!(
+            "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and \
+             StartingSequenceNumber or (2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. \
+             Request specified {iterator_type} and {given} StartingSequenceNumber."
+        ))
+    }
+
+    pub(super) fn timestamp_missing() -> Self {
+        Self::invalid_argument(
+            "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. \
+             Current request has no timestamp parameter.",
+        )
+    }
+
+    pub(super) fn timestamp_in_future(given_ms: u64, now_ms: u64) -> Self {
+        Self::invalid_argument(format_args!(
+            "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. \
+             timestampInMillis: {given_ms}, currentTimestampInMillis: {now_ms}"
+        ))
+    }
+
+    pub(super) fn iterator_invalid() -> Self {
+        Self::invalid_argument("Invalid ShardIterator.")
+    }
+
+    pub(super) fn iterator_expired(created_ms: u64, now_ms: u64) -> Self {
+        Self::new(
+            Kind::ExpiredIterator,
+            format_args!(
+                "Iterator expired. The iterator was created at time {} while right now it is {} \
+                 which is further in the future than the tolerated delay of {} milliseconds.",
+                java_date(created_ms),
+                java_date(now_ms),
+                limits::ITERATOR_LIFETIME.as_millis()
+            ),
+        )
+    }
+
+    pub(super) fn next_token_invalid() -> Self {
+        Self::invalid_argument("Invalid NextToken.")
+    }
+
+    pub(super) fn next_token_expired() -> Self {
+        Self::new(
+            Kind::ExpiredNextToken,
+            format_args!(
+                "The specified NextToken has expired: it may be used for {} seconds.",
+                limits::NEXT_TOKEN_LIFETIME.as_secs()
+            ),
+        )
+    }
+
+    pub(super) fn beside_next_token(member: &str) -> Self {
+        Self::invalid_argument(format_args!(
+            "NextToken and {member} cannot be provided together."
+        ))
+    }
+
+    pub(super) fn dry_run() -> Self {
+        Self::new(
+            Kind::DryRunOperation,
+            "Request would have succeeded, but DryRun flag is set.",
+        )
+    }
+
+    pub(super) fn origin_refused() -> Self {
+        Self::new(
+            Kind::AccessDenied,
+            "Requests from web pages must carry the signature of a known key.",
+        )
+        .with_hint("start the server with --auth to let web pages in, or call it without an Origin")
+    }
+
+    pub(super) fn producer_header_invalid(given: &str) -> Self {
+        Self::new(
+            Kind::Validation,
+            format_args!(
+                "Value '{}' at header 'x-shardmill-producer' failed to satisfy constraint: \
+                 Member must have the form ID:N, a name of 1 to {} letters, digits, '_', '.' or '-', \
+                 and a number",
+                super::validate::shortened(given),
+                limits::PRODUCER_NAME_BYTES_MAX
+            ),
+        )
+    }
+}
+
+impl From<UnreadableSignature> for AwsError {
+    fn from(error: UnreadableSignature) -> Self {
+        let kind = match error {
+            UnreadableSignature::Missing => Kind::MissingAuthenticationToken,
+            UnreadableSignature::Twice => Kind::InvalidSignature,
+            UnreadableSignature::Incomplete(_) => Kind::IncompleteSignature,
+        };
+        Self::new(kind, error)
+    }
+}

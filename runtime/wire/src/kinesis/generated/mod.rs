@@ -1,0 +1,8 @@
+//! The Kinesis service model as tables: what `cargo xtask codegen` wrote, and nothing written by hand.
+
+mod actions;
+mod inputs;
+mod shapes;
+
+pub use actions::Action;
+pub(super) use actions::{ACTIONS, TARGET_PREFIX};

@@ -1,0 +1,19 @@
+//! The Kinesis door: Amazon Kinesis Data Streams as its clients see it, over the streams of this server.
+mod answer;
+mod decode;
+mod documents;
+mod error;
+mod generated;
+mod input;
+mod iterator;
+mod next_token;
+mod patterns;
+mod producer;
+mod puts;
+mod reception;
+mod records;
+mod schema;
+mod validate;
+
+#[cfg(test)]
+mod reception_tests;

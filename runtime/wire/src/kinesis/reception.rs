@@ -1,0 +1,179 @@
+//! The order of questions at the door: is this a call at all, of which action, by whom, with which input?
+//!
+//! In: the head of a request and its collected body. Out: a call whose input fits its shape, or the answer that
+//! ends the matter here. The order is AWS's, and visible in which error comes first: method and CORS, content
+//! type and body, target, signature, types of members, their bounds. Existence and state come later, in
+//! `actions`. Decides purely; never waits.
+
+use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use serde_json::{Map, Value};
+
+use super::{
+    answer::{Answer, CBOR, Codec, JSON, OLD_JSON},
+    decode::{check_types, parse_body},
+    error::{AwsError, Kind},
+    generated::Action,
+    producer::ProducerMark,
+    puts::{PutRecordBody, PutRecordsBody},
+    schema::{ActionRow, Member, Shape},
+    validate::validate,
+};
+use crate::{credentials, credentials::Caller, hosts::AllowedHosts};
+
+/// A request that got through the door.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) action: Action,
+    pub(super) caller: Caller,
+    pub(super) producer: Option<ProducerMark>,
+    pub(super) input: Input,
+}
+
+/// The input of a call. Puts have forms of their own, decoded without a tree of values in between.
+#[derive(Debug)]
+pub(super) enum Input {
+    PutRecord(PutRecordBody),
+    PutRecords(PutRecordsBody),
+    Object(Map<String, Value>),
+}
+
+/// Receives a request. The error is the answer that ends it.
+pub(super) fn receive(parts: &Parts, body: &[u8], hosts: &AllowedHosts) -> Result<Call, Answer> {
+    if !hosts.admit(&parts.uri, &parts.headers) {
+        return Err(Answer::host_refused());
+    }
+    let text = |name: header::HeaderName| header_text(&parts.headers, &name);
+    let from_page = parts.headers.contains_key(header::ORIGIN);
+    if parts.method == Method::OPTIONS && from_page {
+        return Err(Answer::preflight(
+            text(header::ACCESS_CONTROL_REQUEST_HEADERS),
+            text(header::ACCESS_CONTROL_REQUEST_METHOD),
+        ));
+    }
+    if parts.method != Method::POST {
+        return Err(Answer::access_denied_xml());
+    }
+    let content_type = text(header::CONTENT_TYPE).unwrap_or_default();
+    let content_type = content_type.split(';').next().unwrap_or_default().trim();
+    let target = text(header::HeaderName::from_static("x-amz-target")).unwrap_or_default();
+    let row = ActionRow::targeted(&target);
+    check_content(content_type, &target, row, body)?;
+
+    let refuse = |error: AwsError| Answer::error(Codec::Json, &error);
+    // A put that is in order needs no tree. Whatever is odd about it is found again below, in AWS's order.
+    if let Some(row) = row
+        && let Some(input) = read_put(row.action, body)
+        && let Ok((caller, producer)) = identify(parts, from_page)
+    {
+        return Ok(Call {
+            action: row.action,
+            caller,
+            producer,
+            input,
+        });
+    }
+    let object = parse_body(body).ok_or_else(|| refuse(AwsError::bare(Kind::Serialization)))?;
+    let row = row.ok_or_else(|| refuse(AwsError::bare(Kind::UnknownOperation)))?;
+    let (caller, producer) = identify(parts, from_page).map_err(refuse)?;
+    check_input(members(row.input), &object).map_err(refuse)?;
+    Ok(Call {
+        action: row.action,
+        caller,
+        producer,
+        input: Input::Object(object),
+    })
+}
+
+/// Answers whatever is not JSON 1.1 with a body, each in the form in which AWS does.
+fn check_content(
+    content_type: &str,
+    target: &str,
+    row: Option<&ActionRow>,
+    body: &[u8],
+) -> Result<(), Answer> {
+    if body.is_empty() {
+        let codec = if content_type == JSON {
+            Codec::Json
+        } else {
+            Codec::Cbor
+        };
+        let kind = if row.is_some() {
+            Kind::Serialization
+        } else {
+            Kind::UnknownOperation
+        };
+        return Err(Answer::error(codec, &AwsError::bare(kind)));
+    }
+    match content_type {
+        JSON => Ok(()),
+        CBOR => {
+            let error = AwsError::new(Kind::Serialization, "This server does not speak CBOR yet.")
+                .with_hint(
+                    "switch CBOR off in the SDK: AWS_CBOR_DISABLE=true, or aws.cborEnabled=false",
+                );
+            Err(Answer::error(Codec::Cbor, &error))
+        }
+        OLD_JSON => Err(match parse_body(body) {
+            None => Answer::old_json(StatusCode::BAD_REQUEST, Kind::Serialization.name()),
+            Some(_) => Answer::old_json(StatusCode::NOT_FOUND, Kind::UnknownOperation.name()),
+        }),
+        _ => {
+            let names_operation = target
+                .split_once('.')
+                .is_some_and(|(service, operation)| !service.is_empty() && !operation.is_empty());
+            Err(if names_operation {
+                Answer::unknown_operation_xml()
+            } else {
+                Answer::access_denied_xml()
+            })
+        }
+    }
+}
+
+fn read_put(action: Action, body: &[u8]) -> Option<Input> {
+    if action == Action::PutRecords {
+        PutRecordsBody::read(body).map(Input::PutRecords)
+    } else if action == Action::PutRecord {
+        PutRecordBody::read(body).map(Input::PutRecord)
+    } else {
+        None
+    }
+}
+
+fn identify(parts: &Parts, from_page: bool) -> Result<(Caller, Option<ProducerMark>), AwsError> {
+    let caller = credentials::identify(&parts.headers, parts.uri.query().unwrap_or_default())?;
+    // Any page may send a request with a made-up signature. No key is known here, so no page gets in.
+    if from_page {
+        return Err(AwsError::origin_refused());
+    }
+    let producer = parts
+        .headers
+        .get("x-shardmill-producer")
+        .map(ProducerMark::parse)
+        .transpose()?;
+    Ok((caller, producer))
+}
+
+fn check_input(members: &[Member], object: &Map<String, Value>) -> Result<(), AwsError> {
+    check_types(members, object).map_err(|text| AwsError::new(Kind::Serialization, text))?;
+    validate(members, object).map_err(|text| AwsError::new(Kind::Validation, text))
+}
+
+fn members(input: &'static Shape) -> &'static [Member] {
+    match input {
+        Shape::Structure { members, .. } => members,
+        Shape::Boolean
+        | Shape::Timestamp
+        | Shape::Integer { .. }
+        | Shape::Blob { .. }
+        | Shape::Text { .. }
+        | Shape::List { .. }
+        | Shape::Map { .. } => &[],
+    }
+}
+
+fn header_text(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
+    headers
+        .get(name)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}

@@ -1,0 +1,10 @@
+//! The AWS doors of the server: HTTP requests of AWS clients in, calls of our engines out, and back.
+pub mod kinesis;
+pub mod limits;
+
+mod calendar;
+mod credentials;
+mod hosts;
+mod tokens;
+
+pub use hosts::AllowedHosts;

@@ -1,0 +1,37 @@
+//! Every bound of the doors, with its unit. Bounds of AWS's own shapes are in the generated tables.
+
+use std::time::Duration;
+
+/// A PutRecords may carry 10 MiB of data and keys; base64 makes four bytes of three, and names and quotes add
+/// to that.
+pub const BODY_BYTES_MAX: usize = 15 * 1024 * 1024;
+
+/// Data and partition keys of one PutRecords.
+pub const PUT_RECORDS_BYTES_MAX: usize = 10 * 1024 * 1024;
+
+/// Records of one PutRecords, and characters of a partition key, as in the generated tables.
+pub const RECORDS_PER_PUT_MAX: usize = 500;
+pub const PARTITION_KEY_CHARACTERS_MAX: usize = 256;
+
+/// Violations that one answer lists.
+pub const VIOLATIONS_MAX: usize = 10;
+
+/// A value that a message repeats is cut off here, so that an answer is never much larger than its request.
+pub const PRINTED_VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a shard iterator may be used.
+pub const ITERATOR_LIFETIME: Duration = Duration::from_secs(300);
+
+/// How long the token of a further page may be used.
+pub const NEXT_TOKEN_LIFETIME: Duration = Duration::from_secs(300);
+
+/// The name in an `x-shardmill-producer` header.
+pub const PRODUCER_NAME_BYTES_MAX: usize = 128;
+
+/// Shards in one answer of DescribeStream, streams in one of ListStreams, whatever the request asks for.
+pub const DESCRIBED_PER_PAGE_MAX: usize = 100;
+
+/// Shards in one answer of ListShards, whatever the request asks for.
+pub const LISTED_SHARDS_PER_PAGE_MAX: usize = 1000;
+
+const _: () = assert!(BODY_BYTES_MAX > PUT_RECORDS_BYTES_MAX / 3 * 4);
