@@ -95,7 +95,7 @@ fn actions(model: &ServiceModel) -> Result<String> {
     writeln!(text, "/// An action of the service.")?;
     writeln!(
         text,
-        "#[derive(Clone, Copy, Debug, PartialEq, Eq)]\npub enum Action {{"
+        "#[derive(Clone, Copy, Debug, PartialEq, Eq)]\npub(in crate::kinesis) enum Action {{"
     )?;
     for name in model.operations.keys() {
         writeln!(text, "{name},")?;

@@ -106,7 +106,7 @@ mod tests {
             prop_assert_eq!((bytes.len() - 152) % 16, 0);
             prop_assert!(bytes.len() <= 280);
             prop_assert_ne!(&text, &iterator.encode(nonce.wrapping_add(1)));
-            prop_assert_eq!(ShardIterator::decode(&text, created_ms + 300_000), Ok(iterator.clone()));
+            prop_assert_eq!(ShardIterator::decode(&text, created_ms + 300_000), Ok(iterator));
             prop_assert_eq!(
                 ShardIterator::decode(&text, created_ms + 300_001),
                 Err(AwsError::iterator_expired(created_ms, created_ms + 300_001))

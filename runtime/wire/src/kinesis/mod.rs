@@ -2,6 +2,7 @@
 mod answer;
 mod decode;
 mod documents;
+mod door;
 mod error;
 mod generated;
 mod input;
@@ -16,4 +17,8 @@ mod schema;
 mod validate;
 
 #[cfg(test)]
+mod door_tests;
+#[cfg(test)]
 mod reception_tests;
+
+pub use door::{KinesisDoor, Stamp};

@@ -24,6 +24,8 @@ use crate::{credentials, credentials::Caller, hosts::AllowedHosts};
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) action: Action,
+    /// The action as clients call it.
+    pub(super) name: &'static str,
     pub(super) caller: Caller,
     pub(super) producer: Option<ProducerMark>,
     pub(super) input: Input,
@@ -67,6 +69,7 @@ pub(super) fn receive(parts: &Parts, body: &[u8], hosts: &AllowedHosts) -> Resul
     {
         return Ok(Call {
             action: row.action,
+            name: row.name,
             caller,
             producer,
             input,
@@ -78,6 +81,7 @@ pub(super) fn receive(parts: &Parts, body: &[u8], hosts: &AllowedHosts) -> Resul
     check_input(members(row.input), &object).map_err(refuse)?;
     Ok(Call {
         action: row.action,
+        name: row.name,
         caller,
         producer,
         input: Input::Object(object),

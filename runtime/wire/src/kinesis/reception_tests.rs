@@ -14,9 +14,11 @@ const SIGNED: [(&str, &str); 2] = [
     ("x-amz-date", "20260101T000000Z"),
 ];
 
+type Header<'a> = (&'a str, &'a str);
+
 struct Asked<'a> {
     method: &'a str,
-    headers: Vec<(&'a str, &'a str)>,
+    headers: Vec<Header<'a>>,
     body: &'a [u8],
 }
 
@@ -92,7 +94,7 @@ fn requests_that_are_no_calls_are_answered_in_the_form_of_aws() {
     let serialization = r#"400 application/x-amz-json-1.1 {"__type":"SerializationException"}"#;
     let unknown = r#"400 application/x-amz-json-1.1 {"__type":"UnknownOperationException"}"#;
     let old = ("content-type", "application/json");
-    let cases: [(&str, Vec<(&str, &str)>, &str, &str); 16] = [
+    let cases: [(&str, Vec<Header<'_>>, &str, &str); 16] = [
         ("GET", vec![], "", denied),
         ("PUT", vec![JSON, TARGET], "{}", denied),
         ("DELETE", vec![("origin", "x")], "", denied),
@@ -277,24 +279,27 @@ fn members_of_wrong_type_are_refused_one_at_a_time() {
     );
 }
 
-#[test]
-fn violations_come_in_one_text_and_in_the_order_of_aws() {
-    let null = |member: &str| {
-        format!("Value null at '{member}' failed to satisfy constraint: Member must not be null")
-    };
-    let name_pattern = |member: &str, value: &str| {
-        format!(
-            "Value '{value}' at '{member}' failed to satisfy constraint: \
-             Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
-        )
-    };
-    let bound = |member: &str, value: &str, bound: &str| {
-        format!(
-            "Value '{value}' at '{member}' failed to satisfy constraint: Member must have {bound}"
-        )
-    };
-    let empty = |member: &str| bound(member, "", "length greater than or equal to 1");
+fn null(member: &str) -> String {
+    format!("Value null at '{member}' failed to satisfy constraint: Member must not be null")
+}
 
+fn name_pattern(member: &str, value: &str) -> String {
+    format!(
+        "Value '{value}' at '{member}' failed to satisfy constraint: \
+         Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+    )
+}
+
+fn bound(member: &str, value: &str, bound: &str) -> String {
+    format!("Value '{value}' at '{member}' failed to satisfy constraint: Member must have {bound}")
+}
+
+fn empty(member: &str) -> String {
+    bound(member, "", "length greater than or equal to 1")
+}
+
+#[test]
+fn absent_members_are_listed_in_the_order_of_aws() {
     check_violations("CreateStream", "{}", &[&null("streamName")]);
     check_violations("DescribeStream", "{}", &[&null("streamName")]);
     check_violations("PutRecords", "{}", &[&null("records"), &null("streamName")]);
@@ -313,7 +318,10 @@ fn violations_come_in_one_text_and_in_the_order_of_aws() {
         ],
     );
     check_violations("GetRecords", "{}", &[&null("shardIterator")]);
+}
 
+#[test]
+fn violations_come_in_one_text_and_in_the_order_of_aws() {
     check_violations(
         "PutRecords",
         r#"{"StreamName":"","Records":[]}"#,

@@ -9,7 +9,7 @@ use super::generated::{ACTIONS, Action, TARGET_PREFIX};
 #[derive(Debug)]
 pub(super) struct ActionRow {
     pub(super) action: Action,
-    name: &'static str,
+    pub(super) name: &'static str,
     pub(super) input: &'static Shape,
 }
 

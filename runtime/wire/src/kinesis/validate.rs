@@ -3,8 +3,6 @@
 //! In: an object whose types fit (`decode`) and the shape of the input. Out: consent, or one text with all
 //! violations, ten at most, in AWS's order. Never asks whether something exists.
 
-use std::fmt::Write as _;
-
 use serde_json::{Map, Number, Value};
 
 use super::{
@@ -297,9 +295,10 @@ fn enclosed(open: char, close: char, items: impl Iterator<Item = String>) -> Str
         if text.len() > PRINTED_VALUE_BYTES_MAX {
             break;
         }
-        let separator = if index == 0 { "" } else { ", " };
-        // Writing to a string cannot fail.
-        drop(write!(text, "{separator}{item}"));
+        if index > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(&item);
     }
     text.push(close);
     text

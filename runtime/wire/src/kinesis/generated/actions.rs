@@ -10,7 +10,7 @@ pub(in crate::kinesis) const TARGET_PREFIX: &str = "Kinesis_20131202";
 
 /// An action of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(in crate::kinesis) enum Action {
     AcknowledgeDeadLetterQueueRecords,
     AcknowledgeQueueRecords,
     AddTagsToStream,

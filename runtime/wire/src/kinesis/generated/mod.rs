@@ -4,5 +4,4 @@ mod actions;
 mod inputs;
 mod shapes;
 
-pub use actions::Action;
-pub(super) use actions::{ACTIONS, TARGET_PREFIX};
+pub(super) use actions::{ACTIONS, Action, TARGET_PREFIX};

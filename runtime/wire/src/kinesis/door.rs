@@ -1,0 +1,118 @@
+//! The HTTP shell of the Kinesis door: a request in, an answer with AWS's general headers out.
+//!
+//! Collects the body within its bound, lets `reception` decide, and adds request ids, date and CORS. What the
+//! outside world gives to an answer (time and randomness) is handed in with each request. No action is carried
+//! out here yet: a call that is in order is told so in AWS's shape. The listener belongs to `host`.
+
+use bytes::Bytes;
+use http::{
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts,
+};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Body;
+
+use super::{
+    answer::{Answer, Codec},
+    error::AwsError,
+    reception::receive,
+};
+use crate::{calendar::http_date, hosts::AllowedHosts, limits::BODY_BYTES_MAX};
+
+const EXPOSED_HEADERS: &str =
+    "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date";
+
+/// What an answer takes from the outside world.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// Milliseconds since 1970.
+    pub wall_ms: u64,
+    /// Becomes the request id.
+    pub request_id: u128,
+    /// Becomes `x-amz-id-2`.
+    pub extended_id: [u8; 72],
+}
+
+/// The door of the service.
+#[derive(Debug)]
+pub struct KinesisDoor {
+    hosts: AllowedHosts,
+}
+
+impl KinesisDoor {
+    /// A door that answers under these host names.
+    #[must_use]
+    pub fn new(hosts: AllowedHosts) -> Self {
+        Self { hosts }
+    }
+
+    /// Answers one request. Waits only for the body, of which it takes no more than `BODY_BYTES_MAX`.
+    pub async fn answer<B>(&self, request: Request<B>, stamp: Stamp) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (parts, body) = request.into_parts();
+        let answer = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+            Ok(collected) => self.answer_collected(&parts, &collected.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Answer {
+                status: StatusCode::PAYLOAD_TOO_LARGE,
+                ..Answer::default()
+            },
+            // The client went away in the middle of its request.
+            Err(_) => Answer {
+                status: StatusCode::BAD_REQUEST,
+                ..Answer::default()
+            },
+        };
+        dressed(answer, &parts, stamp)
+    }
+
+    fn answer_collected(&self, parts: &Parts, body: &[u8]) -> Answer {
+        match receive(parts, body, &self.hosts) {
+            Ok(call) => Answer::error(Codec::Json, &AwsError::not_implemented(call.name)),
+            Err(answer) => answer,
+        }
+    }
+}
+
+/// Adds the headers that every answer has. A preflight has no `x-amz-id-2`, as on AWS.
+fn dressed(answer: Answer, parts: &Parts, stamp: Stamp) -> Response<Full<Bytes>> {
+    let length = answer.body.len();
+    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    *response.status_mut() = answer.status;
+    let mut add = |name: HeaderName, value: &str| {
+        // Only a value that repeats the request's own header could be unfit, and then it is left out.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    };
+    for (name, value) in answer.headers {
+        add(name, &value);
+    }
+    add(header::CONTENT_LENGTH, &length.to_string());
+    add(header::DATE, &http_date(stamp.wall_ms));
+    add(
+        HeaderName::from_static("x-amzn-requestid"),
+        &request_id(stamp.request_id),
+    );
+    let from_page = parts.headers.contains_key(header::ORIGIN);
+    let preflight = from_page && parts.method == Method::OPTIONS;
+    if !preflight {
+        let extended = base64_simd::STANDARD.encode_to_string(stamp.extended_id);
+        add(HeaderName::from_static("x-amz-id-2"), &extended);
+    }
+    if from_page {
+        add(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+        add(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+    }
+    response
+}
+
+/// Five groups of hexadecimal digits, as of a UUID.
+fn request_id(id: u128) -> String {
+    let mut text = format!("{id:032x}");
+    for place in [20, 16, 12, 8] {
+        text.insert(place, '-');
+    }
+    text
+}
