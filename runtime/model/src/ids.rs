@@ -1,0 +1,154 @@
+//! Names and numbers that identify things, each a type of its own so that they cannot be mixed up.
+//!
+//! Names are checked once where they enter (`parse`); a value of these types is therefore always valid. Numbers
+//! print the way their readers know them (`shardId-000000000004`).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A name outside the allowed characters or length.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} `{text}` must be 1 to 128 characters of a-z, A-Z, 0-9, `_`, `.`, `-`")]
+pub struct InvalidName {
+    pub kind: &'static str,
+    pub text: String,
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(std::sync::Arc<str>);
+
+        impl $type {
+            /// Checks `text` against the characters and the length that AWS allows for such names.
+            pub fn parse(text: &str) -> Result<Self, InvalidName> {
+                let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+                if (1..=128).contains(&text.len()) && text.chars().all(allowed) {
+                    Ok(Self(text.into()))
+                } else {
+                    Err(InvalidName { kind: $kind, text: text.to_owned() })
+                }
+            }
+
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = InvalidName;
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> Self {
+                name.0.as_ref().to_owned()
+            }
+        }
+    };
+}
+
+name!(/** The name of a stream within its account and region. */ StreamName, "stream");
+name!(/** The identity of a trigger: of its checkpoints, state and dead letters. */ TriggerName, "trigger");
+name!(/** The name of a function. */ FunctionName, "function");
+name!(/** One running host; the owner of a lease. */ NodeId, "node id");
+name!(/** An AWS region, such as `us-east-1`. */ Region, "region");
+name!(/** Twelve digits; `000000000000` unless an access key says otherwise. */ AccountId, "account");
+
+/// A stream's full identity: (account, region) are separate worlds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StreamKey {
+    pub account: AccountId,
+    pub region: Region,
+    pub name: StreamName,
+}
+
+impl StreamKey {
+    /// `arn:aws:kinesis:REGION:ACCOUNT:stream/NAME`
+    #[must_use]
+    pub fn arn(&self) -> String {
+        format!(
+            "arn:aws:kinesis:{}:{}:stream/{}",
+            self.region, self.account, self.name
+        )
+    }
+}
+
+macro_rules! number {
+    ($(#[$doc:meta])* $type:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $type(pub $inner);
+    };
+}
+
+number!(/** The index of a shard within its stream, at most 2^31 - 1. */ ShardId(u32));
+number!(/** The number of a shard in the log's frame headers, unique over all streams and never reused. */ ShardSlot(u32));
+number!(/** The number of a lease row, unique over all triggers and never reused. */ LeaseSlot(u64));
+number!(/** Only comparable: a larger token is a newer grant. Carried by every effect. */ FencingToken(u64));
+number!(/** An immutable version of a function, from 1. */ FunctionVersion(u64));
+
+impl fmt::Display for ShardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "shardId-{:012}", self.0)
+    }
+}
+
+impl ShardId {
+    /// Reads what AWS accepts: `shardId-000000000004`, `shardId-4`, `4`, `anything-00004`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.rsplit('-').next()?;
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let number: u64 = digits.parse().ok()?;
+        u32::try_from(number)
+            .ok()
+            .filter(|n| *n <= i32::MAX.unsigned_abs())
+            .map(Self)
+    }
+}
+
+impl fmt::Display for FencingToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for FunctionVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// SHA-256 of a function's bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{self}")
+    }
+}

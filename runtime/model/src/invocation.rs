@@ -1,0 +1,55 @@
+//! One call of a handler: the records of one shard, and the facts a handler may ask for.
+
+use std::{collections::BTreeSet, fmt, sync::Arc};
+
+use bytes::Bytes;
+
+use crate::{
+    FencingToken, FunctionName, HashKey, ShardId, StreamKey, Timestamp, TriggerName, UserRecord,
+};
+
+/// A batch on its way into a handler, with the facts of the `invocation` interface of `function.wit`.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    pub trigger: TriggerName,
+    pub function: FunctionName,
+    pub stream: StreamKey,
+    pub shard: ShardId,
+    /// Stable over the attempts of one batch.
+    pub request_id: String,
+    /// From 1.
+    pub attempt: u32,
+    pub attempts_max: Option<u32>,
+    pub fencing_token: FencingToken,
+    /// How far the last record of the batch is behind the tip of the shard.
+    pub behind_ms: u64,
+    /// When the invocation began, by the wall clock.
+    pub started: Timestamp,
+    /// In sequence order, all of one shard, never empty.
+    pub records: Arc<[UserRecord]>,
+    /// Outputs that the trigger grants, by name.
+    pub outputs: Arc<BTreeSet<String>>,
+    /// Keyed state, where the trigger grants it.
+    pub state: Option<Arc<dyn StateReader>>,
+}
+
+/// Durable values of a trigger, by key and name; pending writes included.
+pub trait StateReader: Send + Sync + fmt::Debug {
+    fn get(
+        &self,
+        hash_key: HashKey,
+        partition_key: &[u8],
+        name: &str,
+    ) -> Result<Option<Bytes>, StateUnavailable>;
+    /// Names with a value under this key, in order, at most 1,000.
+    fn names(
+        &self,
+        hash_key: HashKey,
+        partition_key: &[u8],
+    ) -> Result<Vec<String>, StateUnavailable>;
+}
+
+/// The store below cannot answer; the invocation is retried without using an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("read keyed state: {0}")]
+pub struct StateUnavailable(pub String);

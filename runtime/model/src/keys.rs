@@ -1,0 +1,165 @@
+//! Coordination keys of the view, one namespace a byte, so that a prefix lists one kind of thing.
+//!
+//! Parts of variable length are written with their length first; numbers are big-endian, so that keys sort in order.
+
+use bytes::Bytes;
+
+use crate::{HashKey, LeaseKey, LeaseSlot, Position, ShardId, TriggerName};
+
+/// The first byte of a key. Bytes never change meaning; new kinds take new bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Namespace {
+    /// One entry a stream, owned by `streams`.
+    Registry = b'r',
+    /// Lease rows, owned by `leases`.
+    Lease = b'l',
+    /// Progress rows, owned by `dispatch`.
+    Progress = b'p',
+    /// Keyed state, owned by `dispatch`.
+    State = b's',
+    /// Dead letters, owned by `dispatch`.
+    DeadLetter = b'd',
+    /// Newest token of a lease slot, owned by `log`.
+    Fence = b'f',
+    /// Last request of a producer and its answer, owned by `log`.
+    Producer = b'q',
+    /// Sequence counters, owned by `log`.
+    Counter = b'c',
+    /// Function versions, owned by `catalog`.
+    Function = b'v',
+    /// What operators said about triggers, owned by `host`.
+    Trigger = b't',
+}
+
+#[derive(Debug)]
+struct Key(Vec<u8>);
+
+impl Key {
+    fn of(namespace: Namespace) -> Self {
+        Self(vec![namespace as u8])
+    }
+
+    fn text(mut self, text: &[u8]) -> Self {
+        let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+        self.0.extend_from_slice(&length.to_be_bytes());
+        self.0.extend_from_slice(&text[..usize::from(length)]);
+        self
+    }
+
+    fn raw(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    fn done(self) -> Bytes {
+        self.0.into()
+    }
+}
+
+#[must_use]
+pub fn namespace(namespace: Namespace) -> Bytes {
+    Key::of(namespace).done()
+}
+
+/// A plain entry of a namespace named by text.
+#[must_use]
+pub fn named(namespace: Namespace, name: &str) -> Bytes {
+    Key::of(namespace).raw(name.as_bytes()).done()
+}
+
+/// Everything of one trigger in a namespace.
+#[must_use]
+pub fn of_trigger(namespace: Namespace, trigger: &TriggerName) -> Bytes {
+    Key::of(namespace).text(trigger.as_str().as_bytes()).done()
+}
+
+#[must_use]
+pub fn lease(key: &LeaseKey) -> Bytes {
+    of_shard(Namespace::Lease, &key.trigger, key.shard)
+}
+
+#[must_use]
+pub fn progress(key: &LeaseKey) -> Bytes {
+    of_shard(Namespace::Progress, &key.trigger, key.shard)
+}
+
+fn of_shard(namespace: Namespace, trigger: &TriggerName, shard: ShardId) -> Bytes {
+    Key::of(namespace)
+        .text(trigger.as_str().as_bytes())
+        .raw(&shard.0.to_be_bytes())
+        .done()
+}
+
+/// All names of one partition key: state is kept by key, never by shard, so that resharding moves nothing.
+#[must_use]
+pub fn state_of_key(trigger: &TriggerName, hash_key: HashKey, partition_key: &[u8]) -> Bytes {
+    Key::of(Namespace::State)
+        .text(trigger.as_str().as_bytes())
+        .raw(&hash_key.0.to_be_bytes())
+        .text(partition_key)
+        .done()
+}
+
+#[must_use]
+pub fn state(trigger: &TriggerName, hash_key: HashKey, partition_key: &[u8], name: &str) -> Bytes {
+    Key(state_of_key(trigger, hash_key, partition_key).to_vec())
+        .raw(name.as_bytes())
+        .done()
+}
+
+/// Splits a state key (without its namespace and trigger prefix) into hash key, partition key and name.
+#[must_use]
+pub fn split_state<'a>(
+    trigger: &TriggerName,
+    key: &'a [u8],
+) -> Option<(HashKey, &'a [u8], &'a str)> {
+    let rest = key.strip_prefix(of_trigger(Namespace::State, trigger).as_ref())?;
+    let (hash, rest) = rest.split_first_chunk::<16>()?;
+    let (length, rest) = rest.split_first_chunk::<2>()?;
+    let (partition_key, name) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    Some((
+        HashKey(u128::from_be_bytes(*hash)),
+        partition_key,
+        std::str::from_utf8(name).ok()?,
+    ))
+}
+
+/// Dead letters sort by shard and position; the id comes from the position, so that writing one twice is harmless.
+#[must_use]
+pub fn dead_letter(key: &LeaseKey, first: Position) -> Bytes {
+    let [high, middle, low] = first.sequence.0;
+    Key(of_shard(Namespace::DeadLetter, &key.trigger, key.shard).to_vec())
+        .raw(&high.to_be_bytes())
+        .raw(&middle.to_be_bytes())
+        .raw(&low.to_be_bytes())
+        .raw(&first.sub_sequence.to_be_bytes())
+        .done()
+}
+
+#[must_use]
+pub fn fence(slot: LeaseSlot) -> Bytes {
+    Key::of(Namespace::Fence).raw(&slot.0.to_be_bytes()).done()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_keys_take_apart_again() {
+        let trigger = TriggerName::parse("board").unwrap();
+        let key = state(&trigger, HashKey(7), b"JFK", "totals");
+        assert_eq!(
+            split_state(&trigger, &key),
+            Some((HashKey(7), b"JFK".as_slice(), "totals"))
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_a_prefix_of_another_does_not_list_its_entries() {
+        let [short, long] = ["board", "board-2"].map(|name| TriggerName::parse(name).unwrap());
+        let entry = state(&long, HashKey(0), b"k", "v");
+        assert!(!entry.starts_with(&of_trigger(Namespace::State, &short)));
+    }
+}

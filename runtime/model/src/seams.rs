@@ -1,0 +1,128 @@
+//! The traits by which crates that stand side by side are plugged together in `host`.
+//!
+//! Each has two implementors: the real one and one for tests or another backend. Futures are boxed: a call across a
+//! seam costs an allocation a batch, never one a record.
+
+use std::{fmt, future::Future, pin::Pin};
+
+use bytes::Bytes;
+
+use crate::{
+    FencingToken, HashKeyRange, Invocation, LogPosition, NewRecord, Outcome, Position, Record,
+    SequenceNumber, ShardId, StreamKey, Timestamp, Transaction, UserRecord,
+};
+
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where a trigger's records come from.
+pub trait Source: Send + Sync + fmt::Debug {
+    /// All shards of the stream that still hold records or are open, in order of creation.
+    fn shards(&self, stream: &StreamKey) -> Result<Vec<ShardFacts>, SourceError>;
+    /// The next records after `from`, without waiting. An empty page that is not the end means the reader is at the tip.
+    fn read<'a>(
+        &'a self,
+        stream: &'a StreamKey,
+        shard: ShardId,
+        from: ReadFrom,
+        limit: ReadLimit,
+    ) -> BoxFuture<'a, Result<Page, SourceError>>;
+    /// Resolves once the shard may hold something after `tip`, or has ended. Commits wake it; it never polls.
+    fn wait<'a>(
+        &'a self,
+        stream: &'a StreamKey,
+        shard: ShardId,
+        tip: ReadFrom,
+    ) -> BoxFuture<'a, Result<(), SourceError>>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardFacts {
+    pub id: ShardId,
+    pub range: HashKeyRange,
+    pub parents: Vec<ShardId>,
+    pub open: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadFrom {
+    Oldest,
+    Latest,
+    At(SequenceNumber),
+    After(SequenceNumber),
+    Arrived(Timestamp),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadLimit {
+    pub records: usize,
+    pub bytes: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    pub records: Vec<Record>,
+    /// Where the next read continues.
+    pub next: ReadFrom,
+    /// How far behind the tip of the shard the page ends; 0 at the tip.
+    pub behind_ms: u64,
+    /// The shard is closed and everything in it has been read.
+    pub ended: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    #[error("stream {0} does not exist")]
+    NoSuchStream(String),
+    #[error("shard {0} does not exist")]
+    NoSuchShard(ShardId),
+    #[error("the log has stopped: {0}")]
+    Down(String),
+}
+
+/// What takes an invocation.
+pub trait Handler: Send + Sync + fmt::Debug {
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome>;
+    /// What this record costs in a request, in bytes.
+    fn encoded_len(&self, record: &UserRecord) -> usize;
+}
+
+/// The durable truth as `dispatch`, `leases` and `catalog` see it.
+pub trait Journal: Send + Sync + fmt::Debug {
+    /// Resolves once the transaction has its place in the log's order; it may not be durable yet.
+    fn commit(&self, transaction: Transaction) -> BoxFuture<'_, Result<LogPosition, CommitError>>;
+    /// Resolves once everything up to `at` is durable.
+    fn durable(&self, at: LogPosition) -> BoxFuture<'_, Result<(), CommitError>>;
+    /// The newest placed value, durable or not.
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, CommitError>;
+    /// Keys that begin with `prefix` and lie after `after`, in order, at most `limit`.
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Bytes, Bytes)>, CommitError>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    #[error("fenced: the lease has the newer token {current}")]
+    Fenced { current: FencingToken },
+    #[error("the transaction has {bytes} bytes, at most {max} are accepted")]
+    TooLarge { bytes: u64, max: u64 },
+    #[error("output stream {0} does not exist")]
+    NoSuchStream(String),
+    #[error("the data disk is full; nothing acknowledged is lost")]
+    Full,
+    #[error("the log has stopped: {0}")]
+    Down(String),
+}
+
+/// A stored dead letter or output may be handed on; this is what a position in words needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    pub first: Position,
+    pub last: Position,
+}
+
+/// A record for another stream, as `host` hands it to `streams`.
+pub type Output = (StreamKey, NewRecord);
