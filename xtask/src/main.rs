@@ -4,6 +4,10 @@
 //! code 1 and one line that says what went wrong.
 
 mod codegen;
+mod environment;
+mod step;
+mod test;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -12,6 +16,7 @@ use anyhow::{Result, bail};
 const USAGE: &str = "usage: cargo xtask COMMAND
 
 commands:
+  test                   check everything that CI checks; installs what it needs
   codegen --model PATH   write the tables of the Kinesis door from botocore's service-2.json(.gz)";
 
 fn main() -> ExitCode {
@@ -30,6 +35,7 @@ fn run(arguments: &[String]) -> Result<()> {
         bail!("no command given\n{USAGE}");
     };
     match command.as_str() {
+        "test" => test::run_all(),
         "codegen" => codegen::run(rest),
         "help" | "--help" => {
             report(USAGE);

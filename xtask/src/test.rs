@@ -1,0 +1,75 @@
+//! `cargo xtask test`: everything that CI checks, in the order in which it fails fastest.
+//!
+//! Format, lints, the functions (built for the sandbox and tested as plain Rust), the guests that misbehave on
+//! purpose, then every test of the workspace.
+
+use anyhow::Result;
+
+use crate::{
+    report,
+    step::{root, run},
+    tools,
+};
+
+pub(crate) fn run_all() -> Result<()> {
+    let root = root();
+    tools::wasm_target()?;
+    let python = tools::python()?;
+    run(
+        "format",
+        &root,
+        &["cargo", "fmt", "--all", "--check"],
+        "run `cargo fmt --all`",
+    )?;
+    functions()?;
+    run(
+        "lints",
+        &root,
+        &[
+            "cargo",
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+        "mend what clippy names above",
+    )?;
+    let interpreter = python
+        .map(|path| path.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let setting = format!("env.SHARDMILL_TEST_PYTHON=\"{interpreter}\"");
+    run(
+        "tests",
+        &root,
+        &["cargo", "--config", &setting, "test", "--workspace"],
+        "the failing test is named above; `cargo test -p CRATE NAME` runs it alone",
+    )?;
+    report("all passed");
+    Ok(())
+}
+
+/// Builds the example functions and the test guests, and runs the functions' own tests.
+pub(crate) fn functions() -> Result<()> {
+    let root = root();
+    let build = ["cargo", "build", "--release", "--target", "wasm32-wasip2"];
+    run(
+        "functions for the sandbox",
+        &root.join("functions"),
+        &build,
+        "see the compiler's message",
+    )?;
+    run(
+        "functions as plain Rust",
+        &root.join("functions"),
+        &["cargo", "test"],
+        "see the failing test",
+    )?;
+    run(
+        "guests that misbehave",
+        &root.join("tests/guests"),
+        &build,
+        "see the compiler's message",
+    )
+}
