@@ -1,0 +1,33 @@
+//! Every bound of the log, with its unit. Nothing here is read from outside; `Settings` holds what may be chosen.
+
+/// Bytes of one transaction, all parts together.
+pub const TRANSACTION_BYTES_MAX: usize = 32 << 20;
+/// Bytes of records and writes that may wait for the disk; further callers of `place` wait.
+pub const WAITING_BYTES_MAX: usize = 64 << 20;
+/// Bytes that one write and one sync make durable.
+pub const GROUP_BYTES_MAX: usize = 16 << 20;
+/// Buffers of one group; `pwritev` takes 1,000 at a time and the platform loops.
+pub const GROUP_FRAMES_MAX: usize = 4_096;
+/// Recent frames kept in memory for readers at the tip.
+pub const TAIL_BYTES_MAX: usize = 64 << 20;
+/// Producers whose last answer is kept; the least recently used goes first.
+pub const PRODUCERS_MAX: usize = 1_000;
+/// Bytes of a producer's id.
+pub const PRODUCER_ID_BYTES_MAX: usize = 256;
+/// Writes that are applied to the view in one batch.
+pub const VIEW_BATCH_WRITES_MAX: usize = 1_000;
+/// Bytes of a view entry's key.
+pub const VIEW_KEY_BYTES_MAX: usize = 4_096;
+/// How far every counter jumps after an unclean stop: readers may have seen numbers that were lost.
+pub const UNCLEAN_JUMP_INDEXES: u64 = 1 << 20;
+/// Segments worth of free space that puts may not use, so that a full disk can still free itself.
+pub const RESERVED_SEGMENTS: u64 = 2;
+/// Bytes written between two looks at the free space.
+pub const FREE_SPACE_CHECK_BYTES: u64 = 8 << 20;
+/// Bytes of sled's page cache.
+pub const SLED_CACHE_BYTES: u64 = 8 << 20;
+/// Live view entries that move forward in one frame when their segment is cleaned.
+pub const CARRY_WRITES_MAX: usize = 500;
+
+const _: () = assert!(TRANSACTION_BYTES_MAX < WAITING_BYTES_MAX);
+const _: () = assert!(GROUP_BYTES_MAX < TAIL_BYTES_MAX);
