@@ -1,0 +1,116 @@
+//! Two clocks: a wall clock that tests and operators may shift forward, and a monotonic one that nobody shifts.
+//!
+//! Both run on tokio's time, which a simulation pauses and advances by itself.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use model::Timestamp;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Time since the clock was made; never shifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Monotonic(pub Duration);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the time allowed has passed")]
+pub struct TimedOut;
+
+#[derive(Clone, Debug)]
+pub struct Clock {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    start: Instant,
+    base: Base,
+    shift: watch::Sender<Duration>,
+}
+
+#[derive(Debug)]
+enum Base {
+    System,
+    #[cfg(feature = "simulation")]
+    Fixed(Timestamp),
+}
+
+impl Clock {
+    pub(crate) fn real() -> Self {
+        Self::with_base(Base::System)
+    }
+
+    /// Starts at 2026-01-01 UTC and follows tokio's paused time.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn simulated() -> Self {
+        Self::with_base(Base::Fixed(Timestamp::from_millis(1_767_225_600_000)))
+    }
+
+    fn with_base(base: Base) -> Self {
+        let inner = Inner {
+            start: Instant::now(),
+            base,
+            shift: watch::Sender::new(Duration::ZERO),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    #[must_use]
+    pub fn wall(&self) -> Timestamp {
+        self.unshifted_wall().plus(*self.inner.shift.borrow())
+    }
+
+    /// For what the outside world signs; a moment before 1970 reads as 1970.
+    #[must_use]
+    pub fn unshifted_wall(&self) -> Timestamp {
+        match self.inner.base {
+            Base::System => Timestamp::from_millis(0).plus(
+                SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default(),
+            ),
+            #[cfg(feature = "simulation")]
+            Base::Fixed(base) => base.plus(self.monotonic().0),
+        }
+    }
+
+    /// Moves the wall clock forward and wakes those who wait for a wall time.
+    pub fn shift(&self, by: Duration) {
+        self.inner
+            .shift
+            .send_modify(|shift| *shift = shift.saturating_add(by));
+    }
+
+    #[must_use]
+    pub fn monotonic(&self) -> Monotonic {
+        Monotonic(self.inner.start.elapsed())
+    }
+
+    pub async fn sleep(&self, d: Duration) {
+        tokio::time::sleep(d).await;
+    }
+
+    /// Waits until `wall()` has reached `t`; looks again whenever the clock is shifted.
+    pub async fn sleep_until_wall(&self, t: Timestamp) {
+        let mut shifts = self.inner.shift.subscribe();
+        loop {
+            shifts.borrow_and_update();
+            let left = t.since(self.wall());
+            if left.is_zero() {
+                return;
+            }
+            tokio::select! {
+                biased;
+                _ = shifts.changed() => {}
+                () = tokio::time::sleep(left) => {}
+            }
+        }
+    }
+
+    pub async fn timeout<F: Future>(&self, d: Duration, f: F) -> Result<F::Output, TimedOut> {
+        tokio::time::timeout(d, f).await.map_err(|_| TimedOut)
+    }
+}

@@ -1,0 +1,198 @@
+//! Files and directories. What was synced survives a crash; what was not may be gone.
+//! Real calls are made on the calling thread: heavy users run on `Tasks::dedicated`.
+
+mod real;
+
+use std::io;
+use std::path::Path;
+
+use bytes::Bytes;
+
+#[derive(Clone, Debug)]
+pub struct Disk {
+    kind: DiskKind,
+}
+
+#[derive(Clone, Debug)]
+enum DiskKind {
+    Real,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    Read,
+    /// Fails when the file is there.
+    CreateNew,
+    /// Creates the file when it is not there.
+    ReadWrite,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    #[error("lock: held by process {pid:?}, stop it first")]
+    HeldBy { pid: Option<u32> },
+    #[error("lock: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Released on drop.
+#[derive(Debug)]
+pub struct DiskLock {
+    _kind: LockKind,
+}
+
+#[derive(Debug)]
+enum LockKind {
+    Real { _file: std::fs::File },
+}
+
+#[derive(Clone, Debug)]
+pub struct DiskFile {
+    kind: FileKind,
+}
+
+#[derive(Clone, Debug)]
+enum FileKind {
+    Real(real::File),
+}
+
+/// Carries a call to the world that this handle belongs to.
+macro_rules! on_disk {
+    ($self:ident.$call:ident($($arg:expr),*)) => {
+        match &$self.kind {
+            DiskKind::Real => real::$call($($arg),*),
+        }
+    };
+}
+
+macro_rules! on_file {
+    ($self:ident.$call:ident($($arg:expr),*)) => {
+        match &$self.kind {
+            FileKind::Real(file) => file.$call($($arg),*),
+        }
+    };
+}
+
+impl Disk {
+    pub(crate) fn real() -> Self {
+        Self {
+            kind: DiskKind::Real,
+        }
+    }
+
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        match self.kind {
+            DiskKind::Real => false,
+        }
+    }
+
+    pub async fn create_dir_all(&self, p: &Path) -> io::Result<()> {
+        on_disk!(self.create_dir_all(p))
+    }
+
+    pub async fn sync_dir(&self, p: &Path) -> io::Result<()> {
+        on_disk!(self.sync_dir(p))
+    }
+
+    /// Names in `dir`, sorted.
+    pub async fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        on_disk!(self.list(dir))
+    }
+
+    pub async fn open(&self, p: &Path, how: OpenMode) -> io::Result<DiskFile> {
+        let kind = match &self.kind {
+            DiskKind::Real => FileKind::Real(real::File::open(p, how)?),
+        };
+        Ok(DiskFile { kind })
+    }
+
+    pub async fn read(&self, p: &Path) -> io::Result<Bytes> {
+        on_disk!(self.read(p))
+    }
+
+    pub async fn exists(&self, p: &Path) -> bool {
+        on_disk!(self.exists(p))
+    }
+
+    /// Old or new contents after a crash, never a mixture: written beside, synced, renamed, directory synced.
+    pub async fn replace(&self, p: &Path, contents: &[u8]) -> io::Result<()> {
+        let mut beside = p.as_os_str().to_owned();
+        beside.push(".tmp");
+        let beside = Path::new(&beside);
+        let file = self.open(beside, OpenMode::ReadWrite).await?;
+        file.set_len(0).await?;
+        file.write_all_at(&[Bytes::copy_from_slice(contents)], 0)
+            .await?;
+        file.sync_all().await?;
+        self.rename(beside, p).await?;
+        match p.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => self.sync_dir(dir).await,
+            Some(_) | None => self.sync_dir(Path::new(".")).await,
+        }
+    }
+
+    pub async fn remove_file(&self, p: &Path) -> io::Result<()> {
+        on_disk!(self.remove_file(p))
+    }
+
+    pub async fn remove_dir_all(&self, p: &Path) -> io::Result<()> {
+        on_disk!(self.remove_dir_all(p))
+    }
+
+    pub async fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        on_disk!(self.rename(from, to))
+    }
+
+    /// What an unprivileged writer may still use of the file system that holds `p`.
+    pub async fn free_bytes(&self, p: &Path) -> io::Result<u64> {
+        on_disk!(self.free_bytes(p))
+    }
+
+    /// Fails at once when another process (or handle) holds it.
+    pub async fn lock(&self, p: &Path) -> Result<DiskLock, LockError> {
+        let kind = match &self.kind {
+            DiskKind::Real => LockKind::Real {
+                _file: real::lock(p)?,
+            },
+        };
+        Ok(DiskLock { _kind: kind })
+    }
+
+    /// Syncs every file below `dir` and the directories themselves.
+    pub fn sync_tree(&self, dir: &Path) -> io::Result<()> {
+        on_disk!(self.sync_tree(dir))
+    }
+}
+
+impl DiskFile {
+    /// The buffers one after another from `offset` on.
+    pub async fn write_all_at(&self, bufs: &[Bytes], offset: u64) -> io::Result<()> {
+        on_file!(self.write_all_at(bufs, offset))
+    }
+
+    pub async fn sync_data(&self) -> io::Result<()> {
+        on_file!(self.sync_data())
+    }
+
+    pub async fn sync_all(&self) -> io::Result<()> {
+        on_file!(self.sync_all())
+    }
+
+    /// Short at the end of the file.
+    pub async fn read_at(&self, len: usize, offset: u64) -> io::Result<Bytes> {
+        on_file!(self.read_at(len, offset))
+    }
+
+    pub async fn len(&self) -> io::Result<u64> {
+        on_file!(self.len())
+    }
+
+    pub async fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len().await? == 0)
+    }
+
+    pub async fn set_len(&self, len: u64) -> io::Result<()> {
+        on_file!(self.set_len(len))
+    }
+}

@@ -1,0 +1,164 @@
+//! The operating system's files. Every call blocks its thread; an error from a sync means that the data may be lost.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, IoSlice, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::fs::{FlockOperation, flock, statvfs};
+use rustix::io::{Errno, pwritev};
+
+use super::{LockError, OpenMode};
+
+/// Linux takes 1024 buffers in one call.
+const WRITE_BUFFERS_MAX: usize = 1000;
+
+#[derive(Clone, Debug)]
+pub(super) struct File(Arc<fs::File>);
+
+impl File {
+    pub(super) fn open(p: &Path, how: OpenMode) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        match how {
+            OpenMode::Read => &mut options,
+            OpenMode::CreateNew => options.write(true).create_new(true),
+            OpenMode::ReadWrite => options.write(true).create(true).truncate(false),
+        };
+        Ok(Self(Arc::new(options.open(p)?)))
+    }
+
+    pub(super) fn write_all_at(&self, bufs: &[Bytes], mut offset: u64) -> io::Result<()> {
+        let full: Vec<&Bytes> = bufs.iter().filter(|buf| !buf.is_empty()).collect();
+        for group in full.chunks(WRITE_BUFFERS_MAX) {
+            let mut slices: Vec<IoSlice<'_>> = group.iter().map(|buf| IoSlice::new(buf)).collect();
+            let mut left = slices.as_mut_slice();
+            while !left.is_empty() {
+                match pwritev(&*self.0, left, offset) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(written) => {
+                        offset += written as u64;
+                        IoSlice::advance_slices(&mut left, written);
+                    }
+                    Err(Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    pub(super) fn sync_all(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+
+    pub(super) fn read_at(&self, len: usize, offset: u64) -> io::Result<Bytes> {
+        let mut bytes = vec![0; len];
+        let mut filled = 0;
+        while filled < len {
+            match self.0.read_at(&mut bytes[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes.into())
+    }
+
+    pub(super) fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    pub(super) fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+}
+
+pub(super) fn create_dir_all(p: &Path) -> io::Result<()> {
+    fs::create_dir_all(p)
+}
+
+pub(super) fn sync_dir(p: &Path) -> io::Result<()> {
+    fs::File::open(p)?.sync_all()
+}
+
+pub(super) fn list(dir: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+pub(super) fn read(p: &Path) -> io::Result<Bytes> {
+    fs::read(p).map(Bytes::from)
+}
+
+pub(super) fn exists(p: &Path) -> bool {
+    p.exists()
+}
+
+pub(super) fn remove_file(p: &Path) -> io::Result<()> {
+    fs::remove_file(p)
+}
+
+pub(super) fn remove_dir_all(p: &Path) -> io::Result<()> {
+    fs::remove_dir_all(p)
+}
+
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+pub(super) fn free_bytes(p: &Path) -> io::Result<u64> {
+    let system = statvfs(p)?;
+    Ok(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+pub(super) fn lock(p: &Path) -> Result<fs::File, LockError> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(p)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {
+            file.set_len(0)?;
+            write!(file, "{}", std::process::id())?;
+            Ok(file)
+        }
+        Err(Errno::WOULDBLOCK) => {
+            let mut holder = String::new();
+            // The holder may be between locking and writing its number.
+            let pid = file
+                .read_to_string(&mut holder)
+                .ok()
+                .and_then(|_| holder.trim().parse().ok());
+            Err(LockError::HeldBy { pid })
+        }
+        Err(error) => Err(LockError::Io(error.into())),
+    }
+}
+
+pub(super) fn sync_tree(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            sync_tree(&entry.path())?;
+        } else if kind.is_file() {
+            fs::File::open(entry.path())?.sync_all()?;
+        }
+    }
+    sync_dir(dir)
+}

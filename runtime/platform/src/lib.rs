@@ -1,0 +1,46 @@
+//! The world: clock, randomness, disk, network and tasks, handed in as one cheap handle.
+//!
+//! Nothing else in the workspace asks the operating system for these, so that the simulator can stand in for it.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "this crate is the one that the bans point to"
+)]
+
+mod clock;
+mod disk;
+mod net;
+mod rng;
+mod stop;
+mod tasks;
+
+pub use clock::{Clock, Monotonic, TimedOut};
+pub use disk::{Disk, DiskFile, DiskLock, LockError, OpenMode};
+pub use net::{Connection, Listener, Net};
+pub use rng::Rng;
+pub use stop::{Stop, StopToken};
+pub use tasks::{HandlerPool, Task, TaskFailed, Tasks, Ticker};
+
+/// Everything a room may ask of the world; clones share it.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    pub clock: Clock,
+    pub rng: Rng,
+    pub disk: Disk,
+    pub net: Net,
+    pub tasks: Tasks,
+}
+
+impl Platform {
+    /// The operating system's world; its futures need a tokio runtime around them.
+    #[must_use]
+    pub fn real() -> Self {
+        Self {
+            clock: Clock::real(),
+            rng: Rng::real(),
+            disk: Disk::real(),
+            net: Net::real(),
+            tasks: Tasks::real(),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Random numbers from one seed; in production the operating system gives the seed. Not for keys or secrets.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, RngCore, SeedableRng};
+
+/// Clones draw from the same sequence; a fork has its own.
+#[derive(Clone, Debug)]
+pub struct Rng {
+    inner: Arc<Mutex<StdRng>>,
+}
+
+impl Rng {
+    pub(crate) fn real() -> Self {
+        Self::of(StdRng::from_os_rng())
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn simulated(seed: u64) -> Self {
+        Self::of(StdRng::seed_from_u64(seed))
+    }
+
+    fn of(rng: StdRng) -> Self {
+        Self {
+            inner: Arc::new(Mutex::new(rng)),
+        }
+    }
+
+    fn with<T>(&self, draw: impl FnOnce(&mut StdRng) -> T) -> T {
+        draw(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    #[must_use]
+    pub fn u64(&self) -> u64 {
+        self.with(RngCore::next_u64)
+    }
+
+    /// A number in `0..n`; 0 when `n` is 0.
+    #[must_use]
+    pub fn below(&self, n: u64) -> u64 {
+        if n == 0 {
+            return 0;
+        }
+        self.with(|rng| rng.random_range(0..n))
+    }
+
+    /// A number in `[0, 1)`.
+    #[must_use]
+    pub fn fraction(&self) -> f64 {
+        self.with(|rng| rng.random())
+    }
+
+    pub fn fill(&self, bytes: &mut [u8]) {
+        self.with(|rng| rng.fill_bytes(bytes));
+    }
+
+    /// A sequence of its own, told apart by `label`; takes one number from this one.
+    #[must_use]
+    pub fn fork(&self, label: &str) -> Self {
+        // FNV-1a: the same label gives the same fork on every machine and release.
+        let hash = label.bytes().fold(self.u64(), |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self::of(StdRng::seed_from_u64(hash))
+    }
+}

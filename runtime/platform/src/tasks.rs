@@ -1,0 +1,250 @@
+//! Where work runs: the caller's runtime, a thread of its own, the handlers' runtime, or a ticking thread.
+//! A panic ends only its task, whose waiter gets `TaskFailed`.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::thread;
+use std::time::Duration;
+
+use futures_util::future::{AbortHandle, abortable};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+#[derive(Clone, Debug)]
+pub struct Tasks {
+    handlers: HandlerPool,
+    world: World,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum World {
+    Real,
+    #[cfg(feature = "simulation")]
+    Simulated,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TaskFailed {
+    #[error("the task was aborted")]
+    Aborted,
+    #[error("the task panicked or its runtime went away")]
+    Panicked,
+}
+
+/// Waits for a task's result; dropping it lets the task go on.
+#[derive(Debug)]
+pub struct Task<T> {
+    result: oneshot::Receiver<T>,
+    abort: AbortHandle,
+    finished: Arc<AtomicBool>,
+}
+
+impl Tasks {
+    pub(crate) fn real() -> Self {
+        Self::of(World::Real)
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn simulated() -> Self {
+        Self::of(World::Simulated)
+    }
+
+    fn of(world: World) -> Self {
+        let handlers = HandlerPool {
+            world,
+            runtime: Arc::default(),
+        };
+        Self { handlers, world }
+    }
+
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        f: impl Future<Output = T> + Send + 'static,
+    ) -> Task<T> {
+        let (task, work) = tracked(name, f);
+        drop(tokio::spawn(work));
+        task
+    }
+
+    /// A thread and runtime of its own, for work that blocks on the disk.
+    pub fn dedicated<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        f: impl Future<Output = T> + Send + 'static,
+    ) -> Task<T> {
+        match self.world {
+            World::Real => {
+                let (task, work) = tracked(name, f);
+                let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
+                    match Builder::new_current_thread().enable_all().build() {
+                        Ok(runtime) => runtime.block_on(work),
+                        Err(error) => tracing::error!(name, %error, "no runtime for the task"),
+                    }
+                });
+                if let Err(error) = started {
+                    tracing::error!(name, %error, "no thread for the task");
+                }
+                task
+            }
+            #[cfg(feature = "simulation")]
+            World::Simulated => self.spawn(name, f),
+        }
+    }
+
+    #[must_use]
+    pub fn handlers(&self) -> &HandlerPool {
+        &self.handlers
+    }
+
+    /// Calls `f` each `period` on a thread until the ticker is dropped; does nothing in a simulation.
+    pub fn every(
+        &self,
+        name: &'static str,
+        period: Duration,
+        mut f: impl FnMut() + Send + 'static,
+    ) -> Ticker {
+        match self.world {
+            World::Real => {
+                let (stop, stopped) = sync_channel::<()>(0);
+                let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
+                    while stopped.recv_timeout(period) == Err(RecvTimeoutError::Timeout) {
+                        f();
+                    }
+                });
+                if let Err(error) = started {
+                    tracing::error!(name, %error, "no thread for the ticker");
+                }
+                Ticker { _stop: Some(stop) }
+            }
+            #[cfg(feature = "simulation")]
+            World::Simulated => Ticker { _stop: None },
+        }
+    }
+}
+
+/// Ticks until it is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Ticker {
+    _stop: Option<SyncSender<()>>,
+}
+
+/// The runtime of handler invocations, started at its first task, so that slow guests do not delay the doors.
+#[derive(Clone, Debug)]
+pub struct HandlerPool {
+    world: World,
+    runtime: Arc<OnceLock<PoolRuntime>>,
+}
+
+impl HandlerPool {
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        f: impl Future<Output = T> + Send + 'static,
+    ) -> Task<T> {
+        let (task, work) = tracked(name, f);
+        match self.world {
+            World::Real => match &self.runtime.get_or_init(PoolRuntime::start).0 {
+                Some(runtime) => drop(runtime.spawn(work)),
+                None => drop(tokio::spawn(work)),
+            },
+            #[cfg(feature = "simulation")]
+            World::Simulated => drop(tokio::spawn(work)),
+        }
+        task
+    }
+}
+
+/// `None` when the system gave no threads: handlers then share the caller's runtime.
+#[derive(Debug)]
+struct PoolRuntime(Option<Runtime>);
+
+impl PoolRuntime {
+    fn start() -> Self {
+        let built = Builder::new_multi_thread()
+            .thread_name("handlers")
+            .event_interval(1)
+            .enable_all()
+            .build();
+        if let Err(error) = &built {
+            tracing::error!(%error, "no runtime for handlers");
+        }
+        Self(built.ok())
+    }
+}
+
+impl Drop for PoolRuntime {
+    fn drop(&mut self) {
+        // A plain drop waits for the workers, which tokio forbids inside a task.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl<T> Task<T> {
+    pub fn abort(&self) {
+        self.abort.abort();
+    }
+
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::Acquire)
+    }
+}
+
+impl<T> Future for Task<T> {
+    type Output = Result<T, TaskFailed>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let failed = if self.abort.is_aborted() {
+            TaskFailed::Aborted
+        } else {
+            TaskFailed::Panicked
+        };
+        Pin::new(&mut self.result)
+            .poll(cx)
+            .map(|result| result.map_err(|_| failed))
+    }
+}
+
+/// Says that the task is over however it ended, panics included.
+struct Finish(Arc<AtomicBool>);
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+fn tracked<T: Send + 'static>(
+    name: &'static str,
+    f: impl Future<Output = T> + Send + 'static,
+) -> (Task<T>, impl Future<Output = ()> + Send + 'static) {
+    let (sender, result) = oneshot::channel();
+    let (f, abort) = abortable(f);
+    let finished = Arc::new(AtomicBool::new(false));
+    let finish = Finish(Arc::clone(&finished));
+    let work = async move {
+        let finish = finish;
+        let ended = f.await;
+        drop(finish);
+        match ended {
+            // Nobody may be waiting any more.
+            Ok(value) => drop(sender.send(value)),
+            Err(_) => tracing::debug!(name, "task aborted"),
+        }
+    };
+    (
+        Task {
+            result,
+            abort,
+            finished,
+        },
+        work,
+    )
+}
