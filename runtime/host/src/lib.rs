@@ -1,1 +1,3 @@
-//! Placeholder head: replaced when the room is built.
+//! Puts the rooms together into one running server: configuration now, the rest as it is built.
+
+pub mod config;

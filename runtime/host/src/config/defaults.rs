@@ -1,0 +1,476 @@
+//! Every key of the file with its default and its range: the one place where they stand. The readers take their defaults
+//! from here, and the table in `docs/guides/triggers-file.md` is this table; a test compares the two. Keys that the
+//! format knows and this version does not read are listed too, so that a person is told so and not that they mistyped.
+
+use std::time::Duration;
+
+use model::ByteSize;
+
+use super::keys::{Choice, Measured, Place, Plain};
+use super::project::{SandboxPolicy, Then, WhenFull};
+
+const SECOND: u64 = 1;
+const HOUR: u64 = 3600 * SECOND;
+const DAY: u64 = 24 * HOUR;
+
+pub(super) static PLACES: &[&Place] = &[
+    &ROOT,
+    &SERVER,
+    &DEAD_LETTERS,
+    &LOGS,
+    &STREAM,
+    &FUNCTION,
+    &TRIGGER,
+    &TRIGGER_STREAM,
+    &BATCH,
+    &STATE,
+    &RETRY,
+    &BACKOFF,
+];
+
+pub(super) const VERSION: Plain = Plain {
+    name: "version",
+    kind: "count",
+    default: "required",
+    range: "1",
+    meaning: "of this format",
+};
+pub(super) const APP: Plain = Plain {
+    name: "app",
+    kind: "name",
+    default: "app",
+    range: "",
+    meaning: "names the project: part of every trigger's UUID",
+};
+pub(super) static ROOT: Place = Place {
+    path: "",
+    keys: &[
+        &VERSION,
+        &APP,
+        &Plain {
+            name: "server",
+            kind: "map",
+            default: "",
+            range: "",
+            meaning: "one server",
+        },
+        &Plain {
+            name: "streams",
+            kind: "map by name",
+            default: "none",
+            range: "",
+            meaning: "created when missing, never deleted",
+        },
+        &Plain {
+            name: "functions",
+            kind: "map by name",
+            default: "none",
+            range: "",
+            meaning: "what code may do",
+        },
+        &Plain {
+            name: "triggers",
+            kind: "map by name",
+            default: "none",
+            range: "",
+            meaning: "how code is driven; the name is the identity of checkpoints and state",
+        },
+    ],
+    later: &["destinations", "environments", "leases", "secrets"],
+};
+
+pub(super) const REGION: Plain = Plain {
+    name: "region",
+    kind: "name",
+    default: "us-east-1",
+    range: "",
+    meaning: "where the streams of the file live",
+};
+pub(super) static SERVER: Place = Place {
+    path: "server",
+    keys: &[
+        &REGION,
+        &Plain {
+            name: "dead_letters",
+            kind: "map",
+            default: "",
+            range: "",
+            meaning: "records that could not be handled",
+        },
+        &Plain {
+            name: "logs",
+            kind: "map",
+            default: "",
+            range: "",
+            meaning: "what functions print",
+        },
+    ],
+    later: &[
+        "admin", "alerts", "auth", "data", "hosts", "listen", "store",
+    ],
+};
+
+pub(super) const DEAD_LETTERS_KEEP: Measured<Duration> = Measured {
+    name: "keep",
+    default: Duration::from_secs(14 * DAY),
+    min: Duration::from_secs(HOUR),
+    max: Duration::from_secs(365 * DAY),
+    meaning: "how long a dead letter is kept",
+};
+pub(super) const DEAD_LETTERS_MAX: Measured<ByteSize> = Measured {
+    name: "max",
+    default: ByteSize::gib(10),
+    min: ByteSize::mib(1),
+    max: ByteSize::gib(1 << 20),
+    meaning: "room for all dead letters",
+};
+pub(super) const WHEN_FULL: Choice<WhenFull> = Choice {
+    name: "when_full",
+    default: WhenFull::Block,
+    words: &[
+        ("block", WhenFull::Block),
+        ("drop-oldest", WhenFull::DropOldest),
+    ],
+    later: &[],
+    meaning: "block: the shard waits, with a reason",
+};
+pub(super) static DEAD_LETTERS: Place = Place {
+    path: "server.dead_letters",
+    keys: &[&DEAD_LETTERS_KEEP, &DEAD_LETTERS_MAX, &WHEN_FULL],
+    later: &[],
+};
+
+pub(super) const LOGS_KEEP: Measured<Duration> = Measured {
+    name: "keep",
+    default: Duration::from_secs(7 * DAY),
+    min: Duration::from_secs(HOUR),
+    max: Duration::from_secs(365 * DAY),
+    meaning: "how long a line is kept",
+};
+pub(super) const LOGS_MAX: Measured<ByteSize> = Measured {
+    name: "max",
+    default: ByteSize::gib(1),
+    min: ByteSize::mib(1),
+    max: ByteSize::gib(1 << 20),
+    meaning: "room for all lines; the oldest go first",
+};
+pub(super) static LOGS: Place = Place {
+    path: "server.logs",
+    keys: &[&LOGS_KEEP, &LOGS_MAX],
+    later: &[],
+};
+
+pub(super) const SHARDS: Measured<u32> = Measured {
+    name: "shards",
+    default: 1,
+    min: 1,
+    max: 10_000,
+    meaning: "at creation; the file never reshards",
+};
+pub(super) const RETENTION: Measured<Duration> = Measured {
+    name: "retention",
+    default: Duration::from_secs(7 * DAY),
+    min: Duration::from_secs(DAY),
+    max: Duration::from_secs(365 * DAY),
+    meaning: "how long a record is kept; whole hours",
+};
+pub(super) static STREAM: Place = Place {
+    path: "streams.NAME",
+    keys: &[&SHARDS, &RETENTION],
+    later: &["attach", "autoscale", "capacity"],
+};
+
+pub(super) const SOURCE: Plain = Plain {
+    name: "source",
+    kind: "path",
+    default: "required",
+    range: "a folder, or a file ending in .wasm",
+    meaning: "relative to the file",
+};
+pub(super) const ENV: Plain = Plain {
+    name: "env",
+    kind: "map of text",
+    default: "none",
+    range: "",
+    meaning: "the environment of the function: nothing else is in it",
+};
+pub(super) const MEMORY: Measured<ByteSize> = Measured {
+    name: "memory",
+    default: ByteSize::mib(128),
+    min: ByteSize::mib(1),
+    max: ByteSize::gib(1),
+    meaning: "of one sandbox",
+};
+pub(super) const TIMEOUT: Measured<Duration> = Measured {
+    name: "timeout",
+    default: Duration::from_secs(3),
+    min: Duration::from_millis(1),
+    max: Duration::from_secs(900),
+    meaning: "of one invocation",
+};
+pub(super) const LOG: Measured<ByteSize> = Measured {
+    name: "log",
+    default: ByteSize::kib(64),
+    min: ByteSize(0),
+    max: ByteSize::mib(1),
+    meaning: "text kept of one invocation",
+};
+pub(super) const SANDBOX: Choice<SandboxPolicy> = Choice {
+    name: "sandbox",
+    default: SandboxPolicy::Fresh,
+    words: &[
+        ("fresh", SandboxPolicy::Fresh),
+        ("warm", SandboxPolicy::Warm),
+    ],
+    later: &[],
+    meaning: "warm keeps globals between batches",
+};
+pub(super) const CONCURRENCY: Measured<u32> = Measured {
+    name: "concurrency",
+    default: 64,
+    min: 1,
+    max: 1000,
+    meaning: "invocations at the same time",
+};
+pub(super) static FUNCTION: Place = Place {
+    path: "functions.NAME",
+    keys: &[
+        &SOURCE,
+        &ENV,
+        &MEMORY,
+        &TIMEOUT,
+        &LOG,
+        &SANDBOX,
+        &CONCURRENCY,
+    ],
+    later: &["network", "scratch", "secrets"],
+};
+
+pub(super) const ENABLED: Choice<bool> = switch(
+    "enabled",
+    true,
+    "the wish; a pause by an operator is kept elsewhere",
+);
+pub(super) const ALLOW_LOOP: Choice<bool> =
+    switch("allow_loop", false, "may write the stream it reads");
+pub(super) static TRIGGER: Place = Place {
+    path: "triggers.NAME",
+    keys: &[
+        &Plain {
+            name: "stream",
+            kind: "name or map",
+            default: "required",
+            range: "a stream of the file",
+            meaning: "what is read; short form of `{ name: NAME }`",
+        },
+        &Plain {
+            name: "function",
+            kind: "name",
+            default: "required",
+            range: "a function of the file",
+            meaning: "what is run",
+        },
+        &Plain {
+            name: "outputs",
+            kind: "name",
+            default: "none",
+            range: "a stream of the file",
+            meaning: "what may be written; short form of `{ default: NAME }`",
+        },
+        &Plain {
+            name: "batch",
+            kind: "map",
+            default: "",
+            range: "",
+            meaning: "when a batch closes",
+        },
+        &Plain {
+            name: "state",
+            kind: "map",
+            default: "none",
+            range: "",
+            meaning: "granted when the key is there, also as `{}`",
+        },
+        &ENABLED,
+        &Plain {
+            name: "retry",
+            kind: "map",
+            default: "",
+            range: "",
+            meaning: "what a failure means",
+        },
+        &ALLOW_LOOP,
+    ],
+    later: &[
+        "filter",
+        "http",
+        "input",
+        "lanes",
+        "leases",
+        "on_failure",
+        "range_check",
+        "report_failures",
+        "schedule",
+        "tumbling",
+        "unparsable",
+        "was",
+    ],
+};
+
+pub(super) const DEAGGREGATE: Choice<bool> =
+    switch("deaggregate", true, "handlers see user records");
+pub(super) static TRIGGER_STREAM: Place = Place {
+    path: "triggers.NAME.stream",
+    keys: &[
+        &Plain {
+            name: "name",
+            kind: "name",
+            default: "required",
+            range: "a stream of the file",
+            meaning: "what is read",
+        },
+        &Plain {
+            name: "start",
+            kind: "word or time",
+            default: "oldest",
+            range: "oldest, latest, a time, \"@-1h\"; TRIM_HORIZON, LATEST",
+            meaning: "read once, when the trigger is new",
+        },
+        &DEAGGREGATE,
+    ],
+    later: &["read"],
+};
+
+pub(super) const BATCH_RECORDS: Measured<u32> = Measured {
+    name: "records",
+    default: 100,
+    min: 1,
+    max: 10_000,
+    meaning: "a batch closes at this many",
+};
+pub(super) const BATCH_BYTES: Measured<ByteSize> = Measured {
+    name: "bytes",
+    default: ByteSize::mib(6),
+    min: ByteSize::kib(1),
+    max: ByteSize::mib(6),
+    meaning: "or at this size of its request",
+};
+pub(super) const BATCH_WAIT: Measured<Duration> = Measured {
+    name: "wait",
+    default: Duration::ZERO,
+    min: Duration::ZERO,
+    max: Duration::from_secs(300),
+    meaning: "or this long after its first record",
+};
+pub(super) static BATCH: Place = Place {
+    path: "triggers.NAME.batch",
+    keys: &[&BATCH_RECORDS, &BATCH_BYTES, &BATCH_WAIT],
+    later: &[],
+};
+
+pub(super) const STATE_TTL: Measured<Option<Duration>> = Measured {
+    name: "ttl",
+    default: None,
+    min: Some(Duration::from_secs(SECOND)),
+    max: Some(Duration::from_secs(3650 * DAY)),
+    meaning: "a value not written for this long is removed",
+};
+pub(super) const STATE_MAX: Measured<ByteSize> = Measured {
+    name: "max",
+    default: ByteSize::gib(1),
+    min: ByteSize::kib(64),
+    max: ByteSize::gib(1 << 20),
+    meaning: "room for all values of the trigger",
+};
+pub(super) static STATE: Place = Place {
+    path: "triggers.NAME.state",
+    keys: &[&STATE_TTL, &STATE_MAX],
+    later: &[],
+};
+
+pub(super) const RETRY_ATTEMPTS: Measured<u32> = Measured {
+    name: "attempts",
+    default: 5,
+    min: 1,
+    max: 10_000,
+    meaning: "invocations in all, the first included; or `forever`",
+};
+pub(super) const RETRY_AGE: Measured<Option<Duration>> = Measured {
+    name: "age",
+    default: None,
+    min: Some(Duration::from_secs(SECOND)),
+    max: Some(Duration::from_secs(365 * DAY)),
+    meaning: "older records are not tried again; below the stream's retention",
+};
+pub(super) const RETRY_THEN: Choice<Then> = Choice {
+    name: "then",
+    default: Then::DeadLetter,
+    words: &[("dead-letter", Then::DeadLetter), ("block", Then::Block)],
+    later: &["park"],
+    meaning: "when attempts or age are spent",
+};
+pub(super) static RETRY: Place = Place {
+    path: "triggers.NAME.retry",
+    keys: &[
+        &RETRY_ATTEMPTS,
+        &RETRY_AGE,
+        &Plain {
+            name: "backoff",
+            kind: "map",
+            default: "",
+            range: "",
+            meaning: "pauses between attempts",
+        },
+        &RETRY_THEN,
+    ],
+    later: &["breaker", "classes", "isolate", "park"],
+};
+
+pub(super) const BACKOFF_FIRST: Measured<Duration> = Measured {
+    name: "first",
+    default: Duration::from_millis(500),
+    min: Duration::from_millis(1),
+    max: Duration::from_secs(HOUR),
+    meaning: "the first pause",
+};
+pub(super) const BACKOFF_FACTOR: Measured<f64> = Measured {
+    name: "factor",
+    default: 2.0,
+    min: 1.0,
+    max: 10.0,
+    meaning: "each pause is this many times the one before",
+};
+pub(super) const BACKOFF_MAX: Measured<Duration> = Measured {
+    name: "max",
+    default: Duration::from_secs(60),
+    min: Duration::from_millis(1),
+    max: Duration::from_secs(DAY),
+    meaning: "the longest pause; not below `first`",
+};
+pub(super) const BACKOFF_JITTER: Measured<f64> = Measured {
+    name: "jitter",
+    default: 0.5,
+    min: 0.0,
+    max: 1.0,
+    meaning: "the share of a pause that is random",
+};
+pub(super) static BACKOFF: Place = Place {
+    path: "triggers.NAME.retry.backoff",
+    keys: &[
+        &BACKOFF_FIRST,
+        &BACKOFF_FACTOR,
+        &BACKOFF_MAX,
+        &BACKOFF_JITTER,
+    ],
+    later: &[],
+};
+
+const fn switch(name: &'static str, default: bool, meaning: &'static str) -> Choice<bool> {
+    Choice {
+        name,
+        default,
+        words: &[("true", true), ("false", false)],
+        later: &[],
+        meaning,
+    }
+}

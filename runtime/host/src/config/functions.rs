@@ -1,0 +1,96 @@
+//! The reader of `functions`: what code may do. Sections go in; sources with paths relative to the file, limits and the
+//! environment come out. It never looks whether a path exists: building does, and says so better.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use model::FunctionName;
+
+use super::defaults::{CONCURRENCY, ENV, FUNCTION, LOG, MEMORY, SANDBOX, SOURCE, TIMEOUT};
+use super::interpolate::is_variable_name;
+use super::project::{Function, FunctionSource};
+use super::reader::{Reader, Section};
+
+pub(super) fn functions(
+    reader: &mut Reader<'_>,
+    root: &mut Section,
+    folder: &Path,
+) -> BTreeMap<FunctionName, Function> {
+    let named = reader.named::<FunctionName>(root, "functions");
+    named
+        .into_iter()
+        .map(|(name, at, node)| {
+            let mut section = reader.section(&FUNCTION, format!("function `{name}`"), at, node);
+            let function = Function {
+                source: source(reader, &mut section, folder),
+                env: env(reader, &mut section),
+                memory: reader.measured(&mut section, &MEMORY),
+                timeout: reader.measured(&mut section, &TIMEOUT),
+                log: reader.measured(&mut section, &LOG),
+                sandbox: reader.choice(&mut section, &SANDBOX),
+                concurrency: reader.measured(&mut section, &CONCURRENCY),
+                line: at.line,
+            };
+            (name, function)
+        })
+        .collect()
+}
+
+/// After a diagnostic the folder of the file stands in, so that a trigger of this function is still read.
+fn source(reader: &mut Reader<'_>, section: &mut Section, folder: &Path) -> FunctionSource {
+    let nowhere = FunctionSource::Folder(folder.to_owned());
+    let Some((_, node)) = section.take(SOURCE.name) else {
+        let message = format!("{} has no source", section.title);
+        reader.note(
+            section.at,
+            message,
+            "add `source:` with a folder or a .wasm file",
+        );
+        return nowhere;
+    };
+    let at = node.at;
+    let Some(text) = reader.scalar(&section.title, SOURCE.name, node) else {
+        return nowhere;
+    };
+    let file = text.split_once(':').map_or(text.as_str(), |(file, _)| file);
+    let extension = Path::new(file)
+        .extension()
+        .and_then(|extension| extension.to_str());
+    let elsewhere = text.contains("://");
+    if text.is_empty() {
+        reader.note(at, format!("`source` of {} is empty", section.title), "");
+    } else if elsewhere || matches!(extension, Some("py" | "mjs" | "js" | "cjs" | "ts")) {
+        let what = format!("`source: {text}` in {}", section.title);
+        reader.not_supported_but(
+            at,
+            &what,
+            "accepted: a folder that is built, or a .wasm file",
+        );
+    }
+    match extension {
+        Some("wasm") => FunctionSource::Component(folder.join(text)),
+        Some(_) | None => FunctionSource::Folder(folder.join(text)),
+    }
+}
+
+fn env(reader: &mut Reader<'_>, section: &mut Section) -> BTreeMap<String, String> {
+    let Some((_, node)) = section.take(ENV.name) else {
+        return BTreeMap::new();
+    };
+    let title = format!("`env` of {}", section.title);
+    let mut env = BTreeMap::new();
+    for (key, value) in reader.entries(&title, node) {
+        if !is_variable_name(&key.name) {
+            let message = format!("`{}` cannot be the name of a variable", key.name);
+            reader.note(
+                key.at,
+                message,
+                "letters, digits and `_`, and no digit first",
+            );
+        }
+        if let Some(text) = reader.scalar(&title, &key.name, value) {
+            env.insert(key.name, text);
+        }
+    }
+    env
+}

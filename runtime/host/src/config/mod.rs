@@ -1,0 +1,101 @@
+//! `triggers.yaml`, the one file a user edits. Its text and the variables it may mention come in; a `Project` with every
+//! default filled in goes out, or everything that is wrong with the file, each fact at its place. It reads no disk, no
+//! environment and no clock: `cli` hands in what it needs. A refused file changes nothing.
+//!
+//! Text becomes a tree with places (`tree`), the tree is read key by key against the table of keys (`reader`,
+//! `defaults`), and what the keys say about each other is checked where it is read (`server`, `functions`, `triggers`).
+
+mod defaults;
+mod diagnostic;
+mod functions;
+mod guide;
+mod interpolate;
+mod keys;
+mod limits;
+mod names;
+mod project;
+mod reader;
+mod server;
+mod spelling;
+mod start;
+mod tree;
+mod triggers;
+mod units;
+
+#[cfg(test)]
+mod refusal_tests;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub use diagnostic::{Diagnostic, Refused};
+pub use guide::keys_as_markdown;
+pub use names::AppName;
+pub use project::{
+    Attempts, Backoff, Batch, DeadLetters, Function, FunctionSource, Logs, Project, Promise, Retry,
+    SandboxPolicy, Server, Start, State, Stream, Then, Trigger, WhenFull,
+};
+
+use defaults::ROOT;
+use diagnostic::{At, Source};
+use reader::{Reader, Section};
+
+/// Reads the text of the file at `path`, which diagnostics repeat as it is given and to which the paths in the file are
+/// relative. `variables` is all that `${NAME}` can stand for.
+pub fn read(
+    path: &Path,
+    text: &str,
+    variables: &BTreeMap<String, String>,
+) -> Result<Project, Refused> {
+    let shown = path.display().to_string();
+    let source = Source { path: &shown, text };
+    let root = tree::parse(source).map_err(Refused::one)?;
+    let mut reader = Reader {
+        source,
+        variables,
+        diagnostics: Vec::new(),
+    };
+    let mut root = reader.section(&ROOT, "the file", At::START, root);
+
+    version(&mut reader, &mut root);
+    let app = server::app(&mut reader, &mut root);
+    let server = server::server(&mut reader, &mut root);
+    let streams = server::streams(&mut reader, &mut root);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let functions = functions::functions(&mut reader, &mut root, folder);
+    let triggers = triggers::triggers(&mut reader, &mut root, &streams, &functions);
+
+    match (app, server) {
+        (Some(app), Some(server)) if reader.diagnostics.is_empty() => Ok(Project {
+            app,
+            server,
+            streams,
+            functions,
+            triggers,
+        }),
+        _ => Err(Refused::new(reader.diagnostics)),
+    }
+}
+
+fn version(reader: &mut Reader<'_>, root: &mut Section) {
+    let Some((_, node)) = root.take("version") else {
+        reader.note(
+            At::START,
+            "the file does not say its version",
+            "begin it with `version: 1`",
+        );
+        return;
+    };
+    let at = node.at;
+    let text = reader.scalar("the file", "version", node);
+    if let Some(text) = text.filter(|text| text != "1") {
+        let hint = "this shardmill reads `version: 1`";
+        reader.note(
+            at,
+            format!("version `{text}` of the file is not known"),
+            hint,
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! What the file means: every default filled in, every name checked against what it names, every path made relative to
+//! the file. This is what the rest of `host` works with; it is made only by reading a file without a diagnostic.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use model::{ByteSize, FunctionName, Region, StreamName, Timestamp, TriggerName};
+
+use super::names::AppName;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Project {
+    pub app: AppName,
+    pub server: Server,
+    pub streams: BTreeMap<StreamName, Stream>,
+    pub functions: BTreeMap<FunctionName, Function>,
+    pub triggers: BTreeMap<TriggerName, Trigger>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Where the streams of the file live.
+    pub region: Region,
+    pub dead_letters: DeadLetters,
+    pub logs: Logs,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetters {
+    pub keep: Duration,
+    pub max: ByteSize,
+    pub when_full: WhenFull,
+}
+
+/// What happens to a dead letter that no longer fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The shard waits, with a reason: nothing is lost.
+    Block,
+    /// The oldest dead letters make room.
+    DropOldest,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logs {
+    pub keep: Duration,
+    pub max: ByteSize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    /// At creation; a stream that exists is never resharded by the file.
+    pub shards: u32,
+    pub retention: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    pub source: FunctionSource,
+    pub env: BTreeMap<String, String>,
+    pub memory: ByteSize,
+    pub timeout: Duration,
+    /// Text kept of one invocation.
+    pub log: ByteSize,
+    pub sandbox: SandboxPolicy,
+    /// Invocations at the same time.
+    pub concurrency: u32,
+    /// Where the file declares it.
+    pub line: usize,
+}
+
+/// Where the bytes of a function come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FunctionSource {
+    /// A folder that is built.
+    Folder(PathBuf),
+    /// A file that is already WebAssembly.
+    Component(PathBuf),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SandboxPolicy {
+    /// A new sandbox for every batch.
+    Fresh,
+    /// Globals live from batch to batch.
+    Warm,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trigger {
+    pub stream: StreamName,
+    pub start: Start,
+    pub deaggregate: bool,
+    pub function: FunctionName,
+    /// None: the function may not write to a stream.
+    pub outputs: Option<StreamName>,
+    pub batch: Batch,
+    /// None: the function may keep nothing.
+    pub state: Option<State>,
+    /// The wish of the file; an operator's pause is kept elsewhere.
+    pub enabled: bool,
+    pub retry: Retry,
+    /// Where the file declares it, for messages that name both places of a conflict.
+    pub line: usize,
+}
+
+/// Where a trigger begins that has no checkpoint yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    Oldest,
+    Latest,
+    At(Timestamp),
+    /// This long before the moment the trigger is created.
+    Ago(Duration),
+}
+
+/// A batch closes on whichever comes first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    pub records: u32,
+    pub bytes: ByteSize,
+    pub wait: Duration,
+}
+
+/// Values by partition key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// None: values are kept until they are removed.
+    pub ttl: Option<Duration>,
+    pub max: ByteSize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retry {
+    pub attempts: Attempts,
+    /// None: a record is tried as long as its stream keeps it.
+    pub age: Option<Duration>,
+    pub backoff: Backoff,
+    pub then: Then,
+}
+
+/// Invocations in all, the first included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempts {
+    Limited(u32),
+    Forever,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Backoff {
+    pub first: Duration,
+    pub factor: f64,
+    pub max: Duration,
+    /// The share of a pause that is random, 0 to 1.
+    pub jitter: f64,
+}
+
+/// What becomes of a record whose attempts are spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    DeadLetter,
+    Block,
+}
+
+impl Project {
+    /// One promise a trigger, in the order of their names; `check` prints them.
+    pub fn promises(&self) -> impl Iterator<Item = Promise<'_>> {
+        self.triggers
+            .iter()
+            .map(|(name, trigger)| Promise { name, trigger })
+    }
+}
+
+/// What a trigger promises. Both ends of every trigger lie inside the runtime, so effects appear exactly once.
+#[derive(Debug, Clone, Copy)]
+pub struct Promise<'a> {
+    name: &'a TriggerName,
+    trigger: &'a Trigger,
+}
+
+impl fmt::Display for Promise<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.trigger.stream)?;
+        if let Some(output) = &self.trigger.outputs {
+            write!(f, " -> {output}")?;
+        }
+        f.write_str(": exactly once")
+    }
+}

@@ -1,0 +1,76 @@
+//! The reader of `app`, `server` and `streams`: the settings that stand for themselves. Sections go in, resolved values
+//! come out; nothing here looks at functions or triggers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::{Region, StreamName};
+
+use super::defaults::{
+    APP, DEAD_LETTERS, DEAD_LETTERS_KEEP, DEAD_LETTERS_MAX, LOGS, LOGS_KEEP, LOGS_MAX, REGION,
+    RETENTION, SERVER, SHARDS, STREAM, WHEN_FULL,
+};
+use super::keys::Plain;
+use super::names::{AppName, Name};
+use super::project::{DeadLetters, Logs, Server, Stream};
+use super::reader::{Reader, Section};
+use super::units::Measure;
+
+/// None only after a diagnostic.
+pub(super) fn app(reader: &mut Reader<'_>, root: &mut Section) -> Option<AppName> {
+    name_or_default(reader, root, &APP)
+}
+
+pub(super) fn server(reader: &mut Reader<'_>, root: &mut Section) -> Option<Server> {
+    let mut section = reader.subsection(root, &SERVER, "server");
+    let region: Option<Region> = name_or_default(reader, &mut section, &REGION);
+    let mut kept = reader.subsection(&mut section, &DEAD_LETTERS, "dead_letters");
+    let dead_letters = DeadLetters {
+        keep: reader.measured(&mut kept, &DEAD_LETTERS_KEEP),
+        max: reader.measured(&mut kept, &DEAD_LETTERS_MAX),
+        when_full: reader.choice(&mut kept, &WHEN_FULL),
+    };
+    let mut kept = reader.subsection(&mut section, &LOGS, "logs");
+    let logs = Logs {
+        keep: reader.measured(&mut kept, &LOGS_KEEP),
+        max: reader.measured(&mut kept, &LOGS_MAX),
+    };
+    Some(Server {
+        region: region?,
+        dead_letters,
+        logs,
+    })
+}
+
+pub(super) fn streams(reader: &mut Reader<'_>, root: &mut Section) -> BTreeMap<StreamName, Stream> {
+    let named = reader.named::<StreamName>(root, "streams");
+    named
+        .into_iter()
+        .map(|(name, at, node)| {
+            let mut section = reader.section(&STREAM, format!("stream `{name}`"), at, node);
+            let shards = reader.measured(&mut section, &SHARDS);
+            let at = section.at_key(RETENTION.name);
+            let retention = reader.measured(&mut section, &RETENTION);
+            if retention.subsec_millis() > 0 || !retention.as_secs().is_multiple_of(HOUR_SECONDS) {
+                let (title, found) = (&section.title, retention.print());
+                let message =
+                    format!("`retention` of {title} must be whole hours, found `{found}`");
+                reader.note(at, message, "Kinesis tells clients hours: write 24h or 7d");
+            }
+            (name, Stream { shards, retention })
+        })
+        .collect()
+}
+
+const HOUR_SECONDS: u64 = Duration::from_secs(3600).as_secs();
+
+fn name_or_default<N: Name>(
+    reader: &mut Reader<'_>,
+    section: &mut Section,
+    key: &Plain,
+) -> Option<N> {
+    match section.take(key.name) {
+        Some((_, node)) => reader.name(&section.title, key.name, node),
+        None => N::parse(key.default),
+    }
+}

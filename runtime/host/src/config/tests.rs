@@ -1,0 +1,200 @@
+//! What an accepted file means: the supported parts of the specification's example, the defaults, variables and what
+//! `check` prints.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use model::{ByteSize, FunctionName, StreamName, TriggerName};
+
+use super::*;
+
+const SMALL: &str = "
+version: 1
+streams:   { flights: { shards: 4 }, late-flights: { shards: 1 } }
+functions: { late: { source: functions/late } }
+triggers:  { late-flights: { stream: flights, function: late, outputs: late-flights } }
+";
+
+/// The keys of the specification's example that this version reads.
+const EXAMPLE: &str = r#"
+version: 1
+app: flights
+server:
+  region: eu-west-1
+  dead_letters: { keep: 14d, max: 10GiB, when_full: drop-oldest }
+  logs: { keep: 3d, max: 2GiB }
+streams:
+  flights:      { shards: 4, retention: 7d }
+  late-flights: { shards: 1 }
+  board:        {}
+functions:
+  late:
+    source: functions/late
+    env: { THRESHOLD_MINUTES: "${THRESHOLD_MINUTES:-30}", RATE: 1.10, CODE: 07030, ON: NO }
+  airport-board: { source: built/board.wasm, memory: 256MiB, timeout: 1m, sandbox: warm, concurrency: 32 }
+triggers:
+  late-flights:
+    stream: flights
+    function: late
+    outputs: late-flights
+  board:
+    enabled: false
+    stream: { name: late-flights, start: 2026-11-23T09:00Z, deaggregate: false }
+    function: airport-board
+    outputs: { default: board }
+    batch: { records: 500, bytes: 5MiB, wait: 250ms }
+    state: { ttl: 30d, max: 1GiB }
+    retry:
+      attempts: forever
+      age: 6h
+      backoff: { first: 100ms, factor: 1.5, max: 30s, jitter: 0.1 }
+      then: block
+"#;
+
+fn resolved(text: &str) -> Project {
+    let variables = BTreeMap::from([("SHARDS".to_owned(), "3".to_owned())]);
+    read(Path::new("project/triggers.yaml"), text, &variables)
+        .unwrap_or_else(|refused| panic!("error: {refused}"))
+}
+
+fn stream(name: &str) -> StreamName {
+    StreamName::parse(name).expect("a name")
+}
+
+fn function_of(project: &Project, name: &str) -> Function {
+    project.functions[&FunctionName::parse(name).expect("a name")].clone()
+}
+
+fn trigger_of(project: &Project, name: &str) -> Trigger {
+    project.triggers[&TriggerName::parse(name).expect("a name")].clone()
+}
+
+#[test]
+fn a_small_file_gets_every_default() {
+    let project = resolved(SMALL);
+    insta::assert_snapshot!(format!("{:?}", (&project.app, &project.server)), @r#"
+    (AppName(TriggerName("app")), Server { region: Region("us-east-1"), dead_letters: DeadLetters { keep: 1209600s, max: ByteSize(10737418240), when_full: Block }, logs: Logs { keep: 604800s, max: ByteSize(1073741824) } })
+    "#);
+    insta::assert_snapshot!(format!("{:?}", project.streams[&stream("late-flights")]), @r"
+    Stream { shards: 1, retention: 604800s }
+    ");
+    insta::assert_snapshot!(format!("{:?}", function_of(&project, "late")), @r#"
+    Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: Fresh, concurrency: 64, line: 4 }
+    "#);
+    insta::assert_snapshot!(format!("{:?}", trigger_of(&project, "late-flights")), @r#"
+    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), outputs: Some(StreamName("late-flights")), batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, then: DeadLetter }, line: 5 }
+    "#);
+}
+
+#[test]
+fn the_example_means_what_it_says() {
+    let project = resolved(EXAMPLE);
+    assert_eq!(project.app.as_str(), "flights");
+    assert_eq!(project.server.region.as_str(), "eu-west-1");
+    assert_eq!(project.server.dead_letters.when_full, WhenFull::DropOldest);
+    assert_eq!(project.server.logs.max, ByteSize::gib(2));
+    assert_eq!(
+        project.streams[&stream("board")],
+        project.streams[&stream("late-flights")]
+    );
+
+    let late = function_of(&project, "late");
+    let env: Vec<(&str, &str)> = late
+        .env
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(
+        env,
+        [
+            ("CODE", "07030"),
+            ("ON", "NO"),
+            ("RATE", "1.10"),
+            ("THRESHOLD_MINUTES", "30")
+        ]
+    );
+    let board = function_of(&project, "airport-board");
+    assert_eq!(
+        board.source,
+        FunctionSource::Component("project/built/board.wasm".into())
+    );
+    assert_eq!(
+        (board.sandbox, board.concurrency),
+        (SandboxPolicy::Warm, 32)
+    );
+
+    let board = trigger_of(&project, "board");
+    assert_eq!(
+        board,
+        Trigger {
+            stream: stream("late-flights"),
+            start: Start::At(model::Timestamp::from_millis(1_795_424_400_000)),
+            deaggregate: false,
+            function: FunctionName::parse("airport-board").expect("a name"),
+            outputs: Some(stream("board")),
+            batch: Batch {
+                records: 500,
+                bytes: ByteSize::mib(5),
+                wait: Duration::from_millis(250),
+            },
+            state: Some(State {
+                ttl: Some(Duration::from_secs(30 * 24 * 3600)),
+                max: ByteSize::gib(1),
+            }),
+            enabled: false,
+            retry: Retry {
+                attempts: Attempts::Forever,
+                age: Some(Duration::from_secs(6 * 3600)),
+                backoff: Backoff {
+                    first: Duration::from_millis(100),
+                    factor: 1.5,
+                    max: Duration::from_secs(30),
+                    jitter: 0.1,
+                },
+                then: Then::Block,
+            },
+            line: 22,
+        }
+    );
+}
+
+#[test]
+fn variables_are_filled_in_and_then_read() {
+    let project = resolved(
+        "version: 1\nstreams: { a: { shards: \"${SHARDS}\", retention: \"${DAYS:-2}d\" } }",
+    );
+    let a = &project.streams[&stream("a")];
+    assert_eq!(
+        (a.shards, a.retention),
+        (3, Duration::from_secs(2 * 24 * 3600))
+    );
+}
+
+#[test]
+fn a_loop_is_accepted_when_it_is_asked_for() {
+    let project = resolved(
+        "version: 1
+streams: { a: {} }
+functions: { f: { source: f } }
+triggers: { t: { stream: a, function: f, outputs: a, allow_loop: true } }",
+    );
+    assert_eq!(trigger_of(&project, "t").outputs, Some(stream("a")));
+}
+
+#[test]
+fn check_prints_one_promise_a_trigger() {
+    let text = format!("{SMALL}\n").replace(
+        "triggers:  {",
+        "triggers:  { count: { stream: late-flights, function: late },",
+    );
+    let project = resolved(&text);
+    let promises: Vec<String> = project
+        .promises()
+        .map(|promise| promise.to_string())
+        .collect();
+    insta::assert_snapshot!(promises.join("\n"), @r"
+    count: late-flights: exactly once
+    late-flights: flights -> late-flights: exactly once
+    ");
+}

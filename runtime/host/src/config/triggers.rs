@@ -1,0 +1,320 @@
+//! The reader of `triggers`: how code is driven. Sections and what the file declares elsewhere go in; triggers whose names
+//! all lead somewhere come out. Failures here are about two places at once: a stream that is not declared, an age that
+//! its stream does not keep, a trigger that would feed itself.
+
+use std::collections::BTreeMap;
+
+use model::{FunctionName, StreamName, TriggerName};
+
+use super::defaults::{
+    ALLOW_LOOP, BACKOFF, BACKOFF_FACTOR, BACKOFF_FIRST, BACKOFF_JITTER, BACKOFF_MAX, BATCH,
+    BATCH_BYTES, BATCH_RECORDS, BATCH_WAIT, DEAGGREGATE, ENABLED, RETRY, RETRY_AGE, RETRY_ATTEMPTS,
+    RETRY_THEN, STATE, STATE_MAX, STATE_TTL, TRIGGER, TRIGGER_STREAM,
+};
+use super::diagnostic::At;
+use super::names::Name;
+use super::project::{Attempts, Backoff, Batch, Function, Retry, Start, State, Stream, Trigger};
+use super::reader::{Reader, Section, listed};
+use super::spelling::did_you_mean;
+use super::start;
+use super::tree::{Node, Value};
+use super::units::Measure;
+
+/// A trigger has exactly one of these.
+const KINDS: &[&str] = &["stream", "schedule", "http"];
+
+type Streams = BTreeMap<StreamName, Stream>;
+type Functions = BTreeMap<FunctionName, Function>;
+
+pub(super) fn triggers(
+    reader: &mut Reader<'_>,
+    root: &mut Section,
+    streams: &Streams,
+    functions: &Functions,
+) -> BTreeMap<TriggerName, Trigger> {
+    let named = reader.named::<TriggerName>(root, "triggers");
+    named
+        .into_iter()
+        .filter_map(|(name, at, node)| {
+            let title = format!("trigger `{name}`");
+            let node = one_kind(reader, &title, at, node)?;
+            let mut section = reader.section(&TRIGGER, title, at, node);
+            let trigger = trigger(reader, &mut section, streams, functions)?;
+            Some((name, trigger))
+        })
+        .collect()
+}
+
+/// None when the kinds alone make the trigger unreadable.
+fn one_kind(reader: &mut Reader<'_>, title: &str, at: At, node: Node) -> Option<Node> {
+    let Value::Map(entries) = &node.value else {
+        return Some(node);
+    };
+    let mut kinds = entries
+        .iter()
+        .filter(|(key, _)| KINDS.contains(&key.name.as_str()));
+    let Some((first, _)) = kinds.next() else {
+        let hint = "add `stream:` with the name of a stream";
+        reader.note(at, format!("{title} does not say what drives it"), hint);
+        return None;
+    };
+    let Some((second, _)) = kinds.find(|(key, _)| key.name != first.name) else {
+        return Some(node);
+    };
+    let message = format!(
+        "{title} has two kinds, `{}` and `{}`",
+        first.name, second.name
+    );
+    reader.note(
+        second.at,
+        message,
+        "make two triggers of it: both may run the same function",
+    );
+    None
+}
+
+fn trigger(
+    reader: &mut Reader<'_>,
+    section: &mut Section,
+    streams: &Streams,
+    functions: &Functions,
+) -> Option<Trigger> {
+    let line = section.at.line;
+    let read = stream(reader, section, streams);
+    let function = function(reader, section, functions);
+    let outputs = outputs(reader, section, streams);
+    let batch = batch(reader, section);
+    let state = state(reader, section);
+    let enabled = reader.choice(section, &ENABLED);
+    let retention = read.as_ref().and_then(|read| streams.get(&read.name));
+    let retry = retry(reader, section, retention);
+    let allow_loop = reader.choice(section, &ALLOW_LOOP);
+
+    let read = read?;
+    if let Some((at, output)) = &outputs
+        && *output == read.name
+        && !allow_loop
+    {
+        let message = format!("{} writes `{output}`, the stream it reads", section.title);
+        reader.note(
+            *at,
+            message,
+            "name another stream, or add `allow_loop: true`",
+        );
+    }
+    Some(Trigger {
+        stream: read.name,
+        start: read.start,
+        deaggregate: read.deaggregate,
+        function: function?,
+        outputs: outputs.map(|(_, output)| output),
+        batch,
+        state,
+        enabled,
+        retry,
+        line,
+    })
+}
+
+/// What `stream` says, in its short form or in full.
+struct Read {
+    name: StreamName,
+    start: Start,
+    deaggregate: bool,
+}
+
+fn stream(reader: &mut Reader<'_>, section: &mut Section, streams: &Streams) -> Option<Read> {
+    let (key, node) = section.take("stream")?;
+    let short = !matches!(node.value, Value::Map(_));
+    if short {
+        let (_, name) = declared(reader, &section.title, "stream", node, streams)?;
+        return Some(Read {
+            name,
+            start: Start::Oldest,
+            deaggregate: DEAGGREGATE.default,
+        });
+    }
+    let title = format!("`stream` of {}", section.title);
+    let mut full = reader.section(&TRIGGER_STREAM, title, key.at, node);
+    let start = match full.take("start") {
+        Some((_, node)) => start::start(reader, &full.title, node),
+        None => Start::Oldest,
+    };
+    let deaggregate = reader.choice(&mut full, &DEAGGREGATE);
+    let Some((_, node)) = full.take("name") else {
+        reader.note(
+            full.at,
+            format!("{} has no name", full.title),
+            "add `name: STREAM`",
+        );
+        return None;
+    };
+    let (_, name) = declared(reader, &full.title, "name", node, streams)?;
+    Some(Read {
+        name,
+        start,
+        deaggregate,
+    })
+}
+
+fn function(
+    reader: &mut Reader<'_>,
+    section: &mut Section,
+    functions: &Functions,
+) -> Option<FunctionName> {
+    let Some((_, node)) = section.take("function") else {
+        let message = format!("{} does not say what it runs", section.title);
+        reader.note(
+            section.at,
+            message,
+            "add `function:` with the name of a function",
+        );
+        return None;
+    };
+    if let Value::Text(text) = &node.value
+        && text.contains('@')
+    {
+        let what = format!("`function: {text}` in {}", section.title);
+        reader.not_supported_but(
+            node.at,
+            &what,
+            "name the function alone: its newest version runs",
+        );
+        return None;
+    }
+    let (_, name) = declared(reader, &section.title, "function", node, functions)?;
+    Some(name)
+}
+
+fn outputs(
+    reader: &mut Reader<'_>,
+    section: &mut Section,
+    streams: &Streams,
+) -> Option<(At, StreamName)> {
+    let (_, node) = section.take("outputs")?;
+    if !matches!(node.value, Value::Map(_)) {
+        return declared(reader, &section.title, "outputs", node, streams);
+    }
+    let title = format!("`outputs` of {}", section.title);
+    let mut default = None;
+    for (key, node) in reader.entries(&title, node) {
+        if key.name == "default" {
+            default = declared(reader, &title, "default", node, streams);
+        } else {
+            let hint = "one output is: `outputs: STREAM`";
+            reader.not_supported_but(key.at, &format!("output `{}` in {title}", key.name), hint);
+        }
+    }
+    default
+}
+
+/// A name that the file declares elsewhere.
+fn declared<N: Name, T>(
+    reader: &mut Reader<'_>,
+    title: &str,
+    key: &str,
+    node: Node,
+    known: &BTreeMap<N, T>,
+) -> Option<(At, N)> {
+    let at = node.at;
+    let name: N = reader.name(title, key, node)?;
+    if known.contains_key(&name) {
+        return Some((at, name));
+    }
+    let names: Vec<String> = known.keys().map(ToString::to_string).collect();
+    let names = || names.iter().map(String::as_str);
+    let hint = did_you_mean(&name.to_string(), names()).unwrap_or_else(|| {
+        if known.is_empty() {
+            "the file declares none".to_owned()
+        } else {
+            format!("the file declares {}", listed(names()))
+        }
+    });
+    reader.note(
+        at,
+        format!(
+            "`{key}` of {title} names `{name}`, which is not {} of the file",
+            N::KIND
+        ),
+        hint,
+    );
+    None
+}
+
+fn batch(reader: &mut Reader<'_>, section: &mut Section) -> Batch {
+    let mut section = reader.subsection(section, &BATCH, "batch");
+    Batch {
+        records: reader.measured(&mut section, &BATCH_RECORDS),
+        bytes: reader.measured(&mut section, &BATCH_BYTES),
+        wait: reader.measured(&mut section, &BATCH_WAIT),
+    }
+}
+
+fn state(reader: &mut Reader<'_>, section: &mut Section) -> Option<State> {
+    let (key, node) = section.take("state")?;
+    let title = format!("`state` of {}", section.title);
+    let mut section = reader.section(&STATE, title, key.at, node);
+    Some(State {
+        ttl: reader.measured(&mut section, &STATE_TTL),
+        max: reader.measured(&mut section, &STATE_MAX),
+    })
+}
+
+fn retry(reader: &mut Reader<'_>, section: &mut Section, stream: Option<&Stream>) -> Retry {
+    let mut section = reader.subsection(section, &RETRY, "retry");
+    let attempts = attempts(reader, &mut section);
+    let at = section.at_key(RETRY_AGE.name);
+    let age = reader.measured(&mut section, &RETRY_AGE);
+    if let (Some(age), Some(stream)) = (age, stream)
+        && age >= stream.retention
+    {
+        let (age, kept) = (age.print(), stream.retention.print());
+        let message = format!(
+            "`age` of {} is {age}, but the stream keeps records for {kept}",
+            section.title
+        );
+        reader.note(
+            at,
+            message,
+            "lower `age`, or raise the stream's `retention`",
+        );
+    }
+    let backoff = backoff(reader, &mut section);
+    Retry {
+        attempts,
+        age,
+        backoff,
+        then: reader.choice(&mut section, &RETRY_THEN),
+    }
+}
+
+fn attempts(reader: &mut Reader<'_>, section: &mut Section) -> Attempts {
+    let Some((_, node)) = section.take(RETRY_ATTEMPTS.name) else {
+        return Attempts::Limited(RETRY_ATTEMPTS.default);
+    };
+    if node.value == Value::Text("forever".to_owned()) {
+        return Attempts::Forever;
+    }
+    let limit = reader.measure(&section.title, &RETRY_ATTEMPTS, node);
+    Attempts::Limited(limit.unwrap_or(RETRY_ATTEMPTS.default))
+}
+
+fn backoff(reader: &mut Reader<'_>, section: &mut Section) -> Backoff {
+    let mut section = reader.subsection(section, &BACKOFF, "backoff");
+    let at = section.at_key(BACKOFF_MAX.name);
+    let backoff = Backoff {
+        first: reader.measured(&mut section, &BACKOFF_FIRST),
+        factor: reader.measured(&mut section, &BACKOFF_FACTOR),
+        max: reader.measured(&mut section, &BACKOFF_MAX),
+        jitter: reader.measured(&mut section, &BACKOFF_JITTER),
+    };
+    if backoff.first > backoff.max {
+        let (first, max) = (backoff.first.print(), backoff.max.print());
+        let message = format!(
+            "`max` of {} is {max}, below the first pause of {first}",
+            section.title
+        );
+        reader.note(at, message, "");
+    }
+    backoff
+}
