@@ -3,7 +3,14 @@
 //! This file only picks the command; each command is a module of its own. A failure ends the process with
 //! code 1 and one line that says what went wrong.
 
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the project's own commands run real programs"
+)]
+
 mod codegen;
+mod demo;
 mod environment;
 mod step;
 mod test;
@@ -16,6 +23,7 @@ use anyhow::{Result, bail};
 const USAGE: &str = "usage: cargo xtask COMMAND
 
 commands:
+  demo                   real flights through real functions, with a crash in the middle
   test                   check everything that CI checks; installs what it needs
   codegen --model PATH   write the tables of the Kinesis door from botocore's service-2.json(.gz)";
 
@@ -35,6 +43,7 @@ fn run(arguments: &[String]) -> Result<()> {
         bail!("no command given\n{USAGE}");
     };
     match command.as_str() {
+        "demo" => demo::run_demo(),
         "test" => test::run_all(),
         "codegen" => codegen::run(rest),
         "help" | "--help" => {
