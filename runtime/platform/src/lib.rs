@@ -43,4 +43,18 @@ impl Platform {
             tasks: Tasks::real(),
         }
     }
+
+    /// A world in memory on virtual time; the same seed runs the same way.
+    /// Make it inside a `current_thread` tokio runtime that starts paused.
+    #[cfg(feature = "simulation")]
+    #[must_use]
+    pub fn simulated(seed: u64) -> Self {
+        Self {
+            clock: Clock::simulated(),
+            rng: Rng::simulated(seed),
+            disk: Disk::simulated(),
+            net: Net::simulated(),
+            tasks: Tasks::simulated(),
+        }
+    }
 }

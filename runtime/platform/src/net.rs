@@ -1,4 +1,7 @@
-//! TCP in production. Connections send small writes at once.
+//! TCP in production, pipes in memory in a simulation. Connections send small writes at once.
+
+#[cfg(feature = "simulation")]
+mod simulated;
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,6 +19,8 @@ pub struct Net {
 #[derive(Clone, Debug)]
 enum NetKind {
     Real,
+    #[cfg(feature = "simulation")]
+    Simulated(simulated::World),
 }
 
 #[derive(Debug)]
@@ -26,6 +31,8 @@ pub struct Listener {
 #[derive(Debug)]
 enum ListenerKind {
     Real(TcpListener),
+    #[cfg(feature = "simulation")]
+    Simulated(simulated::Listener),
 }
 
 #[derive(Debug)]
@@ -36,6 +43,8 @@ pub struct Connection {
 #[derive(Debug)]
 enum ConnectionKind {
     Real(TcpStream),
+    #[cfg(feature = "simulation")]
+    Simulated(tokio::io::DuplexStream),
 }
 
 impl Net {
@@ -45,9 +54,18 @@ impl Net {
         }
     }
 
+    #[cfg(feature = "simulation")]
+    pub(crate) fn simulated() -> Self {
+        Self {
+            kind: NetKind::Simulated(simulated::World::default()),
+        }
+    }
+
     pub async fn listen(&self, addr: SocketAddr) -> io::Result<Listener> {
         let kind = match &self.kind {
             NetKind::Real => ListenerKind::Real(TcpListener::bind(addr).await?),
+            #[cfg(feature = "simulation")]
+            NetKind::Simulated(world) => ListenerKind::Simulated(world.listen(addr)?),
         };
         Ok(Listener { kind })
     }
@@ -55,6 +73,8 @@ impl Net {
     pub async fn connect(&self, addr: SocketAddr) -> io::Result<Connection> {
         match &self.kind {
             NetKind::Real => Connection::tcp(TcpStream::connect(addr).await?),
+            #[cfg(feature = "simulation")]
+            NetKind::Simulated(world) => Ok(Connection::piped(world.connect(addr).await?)),
         }
     }
 }
@@ -66,12 +86,19 @@ impl Listener {
                 let (stream, peer) = listener.accept().await?;
                 Ok((Connection::tcp(stream)?, peer))
             }
+            #[cfg(feature = "simulation")]
+            ListenerKind::Simulated(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Connection::piped(stream), peer))
+            }
         }
     }
 
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         match &self.kind {
             ListenerKind::Real(listener) => listener.local_addr(),
+            #[cfg(feature = "simulation")]
+            ListenerKind::Simulated(listener) => Ok(listener.local_addr()),
         }
     }
 }
@@ -83,6 +110,13 @@ impl Connection {
             kind: ConnectionKind::Real(stream),
         })
     }
+
+    #[cfg(feature = "simulation")]
+    fn piped(stream: tokio::io::DuplexStream) -> Self {
+        Self {
+            kind: ConnectionKind::Simulated(stream),
+        }
+    }
 }
 
 impl AsyncRead for Connection {
@@ -93,6 +127,8 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         match &mut self.kind {
             ConnectionKind::Real(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(feature = "simulation")]
+            ConnectionKind::Simulated(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -105,18 +141,24 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         match &mut self.kind {
             ConnectionKind::Real(stream) => Pin::new(stream).poll_write(cx, buf),
+            #[cfg(feature = "simulation")]
+            ConnectionKind::Simulated(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.kind {
             ConnectionKind::Real(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(feature = "simulation")]
+            ConnectionKind::Simulated(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.kind {
             ConnectionKind::Real(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(feature = "simulation")]
+            ConnectionKind::Simulated(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -2,6 +2,8 @@
 //! Real calls are made on the calling thread: heavy users run on `Tasks::dedicated`.
 
 mod real;
+#[cfg(feature = "simulation")]
+mod simulated;
 
 use std::io;
 use std::path::Path;
@@ -16,6 +18,8 @@ pub struct Disk {
 #[derive(Clone, Debug)]
 enum DiskKind {
     Real,
+    #[cfg(feature = "simulation")]
+    Simulated(simulated::World),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +47,13 @@ pub struct DiskLock {
 
 #[derive(Debug)]
 enum LockKind {
-    Real { _file: std::fs::File },
+    Real {
+        _file: std::fs::File,
+    },
+    #[cfg(feature = "simulation")]
+    Simulated {
+        _held: std::sync::Arc<()>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +64,8 @@ pub struct DiskFile {
 #[derive(Clone, Debug)]
 enum FileKind {
     Real(real::File),
+    #[cfg(feature = "simulation")]
+    Simulated(simulated::File),
 }
 
 /// Carries a call to the world that this handle belongs to.
@@ -61,6 +73,8 @@ macro_rules! on_disk {
     ($self:ident.$call:ident($($arg:expr),*)) => {
         match &$self.kind {
             DiskKind::Real => real::$call($($arg),*),
+            #[cfg(feature = "simulation")]
+            DiskKind::Simulated(world) => world.$call($($arg),*),
         }
     };
 }
@@ -69,6 +83,8 @@ macro_rules! on_file {
     ($self:ident.$call:ident($($arg:expr),*)) => {
         match &$self.kind {
             FileKind::Real(file) => file.$call($($arg),*),
+            #[cfg(feature = "simulation")]
+            FileKind::Simulated(file) => file.$call($($arg),*),
         }
     };
 }
@@ -80,10 +96,29 @@ impl Disk {
         }
     }
 
+    #[cfg(feature = "simulation")]
+    pub(crate) fn simulated() -> Self {
+        Self {
+            kind: DiskKind::Simulated(simulated::World::default()),
+        }
+    }
+
+    /// Power loss: drops what was not synced and frees the locks; handles opened before fail from now on.
+    /// Does nothing to a real disk.
+    #[cfg(feature = "simulation")]
+    pub fn crash(&self) {
+        match &self.kind {
+            DiskKind::Real => {}
+            DiskKind::Simulated(world) => world.crash(),
+        }
+    }
+
     #[must_use]
     pub fn is_simulated(&self) -> bool {
         match self.kind {
             DiskKind::Real => false,
+            #[cfg(feature = "simulation")]
+            DiskKind::Simulated(_) => true,
         }
     }
 
@@ -103,6 +138,8 @@ impl Disk {
     pub async fn open(&self, p: &Path, how: OpenMode) -> io::Result<DiskFile> {
         let kind = match &self.kind {
             DiskKind::Real => FileKind::Real(real::File::open(p, how)?),
+            #[cfg(feature = "simulation")]
+            DiskKind::Simulated(world) => FileKind::Simulated(world.open(p, how)?),
         };
         Ok(DiskFile { kind })
     }
@@ -154,6 +191,10 @@ impl Disk {
         let kind = match &self.kind {
             DiskKind::Real => LockKind::Real {
                 _file: real::lock(p)?,
+            },
+            #[cfg(feature = "simulation")]
+            DiskKind::Simulated(world) => LockKind::Simulated {
+                _held: world.lock(p)?,
             },
         };
         Ok(DiskLock { _kind: kind })
