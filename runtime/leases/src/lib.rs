@@ -1,1 +1,11 @@
-//! Placeholder head: replaced when the room is built.
+//! Who may work on which shard: lease rows in KCL's words, kept in the log and fenced by tokens.
+//!
+//! A lease is taken once and then held without renewals: one process owns the log, so nothing is written while idle.
+//! What a holder does carries its fencing token, and the log refuses every token but the newest. This crate never
+//! reads records and never moves checkpoints; those live in `dispatch`'s progress rows.
+
+mod book;
+mod rules;
+
+pub use book::{HeldLease, LeaseBook, LeaseError};
+pub use rules::{created, released, taken};

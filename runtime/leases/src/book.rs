@@ -1,0 +1,239 @@
+//! The lease table: creates, takes and releases rows through the log.
+//!
+//! In: lease keys. Out: rows, and `HeldLease`, the right to work on a shard, which a release uses up. It never waits
+//! for the disk: a grant counts from its place in the log's order. A refused guard means that somebody else was faster.
+
+use std::{fmt, sync::Arc};
+
+use model::{
+    Checkpoint, FencingToken, Guard, LeaseKey, LeaseRow, LeaseSlot, NodeId, ShardId, Transaction,
+    TriggerName, ViewWrite,
+    keys::{self, Namespace},
+    seams::{CommitError, Journal},
+};
+use tokio::sync::Mutex;
+use tracing::debug;
+
+#[cfg(test)]
+mod tests;
+
+/// First byte of a stored row; rows of another version are refused.
+const ROW_VERSION: u8 = 1;
+/// Rows read from the log at once.
+const SCAN_ROWS_MAX: usize = 1_000;
+/// Holds the next free slot number. `#` cannot begin a lease key: those begin with a length of at most 128.
+const SLOT_COUNTER: &str = "#slots";
+
+/// The right to work on one shard until it is released or a newer token is granted.
+#[derive(Debug)]
+pub struct HeldLease {
+    row: LeaseRow,
+}
+
+impl HeldLease {
+    #[must_use]
+    pub fn key(&self) -> &LeaseKey {
+        &self.row.key
+    }
+
+    #[must_use]
+    pub fn row(&self) -> &LeaseRow {
+        &self.row
+    }
+
+    #[must_use]
+    pub fn token(&self) -> FencingToken {
+        self.row.token
+    }
+
+    /// What every transaction of the holder carries.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        guard(&self.row)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LeaseError {
+    #[error("no lease for trigger {} on {}: create it first", .0.trigger, .0.shard)]
+    Missing(LeaseKey),
+    #[error("the stored lease of trigger {} on {} cannot be read: {why}", .key.trigger, .key.shard)]
+    Damaged { key: LeaseKey, why: String },
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// All leases that this host creates and takes; share it by `Arc`.
+pub struct LeaseBook {
+    journal: Arc<dyn Journal>,
+    node: NodeId,
+    tokens: Arc<dyn Fn() -> FencingToken + Send + Sync>,
+    /// One write at a time: a row is read, changed and placed as a whole.
+    writing: Mutex<()>,
+}
+
+impl fmt::Debug for LeaseBook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeaseBook")
+            .field("node", &self.node)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LeaseBook {
+    /// `tokens` hands out a token larger than every one before, over restarts too.
+    #[must_use]
+    pub fn open(
+        journal: Arc<dyn Journal>,
+        node: NodeId,
+        tokens: Arc<dyn Fn() -> FencingToken + Send + Sync>,
+    ) -> Self {
+        Self {
+            journal,
+            node,
+            tokens,
+            writing: Mutex::new(()),
+        }
+    }
+
+    /// The row of `key`, created with a new slot number when there is none.
+    pub async fn ensure(
+        &self,
+        key: LeaseKey,
+        parents: Vec<ShardId>,
+        initial: Checkpoint,
+    ) -> Result<LeaseRow, LeaseError> {
+        let _one_at_a_time = self.writing.lock().await;
+        if let Some(row) = self.find(&key)? {
+            return Ok(row);
+        }
+        let counter = keys::named(Namespace::Lease, SLOT_COUNTER);
+        let slot = self
+            .journal
+            .get(&counter)?
+            .and_then(|bytes| bytes.as_ref().try_into().ok().map(u64::from_be_bytes))
+            .unwrap_or(1);
+        let row = crate::created(key, LeaseSlot(slot), parents, initial);
+        self.journal
+            .commit(Transaction {
+                writes: vec![
+                    write(&row)?,
+                    ViewWrite {
+                        key: counter,
+                        value: Some((slot + 1).to_be_bytes().to_vec().into()),
+                    },
+                ],
+                ..Transaction::default()
+            })
+            .await?;
+        Ok(row)
+    }
+
+    /// Takes the lease, from whoever holds it: every effect of an earlier holder is refused from here on.
+    pub async fn take(&self, key: &LeaseKey) -> Result<HeldLease, LeaseError> {
+        let _one_at_a_time = self.writing.lock().await;
+        let before = self
+            .find(key)?
+            .ok_or_else(|| LeaseError::Missing(key.clone()))?;
+        // A slot that was never granted has no token to compare with.
+        let guards = (before.token > FencingToken::default())
+            .then(|| guard(&before))
+            .into_iter()
+            .collect();
+        let row = crate::taken(before, &self.node, (self.tokens)());
+        self.journal
+            .commit(Transaction {
+                guards,
+                grants: vec![guard(&row)],
+                writes: vec![write(&row)?],
+                ..Transaction::default()
+            })
+            .await?;
+        debug!(trigger = %key.trigger, shard = %key.shard, token = %row.token, "lease taken");
+        Ok(HeldLease { row })
+    }
+
+    /// Gives the lease back at once, so that a successor need not wait.
+    pub async fn release(&self, lease: HeldLease) -> Result<(), LeaseError> {
+        let _one_at_a_time = self.writing.lock().await;
+        let guards = vec![lease.guard()];
+        let row = crate::released(lease.row);
+        self.journal
+            .commit(Transaction {
+                guards,
+                writes: vec![write(&row)?],
+                ..Transaction::default()
+            })
+            .await?;
+        debug!(trigger = %row.key.trigger, shard = %row.key.shard, "lease released");
+        Ok(())
+    }
+
+    /// All rows of a trigger, by shard.
+    pub fn list(&self, trigger: &TriggerName) -> Result<Vec<LeaseRow>, LeaseError> {
+        let prefix = keys::of_trigger(Namespace::Lease, trigger);
+        let mut rows = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self
+                .journal
+                .scan(&prefix, after.as_deref(), SCAN_ROWS_MAX)?;
+            let Some((last, _)) = page.last() else {
+                return Ok(rows);
+            };
+            after = Some(last.clone());
+            for (key, value) in &page {
+                let shard = key
+                    .last_chunk()
+                    .map_or(0, |bytes| u32::from_be_bytes(*bytes));
+                rows.push(read(
+                    &LeaseKey {
+                        trigger: trigger.clone(),
+                        shard: ShardId(shard),
+                    },
+                    value,
+                )?);
+            }
+        }
+    }
+
+    fn find(&self, key: &LeaseKey) -> Result<Option<LeaseRow>, LeaseError> {
+        self.journal
+            .get(&keys::lease(key))?
+            .map(|value| read(key, &value))
+            .transpose()
+    }
+}
+
+fn guard(row: &LeaseRow) -> Guard {
+    Guard {
+        slot: row.slot,
+        token: row.token,
+    }
+}
+
+fn write(row: &LeaseRow) -> Result<ViewWrite, LeaseError> {
+    let mut value = vec![ROW_VERSION];
+    serde_json::to_writer(&mut value, row).map_err(|error| LeaseError::Damaged {
+        key: row.key.clone(),
+        why: error.to_string(),
+    })?;
+    Ok(ViewWrite {
+        key: keys::lease(&row.key),
+        value: Some(value.into()),
+    })
+}
+
+fn read(key: &LeaseKey, value: &[u8]) -> Result<LeaseRow, LeaseError> {
+    let damaged = |why: String| LeaseError::Damaged {
+        key: key.clone(),
+        why,
+    };
+    match value.split_first() {
+        Some((&ROW_VERSION, json)) => {
+            serde_json::from_slice(json).map_err(|error| damaged(error.to_string()))
+        }
+        Some((version, _)) => Err(damaged(format!("version {version} is not known here"))),
+        None => Err(damaged("it is empty".to_owned())),
+    }
+}

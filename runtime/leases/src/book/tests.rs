@@ -1,0 +1,155 @@
+//! The book over a journal in memory: slots, grants, and what a holder that lost its lease may do (nothing).
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use model::{LogPosition, seams::BoxFuture};
+
+use super::*;
+
+#[derive(Debug, Default)]
+struct Memory {
+    view: Mutex<BTreeMap<Bytes, Bytes>>,
+    tokens: Mutex<BTreeMap<LeaseSlot, FencingToken>>,
+}
+
+impl Journal for Memory {
+    fn commit(&self, transaction: Transaction) -> BoxFuture<'_, Result<LogPosition, CommitError>> {
+        let mut tokens = self.tokens.lock().unwrap();
+        for guard in &transaction.guards {
+            let current = tokens.get(&guard.slot).copied().unwrap_or_default();
+            if current != guard.token {
+                return Box::pin(async move { Err(CommitError::Fenced { current }) });
+            }
+        }
+        tokens.extend(
+            transaction
+                .grants
+                .iter()
+                .map(|grant| (grant.slot, grant.token)),
+        );
+        let mut view = self.view.lock().unwrap();
+        for write in transaction.writes {
+            match write.value {
+                Some(value) => view.insert(write.key, value),
+                None => view.remove(&write.key),
+            };
+        }
+        Box::pin(async { Ok(LogPosition(1)) })
+    }
+
+    fn durable(&self, _: LogPosition) -> BoxFuture<'_, Result<(), CommitError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, CommitError> {
+        Ok(self.view.lock().unwrap().get(key).cloned())
+    }
+
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Bytes, Bytes)>, CommitError> {
+        let view = self.view.lock().unwrap();
+        let entries = view.iter().filter(|(key, _)| key.starts_with(prefix));
+        let later = entries.filter(|(key, _)| after.is_none_or(|after| key.as_ref() > after));
+        Ok(later
+            .take(limit)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect())
+    }
+}
+
+fn book(journal: &Arc<Memory>, node: &str, first_token: u64) -> LeaseBook {
+    let next = AtomicU64::new(first_token);
+    LeaseBook::open(
+        Arc::clone(journal) as Arc<dyn Journal>,
+        NodeId::parse(node).unwrap(),
+        Arc::new(move || FencingToken(next.fetch_add(1, Ordering::Relaxed))),
+    )
+}
+
+fn key(trigger: &str, shard: u32) -> LeaseKey {
+    LeaseKey {
+        trigger: TriggerName::parse(trigger).unwrap(),
+        shard: ShardId(shard),
+    }
+}
+
+#[tokio::test]
+async fn slots_are_unique_over_triggers_and_a_second_ensure_changes_nothing() {
+    let journal = Arc::new(Memory::default());
+    let book = book(&journal, "a", 1);
+    let mut slots = Vec::new();
+    for key in [key("board", 0), key("board", 1), key("late", 0)] {
+        let row = book
+            .ensure(key.clone(), vec![], Checkpoint::TrimHorizon)
+            .await
+            .unwrap();
+        assert_eq!(
+            book.ensure(key, vec![ShardId(9)], Checkpoint::Latest)
+                .await
+                .unwrap(),
+            row
+        );
+        slots.push(row.slot.0);
+    }
+    assert_eq!(slots, [1, 2, 3]);
+    let listed = book.list(&TriggerName::parse("board").unwrap()).unwrap();
+    assert_eq!(
+        listed.iter().map(|row| row.key.shard.0).collect::<Vec<_>>(),
+        [0, 1]
+    );
+}
+
+#[tokio::test]
+async fn a_lease_that_was_never_created_cannot_be_taken() {
+    let journal = Arc::new(Memory::default());
+    let refused = book(&journal, "a", 1)
+        .take(&key("board", 0))
+        .await
+        .unwrap_err();
+    assert_eq!(refused, LeaseError::Missing(key("board", 0)));
+}
+
+#[tokio::test]
+async fn a_holder_that_lost_its_lease_cannot_even_release_it() {
+    let journal = Arc::new(Memory::default());
+    let [first, second] = [book(&journal, "a", 1), book(&journal, "b", 10)];
+    let key = key("board", 0);
+    first
+        .ensure(key.clone(), vec![], Checkpoint::TrimHorizon)
+        .await
+        .unwrap();
+    let old = first.take(&key).await.unwrap();
+    let new = second.take(&key).await.unwrap();
+    assert!(new.token() > old.token());
+    assert_eq!(
+        first.release(old).await,
+        Err(LeaseError::Commit(CommitError::Fenced {
+            current: new.token()
+        }))
+    );
+    second.release(new).await.unwrap();
+    let row = &second.list(&key.trigger).unwrap()[0];
+    assert_eq!((&row.owner, row.counter, row.owner_switches), (&None, 3, 2));
+}
+
+#[test]
+fn rows_of_another_version_are_refused() {
+    for (bytes, why) in [
+        (b"".as_slice(), "it is empty"),
+        (b"\x09{}", "version 9 is not known here"),
+    ] {
+        let refused = read(&key("board", 0), bytes).unwrap_err();
+        assert!(refused.to_string().ends_with(why), "{refused}");
+    }
+}

@@ -1,0 +1,93 @@
+//! The decisions about lease rows: pure, one function for each of KCL's conditional writes.
+//!
+//! In: a row and who asks. Out: the row to store. Conditions (the counter, the token) are checked by the log, through
+//! the guards of the transaction that carries the row.
+
+use model::{Checkpoint, FencingToken, LeaseKey, LeaseRow, LeaseSlot, NodeId, ShardId};
+
+/// A new row: no owner, counter 0, no grant yet.
+#[must_use]
+pub fn created(
+    key: LeaseKey,
+    slot: LeaseSlot,
+    parents: Vec<ShardId>,
+    initial: Checkpoint,
+) -> LeaseRow {
+    LeaseRow {
+        key,
+        slot,
+        owner: None,
+        counter: 0,
+        owner_switches: 0,
+        token: FencingToken::default(),
+        initial,
+        parents,
+        children: Vec::new(),
+    }
+}
+
+/// KCL's take: the owner is `me`, the counter grows, a change of owner is counted.
+#[must_use]
+pub fn taken(row: LeaseRow, me: &NodeId, token: FencingToken) -> LeaseRow {
+    let switched = row.owner.as_ref() != Some(me);
+    LeaseRow {
+        owner: Some(me.clone()),
+        counter: row.counter + 1,
+        owner_switches: row.owner_switches + u64::from(switched),
+        token,
+        ..row
+    }
+}
+
+/// KCL's evict: nobody owns the row. The token stays, so that the next take is guarded by it.
+#[must_use]
+pub fn released(row: LeaseRow) -> LeaseRow {
+    LeaseRow {
+        owner: None,
+        counter: row.counter + 1,
+        ..row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::TriggerName;
+
+    fn row() -> LeaseRow {
+        let key = LeaseKey {
+            trigger: TriggerName::parse("board").unwrap(),
+            shard: ShardId(3),
+        };
+        created(key, LeaseSlot(7), vec![ShardId(1)], Checkpoint::TrimHorizon)
+    }
+
+    fn node(name: &str) -> NodeId {
+        NodeId::parse(name).unwrap()
+    }
+
+    #[test]
+    fn a_take_counts_switches_only_when_the_owner_differs() {
+        for (owner, me, switches) in [(None, "a", 1), (Some("a"), "a", 0), (Some("a"), "b", 1)] {
+            let before = LeaseRow {
+                owner: owner.map(node),
+                ..row()
+            };
+            let after = taken(before, &node(me), FencingToken(5));
+            assert_eq!(after.owner, Some(node(me)), "{owner:?} -> {me}");
+            assert_eq!(after.owner_switches, switches, "{owner:?} -> {me}");
+            assert_eq!((after.counter, after.token), (1, FencingToken(5)));
+            assert_eq!(
+                (after.slot, after.initial),
+                (LeaseSlot(7), Checkpoint::TrimHorizon)
+            );
+        }
+    }
+
+    #[test]
+    fn a_release_keeps_the_token_and_grows_the_counter() {
+        let after = released(taken(row(), &node("a"), FencingToken(5)));
+        assert_eq!(after.owner, None);
+        assert_eq!((after.counter, after.token), (2, FencingToken(5)));
+    }
+}
