@@ -1,1 +1,27 @@
-//! Placeholder head: replaced when the room is built.
+//! The WebAssembly sandbox: bytes of a function come in, a `Handler` that runs batches goes out.
+//!
+//! `Engine::load` compiles (or opens) a component and reads its kind from its exports; `Function` packs a batch,
+//! runs the guest under its limits and says what came of it as an `Outcome`. A guest is never trusted: traps, endless
+//! loops, memory bombs and malformed answers are outcomes, not errors of the host.
+
+mod answer;
+mod bindings;
+mod context;
+mod engine;
+mod fault;
+mod function;
+mod heartbeat;
+mod imports;
+mod limits;
+mod load;
+mod logs;
+mod packed;
+mod sandbox;
+
+pub use engine::{Engine, EngineError, EngineSettings};
+pub use function::Function;
+pub use load::{FunctionLimits, Kind, LoadError, SandboxPolicy};
+pub use logs::{GuestLog, LogSink};
+
+#[cfg(test)]
+mod tests;

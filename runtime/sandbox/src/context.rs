@@ -1,0 +1,171 @@
+//! What a sandbox holds besides its memory: the running call, its limits, its log and its view of WASI.
+//!
+//! A context belongs to one store. It collects what the guest emits and writes; the host takes it only when the
+//! invocation succeeded.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use model::{Emitted, HashKey, Invocation, StateWrite, Timestamp};
+use platform::{Clock, Monotonic, Platform};
+use wasmtime::{
+    ResourceLimiter,
+    component::{HasData, ResourceTable},
+};
+use wasmtime_wasi::{
+    Deterministic, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView,
+    WasiView,
+};
+
+use crate::{
+    limits::{SIMULATED_RANDOM_BYTES, TABLE_ELEMENTS_MAX},
+    logs::{InvocationLog, Stream},
+};
+
+pub(crate) struct Context {
+    pub(crate) call: Call,
+    pub(crate) memory: MemoryLimit,
+    pub(crate) log: InvocationLog,
+    pub(crate) clock: Clock,
+    pub(crate) version: String,
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl HasData for Context {
+    type Data<'a> = &'a mut Self;
+}
+
+impl WasiView for Context {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl Context {
+    pub(crate) fn new(
+        platform: &Platform,
+        simulation: bool,
+        env: &BTreeMap<String, String>,
+        facts: ContextFacts,
+    ) -> Self {
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.stdout(facts.log.stream(Stream::Output))
+            .stderr(facts.log.stream(Stream::Error));
+        wasi.allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false);
+        for (name, value) in env {
+            wasi.env(name, value);
+        }
+        wasi.wall_clock(GuestClock(platform.clock.clone()));
+        if simulation {
+            wasi.monotonic_clock(GuestClock(platform.clock.clone()));
+            wasi.secure_random(simulated_random(platform));
+            wasi.insecure_random(simulated_random(platform));
+            wasi.insecure_random_seed(u128::from(platform.rng.u64()));
+        }
+        Self {
+            call: facts.call,
+            memory: MemoryLimit {
+                bytes_max: facts.memory_bytes_max,
+                bytes: 0,
+                refused: false,
+            },
+            log: facts.log,
+            clock: platform.clock.clone(),
+            version: facts.version,
+            wasi: wasi.build(),
+            table: ResourceTable::new(),
+        }
+    }
+}
+
+/// What differs from one context to the next.
+pub(crate) struct ContextFacts {
+    pub(crate) call: Call,
+    pub(crate) log: InvocationLog,
+    pub(crate) memory_bytes_max: usize,
+    pub(crate) version: String,
+}
+
+fn simulated_random(platform: &Platform) -> Deterministic {
+    let mut bytes = vec![0; SIMULATED_RANDOM_BYTES];
+    platform.rng.fill(&mut bytes);
+    Deterministic::new(bytes)
+}
+
+/// One invocation as the guest's imports see it, with what it has caused so far.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) invocation: Invocation,
+    pub(crate) deadline: Monotonic,
+    pub(crate) deadline_wall: Timestamp,
+    pub(crate) outputs: Vec<Emitted>,
+    pub(crate) output_bytes: usize,
+    pub(crate) output_bytes_max: usize,
+    pub(crate) state: Vec<StateWrite>,
+    /// The newest write of each key and name: an index into `state`.
+    pub(crate) state_newest: BTreeMap<(HashKey, Bytes, String), usize>,
+    pub(crate) progress: Option<u32>,
+}
+
+/// Counts what the guest's memories hold and refuses what goes beyond.
+#[derive(Debug)]
+pub(crate) struct MemoryLimit {
+    pub(crate) bytes_max: usize,
+    pub(crate) bytes: usize,
+    pub(crate) refused: bool,
+}
+
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let after = self.bytes.saturating_add(desired.saturating_sub(current));
+        if after > self.bytes_max {
+            self.refused = true;
+            return Ok(false);
+        }
+        self.bytes = after;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        _: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}
+
+/// The host's clock as WASI sees it.
+struct GuestClock(Clock);
+
+impl HostWallClock for GuestClock {
+    fn resolution(&self) -> std::time::Duration {
+        std::time::Duration::from_millis(1)
+    }
+
+    fn now(&self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.0.wall().as_millis())
+    }
+}
+
+impl HostMonotonicClock for GuestClock {
+    fn resolution(&self) -> u64 {
+        1
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.0.monotonic().0.as_nanos()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,141 @@
+//! The engine all functions share: wasmtime's configuration, the pool of sandboxes, the linked imports.
+//!
+//! In production guests are interrupted by epochs; in a simulation by fuel, so that the same seed gives the same run.
+
+use std::{path::PathBuf, sync::Arc};
+
+use platform::Platform;
+use tokio::sync::Semaphore;
+use wasmtime::{
+    Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    WasmBacktraceDetails,
+    component::{HasSelf, Linker},
+};
+
+use crate::{
+    bindings::{host, invocation, state, types},
+    context::Context,
+    heartbeat::Heartbeat,
+    limits::{
+        ASYNC_STACK_BYTES, CORE_INSTANCES_PER_COMPONENT_MAX, KEEP_RESIDENT_BLIND_BYTES,
+        KEEP_RESIDENT_BYTES, MEMORY_ADDRESS_BYTES_MAX, SANDBOXES_MAX, STACK_BYTES_MAX,
+        TABLE_ELEMENTS_MAX,
+    },
+    logs::LogSink,
+};
+
+#[derive(Debug, Clone, Default)]
+pub struct EngineSettings {
+    /// Fuel instead of epochs, canonical NaNs, clocks and random numbers of the platform, always fresh sandboxes.
+    pub simulation: bool,
+    /// Where compiled functions are kept between runs. Only this host may write there: the files are code.
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// This machine or build cannot run functions.
+#[derive(Debug, thiserror::Error)]
+#[error("start the WebAssembly engine: {0:#}")]
+pub struct EngineError(wasmtime::Error);
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) platform: Platform,
+    pub(crate) settings: EngineSettings,
+    pub(crate) wasmtime: wasmtime::Engine,
+    pub(crate) linker: Linker<Context>,
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) logs: Arc<dyn LogSink>,
+    /// As many as the pool holds: who waits here waits in order, instead of failing there.
+    pub(crate) sandboxes: Semaphore,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("settings", &self.shared.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    pub fn new(
+        platform: Platform,
+        settings: EngineSettings,
+        logs: Arc<dyn LogSink>,
+    ) -> Result<Self, EngineError> {
+        let wasmtime = wasmtime::Engine::new(&config(settings.simulation)).map_err(EngineError)?;
+        let linker = linker(&wasmtime).map_err(EngineError)?;
+        let heartbeat = Heartbeat::new(wasmtime.clone(), platform.clone());
+        let sandboxes = Semaphore::new(SANDBOXES_MAX as usize);
+        let shared = Shared {
+            platform,
+            settings,
+            wasmtime,
+            linker,
+            heartbeat,
+            logs,
+            sandboxes,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+}
+
+fn config(simulation: bool) -> Config {
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool()))
+        .memory_init_cow(true)
+        .concurrency_support(false)
+        .cranelift_opt_level(OptLevel::Speed)
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .memory_reservation(MEMORY_ADDRESS_BYTES_MAX as u64)
+        .max_wasm_stack(STACK_BYTES_MAX)
+        .async_stack_size(ASYNC_STACK_BYTES);
+    if simulation {
+        config
+            .consume_fuel(true)
+            .cranelift_nan_canonicalization(true)
+            .relaxed_simd_deterministic(true);
+    } else {
+        config.epoch_interruption(true);
+    }
+    config
+}
+
+fn pool() -> PoolingAllocationConfig {
+    let keep_resident = if PoolingAllocationConfig::is_pagemap_scan_available() {
+        KEEP_RESIDENT_BYTES
+    } else {
+        KEEP_RESIDENT_BLIND_BYTES
+    };
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(SANDBOXES_MAX)
+        .total_core_instances(SANDBOXES_MAX * 8)
+        .total_memories(SANDBOXES_MAX * 2)
+        .total_tables(SANDBOXES_MAX * 4)
+        .total_stacks(SANDBOXES_MAX)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
+        .max_memory_size(MEMORY_ADDRESS_BYTES_MAX)
+        .table_elements(TABLE_ELEMENTS_MAX)
+        .linear_memory_keep_resident(keep_resident)
+        .table_keep_resident(KEEP_RESIDENT_BLIND_BYTES)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Context>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    types::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
+    invocation::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
+    host::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
+    state::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
+    Ok(linker)
+}

@@ -1,0 +1,425 @@
+//! A loaded function as a handler: a batch goes in, an outcome comes out, whatever the guest does.
+//!
+//! Invocations run on the handlers' own runtime under the function's limits. Outputs and state are handed on only
+//! from an invocation that succeeded.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use model::{
+    Answer, Digest, Fault, FaultClass, Invocation, Outcome, RecordAction, RecordFailure, ShardId,
+    TriggerName, UserRecord, lambda,
+    outcome::Usage,
+    seams::{BoxFuture, Handler},
+};
+use platform::Monotonic;
+use tokio::sync::Semaphore;
+
+use crate::{
+    answer,
+    bindings::{EventFunctionPre, StreamFunctionPre, types},
+    context::{Call, Context, ContextFacts},
+    engine::Engine,
+    fault::{DeadlinePassed, Failed, diagnose},
+    limits::{
+        FAULT_KIND_BYTES_MAX, FAULT_MESSAGE_BYTES_MAX, TIMEOUT_GRACE, WARM_INVOCATIONS_MAX,
+        WARM_SANDBOXES_MAX,
+    },
+    load::{FunctionLimits, Kind, SandboxPolicy},
+    logs::{InvocationLog, cut},
+    packed,
+    sandbox::{GuestAnswer, Sandbox},
+};
+
+const DEFAULT_OUTPUT: &str = "default";
+
+/// Cheap to clone; clones share their warm sandboxes and their limit of concurrent invocations.
+#[derive(Clone)]
+pub struct Function {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    digest: Digest,
+    guest: Guest,
+    limits: FunctionLimits,
+    running: Semaphore,
+    warm: Mutex<BTreeMap<(TriggerName, ShardId), Vec<Sandbox>>>,
+}
+
+/// A compiled component with its imports linked, ready to be instantiated.
+pub(crate) enum Guest {
+    Stream(StreamFunctionPre<Context>),
+    Event(EventFunctionPre<Context>),
+}
+
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Function")
+            .field("digest", &self.inner.digest)
+            .field("kind", &self.kind())
+            .field("limits", &self.inner.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Function {
+    pub(crate) fn new(
+        engine: Engine,
+        digest: Digest,
+        guest: Guest,
+        limits: FunctionLimits,
+    ) -> Self {
+        let running = Semaphore::new(limits.concurrency.max(1) as usize);
+        let warm = Mutex::default();
+        Self {
+            inner: Arc::new(Inner {
+                engine,
+                digest,
+                guest,
+                limits,
+                running,
+                warm,
+            }),
+        }
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self.inner.guest {
+            Guest::Stream(_) => Kind::Stream,
+            Guest::Event(_) => Kind::Event,
+        }
+    }
+
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.inner.digest
+    }
+
+    #[must_use]
+    pub fn limits(&self) -> &FunctionLimits {
+        &self.inner.limits
+    }
+}
+
+impl Handler for Function {
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome> {
+        let inner = Arc::clone(&self.inner);
+        let tasks = self.inner.engine.shared.platform.tasks.clone();
+        Box::pin(async move {
+            let running = tasks
+                .handlers()
+                .spawn("sandbox-invocation", inner.invoke(invocation));
+            running.await.unwrap_or_else(|error| {
+                not_run(
+                    "HostFailure",
+                    format!("the host failed while it ran the function: {error}"),
+                )
+            })
+        })
+    }
+
+    fn encoded_len(&self, record: &UserRecord) -> usize {
+        match self.inner.guest {
+            Guest::Stream(_) => packed::encoded_len(record),
+            Guest::Event(_) => lambda::encoded_len(record),
+        }
+    }
+}
+
+fn not_run(kind: &str, message: String) -> Outcome {
+    Outcome::Failed(Fault {
+        class: FaultClass::Invoke,
+        kind: kind.to_owned(),
+        message,
+        retry_after: None,
+        usage: Usage::default(),
+    })
+}
+
+impl Inner {
+    async fn invoke(self: Arc<Self>, invocation: Invocation) -> Outcome {
+        let shared = &self.engine.shared;
+        let places = (
+            self.running.acquire().await,
+            shared.sandboxes.acquire().await,
+        );
+        let (Ok(_running), Ok(_sandbox)) = places else {
+            return not_run("NoSandbox", "the engine has been stopped".to_owned());
+        };
+        let input = match self.input(&invocation) {
+            Ok(input) => input,
+            Err(error) => return not_run("BatchTooLarge", error.to_string()),
+        };
+        let lane = (invocation.trigger.clone(), invocation.shard);
+        let mut sandbox = self.sandbox(&lane, invocation);
+        let started = shared.platform.clock.monotonic();
+        let result = self.run(&mut sandbox, &input).await;
+        let usage = self.usage(&sandbox, started);
+        let outcome = self.outcome(&mut sandbox, result, usage);
+        sandbox.store.data().log.finish();
+        if matches!(outcome, Outcome::Answered(_)) {
+            self.keep(lane, sandbox);
+        }
+        outcome
+    }
+
+    fn input(&self, invocation: &Invocation) -> Result<Vec<u8>, packed::BatchTooLarge> {
+        match self.guest {
+            Guest::Stream(_) => packed::pack(&invocation.records),
+            Guest::Event(_) => Ok(lambda::kinesis_event(invocation)),
+        }
+    }
+
+    async fn run(&self, sandbox: &mut Sandbox, input: &Vec<u8>) -> wasmtime::Result<GuestAnswer> {
+        let shared = &self.engine.shared;
+        let _beating = (!shared.settings.simulation).then(|| shared.heartbeat.start());
+        let timeout = self.limits.timeout;
+        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        let call = sandbox.call(shared, &self.guest, input, timeout_ms);
+        match shared
+            .platform
+            .clock
+            .timeout(timeout + TIMEOUT_GRACE, call)
+            .await
+        {
+            Ok(result) => result,
+            Err(_) => Err(DeadlinePassed.into()),
+        }
+    }
+
+    /// A warm sandbox of the lane, or a new one.
+    fn sandbox(&self, lane: &(TriggerName, ShardId), invocation: Invocation) -> Sandbox {
+        let shared = &self.engine.shared;
+        let output_bytes_max = to_usize(self.limits.output_bytes.bytes());
+        let clock = &shared.platform.clock;
+        let call = Call {
+            deadline: Monotonic(clock.monotonic().0 + self.limits.timeout),
+            deadline_wall: clock.wall().plus(self.limits.timeout),
+            invocation,
+            outputs: Vec::new(),
+            output_bytes: 0,
+            output_bytes_max,
+            state: Vec::new(),
+            state_newest: BTreeMap::new(),
+            progress: None,
+        };
+        if let Some(mut sandbox) = self.warm().get_mut(lane).and_then(Vec::pop) {
+            let context = sandbox.store.data_mut();
+            context.log.restart(&call.invocation);
+            context.memory.refused = false;
+            context.call = call;
+            return sandbox;
+        }
+        let log = InvocationLog::new(
+            Arc::clone(&shared.logs),
+            clock.clone(),
+            to_usize(self.limits.log_bytes.bytes()),
+            &call.invocation,
+        );
+        let memory_bytes_max = to_usize(self.limits.memory.bytes());
+        let version = self.digest.to_string();
+        let facts = ContextFacts {
+            call,
+            log,
+            memory_bytes_max,
+            version,
+        };
+        let simulation = shared.settings.simulation;
+        Sandbox::new(
+            shared,
+            Context::new(&shared.platform, simulation, &self.limits.env, facts),
+        )
+    }
+
+    /// Retired: what is old or holds more than three quarters of its memory.
+    fn keep(&self, lane: (TriggerName, ShardId), sandbox: Sandbox) {
+        let memory = &sandbox.store.data().memory;
+        let fit =
+            sandbox.invocations < WARM_INVOCATIONS_MAX && memory.bytes <= memory.bytes_max / 4 * 3;
+        let warm_wanted = match self.limits.sandbox {
+            SandboxPolicy::Warm => !self.engine.shared.settings.simulation,
+            SandboxPolicy::Fresh => false,
+        };
+        if !warm_wanted || !fit {
+            return;
+        }
+        let mut warm = self.warm();
+        // Shards come and go: make room by forgetting a lane, which costs its next batch a fresh sandbox.
+        if warm.values().map(Vec::len).sum::<usize>() >= WARM_SANDBOXES_MAX {
+            warm.pop_first();
+        }
+        warm.entry(lane).or_default().push(sandbox);
+    }
+
+    fn warm(&self) -> std::sync::MutexGuard<'_, BTreeMap<(TriggerName, ShardId), Vec<Sandbox>>> {
+        self.warm.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn usage(&self, sandbox: &Sandbox, started: Monotonic) -> Usage {
+        let shared = &self.engine.shared;
+        let budget = self
+            .limits
+            .timeout
+            .as_millis()
+            .try_into()
+            .unwrap_or(u64::MAX);
+        let budget = crate::limits::FUEL_PER_MS.saturating_mul(budget);
+        Usage {
+            duration: shared
+                .platform
+                .clock
+                .monotonic()
+                .0
+                .saturating_sub(started.0),
+            memory_bytes: sandbox.store.data().memory.bytes as u64,
+            fuel: sandbox
+                .store
+                .get_fuel()
+                .ok()
+                .map(|left| budget.saturating_sub(left)),
+        }
+    }
+
+    fn outcome(
+        &self,
+        sandbox: &mut Sandbox,
+        result: wasmtime::Result<GuestAnswer>,
+        usage: Usage,
+    ) -> Outcome {
+        let context = sandbox.store.data_mut();
+        let answered = match result {
+            Ok(GuestAnswer::Stream(response)) => context.call.response(response),
+            Ok(GuestAnswer::Event(json)) => context.call.json(&json),
+            Ok(GuestAnswer::Fault(fault)) => return Outcome::Failed(own_fault(&fault, usage)),
+            Err(error) => return Outcome::Failed(self.fault(context, &error, usage)),
+        };
+        match answered {
+            Ok(failures) => Outcome::Answered(Answer {
+                failures,
+                outputs: std::mem::take(&mut context.call.outputs),
+                state: std::mem::take(&mut context.call.state),
+                effects_attributed: true,
+                usage,
+            }),
+            Err((kind, fact)) => Outcome::Failed(Fault {
+                class: FaultClass::Function,
+                kind: kind.to_owned(),
+                message: format!("function {}: {fact}", context.call.invocation.function),
+                retry_after: None,
+                usage,
+            }),
+        }
+    }
+
+    fn fault(&self, context: &Context, error: &wasmtime::Error, usage: Usage) -> Fault {
+        context.log.finish();
+        let failed = Failed {
+            function: context.call.invocation.function.as_str(),
+            memory_refused: context.memory.refused,
+            memory_bytes_max: context.memory.bytes_max,
+            timeout: self.limits.timeout,
+            progress: context.call.progress,
+            last_error: context.log.last_error(),
+        };
+        let diagnosis = diagnose(error, &failed);
+        Fault {
+            class: diagnosis.class,
+            kind: diagnosis.kind.to_owned(),
+            message: diagnosis.message,
+            retry_after: None,
+            usage,
+        }
+    }
+}
+
+/// A fault the handler chose itself, with its own kind.
+fn own_fault(fault: &types::Fault, usage: Usage) -> Fault {
+    Fault {
+        class: FaultClass::Function,
+        kind: cut(&fault.kind, FAULT_KIND_BYTES_MAX).to_owned(),
+        message: cut(&fault.message, FAULT_MESSAGE_BYTES_MAX).to_owned(),
+        retry_after: fault.retry_after_ms.map(Duration::from_millis),
+        usage,
+    }
+}
+
+type Refused = (&'static str, String);
+
+impl Call {
+    fn response(&mut self, response: types::Response) -> Result<Vec<RecordFailure>, Refused> {
+        if !response.output.is_empty() {
+            let output = Bytes::from(response.output);
+            let all = self.output_bytes.saturating_add(output.len());
+            let kind = if all > self.output_bytes_max {
+                "OutputTooLarge"
+            } else {
+                "MalformedOutput"
+            };
+            self.emit(DEFAULT_OUTPUT, &output)
+                .map_err(|refusal| (kind, refusal.message))?;
+        }
+        let mut failures = BTreeMap::new();
+        for failure in response.failed {
+            let failure = self
+                .failure(&failure)
+                .map_err(|fact| ("MalformedOutput", fact))?;
+            let index = failure.index;
+            if failures.insert(index, failure).is_some() {
+                return Err(("MalformedOutput", format!("record {index} failed twice")));
+            }
+        }
+        Ok(failures.into_values().collect())
+    }
+
+    fn failure(&self, failure: &types::Failure) -> Result<RecordFailure, String> {
+        let index = failure.index;
+        if index as usize >= self.invocation.records.len() {
+            let batch = self.invocation.records.len();
+            return Err(format!(
+                "failed record {index} is not in the batch of {batch}"
+            ));
+        }
+        let action = match failure.action {
+            0 => RecordAction::Retry,
+            1 => RecordAction::DeadLetter,
+            2 => RecordAction::Park,
+            3 => RecordAction::NotTried,
+            4.. => {
+                return Err(format!(
+                    "record {index}: action {} is unknown",
+                    failure.action
+                ));
+            }
+        };
+        Ok(RecordFailure {
+            index,
+            action,
+            kind: cut(&failure.kind, FAULT_KIND_BYTES_MAX).to_owned(),
+            reason: cut(&failure.reason, FAULT_MESSAGE_BYTES_MAX).to_owned(),
+        })
+    }
+
+    fn json(&self, answer: &[u8]) -> Result<Vec<RecordFailure>, Refused> {
+        if answer.len() > self.output_bytes_max {
+            let fact = format!(
+                "the answer has {} bytes, at most {} are accepted",
+                answer.len(),
+                self.output_bytes_max
+            );
+            return Err(("OutputTooLarge", fact));
+        }
+        answer::failures(answer, &self.invocation.records)
+            .map_err(|error| ("MalformedOutput", error.to_string()))
+    }
+}
+
+fn to_usize(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}

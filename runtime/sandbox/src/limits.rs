@@ -1,0 +1,49 @@
+//! Every bound of the sandbox in one place, with its unit in its name.
+//!
+//! A function's own limits (memory, time, output, log) come with it as `FunctionLimits`; these are the engine's.
+
+use std::time::Duration;
+
+/// Sandboxes that may exist at the same time.
+pub(crate) const SANDBOXES_MAX: u32 = 256;
+/// Address space of one linear memory; what a function may use of it is in its limits.
+pub(crate) const MEMORY_ADDRESS_BYTES_MAX: usize = 1 << 30;
+/// Core instances, tables and memories of one component: language runtimes need many, compiled languages a few.
+pub(crate) const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
+pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
+pub(crate) const STACK_BYTES_MAX: usize = 512 << 10;
+/// Async stacks hold the guest's stack and the host's frames above it.
+pub(crate) const ASYNC_STACK_BYTES: usize = 1 << 20;
+/// Kept resident between two users of a slot, where the kernel says which pages are dirty.
+pub(crate) const KEEP_RESIDENT_BYTES: usize = 8 << 20;
+/// Kept resident where it does not: all of it is cleared every time.
+pub(crate) const KEEP_RESIDENT_BLIND_BYTES: usize = 64 << 10;
+
+/// How often a running guest gives way to others and looks at its deadline.
+pub(crate) const EPOCH_TICK: Duration = Duration::from_millis(1);
+/// How long the ticker goes on after the last invocation, so that a steady trickle does not restart it.
+pub(crate) const EPOCH_LINGER: Duration = Duration::from_millis(100);
+/// How much later than the guest's own check the host gives up on a call that does not return.
+pub(crate) const TIMEOUT_GRACE: Duration = Duration::from_millis(20);
+/// In simulation a guest burns this much fuel per millisecond of its time limit.
+pub(crate) const FUEL_PER_MS: u64 = 100_000;
+pub(crate) const FUEL_YIELD_INTERVAL: u64 = 50_000;
+
+/// Warm sandboxes a function keeps, over all its shard lanes.
+pub(crate) const WARM_SANDBOXES_MAX: usize = 64;
+/// After this many invocations a warm sandbox is retired, so that what it leaks stays bounded.
+pub(crate) const WARM_INVOCATIONS_MAX: u32 = 10_000;
+
+/// What one host call may copy out of a guest besides its output.
+pub(crate) const HOSTCALL_SLACK_BYTES: usize = 1 << 20;
+pub(crate) const PARTITION_KEY_BYTES_MAX: usize = 1_024;
+pub(crate) const STATE_NAME_BYTES_MAX: usize = 255;
+pub(crate) const STATE_VALUE_BYTES_MAX: usize = 1 << 20;
+pub(crate) const STATE_WRITES_MAX: usize = 10_000;
+pub(crate) const FAULT_KIND_BYTES_MAX: usize = 128;
+pub(crate) const FAULT_MESSAGE_BYTES_MAX: usize = 8 << 10;
+pub(crate) const BACKTRACE_FRAMES_MAX: usize = 24;
+/// Random bytes a guest sees in simulation before they repeat.
+pub(crate) const SIMULATED_RANDOM_BYTES: usize = 4 << 10;
+
+const _: () = assert!(STACK_BYTES_MAX < ASYNC_STACK_BYTES);

@@ -1,0 +1,212 @@
+//! From bytes to a function: its kind read from its exports, its imports checked, its code compiled or opened.
+//!
+//! Compiled code is kept by digest, engine version and configuration in the cache folder. A file there that cannot be
+//! opened is compiled again; a folder that cannot be written costs time, never the function.
+
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use model::{ByteSize, Digest};
+use sha2::{Digest as _, Sha256};
+use wasmtime::component::Component;
+
+use crate::{
+    bindings::{EventFunctionPre, StreamFunctionPre},
+    context::Context,
+    engine::{Engine, Shared},
+    function::{Function, Guest},
+};
+
+/// What one function may use, and how its sandboxes live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionLimits {
+    pub memory: ByteSize,
+    pub timeout: Duration,
+    /// Output and state together, of one invocation.
+    pub output_bytes: ByteSize,
+    pub log_bytes: ByteSize,
+    /// The only environment variables the guest sees.
+    pub env: BTreeMap<String, String>,
+    pub sandbox: SandboxPolicy,
+    /// Invocations at the same time, at least 1.
+    pub concurrency: u32,
+}
+
+impl Default for FunctionLimits {
+    fn default() -> Self {
+        Self {
+            memory: ByteSize::mib(128),
+            timeout: Duration::from_secs(60),
+            output_bytes: ByteSize::mib(16),
+            log_bytes: ByteSize::kib(64),
+            env: BTreeMap::new(),
+            sandbox: SandboxPolicy::Fresh,
+            concurrency: 64,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SandboxPolicy {
+    /// A new sandbox for every batch.
+    Fresh,
+    /// A sandbox stays with its shard until it fails or grows old.
+    Warm,
+}
+
+/// What a function exports and so how it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Stream,
+    Event,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    #[error(
+        "this is not WebAssembly: a component begins with the bytes 00 61 73 6d, build it for wasm32-wasip2"
+    )]
+    NotWebAssembly,
+    #[error("this is a core WebAssembly module, a component is needed: build it for wasm32-wasip2")]
+    CoreModule,
+    #[error(
+        "the function exports {exports}, expected shardmill:function/stream-handler@0.1.0 or shardmill:function/event-handler@0.1.0"
+    )]
+    NoHandler { exports: String },
+    #[error("compile the function: {0}")]
+    Invalid(String),
+    #[error("the function does not fit this host: {0}")]
+    Import(String),
+}
+
+const STREAM_HANDLER: &str = "shardmill:function/stream-handler@0.1.0";
+const EVENT_HANDLER: &str = "shardmill:function/event-handler@0.1.0";
+
+impl Engine {
+    /// Compiles a component once per digest; seconds for a language runtime, a file to open after that.
+    pub async fn load(&self, bytes: &[u8], limits: FunctionLimits) -> Result<Function, LoadError> {
+        check_magic(bytes)?;
+        let digest = Digest(Sha256::digest(bytes).into());
+        let component = component(&self.shared, bytes, digest).await?;
+        let guest = guest(&self.shared, &component)?;
+        Ok(Function::new(self.clone(), digest, guest, limits))
+    }
+}
+
+fn check_magic(bytes: &[u8]) -> Result<(), LoadError> {
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
+        Some([0, b'a', b's', b'm', ..]) => Err(LoadError::CoreModule),
+        Some(_) | None => Err(LoadError::NotWebAssembly),
+    }
+}
+
+fn guest(shared: &Shared, component: &Component) -> Result<Guest, LoadError> {
+    let kind = kind(&shared.wasmtime, component)?;
+    let unfit = |error: wasmtime::Error| LoadError::Import(format!("{error:#}"));
+    let pre = shared.linker.instantiate_pre(component).map_err(unfit)?;
+    Ok(match kind {
+        Kind::Stream => Guest::Stream(StreamFunctionPre::<Context>::new(pre).map_err(unfit)?),
+        Kind::Event => Guest::Event(EventFunctionPre::<Context>::new(pre).map_err(unfit)?),
+    })
+}
+
+fn kind(engine: &wasmtime::Engine, component: &Component) -> Result<Kind, LoadError> {
+    let shape = component.component_type();
+    let exports: Vec<String> = shape
+        .exports(engine)
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    if exports.iter().any(|name| name == STREAM_HANDLER) {
+        return Ok(Kind::Stream);
+    }
+    if exports.iter().any(|name| name == EVENT_HANDLER) {
+        return Ok(Kind::Event);
+    }
+    let exports = if exports.is_empty() {
+        "nothing".to_owned()
+    } else {
+        exports.join(", ")
+    };
+    Err(LoadError::NoHandler { exports })
+}
+
+async fn component(
+    shared: &Arc<Shared>,
+    bytes: &[u8],
+    digest: Digest,
+) -> Result<Component, LoadError> {
+    let path = cache_path(shared, digest);
+    if let Some(path) = &path
+        && shared.platform.disk.exists(path).await
+    {
+        match open(&shared.wasmtime, path) {
+            Ok(component) => return Ok(component),
+            Err(error) => tracing::warn!(%digest, error = %error, "compiled function not usable"),
+        }
+    }
+    let owned = bytes.to_vec();
+    let engine = shared.wasmtime.clone();
+    let compiling = shared
+        .platform
+        .tasks
+        .dedicated("sandbox-compile", async move {
+            Component::new(&engine, owned).map_err(|error| LoadError::Invalid(format!("{error:#}")))
+        });
+    let component = compiling
+        .await
+        .map_err(|error| LoadError::Invalid(error.to_string()))??;
+    if let Some(path) = &path {
+        keep(shared, &component, path).await;
+    }
+    Ok(component)
+}
+
+/// A simulation has no real files to map.
+fn cache_path(shared: &Shared, digest: Digest) -> Option<PathBuf> {
+    let dir = shared
+        .settings
+        .cache_dir
+        .as_ref()
+        .filter(|_| !shared.settings.simulation)?;
+    let mut hasher = DefaultHasher::new();
+    shared
+        .wasmtime
+        .precompile_compatibility_hash()
+        .hash(&mut hasher);
+    Some(dir.join(format!("{digest}-{:016x}.cwasm", hasher.finish())))
+}
+
+#[expect(
+    unsafe_code,
+    reason = "compiled code is mapped as it is, which only its origin makes safe"
+)]
+fn open(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file was written whole by `keep` into a folder that only this host writes; its name holds the
+    // digest of the source and the engine's configuration, and wasmtime checks its version before it maps it.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+async fn keep(shared: &Shared, component: &Component, path: &Path) {
+    let written = match component.serialize() {
+        Ok(code) => write(shared, path, &code)
+            .await
+            .map_err(|error| error.to_string()),
+        Err(error) => Err(format!("{error:#}")),
+    };
+    if let Err(error) = written {
+        tracing::warn!(path = %path.display(), error, "compiled function not kept");
+    }
+}
+
+async fn write(shared: &Shared, path: &Path, code: &[u8]) -> std::io::Result<()> {
+    if let Some(dir) = path.parent() {
+        shared.platform.disk.create_dir_all(dir).await?;
+    }
+    shared.platform.disk.replace(path, code).await
+}

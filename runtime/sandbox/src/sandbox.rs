@@ -1,0 +1,116 @@
+//! One sandbox: a store with an instance of the guest, made for one call or kept warm for many.
+//!
+//! A sandbox that failed in any way is dropped with all it held; only one that answered may be used again.
+
+use wasmtime::{Store, UpdateDeadline};
+
+use crate::{
+    bindings::{EventFunction, StreamFunction, types},
+    context::Context,
+    engine::Shared,
+    fault::DeadlinePassed,
+    function::Guest,
+    limits::{FUEL_PER_MS, FUEL_YIELD_INTERVAL, HOSTCALL_SLACK_BYTES},
+};
+
+pub(crate) struct Sandbox {
+    pub(crate) store: Store<Context>,
+    instance: Option<Instance>,
+    pub(crate) invocations: u32,
+}
+
+enum Instance {
+    Stream(StreamFunction),
+    Event(EventFunction),
+}
+
+/// What a guest answered, before anyone believed it.
+pub(crate) enum GuestAnswer {
+    Stream(types::Response),
+    Event(Vec<u8>),
+    Fault(types::Fault),
+}
+
+impl Sandbox {
+    /// A store without an instance: making one already runs code of the guest.
+    pub(crate) fn new(shared: &Shared, context: Context) -> Self {
+        let output_bytes_max = context.call.output_bytes_max;
+        let mut store = Store::new(&shared.wasmtime, context);
+        store.limiter(|context| &mut context.memory);
+        store.set_hostcall_fuel(output_bytes_max.saturating_add(HOSTCALL_SLACK_BYTES));
+        if !shared.settings.simulation {
+            store.epoch_deadline_callback(|caller| {
+                let context = caller.data();
+                if context.clock.monotonic() >= context.call.deadline {
+                    return Err(DeadlinePassed.into());
+                }
+                Ok(UpdateDeadline::Yield(1))
+            });
+        }
+        Self {
+            store,
+            instance: None,
+            invocations: 0,
+        }
+    }
+
+    /// Runs the guest once. The caller drops the sandbox when this fails or is dropped itself.
+    pub(crate) async fn call(
+        &mut self,
+        shared: &Shared,
+        guest: &Guest,
+        input: &Vec<u8>,
+        timeout_ms: u64,
+    ) -> wasmtime::Result<GuestAnswer> {
+        if shared.settings.simulation {
+            self.store
+                .set_fuel(timeout_ms.saturating_mul(FUEL_PER_MS))?;
+            self.store
+                .fuel_async_yield_interval(Some(FUEL_YIELD_INTERVAL))?;
+        } else {
+            self.store.set_epoch_deadline(1);
+        }
+        self.invocations += 1;
+        let instance = match self.instance.take() {
+            Some(instance) => instance,
+            None => guest.instantiate(&mut self.store).await?,
+        };
+        let answer = instance.handle(&mut self.store, input).await?;
+        self.instance = Some(instance);
+        Ok(answer)
+    }
+}
+
+impl Guest {
+    async fn instantiate(&self, store: &mut Store<Context>) -> wasmtime::Result<Instance> {
+        Ok(match self {
+            Self::Stream(pre) => Instance::Stream(pre.instantiate_async(store).await?),
+            Self::Event(pre) => Instance::Event(pre.instantiate_async(store).await?),
+        })
+    }
+}
+
+impl Instance {
+    async fn handle(
+        &self,
+        store: &mut Store<Context>,
+        input: &Vec<u8>,
+    ) -> wasmtime::Result<GuestAnswer> {
+        Ok(match self {
+            Self::Stream(function) => {
+                let handler = function.shardmill_function_stream_handler();
+                match handler.call_handle(store, input).await? {
+                    Ok(response) => GuestAnswer::Stream(response),
+                    Err(fault) => GuestAnswer::Fault(fault),
+                }
+            }
+            Self::Event(function) => {
+                let handler = function.shardmill_function_event_handler();
+                match handler.call_handle(store, input).await? {
+                    Ok(answer) => GuestAnswer::Event(answer),
+                    Err(fault) => GuestAnswer::Fault(fault),
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,289 @@
+//! Guests written as text: what each way to answer or misbehave comes to, in production and in simulation mode.
+
+mod guests;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use model::{
+    AccountId, ByteSize, FencingToken, FunctionName, Invocation, Outcome, Position, Region,
+    SequenceNumber, ShardId, StreamKey, StreamName, Timestamp, TriggerName, UserRecord,
+    seams::Handler as _,
+};
+use platform::Platform;
+
+use crate::{
+    Engine, EngineSettings, Function, FunctionLimits, GuestLog, Kind, LoadError, LogSink,
+    SandboxPolicy,
+};
+
+#[derive(Debug, Default)]
+struct Said(Mutex<Vec<String>>);
+
+impl LogSink for Said {
+    fn log(&self, line: GuestLog) {
+        self.0
+            .lock()
+            .unwrap()
+            .push(format!("{} {}", line.level, line.message));
+    }
+}
+
+fn engine(simulation: bool) -> Engine {
+    engine_with(
+        EngineSettings {
+            simulation,
+            cache_dir: None,
+        },
+        &Arc::default(),
+    )
+}
+
+fn engine_with(settings: EngineSettings, said: &Arc<Said>) -> Engine {
+    let sink: Arc<dyn LogSink> = Arc::<Said>::clone(said);
+    Engine::new(Platform::real(), settings, sink).unwrap()
+}
+
+fn limits() -> FunctionLimits {
+    FunctionLimits {
+        memory: ByteSize::mib(4),
+        timeout: Duration::from_millis(100),
+        output_bytes: ByteSize(1000),
+        log_bytes: ByteSize(20),
+        ..FunctionLimits::default()
+    }
+}
+
+async fn load(engine: &Engine, text: &str, limits: FunctionLimits) -> Function {
+    engine
+        .load(&wat::parse_str(text).unwrap(), limits)
+        .await
+        .unwrap()
+}
+
+fn invocation(outputs: &[&str]) -> Invocation {
+    let record = |low| UserRecord {
+        position: Position {
+            sequence: SequenceNumber([0, 0, low]),
+            sub_sequence: 0,
+        },
+        arrived: Timestamp::from_millis(5),
+        partition_key: Bytes::from_static(b"key"),
+        explicit_hash_key: None,
+        data: Bytes::from_static(b"data"),
+        aggregated: false,
+        deliveries: 1,
+    };
+    Invocation {
+        trigger: TriggerName::parse("orders").unwrap(),
+        function: FunctionName::parse("enrich").unwrap(),
+        stream: StreamKey {
+            account: AccountId::parse("000000000000").unwrap(),
+            region: Region::parse("us-east-1").unwrap(),
+            name: StreamName::parse("clicks").unwrap(),
+        },
+        shard: ShardId(0),
+        request_id: "r-1".into(),
+        attempt: 1,
+        attempts_max: None,
+        fencing_token: FencingToken(1),
+        behind_ms: 0,
+        started: Timestamp::from_millis(5),
+        records: Arc::from(vec![record(7), record(8)]),
+        outputs: Arc::new(
+            outputs
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<BTreeSet<_>>(),
+        ),
+        state: None,
+    }
+}
+
+fn fault(outcome: Outcome) -> (String, String) {
+    match outcome {
+        Outcome::Failed(fault) => (fault.kind, fault.message),
+        Outcome::Answered(answer) => panic!("answered {answer:?}"),
+    }
+}
+
+async fn kind_of_fault(engine: &Engine, text: &str) -> (String, String) {
+    let function = load(engine, text, limits()).await;
+    fault(function.invoke(invocation(&["default"])).await)
+}
+
+#[tokio::test]
+async fn each_misbehaviour_has_its_own_kind() {
+    let engine = engine(false);
+    let cases = [
+        ("Trap", guests::traps()),
+        ("Timeout", guests::loops()),
+        ("OutOfMemory", guests::allocates()),
+        ("StackOverflow", guests::recurses()),
+        ("MalformedOutput", guests::stream(&guests::output(600, 31))),
+        (
+            "MalformedOutput",
+            guests::stream(&guests::output(0x7fff_0000, 31)),
+        ),
+        ("OutputTooLarge", guests::stream(&guests::output(600, 2000))),
+        ("Flaky", guests::faults()),
+    ];
+    for (expect, text) in cases {
+        let (kind, message) = kind_of_fault(&engine, &text).await;
+        assert_eq!(kind, expect, "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_trap_names_the_function_and_where_it_was() {
+    let (_, message) = kind_of_fault(&engine(false), &guests::traps()).await;
+    assert!(
+        message.starts_with("function enrich trapped: "),
+        "{message}"
+    );
+    assert!(message.contains("broken_part"), "{message}");
+}
+
+#[tokio::test]
+async fn in_simulation_a_runaway_ends_by_fuel_at_the_same_place() {
+    let engine = engine(true);
+    let function = load(&engine, &guests::loops(), limits()).await;
+    let mut fuel = Vec::new();
+    for _ in 0..2 {
+        match function.invoke(invocation(&[])).await {
+            Outcome::Failed(fault) => {
+                assert_eq!(fault.kind, "Timeout");
+                fuel.push(fault.usage.fuel.unwrap());
+            }
+            Outcome::Answered(answer) => panic!("answered {answer:?}"),
+        }
+    }
+    assert_eq!(fuel[0], fuel[1]);
+}
+
+#[tokio::test]
+async fn an_answer_to_an_output_that_is_not_granted_is_refused() {
+    let engine = engine(false);
+    let function = load(&engine, &guests::stream(&guests::output(600, 31)), limits()).await;
+    let (kind, message) = fault(function.invoke(invocation(&[])).await);
+    assert_eq!(kind, "MalformedOutput");
+    assert!(
+        message.contains("under `outputs:` of the trigger"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_warm_sandbox_remembers_and_a_fresh_one_does_not() {
+    let engine = engine(false);
+    for (sandbox, second_answers) in [(SandboxPolicy::Fresh, true), (SandboxPolicy::Warm, false)] {
+        let limits = FunctionLimits {
+            sandbox,
+            ..limits()
+        };
+        let function = load(&engine, &guests::traps_the_second_time(), limits).await;
+        let mut answered = Vec::new();
+        for _ in 0..3 {
+            let outcome = function.invoke(invocation(&[])).await;
+            answered.push(matches!(outcome, Outcome::Answered(_)));
+        }
+        // After its trap the warm sandbox is gone: the third call has a new one.
+        assert_eq!(answered, [true, second_answers, true], "{sandbox:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_guest_logs_up_to_its_limit_and_the_rest_is_counted() {
+    let said = Arc::new(Said::default());
+    let engine = engine_with(EngineSettings::default(), &said);
+    let function = load(&engine, &guests::logs(), limits()).await;
+    assert!(matches!(
+        function.invoke(invocation(&[])).await,
+        Outcome::Answered(_)
+    ));
+    assert_eq!(
+        *said.0.lock().unwrap(),
+        [
+            "3 twelve bytes",
+            "3 twelve b",
+            "3 4 bytes of log dropped: an invocation may say 20 bytes (log limit of the function)",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_event_function_reports_records_by_sequence_number() {
+    let engine = engine(false);
+    let text = guests::event(r#"{\"batchItemFailures\":[{\"itemIdentifier\":\"8\"}]}"#);
+    let eight = SequenceNumber([0, 0, 8]).to_string();
+    assert_eq!(eight, "8");
+    let function = load(&engine, &text, limits()).await;
+    assert_eq!(function.kind(), Kind::Event);
+    match function.invoke(invocation(&[])).await {
+        Outcome::Answered(answer) => {
+            let failed: Vec<u32> = answer
+                .failures
+                .iter()
+                .map(|failure| failure.index)
+                .collect();
+            assert_eq!(failed, [1]);
+        }
+        Outcome::Failed(fault) => panic!("failed {fault:?}"),
+    }
+    let text = guests::event(r#"{\"batchItemFailures\":[{\"itemIdentifier\":\"9\"}]}"#);
+    assert_eq!(kind_of_fault(&engine, &text).await.0, "MalformedOutput");
+}
+
+#[tokio::test]
+async fn what_is_no_function_is_refused_in_one_sentence() {
+    let engine = engine(false);
+    let cases = [
+        (b"#!/bin/sh".to_vec(), LoadError::NotWebAssembly),
+        (wat::parse_str("(module)").unwrap(), LoadError::CoreModule),
+        (
+            wat::parse_str(guests::exports_something_else()).unwrap(),
+            LoadError::NoHandler {
+                exports: "shout".into(),
+            },
+        ),
+    ];
+    for (bytes, expect) in cases {
+        assert_eq!(engine.load(&bytes, limits()).await.unwrap_err(), expect);
+    }
+}
+
+#[tokio::test]
+async fn a_compiled_function_is_kept_and_opened_again_and_damage_is_repaired() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = EngineSettings {
+        simulation: false,
+        cache_dir: Some(dir.path().join("cache")),
+    };
+    let bytes = wat::parse_str(guests::stream("(i32.const 512)")).unwrap();
+    let said = Arc::default();
+    for damage in [false, false, true] {
+        let kept = || {
+            std::fs::read_dir(dir.path().join("cache"))
+                .into_iter()
+                .flatten()
+                .flatten()
+        };
+        if damage {
+            let path = kept().next().unwrap().path();
+            std::fs::write(path, b"no longer code").unwrap();
+        }
+        let function = engine_with(settings.clone(), &said)
+            .load(&bytes, limits())
+            .await
+            .unwrap();
+        assert!(matches!(
+            function.invoke(invocation(&[])).await,
+            Outcome::Answered(_)
+        ));
+        assert_eq!(kept().count(), 1);
+    }
+}
