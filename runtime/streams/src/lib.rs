@@ -1,1 +1,28 @@
-//! Placeholder head: replaced when the room is built.
+//! The embedded stream engine: streams and their shards over one log.
+//!
+//! In: records with their keys, and places from which to read. Out: sequence numbers and pages of records. What
+//! exists is kept as one entry a stream in the log's view; what a record's number is, the log's index and the shard
+//! decide together. Knows nothing of AWS's wire, of triggers or of leases. A failure here never loses what was
+//! answered: an answer is given only when the log calls it durable.
+
+pub mod limits;
+
+mod change;
+mod engine;
+mod facts;
+mod number;
+mod put;
+mod read;
+mod registry;
+mod route;
+
+#[cfg(test)]
+mod tests;
+
+pub use change::{CreateError, DeleteError};
+pub use engine::{OpenError, Settings, Streams};
+pub use facts::{
+    Listing, ShardDescription, StreamFacts, StreamMode, StreamStatus, UnknownStream, World,
+};
+pub use log::ProducerMark;
+pub use put::{PutAnswer, PutError};

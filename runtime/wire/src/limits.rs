@@ -34,4 +34,14 @@ pub const DESCRIBED_PER_PAGE_MAX: usize = 100;
 /// Shards in one answer of ListShards, whatever the request asks for.
 pub const LISTED_SHARDS_PER_PAGE_MAX: usize = 1000;
 
+/// Shards of a stream whose CreateStream names no count.
+pub const SHARDS_DEFAULT: u32 = 4;
+
+/// Data and partition key of one record, in KiB.
+pub const RECORD_KIB_MAX: u32 = 1024;
+
+/// Records in one answer of GetRecords, and their data and partition keys.
+pub const GET_RECORDS_MAX: usize = 10_000;
+pub const GET_RECORDS_BYTES_MAX: usize = 10 * 1024 * 1024;
+
 const _: () = assert!(BODY_BYTES_MAX > PUT_RECORDS_BYTES_MAX / 3 * 4);

@@ -126,8 +126,6 @@ pub(super) struct HashKeyRangeDocument {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct SequenceNumberRangeDocument {
     pub(super) starting_sequence_number: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) ending_sequence_number: Option<String>,
 }
 
 #[derive(Debug, Serialize)]

@@ -1,8 +1,7 @@
 //! The HTTP shell of the Kinesis door: a request in, an answer with AWS's general headers out.
 //!
-//! Collects the body within its bound, lets `reception` decide, and adds request ids, date and CORS. What the
-//! outside world gives to an answer (time and randomness) is handed in with each request. No action is carried
-//! out here yet: a call that is in order is told so in AWS's shape. The listener belongs to `host`.
+//! Collects the body within its bound, lets `reception` decide and `actions` act, and adds request ids, date and
+//! CORS. Time and randomness come from the platform. The listener belongs to `host`.
 
 use bytes::Bytes;
 use http::{
@@ -10,10 +9,12 @@ use http::{
 };
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Body;
+use platform::Platform;
+use streams::Streams;
 
 use super::{
+    actions::carry_out,
     answer::{Answer, Codec},
-    error::AwsError,
     reception::receive,
 };
 use crate::{calendar::http_date, hosts::AllowedHosts, limits::BODY_BYTES_MAX};
@@ -23,37 +24,44 @@ const EXPOSED_HEADERS: &str =
 
 /// What an answer takes from the outside world.
 #[derive(Clone, Copy, Debug)]
-pub struct Stamp {
+struct Stamp {
     /// Milliseconds since 1970.
-    pub wall_ms: u64,
+    wall_ms: u64,
     /// Becomes the request id.
-    pub request_id: u128,
+    request_id: [u8; 16],
     /// Becomes `x-amz-id-2`.
-    pub extended_id: [u8; 72],
+    extended_id: [u8; 72],
 }
 
-/// The door of the service.
-#[derive(Debug)]
+/// The door of the service. Clones answer for the same streams.
+#[derive(Clone, Debug)]
 pub struct KinesisDoor {
+    streams: Streams,
+    platform: Platform,
     hosts: AllowedHosts,
 }
 
 impl KinesisDoor {
     /// A door that answers under these host names.
     #[must_use]
-    pub fn new(hosts: AllowedHosts) -> Self {
-        Self { hosts }
+    pub fn new(streams: Streams, platform: Platform, hosts: AllowedHosts) -> Self {
+        Self {
+            streams,
+            platform,
+            hosts,
+        }
     }
 
-    /// Answers one request. Waits only for the body, of which it takes no more than `BODY_BYTES_MAX`.
-    pub async fn answer<B>(&self, request: Request<B>, stamp: Stamp) -> Response<Full<Bytes>>
+    /// Answers one request. Waits for the body, of which it takes no more than `BODY_BYTES_MAX`, and for what the
+    /// action has to make durable.
+    pub async fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (parts, body) = request.into_parts();
         let answer = match Limited::new(body, BODY_BYTES_MAX).collect().await {
-            Ok(collected) => self.answer_collected(&parts, &collected.to_bytes()),
+            Ok(collected) => self.answer_collected(&parts, &collected.to_bytes()).await,
             Err(error) if error.is::<LengthLimitError>() => Answer {
                 status: StatusCode::PAYLOAD_TOO_LARGE,
                 ..Answer::default()
@@ -64,14 +72,27 @@ impl KinesisDoor {
                 ..Answer::default()
             },
         };
-        dressed(answer, &parts, stamp)
+        dressed(answer, &parts, self.stamp())
     }
 
-    fn answer_collected(&self, parts: &Parts, body: &[u8]) -> Answer {
-        match receive(parts, body, &self.hosts) {
-            Ok(call) => Answer::error(Codec::Json, &AwsError::not_implemented(call.name)),
-            Err(answer) => answer,
-        }
+    async fn answer_collected(&self, parts: &Parts, body: &[u8]) -> Answer {
+        let call = match receive(parts, body, &self.hosts) {
+            Ok(call) => call,
+            Err(answer) => return answer,
+        };
+        let carried = carry_out(&self.streams, &self.platform, call).await;
+        carried.unwrap_or_else(|error| Answer::error(Codec::Json, &error))
+    }
+
+    fn stamp(&self) -> Stamp {
+        let mut stamp = Stamp {
+            wall_ms: self.platform.clock.wall().as_millis(),
+            request_id: [0; 16],
+            extended_id: [0; 72],
+        };
+        self.platform.rng.fill(&mut stamp.request_id);
+        self.platform.rng.fill(&mut stamp.extended_id);
+        stamp
     }
 }
 
@@ -109,8 +130,8 @@ fn dressed(answer: Answer, parts: &Parts, stamp: Stamp) -> Response<Full<Bytes>>
 }
 
 /// Five groups of hexadecimal digits, as of a UUID.
-fn request_id(id: u128) -> String {
-    let mut text = format!("{id:032x}");
+fn request_id(id: [u8; 16]) -> String {
+    let mut text = format!("{:032x}", u128::from_be_bytes(id));
     for place in [20, 16, 12, 8] {
         text.insert(place, '-');
     }

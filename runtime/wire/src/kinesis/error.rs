@@ -171,13 +171,44 @@ impl AwsError {
         )
     }
 
-    pub(super) fn rate_exceeded(shard: &str, stream: &str, account: &str) -> Self {
+    pub(super) fn stream_not_active(stream: &str, account: &str, state: &str) -> Self {
         Self::new(
-            Kind::ProvisionedThroughputExceeded,
+            Kind::ResourceInUse,
             format_args!(
-                "Rate exceeded for shard {shard} in stream {stream} under account {account}."
+                "Stream {stream} under account {account} not ACTIVE, instead in state {state}"
             ),
         )
+    }
+
+    pub(super) fn shard_limit(asked: u32, max: u32) -> Self {
+        Self::new(
+            Kind::LimitExceeded,
+            format_args!("This request asks for {asked} shards. A stream may have 1 to {max}."),
+        )
+    }
+
+    /// Producers know how to wait when a shard is full, and that is what they have to do.
+    pub(super) fn disk_full() -> Self {
+        Self::new(
+            Kind::ProvisionedThroughputExceeded,
+            "The disk of this server is full.",
+        )
+        .with_hint("free space on the disk or shorten the retention of streams")
+    }
+
+    pub(super) fn record_too_large(path: &str, bytes_max: usize) -> Self {
+        Self::new(
+            Kind::Validation,
+            format_args!(
+                "1 validation error detected: Value at '{path}' failed to satisfy constraint: \
+                 Member must have length less than or equal to {bytes_max}"
+            ),
+        )
+    }
+
+    /// Not the caller's fault: the log below has stopped, or we made a mistake.
+    pub(super) fn internal(reason: impl fmt::Display) -> Self {
+        Self::new(Kind::InternalFailure, reason)
     }
 
     pub(super) fn hash_key_out_of_range(given: &str) -> Self {
@@ -279,6 +310,10 @@ impl AwsError {
                 limits::NEXT_TOKEN_LIFETIME.as_secs()
             ),
         )
+    }
+
+    pub(super) fn list_unnamed() -> Self {
+        Self::invalid_argument("Either NextToken or StreamName should be provided.")
     }
 
     pub(super) fn beside_next_token(member: &str) -> Self {

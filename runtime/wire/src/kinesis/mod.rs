@@ -1,4 +1,5 @@
 //! The Kinesis door: Amazon Kinesis Data Streams as its clients see it, over the streams of this server.
+mod actions;
 mod answer;
 mod decode;
 mod documents;
@@ -17,8 +18,10 @@ mod schema;
 mod validate;
 
 #[cfg(test)]
+mod actions_tests;
+#[cfg(test)]
 mod door_tests;
 #[cfg(test)]
 mod reception_tests;
 
-pub use door::{KinesisDoor, Stamp};
+pub use door::KinesisDoor;

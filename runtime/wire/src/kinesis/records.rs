@@ -6,7 +6,7 @@
 
 use std::{fmt::Display, io::Write as _};
 
-use super::{answer::push_json_text, documents::ChildShardDocument, error::AwsError};
+use super::{answer::push_json_text, documents::ChildShardDocument};
 
 /// What a record costs beside its data and key: names, quotes, numbers.
 const RECORD_FRAME_BYTES: usize = 256;
@@ -76,26 +76,21 @@ impl RecordsReply {
     }
 }
 
-/// The answer of PutRecords.
+/// The answer of PutRecords. All records of a request are in one commit, so none fails alone.
 #[derive(Debug)]
 pub(super) struct ResultsReply {
     body: Vec<u8>,
     count: usize,
-    failed: usize,
 }
 
 impl ResultsReply {
     pub(super) fn with_capacity(records: usize) -> Self {
         let mut body = Vec::with_capacity((records + 1) * RESULT_BYTES);
         body.extend_from_slice(br#"{"Records":["#);
-        Self {
-            body,
-            count: 0,
-            failed: 0,
-        }
+        Self { body, count: 0 }
     }
 
-    pub(super) fn push_done(&mut self, shard: impl Display, sequence_number: impl Display) {
+    pub(super) fn push(&mut self, shard: impl Display, sequence_number: impl Display) {
         separate(&mut self.body, self.count);
         self.count += 1;
         put(
@@ -104,28 +99,8 @@ impl ResultsReply {
         );
     }
 
-    pub(super) fn push_failed(&mut self, error: &AwsError) {
-        separate(&mut self.body, self.count);
-        self.count += 1;
-        self.failed += 1;
-        self.body.extend_from_slice(br#"{"ErrorCode":"#);
-        push_json_text(&mut self.body, error.kind.name());
-        self.body.extend_from_slice(br#","ErrorMessage":"#);
-        push_json_text(
-            &mut self.body,
-            error
-                .message
-                .as_deref()
-                .unwrap_or("Internal Service Failure"),
-        );
-        self.body.push(b'}');
-    }
-
     pub(super) fn finish(mut self) -> Vec<u8> {
-        put(
-            &mut self.body,
-            format_args!(r#"],"FailedRecordCount":{}}}"#, self.failed),
-        );
+        put(&mut self.body, format_args!(r#"],"FailedRecordCount":0}}"#));
         self.body
     }
 }
@@ -149,18 +124,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_carry_errors_one_by_one() {
-        let mut reply = ResultsReply::with_capacity(3);
-        reply.push_done("shardId-000000000000", 49_u64);
-        reply.push_failed(&AwsError::rate_exceeded(
-            "shardId-000000000001",
-            "a",
-            "000000000000",
-        ));
-        reply.push_failed(&AwsError::put_unreadable());
+    fn results_stand_in_the_order_of_the_request() {
+        let mut reply = ResultsReply::with_capacity(2);
+        reply.push("shardId-000000000000", 49_u64);
+        reply.push("shardId-000000000001", 50_u64);
         insta::assert_snapshot!(
             String::from_utf8(reply.finish()).unwrap(),
-            @r#"{"Records":[{"SequenceNumber":"49","ShardId":"shardId-000000000000"},{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"Rate exceeded for shard shardId-000000000001 in stream a under account 000000000000."},{"ErrorCode":"InternalFailure","ErrorMessage":"Internal Service Failure"}],"FailedRecordCount":2}"#
+            @r#"{"Records":[{"SequenceNumber":"49","ShardId":"shardId-000000000000"},{"SequenceNumber":"50","ShardId":"shardId-000000000001"}],"FailedRecordCount":0}"#
         );
     }
 

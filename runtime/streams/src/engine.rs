@@ -1,0 +1,184 @@
+//! The engine's handle: which streams exist, in memory beside the log that says so durably.
+//!
+//! In: the platform, an open log, settings. Out: a handle whose clones share one registry. The registry is read once
+//! at start and changed only after the log has made the change durable, so lookups take a short lock and never wait.
+
+use std::{
+    collections::BTreeMap,
+    ops::Bound,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
+};
+
+use log::Log;
+use model::{
+    StreamKey, StreamName, Timestamp,
+    keys::{Namespace, namespace},
+};
+use platform::Platform;
+use tokio::sync::{Mutex, watch};
+
+use crate::{
+    facts::{Listing, ShardDescription, StreamFacts, UnknownStream, World},
+    limits::{FIRST_RECORD_INDEX, REGISTRY_PAGE_ENTRIES, RETENTION, TRANSITION},
+    registry::{Entry, NextNumbers, ShardEntry, StreamEntry, UnreadableEntry},
+};
+
+/// What may be chosen about streams.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How long a stream is CREATING or DELETING; zero is allowed.
+    pub transition: Duration,
+    /// Of streams that do not say.
+    pub retention: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            transition: TRANSITION,
+            retention: RETENTION,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableEntry),
+    #[error("load the streams: {0}")]
+    Log(#[from] log::Stopped),
+}
+
+/// All streams of this server.
+#[derive(Debug, Clone)]
+pub struct Streams {
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) platform: Platform,
+    pub(crate) log: Log,
+    pub(crate) settings: Settings,
+    registry: RwLock<BTreeMap<StreamKey, Arc<StreamEntry>>>,
+    /// Held over a change of the registry, from looking to publishing.
+    pub(crate) changing: Mutex<NextNumbers>,
+    /// Counts published changes, so that waiting readers look again.
+    pub(crate) changes: watch::Sender<u64>,
+}
+
+impl Streams {
+    /// Reads the registry and opens every shard in the log.
+    pub fn open(platform: &Platform, log: Log, settings: Settings) -> Result<Self, OpenError> {
+        let mut registry = BTreeMap::new();
+        let mut numbers = NextNumbers::FIRST;
+        let prefix = namespace(Namespace::Registry);
+        let mut after = None;
+        loop {
+            let page = log.scan(&prefix, after.as_deref(), REGISTRY_PAGE_ENTRIES)?;
+            for (key, value) in &page {
+                match Entry::decode(key, value)? {
+                    Entry::Numbers(read) => numbers = read,
+                    Entry::Stream(key, entry) => {
+                        open_shards(&log, &entry);
+                        registry.insert(key, Arc::new(entry));
+                    }
+                }
+            }
+            after = page.last().map(|(key, _)| key.clone());
+            if page.len() < REGISTRY_PAGE_ENTRIES {
+                break;
+            }
+        }
+        Ok(Self {
+            shared: Arc::new(Shared {
+                platform: platform.clone(),
+                log,
+                settings,
+                registry: RwLock::new(registry),
+                changing: Mutex::new(numbers),
+                changes: watch::Sender::new(0),
+            }),
+        })
+    }
+
+    pub fn describe(&self, key: &StreamKey) -> Result<StreamFacts, UnknownStream> {
+        self.existing(key)?
+            .facts(key, self.now())
+            .ok_or_else(|| unknown(key))
+    }
+
+    /// Shards in order of their ids.
+    pub fn shards(&self, key: &StreamKey) -> Result<Vec<ShardDescription>, UnknownStream> {
+        let stream = self.existing(key)?;
+        Ok(stream.shards.iter().map(ShardEntry::description).collect())
+    }
+
+    /// At most `limit` streams of a world, those after the name `after`.
+    #[must_use]
+    pub fn list(&self, world: &World, after: Option<&StreamName>, limit: usize) -> Listing {
+        let now = self.now();
+        let registry = self.shared.registry();
+        let mut found = registry
+            .range((lower_bound(world, after), Bound::Unbounded))
+            .skip_while(|(key, _)| !in_world(world, key))
+            .take_while(|(key, _)| in_world(world, key))
+            .filter_map(|(key, entry)| entry.facts(key, now));
+        let streams = found.by_ref().take(limit).collect();
+        let more = found.next().is_some();
+        Listing { streams, more }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.platform.clock.wall()
+    }
+
+    /// The stream, unless it is gone.
+    pub(crate) fn existing(&self, key: &StreamKey) -> Result<Arc<StreamEntry>, UnknownStream> {
+        let found = self.shared.registry().get(key).map(Arc::clone);
+        found
+            .filter(|entry| entry.status(self.now()).is_some())
+            .ok_or_else(|| unknown(key))
+    }
+}
+
+impl Shared {
+    pub(crate) fn registry(&self) -> RwLockReadGuard<'_, BTreeMap<StreamKey, Arc<StreamEntry>>> {
+        self.registry.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn registry_mut(
+        &self,
+    ) -> RwLockWriteGuard<'_, BTreeMap<StreamKey, Arc<StreamEntry>>> {
+        self.registry
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Indexes of earlier records are the log's own memory; here only the floor of a new counter is said.
+pub(crate) fn open_shards(log: &Log, entry: &StreamEntry) {
+    for shard in &entry.shards {
+        log.open_shard(shard.slot, shard.counter, FIRST_RECORD_INDEX);
+    }
+}
+
+pub(crate) fn unknown(key: &StreamKey) -> UnknownStream {
+    UnknownStream(key.arn())
+}
+
+fn in_world(world: &World, key: &StreamKey) -> bool {
+    key.account == world.account && key.region == world.region
+}
+
+/// Names have no smallest one, so a listing from the start begins at the registry's.
+fn lower_bound(world: &World, after: Option<&StreamName>) -> Bound<StreamKey> {
+    after.map_or(Bound::Unbounded, |name| {
+        Bound::Excluded(StreamKey {
+            account: world.account.clone(),
+            region: world.region.clone(),
+            name: name.clone(),
+        })
+    })
+}

@@ -1,0 +1,26 @@
+//! Every bound of the stream engine, with its unit.
+
+use std::time::Duration;
+
+/// Shards of one stream, as AWS's UpdateShardCount allows.
+pub const SHARDS_PER_STREAM_MAX: u32 = 10_000;
+
+/// Shards that share one counter, as on AWS: their records' indexes never meet.
+pub const SHARDS_PER_COUNTER: u32 = 5;
+
+/// The index of a shard's first record; the index 0 belongs to the shard's own starting number.
+pub const FIRST_RECORD_INDEX: u64 = 1;
+
+/// AWS dates a shard some seconds before the call that created it, so that every record is younger.
+pub const SHARD_PREDATES: Duration = Duration::from_secs(2);
+
+/// Entries read from the view at once when the registry is loaded.
+pub const REGISTRY_PAGE_ENTRIES: usize = 1000;
+
+/// How long a change of a stream's state is visible, unless the settings say otherwise.
+pub const TRANSITION: Duration = Duration::from_millis(500);
+
+/// How long records are kept, unless a stream says otherwise.
+pub const RETENTION: Duration = Duration::from_hours(24);
+
+const _: () = assert!(FIRST_RECORD_INDEX > 0);

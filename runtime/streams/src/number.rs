@@ -1,0 +1,116 @@
+//! Sequence numbers of one shard: made from indexes of the log, and turned back into places to read from.
+//!
+//! In: an index and an arrival, or any number that a client holds. Out: the number, or the index from which on
+//! records lie at or after it. Total: a number of another shard or layout sorts before or behind this shard's.
+
+use std::cmp::Ordering;
+
+use model::{
+    SequenceNumber, ShardId, Timestamp,
+    sequence::{INDEX_LAST, SequenceParts},
+};
+
+/// What the numbers of a shard's records have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ShardNumbers {
+    pub(crate) shard: ShardId,
+    pub(crate) created_s: u64,
+}
+
+impl ShardNumbers {
+    pub(crate) fn of_record(self, index: u64, arrived: Timestamp) -> SequenceNumber {
+        self.number(index, arrived.as_seconds())
+    }
+
+    /// The number that the shard itself has.
+    pub(crate) fn starting(self) -> SequenceNumber {
+        self.number(0, self.created_s)
+    }
+
+    /// A number at or below that of the record with this index, and above those before it.
+    pub(crate) fn place(self, index: u64) -> SequenceNumber {
+        self.number(index.min(INDEX_LAST), 0)
+    }
+
+    /// The first index whose record may lie at `number` or after it.
+    pub(crate) fn index_at(self, number: SequenceNumber) -> u64 {
+        let (head, index) = split(number);
+        match head.cmp(&split(self.starting()).0) {
+            Ordering::Less => 0,
+            Ordering::Equal => index,
+            Ordering::Greater => u64::MAX,
+        }
+    }
+
+    /// The first index whose record lies after the record with `number`.
+    pub(crate) fn index_after(self, number: SequenceNumber) -> u64 {
+        let (head, index) = split(number);
+        match head.cmp(&split(self.starting()).0) {
+            Ordering::Less => 0,
+            Ordering::Equal => index.saturating_add(1),
+            Ordering::Greater => u64::MAX,
+        }
+    }
+
+    fn number(self, index: u64, record_s: u64) -> SequenceNumber {
+        SequenceNumber::from_parts(SequenceParts {
+            shard_created_s: self.created_s,
+            index,
+            record_s,
+            shard: self.shard.0,
+        })
+    }
+}
+
+/// What stands before the index (version, creation, nibble of the shard), and the index: bits 144 to 191 and 80 to 143.
+fn split(number: SequenceNumber) -> (u64, u64) {
+    let [high, middle, _] = number.0;
+    (high >> 16, high << 48 | middle >> 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SHARD: ShardNumbers = ShardNumbers {
+        shard: ShardId(3),
+        created_s: 1_700_000_000,
+    };
+
+    #[test]
+    fn any_number_is_a_place() {
+        let sibling = |shard| ShardNumbers {
+            shard: ShardId(shard),
+            ..SHARD
+        };
+        let arrived = Timestamp::from_millis(1_700_000_005_000);
+        for (number, at, after) in [
+            (SequenceNumber::MIN, 0, 0),
+            (SHARD.starting(), 0, 1),
+            (SHARD.of_record(7, arrived), 7, 8),
+            (SHARD.place(7), 7, 8),
+            (SHARD.place(u64::MAX), INDEX_LAST, INDEX_LAST + 1),
+            (sibling(2).of_record(7, arrived), 0, 0),
+            (sibling(4).of_record(7, arrived), u64::MAX, u64::MAX),
+            (SequenceNumber::MAX, u64::MAX, u64::MAX),
+        ] {
+            assert_eq!(
+                (SHARD.index_at(number), SHARD.index_after(number)),
+                (at, after),
+                "{number}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn places_lie_between_records(index in 1..=INDEX_LAST, seconds in 1_700_000_000..2_000_000_000_u64) {
+            let record = |index| SHARD.of_record(index, Timestamp::from_millis(seconds * 1000));
+            prop_assert!(record(index - 1) < SHARD.place(index));
+            prop_assert!(SHARD.place(index) < record(index));
+            prop_assert!(SHARD.starting() < record(index));
+        }
+    }
+}

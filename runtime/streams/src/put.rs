@@ -1,0 +1,121 @@
+//! Puts: records in, their shards and sequence numbers out, all of one request in one commit.
+//!
+//! A put is answered when the log calls it durable. A producer that repeats a request gets the first answer again.
+//! Outputs of transactions are only routed here; their commit is the caller's.
+
+use std::collections::BTreeMap;
+
+use log::{Append, Assigned, Commit, ProducerMark, Refused};
+use model::{NewRecord, SequenceNumber, ShardId, ShardSlot, StreamKey};
+
+use crate::{
+    engine::{Streams, unknown},
+    facts::{StreamStatus, UnknownStream},
+    route::{Gathered, Routed},
+};
+
+/// One entry a record, in the order of the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutAnswer {
+    pub entries: Vec<(ShardId, SequenceNumber)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PutError {
+    #[error(transparent)]
+    Unknown(#[from] UnknownStream),
+    #[error("put records: the stream is {0:?}, wait until it is active")]
+    NotActive(StreamStatus),
+    #[error("put records: the disk is full, free space or shorten retention")]
+    Full,
+    #[error("put records: {bytes} bytes are over the limit of {max}, send fewer at once")]
+    TooLarge { bytes: usize, max: usize },
+    #[error("put records: the producer already sent request {last}, use a larger number")]
+    StaleProducer { last: u64 },
+    #[error("put records: the producer sent other records under this number before")]
+    OtherRequest,
+    #[error("put records: {0}")]
+    Down(String),
+}
+
+impl Streams {
+    /// Routes the records, appends them and waits until they are durable.
+    pub async fn put(
+        &self,
+        key: &StreamKey,
+        records: Vec<NewRecord>,
+        producer: Option<ProducerMark>,
+    ) -> Result<PutAnswer, PutError> {
+        let stream = self.existing(key)?;
+        match stream.status(self.now()) {
+            Some(StreamStatus::Active) => {}
+            Some(status) => return Err(PutError::NotActive(status)),
+            None => return Err(unknown(key).into()),
+        }
+        let mut gathered = Gathered::default();
+        let mut routed = Vec::with_capacity(records.len());
+        for record in records {
+            let place = gathered.add(&stream.shards, record);
+            routed.push(place.ok_or_else(|| unknown(key))?);
+        }
+        let commit = Commit {
+            appends: gathered.into_appends(),
+            producer,
+            ..Commit::default()
+        };
+        let placed = self.shared.log.place(commit).await?;
+        let durable = self.shared.log.durable(placed.at).await;
+        durable.map_err(|stopped| PutError::Down(stopped.to_string()))?;
+        let entries = numbered(&routed, &placed.appends).ok_or(PutError::OtherRequest)?;
+        Ok(PutAnswer { entries })
+    }
+
+    /// The appends that put these records, for a commit of the caller's. Streams may be of any state but gone.
+    pub fn route_outputs(
+        &self,
+        outputs: Vec<(StreamKey, NewRecord)>,
+    ) -> Result<Vec<Append>, UnknownStream> {
+        let mut gathered = Gathered::default();
+        for (key, record) in outputs {
+            let stream = self.existing(&key)?;
+            let place = gathered.add(&stream.shards, record);
+            place.ok_or_else(|| unknown(&key))?;
+        }
+        Ok(gathered.into_appends())
+    }
+}
+
+/// `None` when the log's answer is not about these records: a producer's number was used for others before.
+fn numbered(routed: &[Routed], assigned: &[Assigned]) -> Option<Vec<(ShardId, SequenceNumber)>> {
+    let by_slot: BTreeMap<ShardSlot, &Assigned> = assigned
+        .iter()
+        .map(|append| (append.slot, append))
+        .collect();
+    let counted: u64 = assigned.iter().map(|append| u64::from(append.count)).sum();
+    if u64::try_from(routed.len()).ok() != Some(counted) {
+        return None;
+    }
+    routed
+        .iter()
+        .map(|place| {
+            let append = by_slot.get(&place.shard.slot)?;
+            let index = append.first_index.checked_add(place.offset)?;
+            let number = place.shard.numbers().of_record(index, append.arrived);
+            (place.offset < u64::from(append.count)).then_some((place.shard.id, number))
+        })
+        .collect()
+}
+
+impl From<Refused> for PutError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Full => Self::Full,
+            Refused::TooLarge { bytes, max } => Self::TooLarge { bytes, max },
+            Refused::StaleProducer { last } => Self::StaleProducer { last },
+            // Puts carry no guards and only open shards: these would be our own mistakes.
+            Refused::Fenced { .. } | Refused::NoSuchShard(_) | Refused::Stopped(_) => {
+                Self::Down(refused.to_string())
+            }
+        }
+    }
+}

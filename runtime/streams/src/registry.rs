@@ -1,0 +1,340 @@
+//! The registry: one entry of the log's view a stream, and one for the numbers that are never given twice.
+//!
+//! In: entries as values. Out: keys and bytes of the view (JSON with a version), and back. A version that is not
+//! known here is an error, never a guess. States follow from the times in an entry.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::{
+    AccountId, HashKeyRange, Region, ShardId, ShardSlot, StreamKey, StreamName, Timestamp,
+    ViewWrite,
+    keys::{Namespace, named, namespace},
+    seams::ShardFacts,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    facts::{ShardDescription, StreamFacts, StreamMode, StreamStatus},
+    limits::{SHARD_PREDATES, SHARDS_PER_COUNTER},
+    number::ShardNumbers,
+};
+
+const VERSION: u32 = 1;
+/// No account begins with this letter, so the entry cannot be taken for a stream.
+const NUMBERS_NAME: &str = "!numbers";
+
+/// A stream, as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StreamEntry {
+    version: u32,
+    pub(crate) mode: StreamMode,
+    pub(crate) created: Timestamp,
+    /// CREATING before, ACTIVE from then on.
+    pub(crate) active_from: Timestamp,
+    /// DELETING before, gone from then on.
+    pub(crate) gone_from: Option<Timestamp>,
+    pub(crate) retention_ms: u64,
+    /// Sorted by id; those of a new stream are sorted by range as well.
+    pub(crate) shards: Vec<ShardEntry>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShardEntry {
+    pub(crate) id: ShardId,
+    pub(crate) slot: ShardSlot,
+    pub(crate) counter: u32,
+    pub(crate) created_s: u64,
+    pub(crate) range: HashKeyRange,
+}
+
+/// What the next stream takes. Survives the deletion of streams, so that no slot comes back with old records in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NextNumbers {
+    version: u32,
+    slot: u32,
+    counter: u32,
+}
+
+/// The shape of a stream to be made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewStream {
+    pub(crate) shards: u32,
+    pub(crate) mode: StreamMode,
+    pub(crate) retention: Duration,
+    /// How long it is CREATING.
+    pub(crate) transition: Duration,
+}
+
+/// An entry of the view that this version cannot read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("read registry entry `{name}`: {reason}")]
+pub struct UnreadableEntry {
+    pub name: String,
+    pub reason: String,
+}
+
+/// What one pair of the view is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Numbers(NextNumbers),
+    Stream(StreamKey, StreamEntry),
+}
+
+impl Entry {
+    pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Self, UnreadableEntry> {
+        let bare = key
+            .strip_prefix(namespace(Namespace::Registry).as_ref())
+            .unwrap_or(key);
+        let name = String::from_utf8_lossy(bare).into_owned();
+        let unreadable = |reason: String| UnreadableEntry {
+            name: name.clone(),
+            reason,
+        };
+        if name == NUMBERS_NAME {
+            let numbers: NextNumbers = parse(value).map_err(unreadable)?;
+            return Ok(Self::Numbers(numbers));
+        }
+        let stream = stream_key(&name).ok_or_else(|| unreadable("not a stream's name".into()))?;
+        Ok(Self::Stream(stream, parse(value).map_err(unreadable)?))
+    }
+}
+
+impl StreamEntry {
+    /// A new stream and the numbers that are left afterwards.
+    pub(crate) fn new(
+        new: NewStream,
+        now: Timestamp,
+        numbers: NextNumbers,
+    ) -> Option<(Self, NextNumbers)> {
+        let created_s = now.minus(SHARD_PREDATES).as_seconds();
+        let groups = new.shards.div_ceil(SHARDS_PER_COUNTER);
+        let left = NextNumbers {
+            version: VERSION,
+            slot: numbers.slot.checked_add(new.shards)?,
+            counter: numbers.counter.checked_add(groups)?,
+        };
+        let shards = (0..new.shards)
+            .zip(HashKeyRange::split_whole(new.shards))
+            .map(|(index, range)| ShardEntry {
+                id: ShardId(index),
+                slot: ShardSlot(numbers.slot + index),
+                counter: numbers.counter + index / SHARDS_PER_COUNTER,
+                created_s,
+                range,
+            })
+            .collect();
+        let entry = Self {
+            version: VERSION,
+            mode: new.mode,
+            created: now,
+            active_from: now.plus(new.transition),
+            gone_from: None,
+            retention_ms: u64::try_from(new.retention.as_millis()).unwrap_or(u64::MAX),
+            shards,
+        };
+        Some((entry, left))
+    }
+
+    /// `None` once the stream is gone.
+    pub(crate) fn status(&self, now: Timestamp) -> Option<StreamStatus> {
+        match self.gone_from {
+            Some(gone) if now >= gone => None,
+            Some(_) => Some(StreamStatus::Deleting),
+            None if now < self.active_from => Some(StreamStatus::Creating),
+            None => Some(StreamStatus::Active),
+        }
+    }
+
+    pub(crate) fn facts(&self, key: &StreamKey, now: Timestamp) -> Option<StreamFacts> {
+        Some(StreamFacts {
+            key: key.clone(),
+            status: self.status(now)?,
+            mode: self.mode,
+            retention: self.retention(),
+            created: self.created,
+            open_shards: self.shards.len(),
+        })
+    }
+
+    pub(crate) fn retention(&self) -> Duration {
+        Duration::from_millis(self.retention_ms)
+    }
+
+    pub(crate) fn shard(&self, id: ShardId) -> Option<&ShardEntry> {
+        let index = self
+            .shards
+            .binary_search_by_key(&id, |shard| shard.id)
+            .ok()?;
+        self.shards.get(index)
+    }
+
+    pub(crate) fn write(&self, key: &StreamKey) -> Result<ViewWrite, serde_json::Error> {
+        Ok(ViewWrite {
+            key: entry_key(key),
+            value: Some(serde_json::to_vec(self)?.into()),
+        })
+    }
+}
+
+impl ShardEntry {
+    pub(crate) fn numbers(&self) -> ShardNumbers {
+        ShardNumbers {
+            shard: self.id,
+            created_s: self.created_s,
+        }
+    }
+
+    pub(crate) fn facts(&self) -> ShardFacts {
+        ShardFacts {
+            id: self.id,
+            range: self.range,
+            parents: Vec::new(),
+            open: true,
+        }
+    }
+
+    pub(crate) fn description(&self) -> ShardDescription {
+        ShardDescription {
+            facts: self.facts(),
+            starting: self.numbers().starting(),
+        }
+    }
+}
+
+impl NextNumbers {
+    pub(crate) const FIRST: Self = Self {
+        version: VERSION,
+        slot: 1,
+        counter: 1,
+    };
+
+    pub(crate) fn write(&self) -> Result<ViewWrite, serde_json::Error> {
+        Ok(ViewWrite {
+            key: named(Namespace::Registry, NUMBERS_NAME),
+            value: Some(serde_json::to_vec(self)?.into()),
+        })
+    }
+}
+
+/// Names hold no `/`, so keys sort by world first and by name within it.
+pub(crate) fn entry_key(key: &StreamKey) -> Bytes {
+    let name = format!("{}/{}/{}", key.account, key.region, key.name);
+    named(Namespace::Registry, &name)
+}
+
+fn stream_key(name: &str) -> Option<StreamKey> {
+    let mut parts = name.split('/');
+    let key = StreamKey {
+        account: AccountId::parse(parts.next()?).ok()?,
+        region: Region::parse(parts.next()?).ok()?,
+        name: StreamName::parse(parts.next()?).ok()?,
+    };
+    parts.next().is_none().then_some(key)
+}
+
+fn parse<T: DeserializeOwned>(value: &[u8]) -> Result<T, String> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let read = |error: serde_json::Error| error.to_string();
+    let Versioned { version } = serde_json::from_slice(value).map_err(read)?;
+    if version != VERSION {
+        return Err(format!(
+            "it has version {version}, this server reads version {VERSION}"
+        ));
+    }
+    serde_json::from_slice(value).map_err(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> StreamKey {
+        StreamKey {
+            account: AccountId::parse("000000000000").unwrap(),
+            region: Region::parse("us-east-1").unwrap(),
+            name: StreamName::parse("flights").unwrap(),
+        }
+    }
+
+    fn new(shards: u32) -> (StreamEntry, NextNumbers) {
+        let new = NewStream {
+            shards,
+            mode: StreamMode::Provisioned,
+            retention: Duration::from_hours(24),
+            transition: Duration::from_millis(500),
+        };
+        StreamEntry::new(new, Timestamp::from_millis(10_000), NextNumbers::FIRST).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let (entry, numbers) = new(3);
+        let write = entry.write(&key()).unwrap();
+        let read = Entry::decode(&write.key, &write.value.unwrap());
+        assert_eq!(read, Ok(Entry::Stream(key(), entry)));
+        let write = numbers.write().unwrap();
+        let read = Entry::decode(&write.key, &write.value.unwrap());
+        assert_eq!(read, Ok(Entry::Numbers(numbers)));
+    }
+
+    #[test]
+    fn the_stored_form_stays_as_it_is() {
+        let write = new(1).0.write(&key()).unwrap();
+        insta::assert_snapshot!(
+            String::from_utf8_lossy(&write.key),
+            @"r000000000000/us-east-1/flights"
+        );
+        insta::assert_snapshot!(
+            String::from_utf8_lossy(&write.value.unwrap()),
+            @r#"{"version":1,"mode":"provisioned","created":10000,"active_from":10500,"gone_from":null,"retention_ms":86400000,"shards":[{"id":0,"slot":1,"counter":1,"created_s":8,"range":{"starting":0,"ending":340282366920938463463374607431768211455}}]}"#
+        );
+    }
+
+    #[test]
+    fn entries_of_other_versions_are_refused() {
+        let key = entry_key(&key());
+        for (value, reason) in [
+            (
+                &br#"{"version":2}"#[..],
+                "it has version 2, this server reads version 1",
+            ),
+            (
+                br#"{"version":1,"shards":[]}"#,
+                "missing field `mode` at line 1 column 25",
+            ),
+        ] {
+            assert_eq!(Entry::decode(&key, value).unwrap_err().reason, reason);
+        }
+    }
+
+    #[test]
+    fn five_shards_share_a_counter_and_no_slot_is_given_twice() {
+        let (entry, left) = new(11);
+        let counters: Vec<u32> = entry.shards.iter().map(|shard| shard.counter).collect();
+        assert_eq!(counters, [1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3]);
+        assert_eq!((left.slot, left.counter), (12, 4));
+    }
+
+    #[test]
+    fn states_follow_from_times() {
+        let (mut entry, _) = new(1);
+        let at = Timestamp::from_millis;
+        for (ms, expected) in [
+            (10_000, StreamStatus::Creating),
+            (10_499, StreamStatus::Creating),
+            (10_500, StreamStatus::Active),
+        ] {
+            assert_eq!(entry.status(at(ms)), Some(expected), "{ms}");
+        }
+        entry.gone_from = Some(at(20_000));
+        assert_eq!(entry.status(at(19_999)), Some(StreamStatus::Deleting));
+        assert_eq!(entry.status(at(20_000)), None);
+    }
+}

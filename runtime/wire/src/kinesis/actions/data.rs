@@ -1,0 +1,194 @@
+//! Records: put into streams and got out of them.
+
+use model::{
+    HashKey, NewRecord, SequenceNumber, ShardId, StreamKey, Timestamp,
+    seams::{Page, ReadFrom, ReadLimit, SourceError},
+};
+use streams::{PutAnswer, PutError, StreamStatus};
+
+use super::{
+    super::{
+        answer::Answer,
+        documents::{ChildShardDocument, PutRecordReply},
+        error::AwsError,
+        input::{Members, StreamFields},
+        iterator::{Place, ShardIterator},
+        puts::{PutEntry, PutRecordBody, PutRecordsBody},
+        records::{RecordsReply, ResultsReply},
+    },
+    Carrier, document, key,
+    shards::{range_document, source_error},
+};
+use crate::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_MAX, RECORD_KIB_MAX};
+
+impl Carrier<'_> {
+    pub(super) async fn put_record(&self, body: PutRecordBody) -> Result<Answer, AwsError> {
+        let key = key(&body.stream.addressed(&self.caller)?)?;
+        if let Some(given) = &body.sequence_number_for_ordering {
+            let number: Option<SequenceNumber> = given.parse().ok();
+            if number.and_then(SequenceNumber::parts).is_none() {
+                let (name, account) = (key.name.as_str(), key.account.as_str());
+                return Err(AwsError::ordering_number_invalid(given, name, account));
+            }
+        }
+        check_size("data", &body.record)?;
+        let answer = self
+            .put(&key, body.dry_run, vec![new_record(body.record)])
+            .await?;
+        let (shard, number) = answer
+            .entries
+            .first()
+            .ok_or_else(|| AwsError::internal("a put of one record has no result"))?;
+        document(&PutRecordReply {
+            shard_id: shard.to_string(),
+            sequence_number: number.to_string(),
+        })
+    }
+
+    pub(super) async fn put_records(&self, body: PutRecordsBody) -> Result<Answer, AwsError> {
+        let key = key(&body.stream.addressed(&self.caller)?)?;
+        for (index, entry) in body.records.iter().enumerate() {
+            check_size(&format!("records.{}.member.data", index + 1), entry)?;
+        }
+        let records = body.records.into_iter().map(new_record).collect();
+        let answer = self.put(&key, body.dry_run, records).await?;
+        let mut reply = ResultsReply::with_capacity(answer.entries.len());
+        for (shard, number) in &answer.entries {
+            reply.push(shard, number);
+        }
+        Ok(Answer::json(reply.finish()))
+    }
+
+    async fn put(
+        &self,
+        key: &StreamKey,
+        dry_run: bool,
+        records: Vec<NewRecord>,
+    ) -> Result<PutAnswer, AwsError> {
+        if dry_run {
+            let facts = self.described(key)?;
+            return Err(match facts.status {
+                StreamStatus::Active => AwsError::dry_run(),
+                StreamStatus::Creating | StreamStatus::Deleting => {
+                    put_error(PutError::NotActive(facts.status), key)
+                }
+            });
+        }
+        let producer = self.producer.as_ref().map(|mark| streams::ProducerMark {
+            id: mark.name.clone(),
+            number: mark.number,
+        });
+        let put = self.streams.put(key, records, producer).await;
+        put.map_err(|error| put_error(error, key))
+    }
+
+    pub(super) async fn get_records(&self, input: Members<'_>) -> Result<Answer, AwsError> {
+        let given = input.text("ShardIterator").unwrap_or_default();
+        let iterator = ShardIterator::decode(given, self.now().as_millis())?;
+        let from = read_from(iterator.place)?;
+        let fields = StreamFields {
+            name: Some(iterator.stream),
+            arn: input.stream().arn,
+        };
+        let key = key(&fields.addressed(&self.caller)?)?;
+        let shard = ShardId(iterator.shard);
+        let missing =
+            || AwsError::shard_missing(&shard.to_string(), key.name.as_str(), key.account.as_str());
+        self.streams.describe(&key).map_err(|_| missing())?;
+        if input.flag("DryRun") {
+            return Err(AwsError::dry_run());
+        }
+        let limit = ReadLimit {
+            records: input.count("Limit").unwrap_or(GET_RECORDS_MAX),
+            bytes: GET_RECORDS_BYTES_MAX,
+        };
+        let read = self.streams.read(&key, shard, from, limit).await;
+        let page = read.map_err(|error| match error {
+            SourceError::NoSuchStream(_) => missing(),
+            SourceError::NoSuchShard(_) | SourceError::Down(_) => source_error(error, &key),
+        })?;
+        Ok(Answer::json(self.records_body(&key, shard, &page)?))
+    }
+
+    fn records_body(
+        &self,
+        key: &StreamKey,
+        shard: ShardId,
+        page: &Page,
+    ) -> Result<Vec<u8>, AwsError> {
+        let bytes = |record: &model::Record| record.data.len() + record.partition_key.len();
+        let mut reply =
+            RecordsReply::with_capacity(page.records.len(), page.records.iter().map(bytes).sum());
+        for record in &page.records {
+            reply.push(
+                record.sequence,
+                record.arrived.as_millis(),
+                &String::from_utf8_lossy(&record.partition_key),
+                &record.data,
+            );
+        }
+        if page.ended {
+            let children = self.children(key, shard)?;
+            return Ok(reply.finish(None, page.behind_ms, &children));
+        }
+        let next = self.iterator(key, shard, page.next)?;
+        Ok(reply.finish(Some(&next), page.behind_ms, &[]))
+    }
+
+    fn children(
+        &self,
+        key: &StreamKey,
+        parent: ShardId,
+    ) -> Result<Vec<ChildShardDocument>, AwsError> {
+        let (mut shards, _) = self.shard_page(key, StreamStatus::Active, None, usize::MAX)?;
+        shards.retain(|shard| shard.facts.parents.contains(&parent));
+        let child = |shard: &streams::ShardDescription| ChildShardDocument {
+            shard_id: shard.facts.id.to_string(),
+            parent_shards: shard.facts.parents.iter().map(ShardId::to_string).collect(),
+            hash_key_range: range_document(shard),
+        };
+        Ok(shards.iter().map(child).collect())
+    }
+}
+
+fn read_from(place: Place) -> Result<ReadFrom, AwsError> {
+    let number = |text: String| text.parse().map_err(|_| AwsError::iterator_invalid());
+    Ok(match place {
+        Place::Horizon => ReadFrom::Oldest,
+        Place::At(text) => ReadFrom::At(number(text)?),
+        Place::After(text) => ReadFrom::After(number(text)?),
+        Place::Time(ms) => ReadFrom::Arrived(Timestamp::from_millis(ms)),
+    })
+}
+
+fn new_record(entry: PutEntry) -> NewRecord {
+    NewRecord {
+        partition_key: entry.partition_key.into(),
+        explicit_hash_key: entry.explicit_hash_key.map(HashKey),
+        data: entry.data,
+    }
+}
+
+/// AWS counts the partition key with the data.
+fn check_size(path: &str, entry: &PutEntry) -> Result<(), AwsError> {
+    let bytes_max = usize::try_from(RECORD_KIB_MAX).unwrap_or(usize::MAX) * 1024;
+    if entry.data.len() + entry.partition_key.len() > bytes_max {
+        return Err(AwsError::record_too_large(path, bytes_max));
+    }
+    Ok(())
+}
+
+/// A stream that is not active takes no records, and AWS says that it is not there.
+fn put_error(error: PutError, key: &StreamKey) -> AwsError {
+    match error {
+        PutError::Unknown(_) | PutError::NotActive(_) => {
+            AwsError::stream_not_found(key.name.as_str(), key.account.as_str())
+        }
+        PutError::Full => AwsError::disk_full(),
+        PutError::TooLarge { .. } => AwsError::records_too_large(),
+        PutError::StaleProducer { .. } | PutError::OtherRequest => {
+            AwsError::invalid_argument(error)
+        }
+        PutError::Down(reason) => AwsError::internal(reason),
+    }
+}

@@ -1,0 +1,164 @@
+//! Streams as a whole: made, deleted, described, listed.
+
+use model::{StreamKey, StreamName};
+use streams::{CreateError, DeleteError, StreamFacts, StreamMode, StreamStatus};
+
+use super::{
+    super::{
+        answer::Answer,
+        documents::{
+            DescribeStreamReply, DescribeStreamSummaryReply, EnhancedMetrics, ListStreamsReply,
+            StreamDescription, StreamDescriptionSummary, StreamFacts as FactsDocument,
+            StreamModeDetails, StreamSummary, seconds,
+        },
+        error::AwsError,
+        input::Members,
+        next_token::{ListKind, NextToken},
+    },
+    Carrier, document,
+    shards::{shard_documents, starting_shard},
+    status_name,
+};
+use crate::limits::{DESCRIBED_PER_PAGE_MAX, RECORD_KIB_MAX, SHARDS_DEFAULT};
+
+impl Carrier<'_> {
+    /// A stream whose count of shards is not named gets AWS's count, on demand unless it says otherwise.
+    pub(super) async fn create_stream(&self, input: Members<'_>) -> Result<Answer, AwsError> {
+        let key = self.addressed(input)?;
+        let count = input.count("ShardCount");
+        let named_mode = input
+            .inside("StreamModeDetails")
+            .and_then(|details| details.text("StreamMode"));
+        let mode = match (named_mode, count) {
+            (Some("ON_DEMAND"), _) | (None, None) => StreamMode::OnDemand,
+            (Some(_), _) | (None, Some(_)) => StreamMode::Provisioned,
+        };
+        let shards = count.map_or(SHARDS_DEFAULT, |count| {
+            u32::try_from(count).unwrap_or(u32::MAX)
+        });
+        let created = self.streams.create(key.clone(), shards, mode).await;
+        created.map_err(|error| match error {
+            CreateError::Exists(_) => {
+                AwsError::stream_exists(key.name.as_str(), key.account.as_str())
+            }
+            CreateError::Shards { asked, max } => AwsError::shard_limit(asked, max),
+            CreateError::Down(reason) => AwsError::internal(reason),
+        })?;
+        Ok(Answer::json(Vec::new()))
+    }
+
+    pub(super) async fn delete_stream(&self, input: Members<'_>) -> Result<Answer, AwsError> {
+        let key = self.addressed(input)?;
+        let deleted = self.streams.delete(key.clone()).await;
+        deleted.map_err(|error| match error {
+            DeleteError::Unknown(_) => {
+                AwsError::stream_not_found(key.name.as_str(), key.account.as_str())
+            }
+            DeleteError::NotActive(status) => not_active(&key, status),
+            DeleteError::Down(reason) => AwsError::internal(reason),
+        })?;
+        Ok(Answer::json(Vec::new()))
+    }
+
+    pub(super) fn describe_stream(&self, input: Members<'_>) -> Result<Answer, AwsError> {
+        let key = self.addressed(input)?;
+        let facts = self.described(&key)?;
+        let after = starting_shard(input, "ExclusiveStartShardId", &key)?;
+        let limit = input
+            .count("Limit")
+            .map_or(DESCRIBED_PER_PAGE_MAX, |asked| {
+                asked.min(DESCRIBED_PER_PAGE_MAX)
+            });
+        let (shards, has_more_shards) = self.shard_page(&key, facts.status, after, limit)?;
+        document(&DescribeStreamReply {
+            stream_description: StreamDescription {
+                stream: facts_document(&facts),
+                shards: shard_documents(&shards),
+                has_more_shards,
+            },
+        })
+    }
+
+    pub(super) fn describe_stream_summary(&self, input: Members<'_>) -> Result<Answer, AwsError> {
+        let key = self.addressed(input)?;
+        let facts = self.described(&key)?;
+        document(&DescribeStreamSummaryReply {
+            stream_description_summary: StreamDescriptionSummary {
+                stream: facts_document(&facts),
+                open_shard_count: match facts.status {
+                    StreamStatus::Creating => 0,
+                    StreamStatus::Active | StreamStatus::Deleting => facts.open_shards,
+                },
+                consumer_count: 0,
+                max_record_size_in_ki_b: RECORD_KIB_MAX,
+            },
+        })
+    }
+
+    pub(super) fn list_streams(&self, input: Members<'_>) -> Result<Answer, AwsError> {
+        let world = self.world()?;
+        let now_ms = self.now().as_millis();
+        let after = match input.text("NextToken") {
+            Some(token) => NextToken::decode(token, ListKind::Streams, now_ms)?.pop(),
+            None => input.text("ExclusiveStartStreamName").map(str::to_owned),
+        };
+        let after = after.and_then(|name| StreamName::parse(&name).ok());
+        let limit = input
+            .count("Limit")
+            .map_or(DESCRIBED_PER_PAGE_MAX, |asked| {
+                asked.min(DESCRIBED_PER_PAGE_MAX)
+            });
+        let listing = self.streams.list(&world, after.as_ref(), limit);
+        let last = listing.streams.last().filter(|_| listing.more);
+        let next_token = last.map(|last| {
+            let token = NextToken {
+                created_ms: now_ms,
+                list: ListKind::Streams,
+                parts: vec![last.key.name.as_str().to_owned()],
+            };
+            token.encode(self.platform.rng.u64())
+        });
+        let name = |facts: &StreamFacts| facts.key.name.as_str().to_owned();
+        document(&ListStreamsReply {
+            stream_names: listing.streams.iter().map(name).collect(),
+            has_more_streams: listing.more,
+            next_token,
+            stream_summaries: listing.streams.iter().map(summary_document).collect(),
+        })
+    }
+}
+
+pub(super) fn not_active(key: &StreamKey, status: StreamStatus) -> AwsError {
+    AwsError::stream_not_active(key.name.as_str(), key.account.as_str(), status_name(status))
+}
+
+fn facts_document(facts: &StreamFacts) -> FactsDocument {
+    FactsDocument {
+        stream_name: facts.key.name.as_str().to_owned(),
+        stream_arn: facts.key.arn(),
+        stream_status: status_name(facts.status),
+        stream_mode_details: mode_document(facts.mode),
+        retention_period_hours: facts.retention.as_secs() / 3600,
+        stream_creation_timestamp: seconds(facts.created.as_millis()),
+        enhanced_monitoring: [EnhancedMetrics::default()],
+        encryption_type: "NONE",
+    }
+}
+
+fn summary_document(facts: &StreamFacts) -> StreamSummary {
+    StreamSummary {
+        stream_name: facts.key.name.as_str().to_owned(),
+        stream_arn: facts.key.arn(),
+        stream_status: status_name(facts.status),
+        stream_mode_details: mode_document(facts.mode),
+        stream_creation_timestamp: seconds(facts.created.as_millis()),
+    }
+}
+
+fn mode_document(mode: StreamMode) -> StreamModeDetails {
+    let stream_mode = match mode {
+        StreamMode::Provisioned => "PROVISIONED",
+        StreamMode::OnDemand => "ON_DEMAND",
+    };
+    StreamModeDetails { stream_mode }
+}

@@ -1,0 +1,161 @@
+//! The actions: what a call that got through the door does to the streams, and what it is told.
+//!
+//! In: a call whose input fits its shape. Out: an answer, or an error in AWS's words. What is asked here comes last
+//! in AWS's order: whether the stream and the shard exist, and whether their state allows it.
+
+mod data;
+mod lifecycle;
+mod shards;
+
+use model::{AccountId, Region, StreamKey, StreamName, Timestamp};
+use platform::Platform;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use streams::{StreamFacts, StreamStatus, Streams, World};
+
+use super::{
+    answer::Answer,
+    error::AwsError,
+    generated::Action,
+    input::{Addressed, Members},
+    producer::ProducerMark,
+    puts::{PutRecordBody, PutRecordsBody},
+    reception::{Call, Input},
+};
+use crate::credentials::Caller;
+
+/// One call on its way through an action.
+#[derive(Debug)]
+pub(super) struct Carrier<'a> {
+    streams: &'a Streams,
+    platform: &'a Platform,
+    caller: Caller,
+    producer: Option<ProducerMark>,
+}
+
+/// The actions that this server carries out.
+#[derive(Clone, Copy, Debug)]
+enum Served {
+    CreateStream,
+    DeleteStream,
+    DescribeStream,
+    DescribeStreamSummary,
+    GetRecords,
+    GetShardIterator,
+    ListShards,
+    ListStreams,
+    PutRecord,
+    PutRecords,
+}
+
+const SERVED: [(Action, Served); 10] = [
+    (Action::CreateStream, Served::CreateStream),
+    (Action::DeleteStream, Served::DeleteStream),
+    (Action::DescribeStream, Served::DescribeStream),
+    (Action::DescribeStreamSummary, Served::DescribeStreamSummary),
+    (Action::GetRecords, Served::GetRecords),
+    (Action::GetShardIterator, Served::GetShardIterator),
+    (Action::ListShards, Served::ListShards),
+    (Action::ListStreams, Served::ListStreams),
+    (Action::PutRecord, Served::PutRecord),
+    (Action::PutRecords, Served::PutRecords),
+];
+
+/// Carries out a call. Puts wait until they are durable; nothing else waits for long.
+pub(super) async fn carry_out(
+    streams: &Streams,
+    platform: &Platform,
+    call: Call,
+) -> Result<Answer, AwsError> {
+    let carrier = Carrier {
+        streams,
+        platform,
+        caller: call.caller,
+        producer: call.producer,
+    };
+    match call.input {
+        Input::PutRecord(body) => carrier.put_record(body).await,
+        Input::PutRecords(body) => carrier.put_records(body).await,
+        Input::Object(object) => {
+            let served = SERVED.iter().find(|(action, _)| *action == call.action);
+            match served {
+                Some((_, served)) => carrier.serve(*served, object).await,
+                None => Err(AwsError::not_implemented(call.name)),
+            }
+        }
+    }
+}
+
+impl Carrier<'_> {
+    async fn serve(self, served: Served, object: Map<String, Value>) -> Result<Answer, AwsError> {
+        let input = Members(&object);
+        match served {
+            Served::CreateStream => self.create_stream(input).await,
+            Served::DeleteStream => self.delete_stream(input).await,
+            Served::DescribeStream => self.describe_stream(input),
+            Served::DescribeStreamSummary => self.describe_stream_summary(input),
+            Served::GetRecords => self.get_records(input).await,
+            Served::GetShardIterator => self.get_shard_iterator(input),
+            Served::ListShards => self.list_shards(input),
+            Served::ListStreams => self.list_streams(input),
+            Served::PutRecord => self.put_record(PutRecordBody::from_object(object)?).await,
+            Served::PutRecords => self.put_records(PutRecordsBody::from_object(object)?).await,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.platform.clock.wall()
+    }
+
+    /// The stream that the input names.
+    fn addressed(&self, input: Members<'_>) -> Result<StreamKey, AwsError> {
+        key(&input.stream().addressed(&self.caller)?)
+    }
+
+    fn described(&self, key: &StreamKey) -> Result<StreamFacts, AwsError> {
+        let unknown = |_| AwsError::stream_not_found(key.name.as_str(), key.account.as_str());
+        self.streams.describe(key).map_err(unknown)
+    }
+
+    fn world(&self) -> Result<World, AwsError> {
+        let (account, region) = (&self.caller.account, &self.caller.region);
+        match (AccountId::parse(account), Region::parse(region)) {
+            (Ok(account), Ok(region)) => Ok(World { account, region }),
+            // `credentials` lets only such names through.
+            (Err(invalid), _) | (_, Err(invalid)) => Err(AwsError::internal(invalid)),
+        }
+    }
+}
+
+/// Names that no stream can have belong to no stream.
+fn key(addressed: &Addressed) -> Result<StreamKey, AwsError> {
+    let parsed = (
+        AccountId::parse(&addressed.account),
+        Region::parse(&addressed.region),
+        StreamName::parse(&addressed.name),
+    );
+    match parsed {
+        (Ok(account), Ok(region), Ok(name)) => Ok(StreamKey {
+            account,
+            region,
+            name,
+        }),
+        (Err(_), _, _) | (_, Err(_), _) | (_, _, Err(_)) => Err(AwsError::stream_not_found(
+            &addressed.name,
+            &addressed.account,
+        )),
+    }
+}
+
+fn status_name(status: StreamStatus) -> &'static str {
+    match status {
+        StreamStatus::Creating => "CREATING",
+        StreamStatus::Active => "ACTIVE",
+        StreamStatus::Deleting => "DELETING",
+    }
+}
+
+fn document(document: &impl Serialize) -> Result<Answer, AwsError> {
+    let body = serde_json::to_vec(document).map_err(AwsError::internal)?;
+    Ok(Answer::json(body))
+}
