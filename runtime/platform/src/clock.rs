@@ -114,3 +114,62 @@ impl Clock {
         tokio::time::timeout(d, f).await.map_err(|_| TimedOut)
     }
 }
+
+#[cfg(all(test, feature = "simulation"))]
+mod tests {
+    use super::*;
+    use crate::{Platform, TaskFailed};
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    #[tokio::test(start_paused = true)]
+    async fn sleeping_moves_both_clocks_by_the_time_slept() {
+        let clock = Platform::simulated(1).clock;
+        let (wall, monotonic) = (clock.wall(), clock.monotonic());
+        clock.sleep(DAY).await;
+        assert_eq!(clock.wall(), wall.plus(DAY));
+        assert_eq!(clock.monotonic(), Monotonic(monotonic.0 + DAY));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shift_wakes_who_waits_for_a_wall_time_and_nobody_else() -> Result<(), TaskFailed> {
+        let platform = Platform::simulated(1);
+        let clock = platform.clock.clone();
+        let due = clock.wall().plus(DAY);
+        let waiting = platform.tasks.spawn("waiting", {
+            let clock = clock.clone();
+            async move {
+                clock.sleep_until_wall(due).await;
+                clock.monotonic()
+            }
+        });
+        let started = clock.monotonic();
+        clock.sleep(Duration::from_secs(1)).await;
+        clock.shift(DAY / 2);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        clock.shift(DAY / 2);
+        let woken = waiting.await?;
+        assert_eq!(woken, Monotonic(started.0 + Duration::from_secs(1)));
+        assert_eq!(clock.wall().since(clock.unshifted_wall()), DAY);
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wall_time_comes_by_itself_when_nobody_shifts() {
+        let clock = Platform::simulated(1).clock;
+        let due = clock.wall().plus(DAY);
+        clock.sleep_until_wall(due).await;
+        assert_eq!(clock.wall(), due);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timeout_ends_only_what_is_too_slow() {
+        let clock = Platform::simulated(1).clock;
+        assert_eq!(clock.timeout(DAY, async { 7 }).await, Ok(7));
+        assert_eq!(
+            clock.timeout(DAY, clock.sleep(DAY * 2)).await,
+            Err(TimedOut)
+        );
+    }
+}

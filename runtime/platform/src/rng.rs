@@ -65,3 +65,44 @@ impl Rng {
         Self::of(StdRng::seed_from_u64(hash))
     }
 }
+
+#[cfg(all(test, feature = "simulation"))]
+mod tests {
+    use super::*;
+
+    fn draw(rng: &Rng) -> Vec<u64> {
+        let mut bytes = [0; 8];
+        rng.fill(&mut bytes);
+        vec![
+            rng.u64(),
+            rng.below(1000),
+            rng.fraction().to_bits(),
+            u64::from_le_bytes(bytes),
+            rng.fork("a").u64(),
+            rng.u64(),
+        ]
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_numbers_and_another_seed_others() {
+        assert_eq!(draw(&Rng::simulated(7)), draw(&Rng::simulated(7)));
+        assert_ne!(draw(&Rng::simulated(7)), draw(&Rng::simulated(8)));
+    }
+
+    #[test]
+    fn forks_differ_by_their_label() {
+        let fork = |label| Rng::simulated(7).fork(label).u64();
+        assert_eq!(fork("a"), fork("a"));
+        assert_ne!(fork("a"), fork("b"));
+    }
+
+    #[test]
+    fn numbers_stay_in_their_range() {
+        let rng = Rng::simulated(7);
+        assert_eq!(rng.below(0), 0);
+        for n in 1..200 {
+            assert!(rng.below(n) < n);
+            assert!((0.0..1.0).contains(&rng.fraction()));
+        }
+    }
+}

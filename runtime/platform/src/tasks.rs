@@ -248,3 +248,6 @@ fn tracked<T: Send + 'static>(
         work,
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -237,3 +237,8 @@ impl DiskFile {
         on_file!(self.set_len(len))
     }
 }
+
+#[cfg(all(test, feature = "simulation"))]
+mod crash_tests;
+#[cfg(test)]
+mod tests;

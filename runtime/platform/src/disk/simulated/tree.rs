@@ -107,6 +107,9 @@ impl Directory {
         for (depth, name) in path.iter().enumerate() {
             at = match at.entry(name) {
                 Some(Entry::Directory(directory)) => directory,
+                Some(Entry::File(_)) if depth + 1 == path.len() => {
+                    return Err(Errno::EXIST.into());
+                }
                 Some(Entry::File(_)) => return Err(Errno::NOTDIR.into()),
                 None => {
                     let made = Arc::<Self>::default();
@@ -136,14 +139,17 @@ impl Directory {
     }
 
     pub(super) fn rename(self: &Arc<Self>, from: &[String], to: &[String]) -> io::Result<()> {
-        let moved = self.find(from)?;
         let (source, old) = self.parent(from)?;
         let (target, new) = self.parent(to)?;
+        let moved = source.entry(old).ok_or(Errno::NOENT)?;
         if from == to {
             return Ok(());
         }
         if to.starts_with(from) {
             return Err(Errno::INVAL.into());
+        }
+        if from.starts_with(to) {
+            return Err(Errno::NOTEMPTY.into());
         }
         match (&moved, target.entry(new)) {
             (Entry::File(_), Some(Entry::Directory(_))) => return Err(Errno::ISDIR.into()),

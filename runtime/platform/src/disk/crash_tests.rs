@@ -1,0 +1,171 @@
+//! What a crash of the simulated disk leaves.
+
+use std::io;
+use std::path::Path;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::{Disk, LockError, OpenMode};
+
+const DIR: &str = "/data";
+const A: &str = "/data/a";
+const B: &str = "/data/b";
+
+async fn disk_with(name: &str, contents: &'static str) -> io::Result<Disk> {
+    let disk = Disk::simulated();
+    disk.create_dir_all(Path::new(DIR)).await?;
+    disk.replace(Path::new(name), contents.as_bytes()).await?;
+    Ok(disk)
+}
+
+async fn overwrite(disk: &Disk, name: &str, contents: &'static str) -> io::Result<super::DiskFile> {
+    let file = disk.open(Path::new(name), OpenMode::ReadWrite).await?;
+    file.write_all_at(&[Bytes::from(contents)], 0).await?;
+    Ok(file)
+}
+
+async fn listed(disk: &Disk) -> io::Result<Vec<String>> {
+    disk.list(Path::new(DIR)).await
+}
+
+#[tokio::test]
+async fn bytes_stay_when_they_were_synced() -> io::Result<()> {
+    let disk = disk_with(A, "old").await?;
+    overwrite(&disk, A, "synced").await?.sync_data().await?;
+    overwrite(&disk, A, "unsynced").await?;
+    assert_eq!(disk.read(Path::new(A)).await?, "unsynced");
+    disk.clone().crash();
+    assert_eq!(disk.read(Path::new(A)).await?, "synced");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_synced_file_is_gone_when_its_directory_was_not_synced() -> io::Result<()> {
+    let disk = disk_with(A, "old").await?;
+    overwrite(&disk, B, "new").await?.sync_all().await?;
+    disk.crash();
+    assert_eq!(listed(&disk).await?, ["a"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_in_a_synced_directory_is_empty_when_it_was_not_synced() -> io::Result<()> {
+    let disk = disk_with(A, "old").await?;
+    overwrite(&disk, B, "new").await?;
+    disk.sync_dir(Path::new(DIR)).await?;
+    disk.crash();
+    assert_eq!(listed(&disk).await?, ["a", "b"]);
+    assert_eq!(disk.read(Path::new(B)).await?, "");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_removal_and_a_rename_revert_unless_the_directory_was_synced() -> io::Result<()> {
+    for (synced, after_rename, after_removal) in [(false, "a", "a"), (true, "b", "")] {
+        let disk = disk_with(A, "old").await?;
+        disk.rename(Path::new(A), Path::new(B)).await?;
+        if synced {
+            disk.sync_dir(Path::new(DIR)).await?;
+        }
+        disk.crash();
+        assert_eq!(listed(&disk).await?.concat(), after_rename);
+
+        let disk = disk_with(A, "old").await?;
+        disk.remove_file(Path::new(A)).await?;
+        if synced {
+            disk.sync_dir(Path::new(DIR)).await?;
+        }
+        disk.crash();
+        assert_eq!(listed(&disk).await?.concat(), after_removal);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_directory_below_needs_the_sync_of_the_one_that_holds_it() -> io::Result<()> {
+    let below = Path::new("/data/x/y");
+    let disk = disk_with(A, "old").await?;
+    disk.create_dir_all(below).await?;
+    disk.sync_dir(below).await?;
+    disk.crash();
+    assert!(!disk.exists(below).await);
+    disk.create_dir_all(below).await?;
+    overwrite(&disk, "/data/x/y/file", "new").await?;
+    disk.sync_tree(Path::new(DIR))?;
+    disk.crash();
+    assert_eq!(disk.read(&below.join("file")).await?, "new");
+    Ok(())
+}
+
+#[tokio::test]
+async fn handles_and_locks_from_before_are_void() -> Result<(), LockError> {
+    let disk = disk_with(A, "old").await?;
+    let file = disk.open(Path::new(A), OpenMode::ReadWrite).await?;
+    let lock = disk.lock(Path::new(A)).await?;
+    disk.crash();
+    assert!(file.write_all_at(&[], 0).await.is_err());
+    assert!(file.read_at(1, 0).await.is_err());
+    let again = disk.lock(Path::new(A)).await?;
+    drop(lock);
+    let third = disk.lock(Path::new(A)).await;
+    assert!(matches!(third, Err(LockError::HeldBy { .. })), "{third:?}");
+    drop(again);
+    Ok(())
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Write(usize, Vec<u8>),
+    SetLen(usize),
+    Sync,
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..40_usize, prop::collection::vec(any::<u8>(), 1..10))
+            .prop_map(|(at, bytes)| Step::Write(at, bytes)),
+        2 => (0..40_usize).prop_map(Step::SetLen),
+        2 => Just(Step::Sync),
+        1 => Just(Step::Crash),
+    ]
+}
+
+async fn run(steps: Vec<Step>) -> io::Result<()> {
+    let disk = disk_with(A, "").await?;
+    let (mut seen, mut synced) = (Vec::new(), Vec::new());
+    for step in steps {
+        let file = disk.open(Path::new(A), OpenMode::ReadWrite).await?;
+        match step {
+            Step::Write(at, bytes) => {
+                let end = at + bytes.len();
+                seen.resize(seen.len().max(end), 0);
+                seen[at..end].copy_from_slice(&bytes);
+                file.write_all_at(&[bytes.into()], at as u64).await?;
+            }
+            Step::SetLen(len) => {
+                seen.resize(len, 0);
+                file.set_len(len as u64).await?;
+            }
+            Step::Sync => {
+                synced.clone_from(&seen);
+                file.sync_data().await?;
+            }
+            Step::Crash => {
+                seen.clone_from(&synced);
+                disk.crash();
+            }
+        }
+        assert_eq!(disk.read(Path::new(A)).await?, seen);
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn a_crash_leaves_the_bytes_of_the_last_sync(steps in prop::collection::vec(step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        runtime.block_on(run(steps))?;
+    }
+}

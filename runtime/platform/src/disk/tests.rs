@@ -1,0 +1,139 @@
+//! What holds for a real disk, and that the simulated one answers as the real one does.
+
+use std::io;
+use std::path::Path;
+
+use bytes::Bytes;
+
+use super::{Disk, LockError, OpenMode};
+
+#[tokio::test]
+async fn more_buffers_than_one_call_takes_land_in_order() -> io::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let file = Disk::real()
+        .open(&dir.path().join("a"), OpenMode::CreateNew)
+        .await?;
+    let bufs: Vec<Bytes> = (0..2_500_u32)
+        .map(|n| match n % 5 {
+            0 => Bytes::new(),
+            _ => Bytes::copy_from_slice(&n.to_be_bytes()),
+        })
+        .collect();
+    file.write_all_at(&bufs, 10).await?;
+    let mut expected = vec![0; 10];
+    expected.extend(bufs.concat());
+    assert_eq!(file.len().await?, expected.len() as u64);
+    assert_eq!(file.read_at(expected.len() + 1, 0).await?, expected);
+    Ok(())
+}
+
+async fn one_holder_at_a_time(disk: &Disk, dir: &Path, pid: u32) -> Result<(), LockError> {
+    let path = dir.join("lock");
+    let held = disk.lock(&path).await?;
+    let second = disk.lock(&path).await;
+    assert!(
+        matches!(second, Err(LockError::HeldBy { pid: Some(holder) }) if holder == pid),
+        "{second:?}"
+    );
+    assert_eq!(disk.read(&path).await?, pid.to_string());
+    drop(held);
+    disk.lock(&path).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_real_lock_has_one_holder_at_a_time() -> Result<(), LockError> {
+    let dir = tempfile::tempdir()?;
+    one_holder_at_a_time(&Disk::real(), dir.path(), std::process::id()).await
+}
+
+#[cfg(feature = "simulation")]
+mod alike {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        CreateDirs(&'static str),
+        Create(&'static str),
+        Write(&'static str, u64, u8),
+        SetLen(&'static str, u64),
+        Replace(&'static str),
+        Rename(&'static str, &'static str),
+        RemoveFile(&'static str),
+        RemoveDirs(&'static str),
+        List(&'static str),
+        Read(&'static str),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let path = || {
+            let paths = ["a", "b", "d", "d/a", "d/e", "d/e/b", "a/b"];
+            prop::sample::select(paths.to_vec())
+        };
+        prop_oneof![
+            path().prop_map(Step::CreateDirs),
+            path().prop_map(Step::Create),
+            (path(), 0..20_u64, any::<u8>()).prop_map(|(p, at, byte)| Step::Write(p, at, byte)),
+            (path(), 0..20_u64).prop_map(|(p, len)| Step::SetLen(p, len)),
+            path().prop_map(Step::Replace),
+            (path(), path()).prop_map(|(from, to)| Step::Rename(from, to)),
+            path().prop_map(Step::RemoveFile),
+            path().prop_map(Step::RemoveDirs),
+            path().prop_map(Step::List),
+            path().prop_map(Step::Read),
+        ]
+    }
+
+    async fn run(disk: &Disk, root: &Path, step: &Step) -> io::Result<String> {
+        let at = |p: &str| root.join(p);
+        match step {
+            Step::CreateDirs(p) => disk.create_dir_all(&at(p)).await?,
+            Step::Create(p) => drop(disk.open(&at(p), OpenMode::CreateNew).await?),
+            Step::Write(p, offset, byte) => {
+                let file = disk.open(&at(p), OpenMode::ReadWrite).await?;
+                let bufs = [Bytes::new(), Bytes::from(vec![*byte; 3])];
+                file.write_all_at(&bufs, *offset).await?;
+            }
+            Step::SetLen(p, len) => {
+                let file = disk.open(&at(p), OpenMode::ReadWrite).await?;
+                file.set_len(*len).await?;
+                return Ok(format!("{:?}", file.read_at(9, 4).await?));
+            }
+            Step::Replace(p) => disk.replace(&at(p), b"new").await?,
+            Step::Rename(from, to) => disk.rename(&at(from), &at(to)).await?,
+            Step::RemoveFile(p) => disk.remove_file(&at(p)).await?,
+            Step::RemoveDirs(p) => disk.remove_dir_all(&at(p)).await?,
+            Step::List(p) => return Ok(format!("{:?}", disk.list(&at(p)).await?)),
+            Step::Read(p) => return Ok(format!("{:?}", disk.read(&at(p)).await?)),
+        }
+        Ok(format!("{:?}", disk.list(root).await?))
+    }
+
+    proptest! {
+        #[test]
+        fn the_simulated_disk_answers_as_the_real_one(
+            steps in prop::collection::vec(step(), 1..40)
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+            let dir = tempfile::tempdir()?;
+            let (real, simulated) = (Disk::real(), Disk::simulated());
+            let root = Path::new("/data");
+            runtime.block_on(simulated.create_dir_all(root))?;
+            for step in &steps {
+                let expected = runtime.block_on(run(&real, dir.path(), step));
+                let got = runtime.block_on(run(&simulated, root, step));
+                prop_assert_eq!(
+                    got.map_err(|error| error.kind()),
+                    expected.map_err(|error| error.kind()),
+                    "{:?}", step
+                );
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_simulated_lock_has_one_holder_at_a_time() -> Result<(), LockError> {
+        one_holder_at_a_time(&Disk::simulated(), Path::new("/"), 1).await
+    }
+}

@@ -1,0 +1,61 @@
+//! What waiters get from tasks that return, panic and are aborted, in both worlds.
+
+use std::future::pending;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::{TaskFailed, Tasks};
+
+async fn every_ending(tasks: &Tasks) {
+    assert_eq!(tasks.spawn("returns", async { 7 }).await, Ok(7));
+    assert_eq!(tasks.dedicated("returns", async { 7 }).await, Ok(7));
+    assert_eq!(tasks.handlers().spawn("returns", async { 7 }).await, Ok(7));
+
+    let panics = || async { panic!("as the test wants") };
+    let panicked: Result<(), _> = Err(TaskFailed::Panicked);
+    assert_eq!(tasks.spawn("panics", panics()).await, panicked);
+    assert_eq!(tasks.dedicated("panics", panics()).await, panicked);
+    assert_eq!(tasks.handlers().spawn("panics", panics()).await, panicked);
+
+    let aborted: Result<(), _> = Err(TaskFailed::Aborted);
+    for task in [
+        tasks.spawn("waits", pending()),
+        tasks.dedicated("waits", pending()),
+        tasks.handlers().spawn("waits", pending()),
+    ] {
+        assert!(!task.is_finished());
+        task.abort();
+        assert_eq!(task.await, aborted);
+    }
+}
+
+#[tokio::test]
+async fn real_tasks_tell_how_they_ended() {
+    every_ending(&Tasks::real()).await;
+}
+
+#[cfg(feature = "simulation")]
+#[tokio::test(start_paused = true)]
+async fn simulated_tasks_tell_how_they_ended() {
+    every_ending(&Tasks::simulated()).await;
+}
+
+#[tokio::test]
+async fn a_task_goes_on_when_nobody_waits_for_it() {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    drop(Tasks::real().spawn("alone", async move { sender.send(7) }));
+    assert_eq!(receiver.await, Ok(7));
+}
+
+#[test]
+fn a_ticker_ticks_until_it_is_dropped() {
+    let (sender, ticks) = mpsc::channel();
+    let ticker = Tasks::real().every("ticks", Duration::from_millis(1), move || {
+        sender.send(()).ok();
+    });
+    assert_eq!(ticks.recv(), Ok(()));
+    assert_eq!(ticks.recv(), Ok(()));
+    drop(ticker);
+    // The channel ends only when the thread has let go of the sender.
+    assert!(ticks.iter().count() < 1000);
+}
