@@ -136,7 +136,7 @@ impl Streams {
         open_shards(&self.shared.log, &entry);
         let gone = self.shared.registry_mut().insert(key, Arc::new(entry));
         if let Some(gone) = gone {
-            self.trim(&gone, FOREVER);
+            self.drop_shards(&gone);
         }
         self.published();
         Ok(())
@@ -179,14 +179,20 @@ impl Streams {
             key: entry_key(key),
             value: None,
         };
-        self.trim(&gone, FOREVER);
         self.write(vec![write])
             .await
             .map_err(|error| DeleteError::Down(error.0))?;
         self.shared.registry_mut().remove(key);
+        self.drop_shards(&gone);
         self.published();
         drop(changing);
         Ok(())
+    }
+
+    fn drop_shards(&self, entry: &StreamEntry) {
+        for shard in &entry.shards {
+            self.shared.log.drop_shard(shard.slot);
+        }
     }
 
     fn trim(&self, entry: &StreamEntry, before: Timestamp) {
@@ -211,9 +217,6 @@ impl Streams {
         durable.map_err(|stopped| NotWritten(stopped.to_string()))
     }
 }
-
-/// Later than every record.
-const FOREVER: Timestamp = Timestamp::from_millis(u64::MAX);
 
 fn written(
     key: &StreamKey,

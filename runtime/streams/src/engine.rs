@@ -4,7 +4,7 @@
 //! at start and changed only after the log has made the change durable, so lookups take a short lock and never wait.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::Bound,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
@@ -12,7 +12,7 @@ use std::{
 
 use log::Log;
 use model::{
-    StreamKey, StreamName, Timestamp,
+    ShardSlot, StreamKey, StreamName, Timestamp,
     keys::{Namespace, namespace},
 };
 use platform::Platform;
@@ -91,6 +91,7 @@ impl Streams {
                 break;
             }
         }
+        drop_forgotten(&log, numbers, &registry);
         Ok(Self {
             shared: Arc::new(Shared {
                 platform: platform.clone(),
@@ -161,6 +162,19 @@ impl Shared {
 pub(crate) fn open_shards(log: &Log, entry: &StreamEntry) {
     for shard in &entry.shards {
         log.open_shard(shard.slot, shard.counter, FIRST_RECORD_INDEX);
+    }
+}
+
+/// The log reads the records of deleted streams again at every start, for as long as their segments stay.
+fn drop_forgotten(
+    log: &Log,
+    numbers: NextNumbers,
+    registry: &BTreeMap<StreamKey, Arc<StreamEntry>>,
+) {
+    let entries = registry.values().flat_map(|entry| &entry.shards);
+    let known: BTreeSet<ShardSlot> = entries.map(|shard| shard.slot).collect();
+    for slot in numbers.slots_given().filter(|slot| !known.contains(slot)) {
+        log.drop_shard(slot);
     }
 }
 

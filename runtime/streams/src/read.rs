@@ -99,7 +99,8 @@ impl Streams {
                 found = tail.wait_for(|end| *end > start) => {
                     return match found {
                         Ok(_) => Ok(()),
-                        Err(closed) => Err(SourceError::Down(closed.to_string())),
+                        // The log has forgotten the shard: either the stream is gone, or another has its name.
+                        Err(_) => self.find(key, shard).map(drop),
                     };
                 }
                 changed = changes.changed() => {

@@ -212,6 +212,11 @@ impl NextNumbers {
         counter: 1,
     };
 
+    /// Every slot that any stream has or had.
+    pub(crate) fn slots_given(self) -> impl Iterator<Item = ShardSlot> {
+        (Self::FIRST.slot..self.slot).map(ShardSlot)
+    }
+
     pub(crate) fn write(&self) -> Result<ViewWrite, serde_json::Error> {
         Ok(ViewWrite {
             key: named(Namespace::Registry, NUMBERS_NAME),
