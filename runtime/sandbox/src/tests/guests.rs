@@ -31,7 +31,7 @@ fn component(kind: &str, answer: &str, functions: &str, imports: &str, with: &st
   (core module $module {functions})
   (core instance $guest (instantiate $module {with}))
   (func $handle (param "{kind}" (list u8)) (result (result {answer} (error $fault)))
-    (canon lift (core func $guest "handle") (memory $guest "memory") (realloc (func $guest "realloc"))))
+    (canon lift (core func $guest "handle") (memory (core memory $guest "memory")) (realloc (core func $guest "realloc"))))
   (instance $handler (export "handle" (func $handle)))
   (export "shardmill:function/{}-handler@0.1.0" (instance $handler)))"#,
         if kind == "batch" { "stream" } else { "event" }
@@ -102,7 +102,7 @@ pub(super) fn logs() -> String {
     (export "log" (func (param "level" u32) (param "message" string)))))
   (core module $memory-module (memory (export "memory") 1) (data (i32.const 700) "twelve bytes"))
   (core instance $memory (instantiate $memory-module))
-  (core func $log (canon lower (func $host "log") (memory $memory "memory")))
+  (core func $log (canon lower (func $host "log") (memory (core memory $memory "memory"))))
   (core instance $imports (export "log" (func $log)))"#;
     let functions = format!(
         r#"(import "host" "log" (func $log (param i32 i32 i32))) {MEMORY}
