@@ -1,0 +1,316 @@
+//! The words of the command line as clap reads them: noun then verb for what is stored, bare verbs for the project and
+//! for data. Nouns are singular and their plurals are accepted; a bare noun lists. Nothing is decided here.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::moment::{self, From};
+use crate::output::Format;
+
+/// Streams, triggers and sandboxed functions on your own machine.
+#[derive(Debug, Parser)]
+#[command(
+    name = "shardmill",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Shared {
+    /// The server, HOST:PORT; else the one started in this folder, else 127.0.0.1:4566
+    #[arg(long, global = true, env = "SHARDMILL_SERVER", hide_env_values = true)]
+    pub(crate) server: Option<String>,
+    /// How data is written
+    #[arg(long, short, global = true, value_enum, default_value = "table")]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    #[command(flatten)]
+    Here(Here),
+    #[command(flatten)]
+    Asking(Asking),
+}
+
+/// Verbs that work without a server, or are one.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Here {
+    /// Build the functions and run the server in the foreground
+    Up(Up),
+    /// Read triggers.yaml and say what is wrong with it, offline
+    Check(Project),
+    /// Build the functions of triggers.yaml
+    Build(Build),
+    /// Look at the machine, the tools and the server
+    Doctor,
+    /// Print the version
+    Version,
+}
+
+/// Verbs that ask a running server.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Asking {
+    /// Put records into a stream
+    Put(Put),
+    /// Show the records of a stream
+    Tail(Tail),
+    /// Run a function once; nothing is stored
+    Invoke(Invoke),
+    /// Show what functions and the server logged
+    Logs(Logs),
+    /// Say why shards do not move, one sentence each
+    Why(Why),
+    /// One screen: triggers, lag and reasons
+    Status(Status),
+    /// Wait until all that was put so far is settled
+    Wait(Wait),
+    /// Streams and their shards
+    #[command(alias = "streams")]
+    Stream(StreamNoun),
+    /// Functions and their versions
+    #[command(alias = "functions")]
+    Function(FunctionNoun),
+    /// Triggers: which function reads which stream
+    #[command(alias = "triggers")]
+    Trigger(TriggerNoun),
+    /// Values that triggers keep, by partition key
+    #[command(alias = "states")]
+    State(StateNoun),
+    /// Records that were given up, kept to be looked at
+    #[command(alias = "dead-letters")]
+    DeadLetter(DeadLetterNoun),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Project {
+    #[arg(long, default_value = "triggers.yaml")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) project: Project,
+    /// 0 picks a free port and says which
+    #[arg(long, default_value_t = 4566)]
+    pub(crate) port: u16,
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) listen: IpAddr,
+    /// Where everything is stored; else .shardmill/dev/data beside the file
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// Listen on an address that others can reach, without credentials
+    #[arg(long)]
+    pub(crate) insecure: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// Only this function
+    pub(crate) function: Option<String>,
+    #[command(flatten)]
+    pub(crate) project: Project,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Put {
+    pub(crate) stream: String,
+    /// Data of one record each; `-` is standard input, names ending in .ndjson, .jsonl or .csv are files
+    #[arg(required = true)]
+    pub(crate) records: Vec<String>,
+    /// The JSON field or CSV column that is the partition key
+    #[arg(long, value_name = "FIELD", conflicts_with = "key")]
+    pub(crate) key_field: Option<String>,
+    /// The partition key of all records; without either, records spread evenly
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// Standard input is CSV with a line of names
+    #[arg(long)]
+    pub(crate) csv: bool,
+    /// Go on where the put of this name ended, storing no record twice
+    #[arg(long, value_name = "NAME")]
+    pub(crate) resume: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tail {
+    pub(crate) stream: String,
+    /// oldest, latest, @-15m, @2026-11-23T09:00Z or a sequence number; latest with -f, else oldest
+    #[arg(long, value_parser = moment::parse_from)]
+    pub(crate) from: Option<From>,
+    /// Only this shard, by its number or full id
+    #[arg(long)]
+    pub(crate) shard: Option<String>,
+    /// Show data as JSON or text instead of base64 under -o json, ndjson and yaml
+    #[arg(long)]
+    pub(crate) decode: bool,
+    /// Wait for more
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("input").required(true))]
+pub(crate) struct Invoke {
+    pub(crate) function: String,
+    /// A file with one JSON event; `-` is standard input
+    #[arg(long, group = "input", value_name = "FILE|-")]
+    pub(crate) event: Option<PathBuf>,
+    /// A file of records, NDJSON or CSV, handed over as one batch; `-` is standard input
+    #[arg(long, group = "input", value_name = "FILE|-")]
+    pub(crate) records: Option<PathBuf>,
+    /// The JSON field or CSV column that is the partition key
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) key_field: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    pub(crate) trigger: Option<String>,
+    /// Wait for more
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Not older than this: 15m, 2h
+    #[arg(long, value_parser = moment::parse_duration)]
+    pub(crate) since: Option<Duration>,
+    /// This level and what is worse: debug, info, warn, error
+    #[arg(long)]
+    pub(crate) level: Option<String>,
+    #[arg(long)]
+    pub(crate) shard: Option<String>,
+    #[arg(long)]
+    pub(crate) invocation: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    pub(crate) trigger: Option<String>,
+    pub(crate) shard: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Show it again every second
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    pub(crate) trigger: Option<String>,
+    /// Exit 5 when it takes longer
+    #[arg(long, default_value = "30s", value_parser = moment::parse_duration)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StreamNoun {
+    #[command(subcommand)]
+    pub(crate) verb: Option<StreamVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StreamVerb {
+    List,
+    Show {
+        name: String,
+    },
+    Create {
+        name: String,
+        #[arg(long, default_value_t = 1)]
+        shards: u32,
+        /// How long records are kept: 24h, 7d
+        #[arg(long, value_parser = moment::parse_duration)]
+        retention: Option<Duration>,
+    },
+    /// Delete a stream and all its records
+    Delete {
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Say what would be deleted
+        #[arg(long)]
+        dry_run: bool,
+    },
+    Shards {
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FunctionNoun {
+    #[command(subcommand)]
+    pub(crate) verb: Option<FunctionVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FunctionVerb {
+    List,
+    Show { name: String },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TriggerNoun {
+    #[command(subcommand)]
+    pub(crate) verb: Option<TriggerVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TriggerVerb {
+    List,
+    Show {
+        name: String,
+    },
+    /// Stop handing out batches; checkpoints stay
+    Pause {
+        name: String,
+    },
+    Resume {
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StateNoun {
+    #[command(subcommand)]
+    pub(crate) verb: StateVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateVerb {
+    List { trigger: String },
+    Get { trigger: String, key: String },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeadLetterNoun {
+    #[command(subcommand)]
+    pub(crate) verb: Option<DeadLetterVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetterVerb {
+    List {
+        #[arg(long)]
+        trigger: Option<String>,
+    },
+    Show {
+        id: String,
+    },
+}
+
+#[cfg(test)]
+#[path = "arguments_tests.rs"]
+mod tests;

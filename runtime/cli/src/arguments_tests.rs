@@ -1,0 +1,103 @@
+//! The words of the command line: which lines are understood, and what help and refusals look like.
+
+use clap::CommandFactory;
+
+use super::*;
+
+fn check(line: &str, expected: Result<&str, u8>) {
+    let parsed = Arguments::try_parse_from(std::iter::once("shardmill").chain(line.split(' ')));
+    match (parsed, expected) {
+        (Ok(arguments), Ok(shown)) => {
+            let actual = format!("{:?}", arguments.command);
+            assert!(actual.contains(shown), "{line}: {actual}");
+        }
+        (Err(error), Err(code)) => assert_eq!(error.exit_code(), i32::from(code), "{line}"),
+        (actual, expected) => panic!("{line}: {actual:?} is not {expected:?}"),
+    }
+}
+
+#[test]
+fn the_words_fit_together() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn lines() {
+    check("version", Ok("Version"));
+    check("streams", Ok("Stream(StreamNoun { verb: None })"));
+    check("stream list -o json", Ok("Some(List)"));
+    check(
+        "stream create a --shards 4 --retention 7d",
+        Ok("shards: 4, retention: Some(604800s)"),
+    );
+    check("stream delete a --yes", Ok("yes: true, dry_run: false"));
+    check("dead-letters", Ok("DeadLetterNoun { verb: None }"));
+    check(
+        "put flights - --key-field dest",
+        Ok("records: [\"-\"], key_field: Some(\"dest\")"),
+    );
+    check(
+        "put flights a b --key k --resume r",
+        Ok("resume: Some(\"r\")"),
+    );
+    check("tail flights --from @-15m -f", Ok("from: Some(Ago(900s))"));
+    check("wait late --timeout 2m", Ok("timeout: 120s"));
+    check("up --port 0", Ok("port: 0, listen: 127.0.0.1"));
+    check("put flights", Err(2));
+    check("put flights a --key k --key-field f", Err(2));
+    check("invoke late", Err(2));
+    check("invoke late --event a --records b", Err(2));
+    check("tail flights --from noon", Err(2));
+    check("state", Err(2));
+    check("--help", Err(0));
+}
+
+#[test]
+fn help() {
+    let text = Arguments::command()
+        .term_width(100)
+        .render_help()
+        .to_string();
+    insta::assert_snapshot!(text, @r"
+    Streams, triggers and sandboxed functions on your own machine
+
+    Usage: shardmill [OPTIONS] <COMMAND>
+
+    Commands:
+      up           Build the functions and run the server in the foreground
+      check        Read triggers.yaml and say what is wrong with it, offline
+      build        Build the functions of triggers.yaml
+      doctor       Look at the machine, the tools and the server
+      version      Print the version
+      put          Put records into a stream
+      tail         Show the records of a stream
+      invoke       Run a function once; nothing is stored
+      logs         Show what functions and the server logged
+      why          Say why shards do not move, one sentence each
+      status       One screen: triggers, lag and reasons
+      wait         Wait until all that was put so far is settled
+      stream       Streams and their shards
+      function     Functions and their versions
+      trigger      Triggers: which function reads which stream
+      state        Values that triggers keep, by partition key
+      dead-letter  Records that were given up, kept to be looked at
+
+    Options:
+          --server <SERVER>  The server, HOST:PORT; else the one started in this folder, else
+                             127.0.0.1:4566 [env: SHARDMILL_SERVER]
+      -o, --output <OUTPUT>  How data is written [default: table] [possible values: table, json, ndjson,
+                             yaml]
+      -h, --help             Print help
+      -V, --version          Print version
+    ");
+}
+
+#[test]
+fn what_is_wrong_with_a_line() {
+    let error = Arguments::try_parse_from(["shardmill", "tail", "flights", "--from", "noon"]);
+    insta::assert_snapshot!(error.unwrap_err().to_string(), @r"
+    error: invalid value 'noon' for '--from <FROM>': `noon` is no place to begin; write oldest, latest, @-15m, @2026-11-23T09:00Z or a sequence number
+
+    For more information, try '--help'.
+    ");
+}

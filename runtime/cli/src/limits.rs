@@ -1,0 +1,24 @@
+//! Every bound and wait of the command line, with its unit. No other file of this crate holds such a number.
+
+use std::time::Duration;
+
+/// Records of one PutRecords request, as AWS bounds it.
+pub(crate) const PUT_RECORDS_MAX: usize = 500;
+/// Keys and data of one PutRecords request; base64 then stays well below the body a server accepts.
+pub(crate) const PUT_BYTES_MAX: usize = 4 << 20;
+/// How often one request is sent again that got no answer, and one batch whose records were refused.
+pub(crate) const PUT_ATTEMPTS_MAX: u32 = 8;
+pub(crate) const PUT_PAUSE_FIRST: Duration = Duration::from_millis(100);
+pub(crate) const PUT_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Records or log lines of one page.
+pub(crate) const PAGE_ITEMS_MAX: usize = 1_000;
+/// How long the server holds a request for news while we follow.
+pub(crate) const FOLLOW_WAIT: Duration = Duration::from_secs(10);
+/// Between two screens of `status --watch`.
+pub(crate) const WATCH_PAUSE: Duration = Duration::from_secs(1);
+
+/// An answer larger than this is not read.
+pub(crate) const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+const _: () = assert!(PUT_PAUSE_FIRST.as_millis() <= PUT_PAUSE_MAX.as_millis());

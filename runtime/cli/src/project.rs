@@ -1,0 +1,118 @@
+//! The project's file on its way to the rooms that use it: read from disk, its variables taken from the environment,
+//! its diagnostics shown as they are. Nothing is written and no server is asked.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use host::config::{FunctionSource, Project};
+use serde_json::json;
+
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+use crate::verbs::build::Source;
+
+/// `check`: exit 7 when the file would be refused.
+pub(crate) fn check(output: Output, file: &Path) -> Result<(), Failure> {
+    let project = read(file)?;
+    let counts = json!({
+        "file": file,
+        "streams": project.streams.len(),
+        "functions": project.functions.len(),
+        "triggers": project.triggers.len(),
+    });
+    output.one(&counts, |counts| {
+        let (streams, functions) = (&counts["streams"], &counts["functions"]);
+        let triggers = &counts["triggers"];
+        format!(
+            "good     {}: {streams} streams, {functions} functions, {triggers} triggers",
+            file.display()
+        )
+    })
+}
+
+pub(crate) fn read(file: &Path) -> Result<Project, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let missing = error.kind() == std::io::ErrorKind::NotFound;
+        let exit = if missing {
+            Exit::NotFound
+        } else {
+            Exit::Failed
+        };
+        Failure::new(exit, format!("read {}: {error}", file.display()))
+            .hint("go to the folder of your project, or name its file with `--file`")
+    })?;
+    host::config::read(file, &text, &environment())
+        .map_err(|refused| Failure::new(Exit::CheckFailed, refused.to_string()))
+}
+
+/// What `${NAME}` can stand for. Variables that are not text cannot be written in the file.
+pub(crate) fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// Where the functions come from; only `named` when a name is given.
+pub(crate) fn sources(project: &Project, named: Option<&str>) -> Result<Vec<Source>, Failure> {
+    let sources: Vec<Source> = project
+        .functions
+        .iter()
+        .filter(|(name, _)| named.is_none_or(|named| named == name.as_str()))
+        .map(|(name, function)| {
+            let (FunctionSource::Folder(path) | FunctionSource::Component(path)) = &function.source;
+            Source {
+                name: name.as_str().to_owned(),
+                path: path.clone(),
+            }
+        })
+        .collect();
+    match named {
+        Some(named) if sources.is_empty() => Err(Failure::new(
+            Exit::NotFound,
+            format!("build function `{named}`: the file has no such function"),
+        )
+        .hint("`shardmill check` shows whether the file is what you think")),
+        Some(_) | None => Ok(sources),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "\
+version: 1
+streams: { flights: { shards: 1 }, late: { shards: 1 } }
+functions: { keep-late: { source: functions/late }, taken: { source: taken.wasm } }
+triggers:
+  late: { stream: flights, function: keep-late, outputs: late }
+  other: { stream: flights, function: taken }
+";
+
+    #[test]
+    fn functions_are_found_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("triggers.yaml");
+        std::fs::write(&file, FILE).unwrap();
+        let project = read(&file).unwrap();
+        let all = sources(&project, None).unwrap();
+        let names: Vec<&str> = all.iter().map(|source| source.name.as_str()).collect();
+        assert_eq!(names, ["keep-late", "taken"]);
+        assert_eq!(sources(&project, Some("taken")).unwrap(), all[1..]);
+        assert_eq!(
+            sources(&project, Some("none")).unwrap_err().exit,
+            Exit::NotFound
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_refused_is_exit_7_and_one_that_is_missing_exit_3() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("triggers.yaml");
+        assert_eq!(read(&file).unwrap_err().exit, Exit::NotFound);
+        std::fs::write(&file, "version: 1\nfunctoins: {}\n").unwrap();
+        let failure = read(&file).unwrap_err();
+        assert_eq!(failure.exit, Exit::CheckFailed);
+        assert!(failure.message.contains("functoins"), "{failure}");
+    }
+}

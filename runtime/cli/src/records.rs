@@ -1,0 +1,244 @@
+//! Records out of what people have: arguments, NDJSON, CSV. In: bytes and the wish for a key. Out: records one at a
+//! time, so that a file larger than memory passes through. A line that cannot serve is named by its number.
+
+use std::io::BufRead;
+
+use serde_json::{Map, Number, Value};
+
+use crate::failure::Failure;
+
+/// A record as a producer hands it over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) key: String,
+    pub(crate) data: Vec<u8>,
+}
+
+/// Where a record's partition key comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// A field of the record's JSON object, or a column.
+    Field(String),
+    Same(String),
+    /// A new one each time, so that records spread over the shards.
+    Spread,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// A record a line, as it stands.
+    Lines,
+    /// A line of names, then a record a row, which becomes a JSON object.
+    Csv,
+}
+
+impl Layout {
+    /// By the name's ending; none when it is not the name of a file of records.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        match name.rsplit_once('.')?.1 {
+            "ndjson" | "jsonl" => Some(Self::Lines),
+            "csv" => Some(Self::Csv),
+            _ => None,
+        }
+    }
+}
+
+impl Keys {
+    /// `place` names the record in a failure.
+    pub(crate) fn keyed(&self, data: Vec<u8>, place: &str) -> Result<Record, Failure> {
+        let key = match self {
+            Self::Same(key) => key.clone(),
+            Self::Spread => uuid::Uuid::now_v7().simple().to_string(),
+            Self::Field(field) => {
+                let value: Value = serde_json::from_slice(&data).map_err(|error| {
+                    Failure::failed(format!("read {place}: it is not JSON: {error}"))
+                        .hint("without `--key-field` records may hold anything")
+                })?;
+                key_in(&value, field).ok_or_else(|| {
+                    Failure::failed(format!("read {place}: it has no key in field `{field}`")).hint(
+                        "records are put in order; those before this one may be stored already",
+                    )
+                })?
+            }
+        };
+        Ok(Record { key, data })
+    }
+}
+
+fn key_in(value: &Value, field: &str) -> Option<String> {
+    let found = value.get(field)?;
+    let key = found
+        .as_str()
+        .map_or_else(|| found.to_string(), str::to_owned);
+    (!found.is_null() && !key.is_empty()).then_some(key)
+}
+
+pub(crate) type Records<'a> = Box<dyn Iterator<Item = Result<Record, Failure>> + 'a>;
+
+/// Reads records from `input`, called `name` in failures.
+pub(crate) fn read<'a>(
+    input: impl BufRead + 'a,
+    name: &'a str,
+    layout: Layout,
+    keys: &'a Keys,
+) -> Records<'a> {
+    match layout {
+        Layout::Lines => Box::new(lines(input, name, keys)),
+        Layout::Csv => Box::new(rows(input, name, keys)),
+    }
+}
+
+fn lines<'a>(
+    input: impl BufRead + 'a,
+    name: &'a str,
+    keys: &'a Keys,
+) -> impl Iterator<Item = Result<Record, Failure>> + 'a {
+    let numbered = input.split(b'\n').zip(1_u64..);
+    numbered.filter_map(move |(line, number)| {
+        let mut line = match line {
+            Ok(line) => line,
+            Err(error) => return Some(Err(Failure::failed(format!("read {name}: {error}")))),
+        };
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        let blank = line.iter().all(u8::is_ascii_whitespace);
+        (!blank).then(|| keys.keyed(line, &format!("{name} line {number}")))
+    })
+}
+
+fn rows<'a>(
+    input: impl BufRead + 'a,
+    name: &'a str,
+    keys: &'a Keys,
+) -> impl Iterator<Item = Result<Record, Failure>> + 'a {
+    let mut reader = csv::Reader::from_reader(input);
+    let mut names: Option<csv::StringRecord> = None;
+    std::iter::from_fn(move || {
+        let unreadable = |error: &csv::Error| Failure::failed(format!("read {name}: {error}"));
+        if names.is_none() {
+            match reader.headers() {
+                Ok(found) => names = Some(found.clone()),
+                Err(error) => return Some(Err(unreadable(&error))),
+            }
+        }
+        let names = names.as_ref()?;
+        let mut row = csv::StringRecord::new();
+        match reader.read_record(&mut row) {
+            Ok(false) => None,
+            Ok(true) => {
+                let line = row.position().map_or(0, csv::Position::line);
+                let data = object(names, &row).to_string().into_bytes();
+                Some(keys.keyed(data, &format!("{name} line {line}")))
+            }
+            Err(error) => Some(Err(unreadable(&error))),
+        }
+    })
+}
+
+/// Cells that are spelled as JSON numbers become numbers and empty ones null; all others, `0517` too, stay text.
+fn object(names: &csv::StringRecord, row: &csv::StringRecord) -> Value {
+    let cell = |text: &str| match serde_json::from_str::<Number>(text) {
+        _ if text.is_empty() => Value::Null,
+        Ok(number) => Value::Number(number),
+        Err(_) => Value::String(text.to_owned()),
+    };
+    let fields: Map<String, Value> = names
+        .iter()
+        .zip(row.iter())
+        .map(|(name, text)| (name.to_owned(), cell(text)))
+        .collect();
+    Value::Object(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(layout: Layout, text: &str, field: &str, expected: &[Result<(&str, &str), &str>]) {
+        let keys = Keys::Field(field.to_owned());
+        let actual: Vec<Result<(String, String), String>> =
+            read(text.as_bytes(), "in", layout, &keys)
+                .map(|record| match record {
+                    Ok(record) => Ok((record.key, String::from_utf8(record.data).unwrap())),
+                    Err(failure) => Err(failure.message),
+                })
+                .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|record| match record {
+                Ok((key, data)) => Ok(((*key).to_owned(), (*data).to_owned())),
+                Err(message) => Err((*message).to_owned()),
+            })
+            .collect();
+        assert_eq!(actual, expected);
+    }
+
+    #[test]
+    fn lines_keep_their_bytes_and_give_their_key() {
+        check(
+            Layout::Lines,
+            "{\"dest\":\"EWR\", \"late\":2}\r\n\n{\"dest\":7}",
+            "dest",
+            &[
+                Ok(("EWR", "{\"dest\":\"EWR\", \"late\":2}")),
+                Ok(("7", "{\"dest\":7}")),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_line_without_its_key_is_named() {
+        check(
+            Layout::Lines,
+            "{\"a\":1}\n{\"dest\":null}\n{\"dest\":\"\"}",
+            "dest",
+            &[
+                Err("read in line 1: it has no key in field `dest`"),
+                Err("read in line 2: it has no key in field `dest`"),
+                Err("read in line 3: it has no key in field `dest`"),
+            ],
+        );
+        check(
+            Layout::Lines,
+            "late",
+            "dest",
+            &[Err(
+                "read in line 1: it is not JSON: expected value at line 1 column 1",
+            )],
+        );
+    }
+
+    #[test]
+    fn rows_become_objects() {
+        check(
+            Layout::Csv,
+            "dest,delay,at,note\nEWR,-2,0517,\n\"J,FK\",1.5,\"5\n6\",x\n",
+            "dest",
+            &[
+                Ok((
+                    "EWR",
+                    r#"{"at":"0517","delay":-2,"dest":"EWR","note":null}"#,
+                )),
+                Ok((
+                    "J,FK",
+                    r#"{"at":"5\n6","delay":1.5,"dest":"J,FK","note":"x"}"#,
+                )),
+            ],
+        );
+    }
+
+    #[test]
+    fn other_keys() {
+        let same = Keys::Same("k".to_owned());
+        assert_eq!(
+            same.keyed(vec![0xff], "x").unwrap(),
+            Record {
+                key: "k".into(),
+                data: vec![0xff]
+            }
+        );
+        let spread = |data: &[u8]| Keys::Spread.keyed(data.to_vec(), "x").unwrap().key;
+        assert_ne!(spread(b"a"), spread(b"a"));
+    }
+}

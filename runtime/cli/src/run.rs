@@ -1,0 +1,85 @@
+//! Brings a verb together with what it needs: a server for those that ask one, the project's file for those that read
+//! it. Interrupting a verb ends it with its own exit code; `up` ends by itself when it is told to.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::arguments::{
+    Arguments, Asking, Command, DeadLetterVerb, FunctionVerb, Here, StreamVerb, TriggerVerb,
+};
+use crate::client::Client;
+use crate::failure::{Exit, Failure};
+use crate::output::{Output, text};
+use crate::server;
+use crate::verbs::{build, doctor, invoke, logs, put, status, tail, things};
+use crate::{project, up};
+
+pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
+    let Arguments { shared, command } = arguments;
+    match command {
+        Command::Here(here) => run_here(shared.server.as_deref(), here, output).await,
+        Command::Asking(asking) => {
+            tokio::select! {
+                done = ask(shared.server.as_deref(), asking, output) => done,
+                _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "")),
+            }
+        }
+    }
+}
+
+async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<(), Failure> {
+    match here {
+        Here::Up(arguments) => up::up(output, &arguments).await,
+        Here::Check(file) => project::check(output, &file.file),
+        Here::Build(arguments) => {
+            let project = project::read(&arguments.project.file)?;
+            let sources = project::sources(&project, arguments.function.as_deref())?;
+            build::show(output, &build::build(output, &sources)?)
+        }
+        Here::Doctor => {
+            let folder = working_directory()?;
+            let address = server::find(server, &folder)?;
+            doctor::doctor(output, address, &folder).await
+        }
+        Here::Version => {
+            let version = json!({"version": env!("CARGO_PKG_VERSION")});
+            output.one(&version, |version| {
+                format!("shardmill {}", text(version, "/version"))
+            })
+        }
+    }
+}
+
+async fn ask(server: Option<&str>, asking: Asking, output: Output) -> Result<(), Failure> {
+    let address = server::find(server, &working_directory()?)?;
+    let client = &mut Client::connect(address).await?;
+    match asking {
+        Asking::Put(arguments) => put::put(client, output, &arguments).await,
+        Asking::Tail(arguments) => tail::tail(client, output, &arguments).await,
+        Asking::Invoke(arguments) => invoke::invoke(client, output, &arguments).await,
+        Asking::Logs(arguments) => logs::logs(client, output, &arguments).await,
+        Asking::Why(arguments) => status::why(client, output, &arguments).await,
+        Asking::Status(arguments) => status::status(client, output, &arguments).await,
+        Asking::Wait(arguments) => status::wait(client, output, &arguments).await,
+        Asking::Stream(noun) => {
+            things::stream(client, output, &noun.verb.unwrap_or(StreamVerb::List)).await
+        }
+        Asking::Function(noun) => {
+            things::function(client, output, &noun.verb.unwrap_or(FunctionVerb::List)).await
+        }
+        Asking::Trigger(noun) => {
+            things::trigger(client, output, &noun.verb.unwrap_or(TriggerVerb::List)).await
+        }
+        Asking::State(noun) => things::state(client, output, &noun.verb).await,
+        Asking::DeadLetter(noun) => {
+            let list = DeadLetterVerb::List { trigger: None };
+            things::dead_letter(client, output, &noun.verb.unwrap_or(list)).await
+        }
+    }
+}
+
+fn working_directory() -> Result<PathBuf, Failure> {
+    std::env::current_dir()
+        .map_err(|error| Failure::failed(format!("find the working directory: {error}")))
+}

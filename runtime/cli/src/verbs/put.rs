@@ -1,0 +1,258 @@
+//! `put`: records out of arguments, files and standard input, into a stream, in order. Each request carries a
+//! producer's number, so that one whose answer was lost is sent again without storing its records twice; with
+//! `--resume` that holds across runs too. Records that a busy stream refuses are sent again under the next number.
+
+use std::io::{self, BufReader};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::items;
+use crate::arguments::Put;
+use crate::batches::Batches;
+use crate::client::{Client, ProducerNumber, Unsent, World, percent_encoded};
+use crate::failure::Failure;
+use crate::limits::{PUT_ATTEMPTS_MAX, PUT_PAUSE_FIRST, PUT_PAUSE_MAX};
+use crate::output::{Output, text};
+use crate::progress::{Bookkeeping, Progress};
+use crate::records::{self, Keys, Layout, Record, Records};
+use crate::waiting;
+
+pub(crate) async fn put(client: &mut Client, output: Output, put: &Put) -> Result<(), Failure> {
+    let stream = client
+        .get(&format!("streams/{}", percent_encoded(&put.stream)))
+        .await?;
+    let world = World {
+        account: text(&stream, "/account"),
+        region: text(&stream, "/region"),
+    };
+    let keys = match (&put.key_field, &put.key) {
+        (Some(field), _) => Keys::Field(field.clone()),
+        (None, Some(key)) => Keys::Same(key.clone()),
+        (None, None) => Keys::Spread,
+    };
+    let books = Bookkeeping::open(put.resume.as_deref(), &put.stream)?;
+    let mut records = sources(put, &keys);
+    skip(&mut records, books.progress.records)?;
+    let bar = output.spinner();
+    let mut sender = Sender {
+        client,
+        output,
+        stream: &put.stream,
+        world,
+        books,
+    };
+    let mut stored = 0;
+    for batch in Batches::new(records) {
+        stored += sender.settle(batch?).await?;
+        bar.set_message(format!("{stored} records -> {}", put.stream));
+    }
+    bar.finish_and_clear();
+    let done = json!({"stream": put.stream, "records": stored, "before": sender.books.before});
+    output.one(&done, |_| match sender.books.before {
+        0 => format!("{stored} records -> {}", put.stream),
+        before => format!(
+            "{stored} records -> {} ({before} were there before)",
+            put.stream
+        ),
+    })
+}
+
+/// All records of all arguments, one after the other; nothing is opened before its turn.
+fn sources<'a>(put: &'a Put, keys: &'a Keys) -> Records<'a> {
+    let each = put
+        .records
+        .iter()
+        .zip(1_u64..)
+        .flat_map(move |(given, number)| {
+            if given == "-" {
+                let layout = if put.csv { Layout::Csv } else { Layout::Lines };
+                return records::read(BufReader::new(io::stdin()), "standard input", layout, keys);
+            }
+            match Layout::of_name(given) {
+                Some(layout) => file(given, layout, keys),
+                None => {
+                    let place = format!("argument {number}");
+                    Box::new(std::iter::once(
+                        keys.keyed(given.clone().into_bytes(), &place),
+                    ))
+                }
+            }
+        });
+    Box::new(each)
+}
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "a file of the person who asks, read by no simulation"
+)]
+pub(super) fn file<'a>(name: &'a str, layout: Layout, keys: &'a Keys) -> Records<'a> {
+    match std::fs::File::open(name) {
+        Ok(file) => records::read(BufReader::new(file), name, layout, keys),
+        Err(error) => {
+            let failure = Failure::failed(format!("read records from {name}: {error}"));
+            Box::new(std::iter::once(Err(failure)))
+        }
+    }
+}
+
+fn skip(records: &mut Records<'_>, count: usize) -> Result<(), Failure> {
+    records.take(count).try_for_each(|record| record.map(drop))
+}
+
+struct Sender<'a> {
+    client: &'a mut Client,
+    output: Output,
+    stream: &'a str,
+    world: World,
+    books: Bookkeeping,
+}
+
+impl Sender<'_> {
+    /// Puts a batch until each of its records is stored; gives their number.
+    async fn settle(&mut self, batch: Vec<Record>) -> Result<usize, Failure> {
+        let Progress {
+            records: before,
+            left,
+            ..
+        } = self.books.progress.clone();
+        let mut open: Vec<usize> = match left.as_slice() {
+            [] => (0..batch.len()).collect(),
+            left => left
+                .iter()
+                .copied()
+                .filter(|index| *index < batch.len())
+                .collect(),
+        };
+        let stored = open.len();
+        let mut pause = PUT_PAUSE_FIRST;
+        for _attempt in 0..PUT_ATTEMPTS_MAX {
+            let answer = self.send(body(self.stream, &batch, &open)).await?;
+            let (refused, reason) = refused(&answer, &open);
+            let settled = if refused.is_empty() {
+                before + batch.len()
+            } else {
+                before
+            };
+            self.books.answered(settled, refused.clone())?;
+            open = refused;
+            if open.is_empty() {
+                return Ok(stored);
+            }
+            self.output
+                .note(&format!("put {} records again: {reason}", open.len()));
+            pause = wait(pause).await;
+        }
+        let message = format!(
+            "put into {}: {} records were refused {PUT_ATTEMPTS_MAX} times, all before them are stored",
+            self.stream,
+            open.len()
+        );
+        Err(Failure::failed(message)
+            .hint("`shardmill stream shards` shows the load; add shards or put slower"))
+    }
+
+    /// One request under one number, until it is answered.
+    async fn send(&mut self, body: Bytes) -> Result<Value, Failure> {
+        let producer = ProducerNumber {
+            producer: self.books.producer.clone(),
+            number: self.books.progress.number,
+        };
+        let mut pause = PUT_PAUSE_FIRST;
+        let mut last = String::new();
+        for _attempt in 0..PUT_ATTEMPTS_MAX {
+            match self
+                .client
+                .kinesis("PutRecords", body.clone(), &self.world, &producer)
+                .await
+            {
+                Ok(answer) => return Ok(answer),
+                Err(Unsent::Refused(failure)) => return Err(failure),
+                Err(Unsent::Unanswered(fact)) => last = fact,
+            }
+            self.output.note(&format!("send again: {last}"));
+            pause = wait(pause).await;
+            // When this fails the next attempt finds the connection closed and counts as unanswered.
+            let _unreachable = self.client.reconnect().await;
+        }
+        let hint = if self.books.is_resumable() {
+            "the same command goes on where this one ended"
+        } else {
+            "with `--resume NAME` a put can go on where it ended"
+        };
+        Err(Failure::failed(last).hint(hint))
+    }
+}
+
+async fn wait(pause: Duration) -> Duration {
+    waiting::pause(pause).await;
+    (pause * 2).min(PUT_PAUSE_MAX)
+}
+
+fn body(stream: &str, batch: &[Record], open: &[usize]) -> Bytes {
+    let records: Vec<Value> = open
+        .iter()
+        .filter_map(|index| batch.get(*index))
+        .map(|record| {
+            let data = base64_simd::STANDARD.encode_to_string(&record.data);
+            json!({"PartitionKey": record.key, "Data": data})
+        })
+        .collect();
+    Bytes::from(json!({"StreamName": stream, "Records": records}).to_string())
+}
+
+/// The records of `open` that the answer refuses, and the first reason.
+fn refused(answer: &Value, open: &[usize]) -> (Vec<usize>, String) {
+    let answers = items(answer, "Records");
+    let refused: Vec<(usize, &Value)> = open
+        .iter()
+        .copied()
+        .zip(&answers)
+        .filter(|(_, answer)| answer.get("ErrorCode").is_some_and(|code| !code.is_null()))
+        .collect();
+    let reason = refused.first().map_or_else(String::new, |(_, answer)| {
+        format!(
+            "{}: {}",
+            text(answer, "/ErrorCode"),
+            text(answer, "/ErrorMessage")
+        )
+    });
+    (
+        refused.into_iter().map(|(index, _)| index).collect(),
+        reason,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_refused_records_stay_open() {
+        let answer = json!({"FailedRecordCount": 1, "Records": [
+            {"SequenceNumber": "1", "ShardId": "s"},
+            {"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "slow down"},
+            {"SequenceNumber": "2", "ShardId": "s", "ErrorCode": null},
+        ]});
+        let (open, reason) = refused(&answer, &[0, 4, 7]);
+        assert_eq!(open, [4]);
+        assert_eq!(reason, "ProvisionedThroughputExceededException: slow down");
+        assert_eq!(
+            refused(&json!({"Records": []}), &[]),
+            (vec![], String::new())
+        );
+    }
+
+    #[test]
+    fn a_request_holds_what_is_open() {
+        let record = |key: &str| Record {
+            key: key.to_owned(),
+            data: b"x".to_vec(),
+        };
+        let body = body("flights", &[record("a"), record("b")], &[1]);
+        let expected =
+            json!({"StreamName": "flights", "Records": [{"PartitionKey": "b", "Data": "eA=="}]});
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
+    }
+}

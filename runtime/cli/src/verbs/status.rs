@@ -1,0 +1,178 @@
+//! `status`, `why` and `wait`: whether records move, and what stands in the way of those that do not. All sentences
+//! about reasons are the server's; here they are only laid out.
+
+use serde_json::{Value, json};
+
+use super::{items, query};
+use crate::arguments::{Status, Wait, Why};
+use crate::client::{Client, percent_encoded};
+use crate::failure::Failure;
+use crate::limits::WATCH_PAUSE;
+use crate::output::{Column, Output, table, text};
+use crate::waiting;
+
+const SHARDS: &[Column] = &[
+    ("TRIGGER", "/trigger"),
+    ("SHARD", "/shard"),
+    ("LAG RECORDS", "/records"),
+    ("BEHIND MS", "/behind_ms"),
+    ("SETTLED", "/settled"),
+    ("DEAD LETTERS", "/dead_letters"),
+    ("STATE", "/state"),
+];
+
+pub(crate) async fn status(
+    client: &mut Client,
+    output: Output,
+    status: &Status,
+) -> Result<(), Failure> {
+    loop {
+        let answer = client.get("status").await?;
+        if status.watch {
+            output.screen()?;
+            output.item(&answer, readable)?;
+            waiting::pause(WATCH_PAUSE).await;
+        } else {
+            return output.one(&answer, readable);
+        }
+    }
+}
+
+pub(crate) async fn why(client: &mut Client, output: Output, why: &Why) -> Result<(), Failure> {
+    let parameters = [
+        ("trigger", why.trigger.clone()),
+        ("shard", why.shard.clone()),
+    ];
+    let answer = client.get(&format!("why{}", query(&parameters))).await?;
+    output.one(&answer, reasons)
+}
+
+pub(crate) async fn wait(client: &mut Client, output: Output, wait: &Wait) -> Result<(), Failure> {
+    let timeout = u64::try_from(wait.timeout.as_millis()).unwrap_or(u64::MAX);
+    let body = json!({"trigger": wait.trigger, "timeout_ms": timeout});
+    if let Some(trigger) = &wait.trigger {
+        client
+            .get(&format!("triggers/{}", percent_encoded(trigger)))
+            .await?;
+    }
+    let answer = client.post("wait", &body).await?;
+    output.one(&answer, |answer| {
+        format!("{} records settled", text(answer, "/settled"))
+    })
+}
+
+fn readable(status: &Value) -> String {
+    let log = |field: &str| text(status, &format!("/log/{field}"));
+    let mut parts = vec![format!(
+        "shardmill {} at {}  data {}  log {} bytes in {} segments",
+        text(status, "/version"),
+        text(status, "/address"),
+        text(status, "/data"),
+        log("bytes"),
+        log("segments"),
+    )];
+    if status
+        .pointer("/log/poisoned")
+        .is_some_and(|reason| !reason.is_null())
+    {
+        parts.push(format!("the log is closed: {}", log("poisoned")));
+    }
+    let shards = shards(status);
+    parts.push(if shards.is_empty() {
+        "no triggers".to_owned()
+    } else {
+        table(&shards, SHARDS)
+    });
+    let notes = items(status, "notes");
+    parts.extend(notes.iter().map(|note| format!("note: {}", text(note, ""))));
+    parts.join("\n")
+}
+
+/// One item for each shard of each trigger, with the trigger's name and one word or sentence on its state.
+fn shards(status: &Value) -> Vec<Value> {
+    let mut rows = Vec::new();
+    for trigger in items(status, "triggers") {
+        for mut shard in items(&trigger, "shards") {
+            let moving = shard
+                .get("moving")
+                .and_then(Value::as_bool)
+                .unwrap_or(false);
+            let state = if moving {
+                "moving".to_owned()
+            } else {
+                text(&shard, "/reason")
+            };
+            shard["trigger"] = json!(text(&trigger, "/name"));
+            shard["state"] = json!(state);
+            rows.push(shard);
+        }
+    }
+    rows
+}
+
+fn reasons(answer: &Value) -> String {
+    let mut lines = Vec::new();
+    for waiting in items(answer, "waiting") {
+        let (trigger, shard) = (text(&waiting, "/trigger"), text(&waiting, "/shard"));
+        lines.push(format!(
+            "waiting: {trigger} shard {shard}: {}",
+            text(&waiting, "/reason")
+        ));
+        if let Some(hint) = waiting.get("hint").and_then(Value::as_str) {
+            lines.push(format!("hint: {hint}"));
+        }
+    }
+    lines.push(format!("moving: {} shards", text(answer, "/moving")));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_screen() {
+        let status = json!({
+            "version": "0.1.0", "address": "127.0.0.1:4566", "data": ".shardmill/dev/data",
+            "log": {"bytes": 4096, "segments": 1, "poisoned": null},
+            "triggers": [{"name": "late", "shards": [
+                {"shard": 0, "moving": true, "reason": "", "records": 2, "behind_ms": 5, "settled": 9, "dead_letters": 0},
+                {"shard": 1, "moving": false, "reason": "paused by an operator", "records": 0, "behind_ms": 0, "settled": 0, "dead_letters": 1},
+            ]}],
+            "notes": ["breakers are not active"],
+        });
+        insta::assert_snapshot!(readable(&status), @r"
+        shardmill 0.1.0 at 127.0.0.1:4566  data .shardmill/dev/data  log 4096 bytes in 1 segments
+         TRIGGER  SHARD  LAG RECORDS  BEHIND MS  SETTLED  DEAD LETTERS  STATE
+         late     0      2            5          9        0             moving
+         late     1      0            0          0        1             paused by an operator
+        note: breakers are not active
+        ");
+    }
+
+    #[test]
+    fn a_closed_log_is_said_first() {
+        let status = json!({"log": {"poisoned": "a write failed"}});
+        assert!(
+            readable(&status)
+                .lines()
+                .nth(1)
+                .unwrap()
+                .ends_with("closed: a write failed")
+        );
+    }
+
+    #[test]
+    fn reasons_with_their_hints() {
+        let answer = json!({"moving": 3, "waiting": [
+            {"trigger": "late", "shard": 2, "reason": "paused", "hint": "`shardmill trigger resume late`"},
+            {"trigger": "late", "shard": 3, "reason": "no records", "hint": null},
+        ]});
+        insta::assert_snapshot!(reasons(&answer), @r"
+        waiting: late shard 2: paused
+        hint: `shardmill trigger resume late`
+        waiting: late shard 3: no records
+        moving: 3 shards
+        ");
+    }
+}

@@ -1,0 +1,288 @@
+//! The nouns: streams, functions, triggers, state and dead letters. Lists are tables, one thing is its fields; verbs
+//! that delete ask, or take `--yes`, and refuse off a terminal without it.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use serde_json::{Value, json};
+
+use super::{items, query, tail};
+use crate::arguments::{DeadLetterVerb, FunctionVerb, StateVerb, StreamVerb, TriggerVerb};
+use crate::client::{Client, percent_encoded};
+use crate::failure::{Exit, Failure};
+use crate::limits::PAGE_ITEMS_MAX;
+use crate::output::{Column, Output, fields, text};
+
+const STREAMS: &[Column] = &[
+    ("NAME", "/name"),
+    ("STATUS", "/status"),
+    ("SHARDS", "/open_shards"),
+    ("RECORDS", "/records"),
+    ("RETENTION MS", "/retention_ms"),
+    ("REGION", "/region"),
+];
+const SHARDS: &[Column] = &[
+    ("SHARD", "/id"),
+    ("OPEN", "/open"),
+    ("RECORDS", "/records"),
+    ("OLDEST", "/oldest"),
+    ("NEWEST", "/newest"),
+    ("FROM HASH KEY", "/starting_hash_key"),
+    ("TO HASH KEY", "/ending_hash_key"),
+];
+const FUNCTIONS: &[Column] = &[
+    ("NAME", "/name"),
+    ("VERSION", "/version"),
+    ("KIND", "/kind"),
+    ("MEMORY", "/memory"),
+    ("TIMEOUT MS", "/timeout_ms"),
+    ("SANDBOX", "/sandbox"),
+    ("SOURCE", "/source"),
+];
+const TRIGGERS: &[Column] = &[
+    ("NAME", "/name"),
+    ("STREAM", "/stream"),
+    ("FUNCTION", "/function"),
+    ("ENABLED", "/enabled"),
+    ("PAUSED", "/paused"),
+];
+const VALUES: &[Column] = &[("KEY", "/key"), ("NAME", "/name"), ("VALUE", "/value")];
+const DEAD_LETTERS: &[Column] = &[
+    ("ID", "/id"),
+    ("TRIGGER", "/trigger"),
+    ("SHARD", "/shard"),
+    ("CONDITION", "/condition"),
+    ("RECORDS", "/records"),
+    ("ATTEMPTS", "/attempts"),
+    ("ERROR", "/error"),
+];
+
+pub(crate) async fn stream(
+    client: &mut Client,
+    output: Output,
+    verb: &StreamVerb,
+) -> Result<(), Failure> {
+    match verb {
+        StreamVerb::List => {
+            let answer = client.get("streams").await?;
+            let streams: Vec<Value> = items(&answer, "streams").into_iter().map(counted).collect();
+            output.list(&streams, STREAMS)
+        }
+        StreamVerb::Show { name } => show(client, output, "streams", name).await,
+        StreamVerb::Shards { name } => {
+            let stream = client
+                .get(&format!("streams/{}", percent_encoded(name)))
+                .await?;
+            output.list(&items(&stream, "shards"), SHARDS)
+        }
+        StreamVerb::Create {
+            name,
+            shards,
+            retention,
+        } => {
+            let mut body = json!({"name": name, "shards": shards});
+            if let Some(retention) = retention {
+                body["retention_ms"] =
+                    json!(u64::try_from(retention.as_millis()).unwrap_or(u64::MAX));
+            }
+            let answer = client.post("streams", &body).await?;
+            output.one(&answer, |_| {
+                format!("created  stream {name}, {shards} shards")
+            })
+        }
+        StreamVerb::Delete { name, yes, dry_run } => {
+            delete_stream(
+                client,
+                output,
+                name,
+                Sureness {
+                    yes: *yes,
+                    dry_run: *dry_run,
+                },
+            )
+            .await
+        }
+    }
+}
+
+pub(crate) async fn function(
+    client: &mut Client,
+    output: Output,
+    verb: &FunctionVerb,
+) -> Result<(), Failure> {
+    match verb {
+        FunctionVerb::List => list(client, output, "functions", FUNCTIONS).await,
+        FunctionVerb::Show { name } => show(client, output, "functions", name).await,
+    }
+}
+
+pub(crate) async fn trigger(
+    client: &mut Client,
+    output: Output,
+    verb: &TriggerVerb,
+) -> Result<(), Failure> {
+    let (name, action, done) = match verb {
+        TriggerVerb::List => return list(client, output, "triggers", TRIGGERS).await,
+        TriggerVerb::Show { name } => return show(client, output, "triggers", name).await,
+        TriggerVerb::Pause { name } => (name, "pause", "paused"),
+        TriggerVerb::Resume { name } => (name, "resume", "resumed"),
+    };
+    let path = format!("triggers/{}/{action}", percent_encoded(name));
+    let answer = client.post(&path, &json!({})).await?;
+    output.one(&answer, |_| format!("{done}  trigger {name}"))
+}
+
+pub(crate) async fn state(
+    client: &mut Client,
+    output: Output,
+    verb: &StateVerb,
+) -> Result<(), Failure> {
+    let (StateVerb::List { trigger } | StateVerb::Get { trigger, .. }) = verb;
+    let path = format!("state/{}", percent_encoded(trigger));
+    if let StateVerb::Get { key, .. } = verb {
+        let answer = client
+            .get(&format!("{path}/{}", percent_encoded(key)))
+            .await?;
+        return output.list(&items(&answer, "values"), VALUES);
+    }
+    let mut values = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = [
+            ("after", after),
+            ("limit", Some(PAGE_ITEMS_MAX.to_string())),
+        ];
+        let answer = client.get(&format!("{path}{}", query(&page))).await?;
+        values.extend(items(&answer, "values"));
+        after = answer
+            .get("after")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        if after.is_none() {
+            return output.list(&values, VALUES);
+        }
+    }
+}
+
+pub(crate) async fn dead_letter(
+    client: &mut Client,
+    output: Output,
+    verb: &DeadLetterVerb,
+) -> Result<(), Failure> {
+    match verb {
+        DeadLetterVerb::List { trigger } => {
+            let path = format!("dead-letters{}", query(&[("trigger", trigger.clone())]));
+            let answer = client.get(&path).await?;
+            output.list(&items(&answer, "dead_letters"), DEAD_LETTERS)
+        }
+        DeadLetterVerb::Show { id } => {
+            let mut entry = client
+                .get(&format!("dead-letters/{}", percent_encoded(id)))
+                .await?;
+            if let Some(records) = entry.get_mut("records").and_then(Value::as_array_mut) {
+                records.iter_mut().for_each(tail::decode);
+            }
+            output.one(&entry, fields)
+        }
+    }
+}
+
+async fn list(
+    client: &mut Client,
+    output: Output,
+    kind: &str,
+    columns: &[Column],
+) -> Result<(), Failure> {
+    let answer = client.get(kind).await?;
+    output.list(&items(&answer, kind), columns)
+}
+
+async fn show(client: &mut Client, output: Output, kind: &str, name: &str) -> Result<(), Failure> {
+    let answer = client
+        .get(&format!("{kind}/{}", percent_encoded(name)))
+        .await?;
+    output.one(&answer, fields)
+}
+
+/// How sure the caller is that something may be deleted.
+#[derive(Debug, Clone, Copy)]
+struct Sureness {
+    yes: bool,
+    dry_run: bool,
+}
+
+async fn delete_stream(
+    client: &mut Client,
+    output: Output,
+    name: &str,
+    sureness: Sureness,
+) -> Result<(), Failure> {
+    let path = format!("streams/{}", percent_encoded(name));
+    let stream = counted(client.get(&path).await?);
+    let loss = format!("stream {name} with {} records", text(&stream, "/records"));
+    if sureness.dry_run {
+        return output.one(&stream, |_| format!("would delete  {loss}"));
+    }
+    output.note(&format!("server {}, environment dev", client.address()));
+    if !sureness.yes {
+        confirm(output, &loss)?;
+    }
+    let answer = client.delete(&path).await?;
+    output.one(&answer, |_| format!("deleted  {loss}"))
+}
+
+/// Asks a person; off a terminal nobody can answer.
+fn confirm(output: Output, loss: &str) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(
+            Failure::usage(format!("delete {loss}: nobody is here to be asked"))
+                .hint("add `--yes` when you are sure, or `--dry-run` to see what would go"),
+        );
+    }
+    output.note(&format!("delete {loss}? it cannot be brought back [y/N]"));
+    let mut answer = String::new();
+    io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::failed(format!("read the answer: {error}")))?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Failed,
+        format!("delete {loss}: not done, as you said"),
+    ))
+}
+
+/// A stream with the sums of its shards.
+fn counted(mut stream: Value) -> Value {
+    let shards = items(&stream, "shards");
+    let open = shards
+        .iter()
+        .filter(|shard| shard.get("open").and_then(Value::as_bool) == Some(true));
+    let records: u64 = shards
+        .iter()
+        .filter_map(|shard| shard.get("records").and_then(Value::as_u64))
+        .sum();
+    let open = open.count();
+    if let Some(stream) = stream.as_object_mut() {
+        stream.insert("open_shards".to_owned(), json!(open));
+        stream.insert("records".to_owned(), json!(records));
+    }
+    stream
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_counts_its_shards() {
+        let stream = counted(json!({"name": "a", "shards": [
+            {"open": true, "records": 2}, {"open": false, "records": 3}, {"open": true, "records": 0},
+        ]}));
+        assert_eq!(
+            (&stream["open_shards"], &stream["records"]),
+            (&json!(2), &json!(5))
+        );
+    }
+}
