@@ -5,10 +5,38 @@
 //! current value of every key. Nothing of a commit lives outside its frame. The first failed write or sync stops the
 //! log for good; opening it again reads what the disk really holds.
 
+mod clean;
 pub mod commit;
+mod committer;
+mod encode;
 pub mod errors;
+mod frame;
+mod index;
 pub mod limits;
+mod open;
+mod producers;
+mod queue;
 pub mod read;
+mod recovery;
+mod segment;
+mod tail;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use model::{FencingToken, LogPosition, ShardSlot, Timestamp};
+use tokio::sync::watch;
+
+use committer::Shared;
+use open::Held;
+use view::ViewFailed;
 
 pub use commit::{Append, Assigned, Commit, Placed, ProducerMark};
 pub use errors::{OpenError, ReadError, Refused, Stopped};
@@ -41,8 +69,8 @@ impl Default for Settings {
 /// A look at the log from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogStatus {
-    pub durable: model::LogPosition,
-    pub placed: model::LogPosition,
+    pub durable: LogPosition,
+    pub placed: LogPosition,
     pub segments: usize,
     pub bytes: u64,
     /// Group commits made durable since the start.
@@ -59,4 +87,180 @@ pub struct Recovered {
     /// An unfinished last write was left behind in its segment.
     pub torn_tail: bool,
     pub view_rebuilt: bool,
+}
+
+/// A cheap handle. The last one to go abandons whatever is not yet durable; `stop` does not.
+#[derive(Debug, Clone)]
+pub struct Log {
+    shared: Arc<Shared>,
+    held: Arc<Mutex<Held>>,
+    recovered: Recovered,
+}
+
+impl Log {
+    /// Resolves once placed: numbered and readable through `get` and `scan`, not yet durable. Waits while too much is
+    /// on its way to the disk.
+    pub async fn place(&self, commit: Commit) -> Result<Placed, Refused> {
+        if let Some(mark) = &commit.producer
+            && mark.id.len() > limits::PRODUCER_ID_BYTES_MAX
+        {
+            let (bytes, max) = (mark.id.len(), limits::PRODUCER_ID_BYTES_MAX);
+            return Err(Refused::TooLarge { bytes, max });
+        }
+        let encoded = queue::encode(commit)?;
+        let room = u32::try_from(encoded.bytes()).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.shared.room).acquire_many_owned(room).await;
+        let wall = self.shared.platform.clock.wall();
+        let placed = self.shared.state().place(encoded, wall, room.ok());
+        self.shared.placed.notify_one();
+        placed
+    }
+
+    /// Resolves once everything up to `at` is durable.
+    pub async fn durable(&self, at: LogPosition) -> Result<(), Stopped> {
+        self.shared.durable(at.0).await
+    }
+
+    /// Above every token ever granted and every token given out since the start.
+    #[must_use]
+    pub fn next_fencing_token(&self) -> FencingToken {
+        let mut state = self.shared.state();
+        state.newest_token = FencingToken(state.newest_token.0 + 1);
+        state.newest_token
+    }
+
+    /// Declares a shard before its first use. Its indexes come from `counter` and are at least `floor`.
+    pub fn open_shard(&self, slot: ShardSlot, counter: u32, floor: u64) {
+        let mut state = self.shared.state();
+        let next = state.counters.entry(counter).or_default();
+        *next = (*next).max(floor);
+        let shard = state.shards.entry(slot).or_insert_with(index::Shard::new);
+        shard.counter = Some(counter);
+        shard.end = shard.end.max(floor);
+        shard.tail.send_replace(shard.end);
+    }
+
+    /// Forgets a shard of a deleted stream with all its records. Its slot is never used again.
+    pub fn drop_shard(&self, slot: ShardSlot) {
+        let mut state = self.shared.state();
+        if let Some(shard) = state.shards.remove(&slot) {
+            state.release(shard.frames);
+        }
+        drop(state);
+        self.shared.applied.notify_one();
+    }
+
+    pub fn read(
+        &self,
+        slot: ShardSlot,
+        from: Cursor,
+        limit: ReadLimit,
+    ) -> impl Future<Output = Result<Chunk, ReadError>> + Send + '_ {
+        read::read(&self.shared, slot, from, limit)
+    }
+
+    /// The index of the last visible record + 1, and every change of it. Never changes for a shard that is not open.
+    #[must_use]
+    pub fn tail(&self, slot: ShardSlot) -> watch::Receiver<u64> {
+        let state = self.shared.state();
+        let closed = || watch::Sender::new(0).subscribe();
+        state
+            .shards
+            .get(&slot)
+            .map_or_else(closed, |shard| shard.tail.subscribe())
+    }
+
+    /// The first index that is still visible; `end_index` where nothing is.
+    #[must_use]
+    pub fn oldest_index(&self, slot: ShardSlot) -> u64 {
+        self.shared
+            .state()
+            .shards
+            .get(&slot)
+            .map_or(0, index::Shard::oldest)
+    }
+
+    #[must_use]
+    pub fn end_index(&self, slot: ShardSlot) -> u64 {
+        self.shared
+            .state()
+            .shards
+            .get(&slot)
+            .map_or(0, |shard| shard.end)
+    }
+
+    /// The first record that arrived at `time` or later; `end_index` where there is none.
+    #[must_use]
+    pub fn index_at_time(&self, slot: ShardSlot, time: Timestamp) -> u64 {
+        let state = self.shared.state();
+        state
+            .shards
+            .get(&slot)
+            .map_or(0, |shard| shard.index_at_time(time))
+    }
+
+    /// Hides records that arrived before `before` and returns how many. Their space is freed in the background, a
+    /// segment at a time; a restart shows what is not freed yet until it is trimmed again.
+    pub fn trim(&self, slot: ShardSlot, before: Timestamp) -> u64 {
+        let mut state = self.shared.state();
+        let Some(shard) = state.shards.get_mut(&slot) else {
+            return 0;
+        };
+        let gone = shard.trim(before);
+        let records = gone.iter().map(|frame| u64::from(frame.count)).sum();
+        state.release(gone);
+        drop(state);
+        self.shared.applied.notify_one();
+        records
+    }
+
+    /// The newest placed value of a key.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Stopped> {
+        let over = self.shared.state().overlay.get(key).cloned();
+        let entry = match over {
+            Some(entry) => Some(entry),
+            None => self.shared.view.get(key)?,
+        };
+        Ok(entry.and_then(|entry| entry.value))
+    }
+
+    /// Keys with this prefix behind `after`, in order, at most `limit`.
+    pub fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Bytes, Bytes)>, Stopped> {
+        let over = self.shared.state().overlay.range(prefix, after);
+        // Each overlay entry can hide at most one entry below it.
+        let enough = limit.saturating_add(over.len());
+        let below = self.shared.view.scan(prefix, after, enough)?;
+        Ok(view::overlay::merge(over, below, limit))
+    }
+
+    #[must_use]
+    pub fn status(&self) -> LogStatus {
+        let state = self.shared.state();
+        let begins = state
+            .segments
+            .keys()
+            .next()
+            .copied()
+            .unwrap_or(state.durable);
+        LogStatus {
+            durable: LogPosition(state.durable),
+            placed: LogPosition(state.next),
+            segments: state.segments.len(),
+            bytes: state.durable.saturating_sub(begins),
+            syncs: state.syncs,
+            poisoned: state.stopped.clone(),
+            recovered: self.recovered,
+        }
+    }
+}
+
+impl From<ViewFailed> for Stopped {
+    fn from(failure: ViewFailed) -> Self {
+        Self(failure.to_string())
+    }
 }

@@ -1,0 +1,252 @@
+//! The committer: takes everything that waits, writes it once, syncs it once, makes it visible, wakes everybody.
+//!
+//! One group is in flight at a time; batching comes from what arrives meanwhile. It never retries: after the first
+//! failed write or sync the kernel may have dropped our pages, so the log stops and only recovery knows the truth.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::{Bytes, BytesMut};
+use model::{ShardSlot, Timestamp};
+use platform::Platform;
+use tokio::sync::{Notify, Semaphore, watch};
+use tracing::error;
+
+use crate::{
+    Settings,
+    errors::Stopped,
+    frame::{Header, PartKind},
+    index::{FrameRef, Shard},
+    limits::{FREE_SPACE_CHECK_BYTES, GROUP_BYTES_MAX, GROUP_FRAMES_MAX, RESERVED_SEGMENTS},
+    queue::{State, Waiting, slot_of},
+    segment::Segment,
+    view::View,
+};
+
+/// How far everything is durable, and why nothing more will be.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Progress {
+    pub durable: u64,
+    pub stopped: Option<String>,
+}
+
+/// What handles and running parts share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub platform: Platform,
+    pub settings: Settings,
+    pub dir: PathBuf,
+    pub state: Mutex<State>,
+    pub view: Arc<dyn View>,
+    pub progress: watch::Sender<Progress>,
+    pub placed: Notify,
+    pub applied: Notify,
+    pub room: Arc<Semaphore>,
+}
+
+impl Shared {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether running parts go home once their work is done.
+    pub(crate) fn ends(&self) -> bool {
+        let state = self.state();
+        state.stopping || state.stopped.is_some()
+    }
+
+    /// Stops the log for good; waiters learn why.
+    pub(crate) fn poison(&self, reason: &str) {
+        error!(reason, "the log stops after a failed disk operation");
+        self.end(reason);
+    }
+
+    pub(crate) fn end(&self, reason: &str) {
+        {
+            let mut state = self.state();
+            state.stopped.get_or_insert_with(|| reason.to_owned());
+            state.waiting.clear();
+        }
+        self.progress.send_modify(|progress| {
+            progress.stopped.get_or_insert_with(|| reason.to_owned());
+        });
+        self.room.close();
+        self.applied.notify_one();
+    }
+
+    pub(crate) async fn durable(&self, at: u64) -> Result<(), Stopped> {
+        let mut progress = self.progress.subscribe();
+        let reached = progress
+            .wait_for(|now| now.durable >= at || now.stopped.is_some())
+            .await
+            .map_err(|_| Stopped("asked to stop".to_owned()))?;
+        match &reached.stopped {
+            Some(reason) if reached.durable < at => Err(Stopped(reason.clone())),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Committer {
+    pub shared: Arc<Shared>,
+    pub active: Option<Arc<Segment>>,
+    pub log_id: u128,
+    /// Position of the last group's first frame.
+    pub previous: u64,
+    pub unchecked_bytes: u64,
+}
+
+impl Committer {
+    pub(crate) async fn run(mut self) {
+        loop {
+            let group = self.take_group();
+            if group.is_empty() {
+                if self.shared.ends() {
+                    return;
+                }
+                self.shared.placed.notified().await;
+                continue;
+            }
+            if let Err(failure) = self.commit(group).await {
+                self.shared.poison(&failure.to_string());
+                return;
+            }
+        }
+    }
+
+    /// Frames of one segment, within the limits of one write.
+    fn take_group(&self) -> Vec<Waiting> {
+        let mut state = self.shared.state();
+        let mut group: Vec<Waiting> = Vec::new();
+        let mut bytes = 0;
+        while let Some(front) = state.waiting.front() {
+            let over = bytes >= GROUP_BYTES_MAX || group.len() >= GROUP_FRAMES_MAX;
+            if !group.is_empty() && (front.new_segment || over) {
+                break;
+            }
+            bytes += front.header.body_len;
+            group.extend(state.waiting.pop_front());
+        }
+        group
+    }
+
+    async fn commit(&mut self, mut group: Vec<Waiting>) -> io::Result<()> {
+        let first = group[0].header.position;
+        let segment = match &self.active {
+            Some(active) if !group[0].new_segment => Arc::clone(active),
+            Some(_) | None => self.next_segment(first).await?,
+        };
+        let mut bufs = Vec::with_capacity(group.len() * 3);
+        for waiting in &mut group {
+            waiting.header.commit = first;
+            waiting.header.previous = self.previous;
+            let sealed = waiting.header.encode(segment.seal(waiting.header.position));
+            let unpadded = sealed.len() + waiting.header.body_len;
+            bufs.push(Bytes::from(sealed));
+            bufs.push(waiting.bodies.clone());
+            let mut last = BytesMut::from(waiting.answer.as_ref());
+            last.resize(last.len() + unpadded.next_multiple_of(8) - unpadded, 0);
+            bufs.push(last.freeze());
+        }
+        bufs.retain(|buf| !buf.is_empty());
+        segment
+            .file
+            .write_all_at(&bufs, segment.offset(first))
+            .await?;
+        segment.file.sync_data().await?;
+        self.previous = first;
+        self.publish(group, &segment);
+        self.check_space(bufs.iter().map(|buf| buf.len() as u64).sum())
+            .await
+    }
+
+    async fn next_segment(&mut self, base: u64) -> io::Result<Arc<Segment>> {
+        let dir = self.shared.dir.join("log");
+        let segment = Segment::create(&self.shared.platform, &dir, base, self.log_id).await?;
+        let segment = Arc::new(segment);
+        self.active = Some(Arc::clone(&segment));
+        self.shared
+            .state()
+            .segments
+            .insert(base, Arc::clone(&segment));
+        self.shared.applied.notify_one();
+        Ok(segment)
+    }
+
+    fn publish(&self, group: Vec<Waiting>, segment: &Segment) {
+        let mut reached = 0;
+        {
+            let mut state = self.shared.state();
+            let mut touched = BTreeMap::new();
+            for waiting in group {
+                reached = waiting.header.end();
+                index_frame(&mut state, &waiting.header, segment.base, &mut touched);
+                state.tail.add(waiting.header.position, waiting.bodies);
+            }
+            state.durable = reached;
+            state.syncs += 1;
+            for (slot, end) in touched {
+                if let Some(shard) = state.shards.get(&slot) {
+                    shard.tail.send_replace(end);
+                }
+            }
+        }
+        self.shared
+            .progress
+            .send_modify(|progress| progress.durable = reached);
+        self.shared.applied.notify_one();
+    }
+
+    /// Refuses puts before the disk is full, so that there is always room to clean and to move checkpoints.
+    async fn check_space(&mut self, written: u64) -> io::Result<()> {
+        self.unchecked_bytes += written;
+        let was_full = self.shared.state().full;
+        if self.unchecked_bytes >= FREE_SPACE_CHECK_BYTES || was_full {
+            self.unchecked_bytes = 0;
+            self.shared.measure_space().await?;
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    pub(crate) async fn measure_space(&self) -> io::Result<()> {
+        let free = self.platform.disk.free_bytes(&self.dir).await?;
+        self.state().full = free < self.settings.segment_bytes * RESERVED_SEGMENTS;
+        Ok(())
+    }
+}
+
+/// Makes the records of a durable frame findable; `touched` gets the new end of each shard.
+pub(crate) fn index_frame(
+    state: &mut State,
+    header: &Header,
+    segment: u64,
+    touched: &mut BTreeMap<ShardSlot, u64>,
+) {
+    let mut part_at = 0;
+    for head in &header.heads {
+        if head.kind == PartKind::Records && head.count > 0 {
+            let slot = slot_of(head);
+            let shard = state.shards.entry(slot).or_insert_with(Shard::new);
+            shard.push(FrameRef {
+                first_index: head.first_index,
+                count: head.count,
+                arrived: Timestamp::from_millis(header.arrived_ms),
+                position: header.position,
+                frame_len: u32::try_from(header.disk_len()).unwrap_or(u32::MAX),
+                segment,
+                part_at,
+                part_len: head.len,
+            });
+            touched.insert(slot, shard.end);
+            *state.live.entry(segment).or_default() += 1;
+        }
+        part_at += head.len;
+    }
+}

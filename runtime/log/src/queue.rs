@@ -1,0 +1,313 @@
+//! Placing: the moment at which a commit gets its numbers and its place, under one short lock. Pure but for the lock.
+//!
+//! What is placed waits in order for the committer. Encoding and checksums of the large parts happened before, on the
+//! caller's task; only heads and the producer's answer are made here, because they hold the numbers.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use bytes::{Bytes, BytesMut};
+use crc_fast::Digest;
+use model::{
+    FencingToken, Guard, LeaseSlot, LogPosition, ShardSlot, Timestamp, ViewWrite, invariants, keys,
+};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{
+    commit::{Assigned, Commit, Placed, ProducerMark},
+    encode,
+    errors::Refused,
+    frame::{self, Head, Header, PartKind, narrow},
+    index::{FrameRef, Shard},
+    limits::TRANSACTION_BYTES_MAX,
+    producers::{Producers, Seen},
+    segment::{SEGMENT_HEADER_BYTES, Segment},
+    tail::Tail,
+    view::overlay::Overlay,
+};
+
+/// A commit whose bytes are ready.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    guards: Vec<Guard>,
+    grants: Vec<Guard>,
+    producer: Option<ProducerMark>,
+    writes: Vec<ViewWrite>,
+    heads: Vec<Head>,
+    bodies: Bytes,
+    digest: Digest,
+}
+
+/// A frame on its way to the disk. Its `commit` and `previous` are set by the committer.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub header: Header,
+    pub bodies: Bytes,
+    pub answer: Bytes,
+    pub new_segment: bool,
+    pub _room: Option<OwnedSemaphorePermit>,
+}
+
+/// Everything that the log knows, owned by one lock.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub next: u64,
+    pub durable: u64,
+    /// Bytes left in the segment that is being filled.
+    pub room: u64,
+    pub segment_bytes: u64,
+    pub arrived: Timestamp,
+    pub counters: BTreeMap<u32, u64>,
+    pub shards: BTreeMap<ShardSlot, Shard>,
+    pub fences: BTreeMap<LeaseSlot, FencingToken>,
+    pub newest_token: FencingToken,
+    pub producers: Producers,
+    pub overlay: Overlay,
+    pub waiting: VecDeque<Waiting>,
+    pub tail: Tail,
+    pub segments: BTreeMap<u64, Arc<Segment>>,
+    /// Frames with unexpired records, by segment.
+    pub live: BTreeMap<u64, u64>,
+    /// No space for puts; everything else still goes through.
+    pub full: bool,
+    pub stopping: bool,
+    pub stopped: Option<String>,
+    pub syncs: u64,
+}
+
+pub(crate) fn encode(commit: Commit) -> Result<Encoded, Refused> {
+    let mut writes = commit.writes;
+    writes.extend(commit.grants.iter().map(|grant| ViewWrite {
+        key: keys::fence(grant.slot),
+        value: Some(Bytes::copy_from_slice(&grant.token.0.to_be_bytes())),
+    }));
+    let appends = commit.appends.iter().flat_map(|append| &append.records);
+    let bytes = appends.map(encode::record_len).sum::<usize>()
+        + writes.iter().map(encode::write_len).sum::<usize>();
+    if bytes > TRANSACTION_BYTES_MAX {
+        let max = TRANSACTION_BYTES_MAX;
+        return Err(Refused::TooLarge { bytes, max });
+    }
+    let mut bodies = BytesMut::with_capacity(bytes);
+    let mut heads = Vec::with_capacity(commit.appends.len() + 2);
+    for append in &commit.appends {
+        let before = bodies.len();
+        for record in &append.records {
+            encode::put_record(&mut bodies, record);
+        }
+        heads.push(Head {
+            kind: PartKind::Records,
+            counter: 0,
+            target: u64::from(append.slot.0),
+            first_index: 0,
+            count: narrow(append.records.len()),
+            len: narrow(bodies.len() - before),
+        });
+    }
+    heads.extend(put_writes(&mut bodies, &writes));
+    let mut digest = frame::crc();
+    digest.update(&bodies);
+    Ok(Encoded {
+        guards: commit.guards,
+        grants: commit.grants,
+        producer: commit.producer,
+        writes,
+        heads,
+        bodies: bodies.freeze(),
+        digest,
+    })
+}
+
+fn put_writes(bodies: &mut BytesMut, writes: &[ViewWrite]) -> Option<Head> {
+    let before = bodies.len();
+    for write in writes {
+        encode::put_write(bodies, write);
+    }
+    (!writes.is_empty()).then(|| Head {
+        kind: PartKind::Writes,
+        counter: 0,
+        target: 0,
+        first_index: 0,
+        count: narrow(writes.len()),
+        len: narrow(bodies.len() - before),
+    })
+}
+
+impl Encoded {
+    pub(crate) fn bytes(&self) -> usize {
+        self.bodies.len()
+    }
+}
+
+impl State {
+    /// Gives numbers and a place, or refuses and changes nothing.
+    pub(crate) fn place(
+        &mut self,
+        mut encoded: Encoded,
+        wall: Timestamp,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Result<Placed, Refused> {
+        if let Some(reason) = &self.stopped {
+            return Err(Refused::Stopped(reason.clone()));
+        }
+        if self.stopping {
+            return Err(Refused::Stopped("asked to stop".to_owned()));
+        }
+        self.check_tokens(&encoded)?;
+        if let Some(mark) = &encoded.producer {
+            match self.producers.seen(mark) {
+                Seen::New => {}
+                Seen::Repeat(placed) => return Ok(placed),
+                Seen::Stale { last } => return Err(Refused::StaleProducer { last }),
+            }
+        }
+        let has_records = encoded
+            .heads
+            .iter()
+            .any(|head| head.kind == PartKind::Records);
+        if has_records && self.full {
+            return Err(Refused::Full);
+        }
+        self.check_shards(&encoded.heads)?;
+        let arrived = self.arrived.max(wall);
+        let appends = self.assign(&mut encoded.heads, arrived);
+        let mut placed = Placed {
+            at: LogPosition(self.next),
+            appends,
+            repeated: false,
+        };
+        if encoded.heads.is_empty() && encoded.producer.is_none() {
+            return Ok(placed);
+        }
+        self.arrived = arrived;
+        let answer = self.answer(&mut encoded, &mut placed);
+        for grant in &encoded.grants {
+            self.fences.insert(grant.slot, grant.token);
+            self.newest_token = self.newest_token.max(grant.token);
+        }
+        self.enqueue(encoded, answer, room);
+        Ok(placed)
+    }
+
+    fn check_tokens(&self, encoded: &Encoded) -> Result<(), Refused> {
+        let newest = |slot| self.fences.get(&slot).copied().unwrap_or_default();
+        for guard in &encoded.guards {
+            let current = newest(guard.slot);
+            if !invariants::token_is_current(guard.token, current) {
+                return Err(Refused::Fenced { current });
+            }
+        }
+        for grant in &encoded.grants {
+            let current = newest(grant.slot);
+            if grant.token <= current {
+                return Err(Refused::Fenced { current });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_shards(&self, heads: &[Head]) -> Result<(), Refused> {
+        for head in heads.iter().filter(|head| head.kind == PartKind::Records) {
+            let slot = slot_of(head);
+            if self
+                .shards
+                .get(&slot)
+                .is_none_or(|shard| shard.counter.is_none())
+            {
+                return Err(Refused::NoSuchShard(slot));
+            }
+        }
+        Ok(())
+    }
+
+    fn assign(&mut self, heads: &mut [Head], arrived: Timestamp) -> Vec<Assigned> {
+        let mut appends = Vec::new();
+        for head in heads
+            .iter_mut()
+            .filter(|head| head.kind == PartKind::Records)
+        {
+            let slot = slot_of(head);
+            head.counter = self
+                .shards
+                .get(&slot)
+                .and_then(|shard| shard.counter)
+                .unwrap_or_default();
+            let next = self.counters.entry(head.counter).or_default();
+            head.first_index = *next;
+            *next += u64::from(head.count);
+            appends.push(Assigned {
+                slot,
+                first_index: head.first_index,
+                arrived,
+                count: head.count,
+            });
+        }
+        appends
+    }
+
+    /// Completes `placed` with the end of the frame and, for a producer, adds the stored answer as a last part.
+    fn answer(&mut self, encoded: &mut Encoded, placed: &mut Placed) -> Bytes {
+        let Some(mark) = encoded.producer.take() else {
+            placed.at =
+                LogPosition(self.next + frame::disk_len(encoded.heads.len(), encoded.bodies.len()));
+            return Bytes::new();
+        };
+        // The answer holds the end of a frame that holds the answer; its length does not depend on its numbers.
+        let draft = self.producers.writes(&mark, placed);
+        let len: usize = draft.iter().map(encode::write_len).sum();
+        let end = self.next + frame::disk_len(encoded.heads.len() + 1, encoded.bodies.len() + len);
+        placed.at = LogPosition(end);
+        let writes = self.producers.writes(&mark, placed);
+        let mut answer = BytesMut::with_capacity(len);
+        encoded.heads.extend(put_writes(&mut answer, &writes));
+        encoded.digest.update(&answer);
+        encoded.writes.extend(writes);
+        self.producers.remember(mark, placed.clone());
+        answer.freeze()
+    }
+
+    /// Frames whose records nobody can read any more; a segment without readable frames can go.
+    pub(crate) fn release(&mut self, frames: impl IntoIterator<Item = FrameRef>) {
+        for frame in frames {
+            if let Some(live) = self.live.get_mut(&frame.segment) {
+                *live = live.saturating_sub(1);
+            }
+        }
+    }
+
+    fn enqueue(&mut self, encoded: Encoded, answer: Bytes, room: Option<OwnedSemaphorePermit>) {
+        let header = Header {
+            position: self.next,
+            arrived_ms: self.arrived.as_millis(),
+            commit: 0,
+            previous: 0,
+            body_crc: frame::crc_value(&encoded.digest),
+            body_len: encoded.bodies.len() + answer.len(),
+            heads: encoded.heads,
+        };
+        let len = header.disk_len();
+        let new_segment = self.room < len;
+        if new_segment {
+            self.room = self.segment_bytes.saturating_sub(SEGMENT_HEADER_BYTES);
+        }
+        self.room = self.room.saturating_sub(len);
+        if !encoded.writes.is_empty() {
+            self.overlay
+                .add(header.position, header.end(), encoded.writes);
+        }
+        self.next = header.end();
+        self.waiting.push_back(Waiting {
+            header,
+            bodies: encoded.bodies,
+            answer,
+            new_segment,
+            _room: room,
+        });
+    }
+}
+
+pub(crate) fn slot_of(head: &Head) -> ShardSlot {
+    ShardSlot(u32::try_from(head.target).unwrap_or(u32::MAX))
+}

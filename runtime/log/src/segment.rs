@@ -1,0 +1,105 @@
+//! One segment file: a 4 KiB header, then frames. Named by the log position of its first frame.
+//!
+//! A new file is created, its header written and synced, and the directory synced, before anything else goes in. The
+//! salt is random for each use, so that frames of another use never validate.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use platform::{DiskFile, OpenMode, Platform};
+
+use crate::frame::{Seal, crc_of, u32_at, u64_at};
+
+pub(crate) const SEGMENT_HEADER_BYTES: u64 = 4096;
+const SUFFIX: &str = ".seg";
+const MAGIC: &[u8; 8] = b"shardmil";
+const VERSION: u32 = 1;
+const CHECKED: usize = 52;
+
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub base: u64,
+    pub salt: u64,
+    /// The same in every segment of one log, so that a file of another log is noticed.
+    pub log_id: u128,
+    pub path: PathBuf,
+    pub file: DiskFile,
+}
+
+pub(crate) fn file_name(base: u64) -> String {
+    format!("{base:020}{SUFFIX}")
+}
+
+pub(crate) fn base_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(SUFFIX)?;
+    (digits.len() == 20).then(|| digits.parse().ok())?
+}
+
+impl Segment {
+    pub(crate) async fn create(
+        platform: &Platform,
+        dir: &Path,
+        base: u64,
+        log_id: u128,
+    ) -> io::Result<Self> {
+        let path = dir.join(file_name(base));
+        let file = platform.disk.open(&path, OpenMode::CreateNew).await?;
+        let salt = platform.rng.u64();
+        let mut header = Vec::with_capacity(4096);
+        header.extend_from_slice(MAGIC);
+        header.extend_from_slice(&VERSION.to_le_bytes());
+        header.extend_from_slice(&log_id.to_le_bytes());
+        header.extend_from_slice(&salt.to_le_bytes());
+        header.extend_from_slice(&base.to_le_bytes());
+        let created = platform.clock.wall().as_millis();
+        header.extend_from_slice(&created.to_le_bytes());
+        header.extend_from_slice(&crc_of(&header).to_le_bytes());
+        header.resize(4096, 0);
+        file.write_all_at(&[header.into()], 0).await?;
+        file.sync_all().await?;
+        platform.disk.sync_dir(dir).await?;
+        Ok(Self {
+            base,
+            salt,
+            log_id,
+            path,
+            file,
+        })
+    }
+
+    /// Takes an opened file whose first bytes are `header`; `None` where they are not a segment header of `base`.
+    pub(crate) fn parse(base: u64, path: PathBuf, file: DiskFile, header: &[u8]) -> Option<Self> {
+        let fixed = header.get(..CHECKED + 4)?;
+        let right = fixed[..8] == *MAGIC
+            && u32_at(fixed, 8) == VERSION
+            && u64_at(fixed, 36) == base
+            && u32_at(fixed, CHECKED) == crc_of(&fixed[..CHECKED]);
+        right.then(|| Self {
+            base,
+            salt: u64_at(fixed, 28),
+            log_id: u128::from(u64_at(fixed, 20)) << 64 | u128::from(u64_at(fixed, 12)),
+            path,
+            file,
+        })
+    }
+
+    pub(crate) fn offset(&self, position: u64) -> u64 {
+        SEGMENT_HEADER_BYTES + (position - self.base)
+    }
+
+    pub(crate) fn seal(&self, position: u64) -> Seal {
+        Seal {
+            salt: self.salt,
+            offset: self.offset(position),
+        }
+    }
+
+    /// Everything in the file, header included.
+    pub(crate) async fn read_all(&self) -> io::Result<Bytes> {
+        let len = usize::try_from(self.file.len().await?).map_err(io::Error::other)?;
+        self.file.read_at(len, 0).await
+    }
+}

@@ -1,0 +1,369 @@
+//! Stories of one log in a directory of its own: a crash is a handle dropped without a stop, damage is bytes changed.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use model::{FencingToken, Guard, LeaseSlot, NewRecord, ShardSlot, Timestamp, ViewWrite};
+use platform::{OpenMode, Platform};
+
+use super::*;
+
+const A: ShardSlot = ShardSlot(1);
+const B: ShardSlot = ShardSlot(2);
+const ALL: ReadLimit = ReadLimit {
+    records: usize::MAX,
+    bytes: usize::MAX,
+};
+
+struct World {
+    platform: Platform,
+    dir: tempfile::TempDir,
+    settings: Settings,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            platform: Platform::real(),
+            dir: tempfile::tempdir().unwrap(),
+            settings: Settings {
+                segment_bytes: 8192,
+                view: ViewKind::Memory,
+            },
+        }
+    }
+
+    async fn try_open(&self) -> Result<Log, OpenError> {
+        let log = Log::open(&self.platform, self.dir.path(), self.settings.clone()).await?;
+        log.open_shard(A, 7, 100);
+        log.open_shard(B, 7, 100);
+        Ok(log)
+    }
+
+    async fn open(&self) -> Log {
+        self.try_open().await.unwrap()
+    }
+
+    async fn segments(&self) -> Vec<PathBuf> {
+        let dir = self.dir.path().join("log");
+        let names = self.platform.disk.list(&dir).await.unwrap();
+        names.iter().map(|name| dir.join(name)).collect()
+    }
+
+    /// Flips one bit of a segment, counted from the front or, where negative, from the back.
+    async fn flip(&self, segment: usize, at: i64) {
+        let path = &self.segments().await[segment];
+        let file = self
+            .platform
+            .disk
+            .open(path, OpenMode::ReadWrite)
+            .await
+            .unwrap();
+        let len = file.len().await.unwrap();
+        let offset = u64::try_from(at).unwrap_or_else(|_| len - at.unsigned_abs());
+        let byte = file.read_at(1, offset).await.unwrap()[0] ^ 1;
+        file.write_all_at(&[Bytes::from(vec![byte])], offset)
+            .await
+            .unwrap();
+    }
+}
+
+fn records(texts: &[&str]) -> Vec<NewRecord> {
+    let record = |text: &&str| NewRecord {
+        partition_key: Bytes::from_static(b"key"),
+        explicit_hash_key: None,
+        data: Bytes::copy_from_slice(text.as_bytes()),
+    };
+    texts.iter().map(record).collect()
+}
+
+fn puts(slot: ShardSlot, texts: &[&str]) -> Commit {
+    let records = records(texts);
+    Commit {
+        appends: vec![Append { slot, records }],
+        ..Commit::default()
+    }
+}
+
+fn sets(key: &'static str, value: Option<&'static str>) -> Commit {
+    let value = value.map(|value| Bytes::from_static(value.as_bytes()));
+    let key = Bytes::from_static(key.as_bytes());
+    Commit {
+        writes: vec![ViewWrite { key, value }],
+        ..Commit::default()
+    }
+}
+
+async fn durably(log: &Log, commit: Commit) -> Placed {
+    let placed = log.place(commit).await.unwrap();
+    log.durable(placed.at).await.unwrap();
+    placed
+}
+
+async fn texts(log: &Log, slot: ShardSlot) -> Vec<(u64, String)> {
+    let chunk = log.read(slot, Cursor::Index(0), ALL).await.unwrap();
+    assert!(chunk.at_tip);
+    let text = |record: &StoredRecord| String::from_utf8(record.data.to_vec()).unwrap();
+    chunk
+        .records
+        .iter()
+        .map(|record| (record.index, text(record)))
+        .collect()
+}
+
+fn seen(expected: &[(u64, &str)]) -> Vec<(u64, String)> {
+    expected
+        .iter()
+        .map(|(index, text)| (*index, (*text).to_owned()))
+        .collect()
+}
+
+#[tokio::test]
+async fn shards_share_a_counter_and_survive_a_clean_stop() {
+    let world = World::new();
+    let log = world.open().await;
+    durably(&log, puts(A, &["a", "b"])).await;
+    durably(&log, puts(B, &["c"])).await;
+    durably(&log, puts(A, &["d"])).await;
+    assert_eq!(*log.tail(A).borrow(), 104);
+    log.stop().await;
+    assert!(matches!(
+        log.place(puts(A, &["x"])).await,
+        Err(Refused::Stopped(_))
+    ));
+    drop(log);
+    let log = world.open().await;
+    assert_eq!(
+        texts(&log, A).await,
+        seen(&[(100, "a"), (101, "b"), (103, "d")])
+    );
+    assert_eq!(texts(&log, B).await, seen(&[(102, "c")]));
+    let placed = durably(&log, puts(B, &["e"])).await;
+    assert_eq!(placed.appends[0].first_index, 104);
+    assert_eq!(log.status().segments, 1);
+}
+
+#[tokio::test]
+async fn a_crash_keeps_what_was_acknowledged_and_numbers_jump() {
+    let world = World::new();
+    let log = world.open().await;
+    durably(&log, puts(A, &["a"])).await;
+    drop(log);
+    let log = world.open().await;
+    assert_eq!(texts(&log, A).await, seen(&[(100, "a")]));
+    let placed = durably(&log, puts(A, &["b"])).await;
+    assert_eq!(
+        placed.appends[0].first_index,
+        101 + limits::UNCLEAN_JUMP_INDEXES
+    );
+    assert_eq!(world.segments().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_torn_tail_is_left_behind_in_its_segment() {
+    let world = World::new();
+    let log = world.open().await;
+    durably(&log, puts(A, &["kept"])).await;
+    durably(&log, puts(A, &["torn"])).await;
+    drop(log);
+    world.flip(0, -10).await;
+    for round in 0..2 {
+        let log = world.open().await;
+        assert_eq!(texts(&log, A).await[0], (100, "kept".to_owned()));
+        assert_eq!(log.status().recovered.torn_tail, round == 0);
+        durably(&log, puts(A, &["after"])).await;
+    }
+    assert_eq!(texts(&world.open().await, A).await.len(), 3);
+}
+
+#[tokio::test]
+async fn damage_before_a_later_commit_fails_closed() {
+    for at in [0, 20, 60, 4096, 4100, 4096 + 70, 4096 + 100] {
+        let world = World::new();
+        let log = world.open().await;
+        durably(&log, puts(A, &["first"])).await;
+        durably(&log, puts(A, &["second"])).await;
+        drop(log);
+        world.flip(0, at).await;
+        let opened = world.try_open().await;
+        // The rest of the header page is zeroes that mean nothing.
+        assert_eq!(opened.is_err(), at != 60, "byte {at}");
+    }
+}
+
+#[tokio::test]
+async fn a_clean_stop_vouches_for_the_last_frame_too() {
+    let world = World::new();
+    let log = world.open().await;
+    durably(&log, puts(A, &["only"])).await;
+    log.stop().await;
+    drop(log);
+    world.flip(0, -10).await;
+    assert!(matches!(
+        world.try_open().await,
+        Err(OpenError::Damaged { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_missing_segment_fails_closed() {
+    let world = World::new();
+    let log = world.open().await;
+    for _ in 0..3 {
+        durably(&log, puts(A, &["x".repeat(5000).as_str()])).await;
+    }
+    drop(log);
+    let middle = &world.segments().await[1];
+    world.platform.disk.remove_file(middle).await.unwrap();
+    assert!(matches!(
+        world.try_open().await,
+        Err(OpenError::Damaged { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_producers_repeat_gets_the_first_answer_even_after_a_crash() {
+    let world = World::new();
+    let marked = |number, text| Commit {
+        producer: Some(ProducerMark {
+            id: "p".to_owned(),
+            number,
+        }),
+        ..puts(A, &[text])
+    };
+    let log = world.open().await;
+    let first = durably(&log, marked(1, "a")).await;
+    drop(log);
+    let log = world.open().await;
+    let repeat = log.place(marked(1, "a")).await.unwrap();
+    assert!(repeat.repeated && repeat.appends == first.appends && repeat.at == first.at);
+    durably(&log, marked(2, "b")).await;
+    let stale = log.place(marked(1, "a")).await;
+    assert_eq!(stale, Err(Refused::StaleProducer { last: 2 }));
+    assert_eq!(texts(&log, A).await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_older_token_is_fenced_even_after_a_crash() {
+    let world = World::new();
+    let slot = LeaseSlot(3);
+    let log = world.open().await;
+    let (old, new) = (log.next_fencing_token(), log.next_fencing_token());
+    for token in [old, new] {
+        let grants = vec![Guard { slot, token }];
+        durably(
+            &log,
+            Commit {
+                grants,
+                ..Commit::default()
+            },
+        )
+        .await;
+    }
+    let guarded = |token| Commit {
+        guards: vec![Guard { slot, token }],
+        ..puts(A, &["a"])
+    };
+    drop(log);
+    let log = world.open().await;
+    let fenced = log.place(guarded(old)).await;
+    assert_eq!(fenced, Err(Refused::Fenced { current: new }));
+    durably(&log, guarded(new)).await;
+    assert!(log.next_fencing_token() > new);
+    assert_eq!(
+        log.place(guarded(FencingToken(0))).await,
+        Err(Refused::Fenced { current: new })
+    );
+}
+
+#[tokio::test]
+async fn the_view_shows_what_is_placed_and_is_rebuilt_from_the_log() {
+    for view in [ViewKind::Memory, ViewKind::Sled] {
+        let mut world = World::new();
+        world.settings.view = view;
+        let log = world.open().await;
+        log.place(sets("k1", Some("old"))).await.unwrap();
+        log.place(sets("k1", Some("new"))).await.unwrap();
+        log.place(sets("k2", Some("gone"))).await.unwrap();
+        log.place(sets("k3", Some("kept"))).await.unwrap();
+        log.place(sets("k2", None)).await.unwrap();
+        let expected: Vec<(Bytes, Bytes)> = [("k1", "new"), ("k3", "kept")]
+            .map(|(k, v)| (k.into(), v.into()))
+            .into();
+        assert_eq!(log.scan(b"k", None, 10).unwrap(), expected);
+        log.stop().await;
+        assert_eq!(log.scan(b"k", None, 10).unwrap(), expected);
+        drop(log);
+        let view_dir = world.dir.path().join("view");
+        if world.platform.disk.exists(&view_dir).await {
+            world.platform.disk.remove_dir_all(&view_dir).await.unwrap();
+        }
+        let log = world.open().await;
+        assert_eq!(log.scan(b"k", None, 10).unwrap(), expected);
+        assert_eq!(log.scan(b"k", Some(b"k1"), 10).unwrap(), expected[1..]);
+        assert_eq!(log.get(b"k2").unwrap(), None);
+        log.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn trimming_frees_segments_and_carries_live_entries_forward() {
+    let world = World::new();
+    let log = world.open().await;
+    durably(&log, sets("live", Some("value"))).await;
+    for _ in 0..4 {
+        durably(&log, puts(A, &["x".repeat(5000).as_str()])).await;
+    }
+    let before = world.segments().await;
+    assert_eq!(log.trim(A, Timestamp::from_millis(u64::MAX)), 4);
+    assert_eq!((log.oldest_index(A), log.end_index(A)), (104, 104));
+    log.stop().await;
+    drop(log);
+    let log = world.open().await;
+    log.trim(A, Timestamp::from_millis(u64::MAX));
+    while world.platform.disk.exists(&before[0]).await {
+        tokio::task::yield_now().await;
+    }
+    drop(log);
+    let log = world.open().await;
+    assert_eq!(
+        log.get(b"live").unwrap(),
+        Some(Bytes::from_static(b"value"))
+    );
+    assert!(log.place(puts(A, &["y"])).await.unwrap().appends[0].first_index >= 104);
+}
+
+#[tokio::test]
+async fn reading_respects_limits_and_goes_on_where_it_stopped() {
+    let world = World::new();
+    let log = world.open().await;
+    for text in ["a", "b", "c"] {
+        durably(&log, puts(A, &[text, text])).await;
+    }
+    drop(log);
+    let log = world.open().await;
+    let limit = ReadLimit {
+        records: 4,
+        bytes: 12,
+    };
+    let (mut from, mut sizes) = (Cursor::Index(0), Vec::new());
+    loop {
+        let chunk = log.read(A, from, limit).await.unwrap();
+        from = chunk.next;
+        sizes.push(chunk.records.len());
+        if chunk.at_tip {
+            break;
+        }
+    }
+    assert_eq!(sizes, [3, 3]);
+}
+
+#[tokio::test]
+async fn only_one_may_hold_the_directory() {
+    let world = World::new();
+    let _log = world.open().await;
+    assert!(matches!(
+        world.try_open().await,
+        Err(OpenError::Locked { .. })
+    ));
+}

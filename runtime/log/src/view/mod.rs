@@ -1,0 +1,46 @@
+//! The view: the newest value of every coordination key, with the position of the frame that wrote it.
+//!
+//! A cache of the log and nothing more: it may lose everything and is then rebuilt. `sled` keeps it in production,
+//! `memory` in simulation; `overlay` lies over both with what is placed but not applied yet.
+
+pub(crate) mod memory;
+pub(crate) mod overlay;
+pub(crate) mod sled;
+
+use std::fmt;
+
+use bytes::Bytes;
+
+/// A value and where in the log it was written; `None` is a deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub position: u64,
+    pub value: Option<Bytes>,
+}
+
+/// The store below cannot be trusted any more; the log is the truth.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("use the view: {0}")]
+pub(crate) struct ViewFailed(pub String);
+
+pub(crate) trait View: Send + Sync + fmt::Debug {
+    /// Every frame that begins before this position is applied.
+    fn applied(&self) -> u64;
+    fn get(&self, key: &[u8]) -> Result<Option<Entry>, ViewFailed>;
+    /// Keys with this prefix behind `after`, in order; never deletions.
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Bytes, Entry)>, ViewFailed>;
+    /// All of `batch` and the new applied position, or nothing.
+    fn apply(&self, batch: &[(Bytes, Entry)], applied: u64) -> Result<(), ViewFailed>;
+    /// Hands everything to the operating system; not durable by itself.
+    fn flush(&self) -> Result<(), ViewFailed>;
+}
+
+/// Whether `key` belongs to a scan of `prefix` behind `after`.
+fn in_scan(key: &[u8], prefix: &[u8], after: Option<&[u8]>) -> bool {
+    key.starts_with(prefix) && after.is_none_or(|after| key > after)
+}
