@@ -24,7 +24,8 @@ pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
         file.display().to_string(),
     );
     let (stop, token) = Stop::new();
-    let server = host::up(&Platform::real(), options, token, |address| {
+    let platform = Platform::real();
+    let server = host::up(&platform, options, token, |address| {
         output.note(&format!(
             "ready    http://{address}  data {data}  nothing leaves this machine"
         ));
