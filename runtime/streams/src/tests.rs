@@ -189,6 +189,27 @@ async fn a_restart_keeps_streams_records_and_numbers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deleted_stream_stays_forgotten_and_leaves_nothing_to_its_successor() {
+    let platform = Platform::simulated(1);
+    let (streams, log) = start(&platform).await;
+    let (day, key) = (Duration::from_hours(24), key("flights"));
+    streams.declare(key.clone(), 1, day).await.unwrap();
+    let old = put(&streams, &["old"]).await.entries[0].1;
+    streams.delete(key.clone()).await.unwrap();
+    platform.clock.shift(Duration::from_secs(1));
+    streams.trim_expired(platform.clock.wall()).await.unwrap();
+    drop(streams);
+    log.stop().await;
+    let (streams, _) = start(&platform).await;
+    let unknown = Err(UnknownStream(key.arn()));
+    assert_eq!(streams.describe(&key), unknown);
+    streams.declare(key.clone(), 1, day).await.unwrap();
+    assert!(read(&streams, ReadFrom::At(old)).await.records.is_empty());
+    put(&streams, &["new"]).await;
+    assert_eq!(texts(&read(&streams, ReadFrom::Oldest).await), ["new"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn waiting_ends_with_a_record_and_with_the_stream() {
     let (platform, streams) = started().await;
     let (day, key) = (Duration::from_hours(24), key("flights"));
