@@ -19,10 +19,7 @@ pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
     let sources = project::sources(&project::read(file)?, None)?;
     let built = build::build(output, &sources)?;
     let options = options(arguments, built);
-    let (data, file) = (
-        options.data.display().to_string(),
-        file.display().to_string(),
-    );
+    let data = options.data.display().to_string();
     let (stop, token) = Stop::new();
     let platform = Platform::real();
     let server = host::up(&platform, options, token, |address| {
