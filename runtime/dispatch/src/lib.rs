@@ -1,1 +1,30 @@
-//! Placeholder head: replaced when the room is built.
+//! The way of a record from its shard into a handler, and what becomes of it.
+//!
+//! One task for each (trigger, shard) reads pages, de-aggregates, forms batches, invokes, settles and commits. What an
+//! invocation did appears in the log as a whole or not at all. The decisions are pure modules; `lane` carries them out.
+
+pub mod batch;
+mod commit;
+pub mod dead_letters;
+pub mod deaggregate;
+mod lane;
+mod ledger;
+pub mod limits;
+pub mod progress;
+pub mod settings;
+pub mod settle;
+mod state;
+mod status;
+mod trigger;
+
+#[cfg(test)]
+mod stories;
+#[cfg(test)]
+mod testing;
+
+pub use dead_letters::{Condition, DeadLetter, DeadLetterError, DeadLetters, KeptRecord, Note};
+pub use lane::{Lane, LaneEnd, Rooms};
+pub use settings::{Backoff, BatchPolicy, RangeCheck, RetryPolicy, StartAt, Then, TriggerSettings};
+pub use state::StateView;
+pub use status::{Counters, ShardState, ShardStatus};
+pub use trigger::{StartError, TriggerRunner};

@@ -1,0 +1,156 @@
+//! Turns a settlement into transactions: outputs, state, progress and dead letters together, guarded by the lease.
+//!
+//! All but the last transaction hold only dead letters that do not fit beside the rest; repeating them is harmless, so
+//! a crash between them loses and doubles nothing. `Fenced` means that nothing was written and nothing may be.
+
+use std::{collections::BTreeMap, mem, sync::Arc};
+
+use model::{
+    Emitted, FencingToken, Guard, LeaseKey, LogPosition, NewRecord, StateWrite, StreamKey,
+    Timestamp, Transaction, TriggerName, UserRecord, ViewWrite, keys,
+    seams::{CommitError, Journal},
+};
+
+use crate::{
+    dead_letters::entries,
+    limits::TRANSACTION_DEAD_LETTER_BYTES_MAX,
+    settle::{Discard, Settlement},
+};
+
+/// Who writes, and with which right.
+#[derive(Debug, Clone)]
+pub(crate) struct Holder {
+    pub(crate) key: LeaseKey,
+    pub(crate) guard: Guard,
+}
+
+impl Holder {
+    pub(crate) fn token(&self) -> FencingToken {
+        self.guard.token
+    }
+
+    pub(crate) fn dead_letters(
+        &self,
+        dead: Vec<Discard>,
+        now: Timestamp,
+    ) -> Vec<(ViewWrite, usize)> {
+        dead.into_iter()
+            .flat_map(|discard| entries(discard, &self.key, self.token(), now))
+            .collect()
+    }
+
+    /// `effects` go into the last transaction, with the progress row that passes the records.
+    pub(crate) fn transactions(
+        &self,
+        mut effects: Transaction,
+        dead: Vec<(ViewWrite, usize)>,
+        progress: Vec<u8>,
+    ) -> Vec<Transaction> {
+        let mut earlier = Vec::new();
+        let mut writes = Vec::new();
+        let mut bytes = 0;
+        for (write, size) in dead {
+            if bytes + size > TRANSACTION_DEAD_LETTER_BYTES_MAX && !writes.is_empty() {
+                earlier.push(self.guarded(mem::take(&mut writes)));
+                bytes = 0;
+            }
+            bytes += size;
+            writes.push(write);
+        }
+        effects.guards.push(self.guard);
+        effects.writes.append(&mut writes);
+        effects.writes.push(ViewWrite {
+            key: keys::progress(&self.key),
+            value: Some(progress.into()),
+        });
+        earlier.push(effects);
+        earlier
+    }
+
+    fn guarded(&self, writes: Vec<ViewWrite>) -> Transaction {
+        Transaction {
+            guards: vec![self.guard],
+            writes,
+            ..Transaction::default()
+        }
+    }
+}
+
+/// The effects of a settlement, except its dead letters. `invoked` are the records that its sources count.
+pub(crate) fn effects(
+    settlement: &mut Settlement,
+    trigger: &TriggerName,
+    granted: &BTreeMap<String, StreamKey>,
+    invoked: &[UserRecord],
+) -> Transaction {
+    let output = |emitted: Emitted| {
+        let record = NewRecord {
+            partition_key: emitted.partition_key,
+            explicit_hash_key: emitted.explicit_hash_key,
+            data: emitted.data,
+        };
+        Some((granted.get(&emitted.output)?.clone(), record))
+    };
+    let write = |write: StateWrite| {
+        let record = invoked.get(usize::try_from(write.source).ok()?)?;
+        let hash_key = record.effective_hash_key();
+        Some(ViewWrite {
+            key: keys::state(trigger, hash_key, &record.partition_key, &write.name),
+            value: write.value,
+        })
+    };
+    Transaction {
+        outputs: mem::take(&mut settlement.outputs)
+            .into_iter()
+            .filter_map(output)
+            .collect(),
+        writes: mem::take(&mut settlement.state)
+            .into_iter()
+            .filter_map(write)
+            .collect(),
+        ..Transaction::default()
+    }
+}
+
+/// Places them one after another; the position is that of the last.
+pub(crate) async fn place(
+    journal: &Arc<dyn Journal>,
+    transactions: Vec<Transaction>,
+) -> Result<LogPosition, CommitError> {
+    let mut at = LogPosition::default();
+    for transaction in transactions {
+        at = journal.commit(transaction).await?;
+    }
+    Ok(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{LeaseSlot, ShardId};
+
+    use super::*;
+
+    #[test]
+    fn dead_letters_that_do_not_fit_go_first_and_the_checkpoint_moves_last() {
+        let holder = Holder {
+            key: LeaseKey {
+                trigger: TriggerName::parse("board").unwrap(),
+                shard: ShardId(0),
+            },
+            guard: Guard {
+                slot: LeaseSlot(1),
+                token: FencingToken(2),
+            },
+        };
+        let write = |name: &'static str| ViewWrite {
+            key: name.into(),
+            value: None,
+        };
+        let dead = ["a", "b", "c"].map(|name| (write(name), 7 << 20)).to_vec();
+        let placed = holder.transactions(Transaction::default(), dead, vec![1]);
+        let written: Vec<usize> = placed.iter().map(|t| t.writes.len()).collect();
+        assert_eq!(written, [2, 2]);
+        assert!(placed.iter().all(|t| t.guards == [holder.guard]));
+        assert_eq!(placed[1].writes[1].key, keys::progress(&holder.key));
+    }
+}

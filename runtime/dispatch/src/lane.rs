@@ -1,0 +1,312 @@
+//! The one task of a (trigger, shard): source, batch, handler, settlement, commit, and around again.
+//!
+//! It owns the lease while it runs. Commits wake it; it never polls. The next batch starts once the transaction before
+//! it has its place in the log. When asked to stop it lets a running invocation finish, writes what is settled and
+//! gives the lease back. A fenced lane stops without writing anything.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use leases::{HeldLease, LeaseBook};
+use model::{
+    Answer, Checkpoint, Fault, FaultClass, FencingToken, Invocation, LogPosition, Outcome,
+    Position, Timestamp, Transaction, UserRecord,
+    invocation::StateReader,
+    keys,
+    seams::{CommitError, Handler, Journal, ReadFrom, ReadLimit, ShardFacts, Source, SourceError},
+};
+use platform::{Monotonic, Platform, StopToken};
+use tokio::sync::watch;
+use tracing::{debug, warn};
+
+use crate::{
+    batch::{Batch, Batcher},
+    commit::{Holder, effects, place},
+    dead_letters::Condition,
+    deaggregate::{Unpacked, raw, unpack},
+    ledger::Ledger,
+    limits::{COALESCE, FULL_PAUSE, PAGE_BYTES_MAX, PAGE_RECORDS_MAX},
+    progress::{DamagedProgress, Progress, Standing},
+    settings::TriggerSettings,
+    settle::{Circumstances, Discard, Mode, Settlement, Work, expire, oversized, settle},
+    state::StateView,
+    status::{Counters, ShardState, ShardStatus},
+};
+
+/// The rooms that lanes work with.
+#[derive(Debug, Clone)]
+pub struct Rooms {
+    pub platform: Platform,
+    pub journal: Arc<dyn Journal>,
+    pub source: Arc<dyn Source>,
+    pub handler: Arc<dyn Handler>,
+    pub leases: Arc<LeaseBook>,
+}
+
+#[derive(Debug)]
+pub struct Lane {
+    rooms: Rooms,
+    settings: Arc<TriggerSettings>,
+    shard: ShardFacts,
+    lease: HeldLease,
+    holder: Holder,
+    enabled: watch::Receiver<bool>,
+    status: watch::Sender<ShardStatus>,
+    outputs: Arc<std::collections::BTreeSet<String>>,
+    state: Option<Arc<dyn StateReader>>,
+    ledger: Ledger,
+    batcher: Batcher,
+    /// Sub-records outside the shard that no transaction holds yet.
+    strays: VecDeque<UserRecord>,
+    reader: ReadFrom,
+    /// Records up to here were taken earlier; a page may begin before it.
+    floor: Option<Position>,
+    at_tip: bool,
+    ended: bool,
+    behind_ms: u64,
+    /// When the oldest settlement that is not written yet was made.
+    unwritten_since: Option<Monotonic>,
+    placed: LogPosition,
+    counters: Counters,
+}
+
+/// Why a lane stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaneEnd {
+    /// The shard is closed and everything in it is settled: its children may start.
+    Ended,
+    Stopped,
+    Fenced {
+        current: FencingToken,
+    },
+    LogStopped(String),
+    Broken(String),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Halt {
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Progress(#[from] DamagedProgress),
+}
+
+/// What ended a pause of the lane.
+enum Woken {
+    Stop,
+    Switched,
+    Source(Result<(), SourceError>),
+    Due,
+    Flush,
+}
+
+impl Lane {
+    #[must_use]
+    pub fn new(
+        rooms: Rooms,
+        settings: Arc<TriggerSettings>,
+        shard: ShardFacts,
+        lease: HeldLease,
+        enabled: watch::Receiver<bool>,
+        status: watch::Sender<ShardStatus>,
+    ) -> Self {
+        let state = settings.state.then(|| {
+            let view = StateView::new(Arc::clone(&rooms.journal), settings.name.clone());
+            Arc::new(view) as Arc<dyn StateReader>
+        });
+        let start = Progress::starting(lease.token(), lease.row().initial);
+        Self {
+            holder: Holder {
+                key: lease.key().clone(),
+                guard: lease.guard(),
+            },
+            outputs: Arc::new(settings.outputs.keys().cloned().collect()),
+            state,
+            ledger: Ledger::resume(&start, VecDeque::new()),
+            batcher: Batcher::new(settings.batch),
+            strays: VecDeque::new(),
+            reader: ReadFrom::Oldest,
+            floor: None,
+            at_tip: false,
+            ended: false,
+            behind_ms: 0,
+            unwritten_since: None,
+            placed: LogPosition::default(),
+            counters: Counters::default(),
+            rooms,
+            settings,
+            shard,
+            lease,
+            enabled,
+            status,
+        }
+    }
+
+    /// Runs until the shard ends, `stop` is asked for, the lease is lost or the log stops.
+    pub async fn run(mut self, stop: StopToken) -> LaneEnd {
+        let end = match self.work(&stop).await {
+            Ok(end) => end,
+            Err(halt) => end_of(halt),
+        };
+        self.show(match &end {
+            LaneEnd::Ended => ShardState::Ended,
+            LaneEnd::Stopped => ShardState::Stopped,
+            LaneEnd::Fenced { current } => ShardState::Fenced { current: *current },
+            LaneEnd::LogStopped(why) => ShardState::LogStopped(why.clone()),
+            LaneEnd::Broken(why) => ShardState::Broken(why.clone()),
+        });
+        match end {
+            LaneEnd::Fenced { current } => {
+                warn!(trigger = %self.settings.name, shard = %self.shard.id, %current, "lane fenced");
+            }
+            LaneEnd::Ended | LaneEnd::Stopped | LaneEnd::LogStopped(_) | LaneEnd::Broken(_) => {
+                if let Err(error) = self.rooms.leases.release(self.lease).await {
+                    debug!(%error, "lease not released");
+                }
+            }
+        }
+        end
+    }
+
+    async fn work(&mut self, stop: &StopToken) -> Result<LaneEnd, Halt> {
+        self.resume().await?;
+        loop {
+            if stop.is_stopped() {
+                self.flush().await?;
+                self.rooms.journal.durable(self.placed).await?;
+                return Ok(LaneEnd::Stopped);
+            }
+            if !*self.enabled.borrow_and_update() {
+                self.pause(stop).await?;
+                continue;
+            }
+            let now = self.now();
+            if let Some(work) = self.ledger.front() {
+                if let Some((state, until)) = held_back(work, now) {
+                    self.idle(stop, state, until, false).await?;
+                } else {
+                    self.turn(stop).await?;
+                }
+            } else if let Some(batch) = self.next_batch(now) {
+                self.ledger.begin(match batch {
+                    Batch::Fit(records) => Work::new(records),
+                    Batch::Oversized(record) => Work {
+                        mode: Mode::Oversized,
+                        ..Work::new(vec![record])
+                    },
+                });
+            } else if self.ended {
+                self.ledger.pass(Checkpoint::ShardEnd);
+                self.write(Settlement::default(), Transaction::default(), stop)
+                    .await?;
+                return Ok(LaneEnd::Ended);
+            } else if self.at_tip {
+                self.wait_for_more(stop).await?;
+            } else {
+                self.read().await?;
+            }
+        }
+    }
+
+    fn next_batch(&mut self, now: Timestamp) -> Option<Batch> {
+        // Nothing will follow the last records of a closed shard, so their window need not be waited for.
+        let now = if self.ended {
+            Timestamp::from_millis(u64::MAX)
+        } else {
+            now
+        };
+        self.batcher.next(now, self.at_tip || self.ended)
+    }
+
+    async fn wait_for_more(&mut self, stop: &StopToken) -> Result<(), Halt> {
+        if let Some(until) = self.batcher.closes_at() {
+            return self
+                .idle(stop, ShardState::Collecting { until }, Some(until), true)
+                .await;
+        }
+        if let Some(seen) = self
+            .floor
+            .filter(|seen| Checkpoint::Settled(*seen) > self.ledger.through())
+        {
+            self.ledger.pass(Checkpoint::Settled(seen));
+            if self.strays.is_empty() {
+                self.unwritten();
+            } else {
+                self.write(Settlement::default(), Transaction::default(), stop)
+                    .await?;
+            }
+        }
+        self.idle(stop, ShardState::CaughtUp, None, true).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.rooms.platform.clock.wall()
+    }
+
+    fn show(&self, state: ShardState) {
+        let status = ShardStatus {
+            shard: self.shard.id,
+            state,
+            checkpoint: self.ledger.low(),
+            behind_ms: self.behind_ms,
+            counters: self.counters,
+        };
+        self.status.send_replace(status);
+    }
+}
+
+/// Why the front work may not be invoked now, and until when.
+fn held_back(work: &Work, now: Timestamp) -> Option<(ShardState, Option<Timestamp>)> {
+    let because = || {
+        work.notes.last().map_or_else(
+            || "an earlier failure".to_owned(),
+            |note| {
+                format!(
+                    "attempt {}: {}: {}",
+                    work.attempts, note.error_type, note.message
+                )
+            },
+        )
+    };
+    if work.mode == Mode::Blocked {
+        let record = work
+            .records
+            .first()
+            .map(|record| record.position)
+            .unwrap_or_default();
+        let because = because();
+        Some((ShardState::Blocked { record, because }, None))
+    } else if work.not_before > now {
+        let until = work.not_before;
+        let because = because();
+        Some((ShardState::BackingOff { until, because }, Some(until)))
+    } else {
+        None
+    }
+}
+
+fn end_of(halt: Halt) -> LaneEnd {
+    match halt {
+        Halt::Commit(CommitError::Fenced { current }) => LaneEnd::Fenced { current },
+        Halt::Commit(CommitError::Down(why)) | Halt::Source(SourceError::Down(why)) => {
+            LaneEnd::LogStopped(why)
+        }
+        Halt::Commit(
+            error @ (CommitError::Full
+            | CommitError::TooLarge { .. }
+            | CommitError::NoSuchStream(_)),
+        ) => LaneEnd::Broken(error.to_string()),
+        Halt::Source(error @ (SourceError::NoSuchShard(_) | SourceError::NoSuchStream(_))) => {
+            LaneEnd::Broken(error.to_string())
+        }
+        Halt::Progress(error) => LaneEnd::Broken(error.to_string()),
+    }
+}
+
+mod invoke;
+mod pauses;
+mod reading;

@@ -1,0 +1,86 @@
+//! How a lane stands still: what it listens to, and how settlements without effects are written meanwhile.
+
+use super::*;
+
+impl Lane {
+    /// Waits for the first of: stop, a switch of the trigger, more in the shard (`listen`), `until`.
+    pub(super) async fn idle(
+        &mut self,
+        stop: &StopToken,
+        state: ShardState,
+        until: Option<Timestamp>,
+        listen: bool,
+    ) -> Result<(), Halt> {
+        self.show(state);
+        match self.woken(stop, until, listen).await {
+            Woken::Stop | Woken::Due => {}
+            // Resuming ends every pause between attempts, and so does pausing (RT-11).
+            Woken::Switched => self.ledger.resume_at_once(),
+            Woken::Source(answer) => {
+                answer?;
+                self.at_tip = false;
+            }
+            Woken::Flush => self.flush().await?,
+        }
+        self.show(ShardState::Running);
+        Ok(())
+    }
+
+    /// Stands still until the trigger is resumed or stopped.
+    pub(super) async fn pause(&mut self, stop: &StopToken) -> Result<(), Halt> {
+        self.flush().await?;
+        self.idle(stop, ShardState::Paused, None, false).await
+    }
+
+    async fn woken(&mut self, stop: &StopToken, until: Option<Timestamp>, listen: bool) -> Woken {
+        let clock = &self.rooms.platform.clock;
+        let source = &self.rooms.source;
+        let flush_in = self
+            .unwritten_since
+            .map(|since| (since.0 + COALESCE).saturating_sub(clock.monotonic().0));
+        let enabled = &mut self.enabled;
+        tokio::select! {
+            biased;
+            () = stop.stopped() => Woken::Stop,
+            () = switched(enabled) => Woken::Switched,
+            more = source.wait(&self.settings.stream, self.shard.id, self.reader), if listen => {
+                Woken::Source(more)
+            }
+            () = clock.sleep_until_wall(until.unwrap_or_default()), if until.is_some() => Woken::Due,
+            () = clock.sleep(flush_in.unwrap_or_default()), if flush_in.is_some() => Woken::Flush,
+        }
+    }
+
+    pub(super) fn unwritten(&mut self) {
+        let now = self.rooms.platform.clock.monotonic();
+        self.unwritten_since.get_or_insert(now);
+    }
+
+    /// Whether settlements without effects have waited long enough.
+    pub(super) fn flush_is_due(&self) -> bool {
+        let now = self.rooms.platform.clock.monotonic();
+        self.unwritten_since
+            .is_some_and(|since| now.0 >= since.0 + COALESCE)
+    }
+
+    /// Writes what is settled, if anything is not written yet.
+    pub(super) async fn flush(&mut self) -> Result<(), Halt> {
+        if self.unwritten_since.is_none() {
+            return Ok(());
+        }
+        let row = self.ledger.row(self.holder.token()).encode()?;
+        let transactions = self
+            .holder
+            .transactions(Transaction::default(), Vec::new(), row);
+        self.placed = place(&self.rooms.journal, transactions).await?;
+        self.unwritten_since = None;
+        Ok(())
+    }
+}
+
+/// A trigger whose switch is gone stays as it is: the stop token ends the lane.
+async fn switched(enabled: &mut watch::Receiver<bool>) {
+    if enabled.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

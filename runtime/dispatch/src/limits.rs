@@ -1,0 +1,32 @@
+//! What bounds the work of one shard, each with its unit.
+
+use std::time::Duration;
+
+/// Records asked of the source at once.
+pub const PAGE_RECORDS_MAX: usize = 1_000;
+/// Bytes asked of the source at once.
+pub const PAGE_BYTES_MAX: usize = 8 << 20;
+/// Sub-records of one aggregate; a larger one is delivered raw (AG-14).
+pub const AGGREGATE_RECORDS_MAX: usize = 1_000_000;
+/// Bytes of data in one aggregate after expansion (AG-14).
+pub const AGGREGATE_BYTES_MAX: usize = 64 << 20;
+/// Settlements without effects are written together at least this often.
+pub const COALESCE: Duration = Duration::from_millis(50);
+/// Spans of unsettled records in a progress row; an answer with more failures is retried from the first one on.
+pub const TRIES_MAX: usize = 200;
+/// Bytes of a progress row.
+pub const PROGRESS_BYTES_MAX: usize = 64 << 10;
+/// Attempts kept in a dead letter: the newest ones.
+pub const NOTES_MAX: usize = 20;
+/// Bytes of a message kept with an attempt.
+pub const NOTE_BYTES_MAX: usize = 4 << 10;
+/// Bytes of record data in one dead letter; a larger group becomes several.
+pub const DEAD_LETTER_BYTES_MAX: usize = 4 << 20;
+/// Bytes of dead letters in one transaction; more go into earlier ones.
+pub const TRANSACTION_DEAD_LETTER_BYTES_MAX: usize = 16 << 20;
+/// Pause before a settlement is tried again when the disk is full.
+pub const FULL_PAUSE: Duration = Duration::from_secs(1);
+
+const _: () = assert!(DEAD_LETTER_BYTES_MAX <= TRANSACTION_DEAD_LETTER_BYTES_MAX);
+/// A try takes at most 260 bytes as JSON.
+const _: () = assert!(TRIES_MAX * 260 + 512 <= PROGRESS_BYTES_MAX);

@@ -1,0 +1,164 @@
+//! The progress row of a (trigger, shard): what is settled, and what is being tried again.
+//!
+//! Everything up to `low` is settled; between `low` and `through` everything is, except the spans of `tries`. A row is
+//! written with every effect, so a restart repeats nothing that was committed. A damaged row stops the shard.
+
+use model::{Checkpoint, FencingToken, Position, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::limits::PROGRESS_BYTES_MAX;
+
+/// First byte of a stored row.
+const VERSION: u8 = 1;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// Of the holder that wrote the row.
+    pub token: FencingToken,
+    /// Settled up to and including; `ShardEnd` when nothing is left.
+    pub low: Checkpoint,
+    /// The last position that was looked at; no less than `low`.
+    pub through: Checkpoint,
+    /// Unsettled spans above `low`, in order.
+    pub tries: Vec<Try>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Try {
+    pub first: Position,
+    pub last: Position,
+    /// Invocations that failed so far.
+    pub attempts: u32,
+    /// Attempts are spent: each record is run once more on its own.
+    pub alone: bool,
+    pub first_failed_ms: u64,
+    pub not_before_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the stored progress cannot be read: {0}")]
+pub struct DamagedProgress(pub String);
+
+impl Progress {
+    /// A shard of which nothing was settled yet.
+    #[must_use]
+    pub fn starting(token: FencingToken, initial: Checkpoint) -> Self {
+        Self {
+            token,
+            low: initial,
+            through: initial,
+            tries: Vec::new(),
+        }
+    }
+
+    pub fn encode(&self) -> Result<Vec<u8>, DamagedProgress> {
+        let mut bytes = vec![VERSION];
+        serde_json::to_writer(&mut bytes, self).map_err(|e| DamagedProgress(e.to_string()))?;
+        if bytes.len() > PROGRESS_BYTES_MAX {
+            return Err(DamagedProgress(format!(
+                "it has {} bytes, at most {PROGRESS_BYTES_MAX} are kept",
+                bytes.len()
+            )));
+        }
+        Ok(bytes)
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Self, DamagedProgress> {
+        match bytes.split_first() {
+            Some((&VERSION, json)) => {
+                serde_json::from_slice(json).map_err(|e| DamagedProgress(e.to_string()))
+            }
+            Some((version, _)) => Err(DamagedProgress(format!("version {version} is not known"))),
+            None => Err(DamagedProgress("it is empty".to_owned())),
+        }
+    }
+
+    /// What a record above `low` means to a holder that resumes here.
+    #[must_use]
+    pub fn of(&self, position: Position) -> Standing {
+        let mut tries = self.tries.iter();
+        if let Some(index) = tries.position(|t| t.first <= position && position <= t.last) {
+            Standing::Tried(index)
+        } else if Checkpoint::Settled(position) <= self.through {
+            Standing::Settled
+        } else {
+            Standing::New
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Settled,
+    /// Belongs to the try of this index.
+    Tried(usize),
+    New,
+}
+
+impl Try {
+    #[must_use]
+    pub fn not_before(&self) -> Timestamp {
+        Timestamp::from_millis(self.not_before_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::position;
+
+    fn row() -> Progress {
+        Progress {
+            token: FencingToken(4),
+            low: Checkpoint::Settled(position(2)),
+            through: Checkpoint::Settled(position(9)),
+            tries: vec![Try {
+                first: position(3),
+                last: position(5),
+                attempts: 2,
+                alone: false,
+                first_failed_ms: 10,
+                not_before_ms: 20,
+            }],
+        }
+    }
+
+    #[test]
+    fn a_row_reads_back() {
+        assert_eq!(Progress::decode(&row().encode().unwrap()), Ok(row()));
+    }
+
+    #[test]
+    fn version_1_is_kept() {
+        let stored = concat!(
+            "\x01",
+            r#"{"token":4,"low":{"Settled":{"sequence":"2","sub_sequence":0}},"#,
+            r#""through":{"Settled":{"sequence":"9","sub_sequence":0}},"tries":[{"#,
+            r#""first":{"sequence":"3","sub_sequence":0},"last":{"sequence":"5","sub_sequence":0},"#,
+            r#""attempts":2,"alone":false,"first_failed_ms":10,"not_before_ms":20}]}"#
+        );
+        assert_eq!(Progress::decode(stored.as_bytes()), Ok(row()));
+    }
+
+    #[test]
+    fn what_a_record_means_to_a_holder_that_resumes() {
+        for (index, standing) in [
+            (3, Standing::Tried(0)),
+            (5, Standing::Tried(0)),
+            (6, Standing::Settled),
+            (9, Standing::Settled),
+            (10, Standing::New),
+        ] {
+            assert_eq!(row().of(position(index)), standing, "{index}");
+        }
+    }
+
+    #[test]
+    fn unknown_versions_are_refused() {
+        for bytes in [b"".as_slice(), b"\x02{}", b"\x01{"] {
+            assert!(Progress::decode(bytes).is_err(), "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A trigger as `dispatch` takes it: resolved, checked, without options that mean "default".
+//!
+//! Where the values come from (file, API) is somebody else's affair; nothing here is read from outside.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use model::{FunctionName, StreamKey, Timestamp, TriggerName};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct TriggerSettings {
+    pub name: TriggerName,
+    pub stream: StreamKey,
+    pub function: FunctionName,
+    /// Read once, when the trigger first runs.
+    pub start: StartAt,
+    pub deaggregate: bool,
+    pub range_check: RangeCheck,
+    pub batch: BatchPolicy,
+    /// Names that the handler may emit to.
+    pub outputs: BTreeMap<String, StreamKey>,
+    /// Whether the handler may keep values by key.
+    pub state: bool,
+    pub retry: RetryPolicy,
+    pub enabled: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartAt {
+    Oldest,
+    Latest,
+    At(Timestamp),
+}
+
+/// What happens to sub-records whose hash key lies outside their shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RangeCheck {
+    /// They become dead letters, the others are delivered (AG-9).
+    InRange,
+    Off,
+    /// As the KCL does, but without loss: one of them makes dead letters of the whole aggregate (AG-7).
+    Kcl,
+}
+
+/// A batch closes at the first of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchPolicy {
+    /// User records, at least 1.
+    pub records: usize,
+    /// Encoded bytes of a request.
+    pub bytes: usize,
+    /// From the first record of the batch; zero closes as soon as nothing more is at hand.
+    pub wait: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RetryPolicy {
+    /// Invocations in all, the first included; `None` is for ever.
+    pub attempts: Option<u32>,
+    /// Records older than this are not invoked any more.
+    pub age: Option<Duration>,
+    pub backoff: Backoff,
+    pub then: Then,
+}
+
+/// The pause after the k-th failure is `first * factor^(k-1)`, at most `max`, give or take the share `jitter` (RT-9).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Backoff {
+    pub first: Duration,
+    pub factor: f64,
+    pub max: Duration,
+    /// 0 to 1.
+    pub jitter: f64,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(500),
+            factor: 2.0,
+            max: Duration::from_secs(60),
+            jitter: 0.5,
+        }
+    }
+}
+
+impl Backoff {
+    /// `failures` from 1; `fraction` in [0, 1) is the draw for the jitter.
+    #[must_use]
+    pub fn after(&self, failures: u32, fraction: f64) -> Duration {
+        let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
+        let grown = self.first.as_secs_f64() * self.factor.powi(exponent);
+        let capped = grown.min(self.max.as_secs_f64());
+        let jittered = capped * (1.0 + self.jitter * (2.0 * fraction - 1.0));
+        Duration::try_from_secs_f64(jittered).unwrap_or(self.max)
+    }
+}
+
+/// What becomes of a record whose attempts are spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    DeadLetter,
+    /// The shard stands still until an operator resumes it.
+    Block,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_doubles_up_to_its_bound_give_or_take_half() {
+        let backoff = Backoff::default();
+        for (failures, fraction, ms) in [
+            (1, 0.5, 500),
+            (2, 0.5, 1_000),
+            (3, 0.5, 2_000),
+            (8, 0.5, 60_000),
+            (4_000_000_000, 0.5, 60_000),
+            (1, 0.0, 250),
+            (8, 0.0, 30_000),
+        ] {
+            let delay = backoff.after(failures, fraction);
+            assert_eq!(delay, Duration::from_millis(ms), "failure {failures}");
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! One table a rule: what went in, what is committed, discarded and tried again.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::outcome::Usage;
+
+use super::*;
+use crate::{settings::Backoff, testing::user_record};
+
+const NOW: Timestamp = Timestamp::from_millis(10_000);
+
+fn policy(attempts: Option<u32>) -> RetryPolicy {
+    RetryPolicy {
+        attempts,
+        age: Some(Duration::from_secs(6)),
+        backoff: Backoff {
+            jitter: 0.0,
+            ..Backoff::default()
+        },
+        then: Then::DeadLetter,
+    }
+}
+
+fn at(policy: &RetryPolicy) -> Circumstances<'_> {
+    Circumstances {
+        policy,
+        now: NOW,
+        fraction: 0.0,
+    }
+}
+
+fn work(indexes: &[u64]) -> Work {
+    Work::new(
+        indexes
+            .iter()
+            .map(|index| user_record(*index, "k"))
+            .collect(),
+    )
+}
+
+fn fault(class: FaultClass) -> Outcome {
+    Outcome::Failed(Fault {
+        class,
+        kind: "Trap".to_owned(),
+        message: "unreachable".to_owned(),
+        retry_after: None,
+        usage: Usage::default(),
+    })
+}
+
+fn failure(index: u32, action: RecordAction) -> RecordFailure {
+    RecordFailure {
+        index,
+        action,
+        kind: "Bad".to_owned(),
+        reason: "not so".to_owned(),
+    }
+}
+
+fn emitted(source: u32) -> Emitted {
+    Emitted {
+        output: "out".to_owned(),
+        partition_key: Bytes::from_static(b"k"),
+        explicit_hash_key: None,
+        data: Bytes::from(source.to_string()),
+        source: Some(source),
+    }
+}
+
+/// Every record emitted something.
+fn answer(of: u32, failures: Vec<RecordFailure>, effects_attributed: bool) -> Outcome {
+    Outcome::Answered(Answer {
+        failures,
+        outputs: (0..of).map(emitted).collect(),
+        state: Vec::new(),
+        effects_attributed,
+        usage: Usage::default(),
+    })
+}
+
+fn indexes(records: &[UserRecord]) -> Vec<u64> {
+    records
+        .iter()
+        .map(|record| record.position.sequence.0[2])
+        .collect()
+}
+
+/// `out[sources] dead[records] again[records mode attempts pause]`
+fn told(settlement: &Settlement) -> String {
+    let out: Vec<_> = settlement
+        .outputs
+        .iter()
+        .filter_map(|output| output.source)
+        .collect();
+    let dead: Vec<_> = settlement
+        .dead
+        .iter()
+        .map(|dead| (indexes(&dead.records), dead.condition))
+        .collect();
+    let again: Vec<_> = settlement
+        .again
+        .iter()
+        .map(|work| {
+            let pause = work.not_before.since(NOW).as_millis();
+            format!(
+                "{:?} {:?} {} +{pause}",
+                indexes(&work.records),
+                work.mode,
+                work.attempts
+            )
+        })
+        .collect();
+    format!("out{out:?} dead{dead:?} again[{}]", again.join("; "))
+}
+
+fn check(work: Work, outcome: Outcome, attempts: Option<u32>, expect: &str) {
+    let policy = policy(attempts);
+    assert_eq!(told(&settle(work, outcome, at(&policy))), expect);
+}
+
+#[test]
+fn success_settles_everything() {
+    check(
+        work(&[1, 2]),
+        answer(2, vec![], false),
+        Some(3),
+        "out[0, 1] dead[] again[]",
+    );
+}
+
+#[test]
+fn a_failed_batch_is_tried_again_as_it_was() {
+    let tried = |attempts, failures| Work {
+        attempts,
+        failures,
+        ..work(&[1, 2])
+    };
+    for (work, class, max, expect) in [
+        (
+            tried(0, 0),
+            FaultClass::Function,
+            Some(3),
+            "[1, 2] Together 1 +500",
+        ),
+        (
+            tried(1, 1),
+            FaultClass::Function,
+            Some(3),
+            "[1, 2] Together 2 +1000",
+        ),
+        (
+            tried(90, 90),
+            FaultClass::Function,
+            None,
+            "[1, 2] Together 91 +60000",
+        ),
+        (
+            tried(2, 5),
+            FaultClass::Invoke,
+            Some(3),
+            "[1, 2] Together 2 +16000",
+        ),
+        (
+            tried(2, 2),
+            FaultClass::Function,
+            Some(3),
+            "[1, 2] Alone 3 +0",
+        ),
+    ] {
+        check(
+            work,
+            fault(class),
+            max,
+            &format!("out[] dead[] again[{expect}]"),
+        );
+    }
+}
+
+#[test]
+fn spent_attempts_discard_one_record_and_go_on_with_the_next() {
+    let alone = Work {
+        mode: Mode::Alone,
+        attempts: 3,
+        ..work(&[1, 2, 3])
+    };
+    check(
+        alone.clone(),
+        fault(FaultClass::Function),
+        Some(3),
+        "out[] dead[([1], RetryAttemptsExhausted)] again[[2, 3] Alone 3 +0]",
+    );
+    check(
+        alone,
+        answer(1, vec![], false),
+        Some(3),
+        "out[0] dead[] again[[2, 3] Alone 3 +0]",
+    );
+    check(
+        work(&[1]),
+        fault(FaultClass::Function),
+        Some(1),
+        "out[] dead[([1], RetryAttemptsExhausted)] again[]",
+    );
+}
+
+#[test]
+fn a_blocking_policy_keeps_the_record() {
+    let policy = RetryPolicy {
+        then: Then::Block,
+        ..policy(Some(1))
+    };
+    let settlement = settle(work(&[1]), fault(FaultClass::Function), at(&policy));
+    assert_eq!(told(&settlement), "out[] dead[] again[[1] Blocked 1 +0]");
+    assert!(settlement.again[0].invoked().is_empty());
+}
+
+#[test]
+fn attributed_effects_of_failed_records_are_dropped() {
+    use RecordAction::{DeadLetter, NotTried, Park, Retry};
+    for (failures, expect) in [
+        (
+            vec![(1, Retry)],
+            "out[0, 2] dead[] again[[2] Together 0 +500]",
+        ),
+        (
+            vec![(1, Park), (2, NotTried)],
+            "out[0] dead[] again[[2] Together 0 +500; [3] Together 0 +0]",
+        ),
+        (
+            vec![(1, DeadLetter)],
+            "out[0, 2] dead[([2], Rejected)] again[]",
+        ),
+        // The first record makes no progress (RT-8).
+        (
+            vec![(0, Retry)],
+            "out[1, 2] dead[] again[[1] Together 1 +500]",
+        ),
+        // Nothing succeeded: the batch failed.
+        (
+            vec![(0, Retry), (1, Retry), (2, NotTried)],
+            "out[] dead[] again[[1, 2, 3] Together 1 +500]",
+        ),
+    ] {
+        let failures = failures
+            .into_iter()
+            .map(|(index, action)| failure(index, action))
+            .collect();
+        check(work(&[1, 2, 3]), answer(3, failures, true), Some(3), expect);
+    }
+}
+
+#[test]
+fn a_first_record_without_another_attempt_is_given_up_at_once() {
+    let failed = answer(2, vec![failure(0, RecordAction::Retry)], true);
+    check(
+        work(&[1, 2]),
+        failed,
+        Some(1),
+        "out[1] dead[([1], RetryAttemptsExhausted)] again[]",
+    );
+}
+
+#[test]
+fn effects_nobody_can_attribute_are_dropped_and_the_good_prefix_runs_alone() {
+    let failed_at = |index| answer(3, vec![failure(index, RecordAction::Retry)], false);
+    check(
+        work(&[1, 2, 3]),
+        failed_at(1),
+        Some(3),
+        "out[] dead[] again[[1, 2, 3] Prefix(1) 0 +0]",
+    );
+    check(
+        work(&[1, 2, 3]),
+        failed_at(0),
+        Some(3),
+        "out[] dead[] again[[1, 2, 3] Together 1 +500]",
+    );
+    let prefix = || Work {
+        mode: Mode::Prefix(1),
+        ..work(&[1, 2, 3])
+    };
+    assert_eq!(indexes(prefix().invoked()), [1]);
+    check(
+        prefix(),
+        answer(1, vec![], false),
+        Some(3),
+        "out[0] dead[] again[[2, 3] Together 0 +0]",
+    );
+    check(
+        prefix(),
+        fault(FaultClass::Function),
+        Some(3),
+        "out[] dead[] again[[1, 2, 3] Together 1 +500]",
+    );
+}
+
+#[test]
+fn without_effects_an_unattributed_answer_settles_record_by_record() {
+    let failed = Outcome::Answered(Answer {
+        failures: vec![failure(1, RecordAction::Retry)],
+        ..Answer::default()
+    });
+    check(
+        work(&[1, 2, 3]),
+        failed,
+        Some(3),
+        "out[] dead[] again[[2] Together 0 +500]",
+    );
+}
+
+#[test]
+fn an_answer_about_records_that_were_not_there_is_a_failure() {
+    let retry = |index| failure(index, RecordAction::Retry);
+    for failures in [
+        vec![retry(3)],
+        vec![retry(1), retry(1)],
+        vec![retry(2), retry(0)],
+    ] {
+        check(
+            work(&[1, 2, 3]),
+            answer(3, failures, true),
+            Some(3),
+            "out[] dead[] again[[1, 2, 3] Together 1 +500]",
+        );
+    }
+}
+
+#[test]
+fn more_failures_than_a_row_holds_are_one_span() {
+    let count = u32::try_from(TRIES_MAX + 5).unwrap();
+    let failures = (2..count)
+        .map(|index| failure(index, RecordAction::Retry))
+        .collect();
+    let all: Vec<u64> = (1..=u64::from(count)).collect();
+    let policy = policy(Some(3));
+    let settlement = settle(work(&all), answer(count, failures, true), at(&policy));
+    assert_eq!(settlement.outputs.len(), 2);
+    assert_eq!(settlement.again.len(), 1);
+    assert_eq!(indexes(&settlement.again[0].records), all[2..]);
+}
+
+#[test]
+fn leading_records_that_are_too_old_expire() {
+    let aged = |arrived: &[u64]| {
+        let mut work = work(&[1, 2, 3]);
+        for (record, ms) in work.records.iter_mut().zip(arrived) {
+            record.arrived = Timestamp::from_millis(*ms);
+        }
+        work
+    };
+    for (arrived, expired, rest) in [
+        ([4_000, 4_000, 4_000], vec![], vec![1, 2, 3]),
+        ([3_999, 4_000, 3_000], vec![1], vec![2, 3]),
+        ([1, 2, 3], vec![1, 2, 3], vec![]),
+    ] {
+        let policy = policy(None);
+        let (discard, work) = expire(aged(&arrived), at(&policy));
+        assert_eq!(
+            discard.map_or(vec![], |d| indexes(&d.records)),
+            expired,
+            "{arrived:?}"
+        );
+        assert_eq!(
+            work.map_or(vec![], |work| indexes(&work.records)),
+            rest,
+            "{arrived:?}"
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! What is known about a shard of a trigger: one state, one sentence, the checkpoint and counters.
+
+use std::fmt;
+
+use model::{Checkpoint, FencingToken, Position, ShardId, Timestamp};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardStatus {
+    pub shard: ShardId,
+    /// Prints as the one reason why the shard does not move, or as `running`.
+    pub state: ShardState,
+    pub checkpoint: Checkpoint,
+    /// Of the newest record read, behind the tip of the shard.
+    pub behind_ms: u64,
+    pub counters: Counters,
+}
+
+/// Since this host took the shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    pub records_in: u64,
+    pub settled: u64,
+    pub dead_lettered: u64,
+    pub invocations: u64,
+    pub failures: u64,
+    pub out_of_range: u64,
+    pub malformed_aggregates: u64,
+    pub oversized: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShardState {
+    Running,
+    CaughtUp,
+    /// An open batch window.
+    Collecting {
+        until: Timestamp,
+    },
+    BackingOff {
+        until: Timestamp,
+        because: String,
+    },
+    Paused,
+    Blocked {
+        record: Position,
+        because: String,
+    },
+    WaitingForParent(ShardId),
+    DiskFull,
+    LogStopped(String),
+    Fenced {
+        current: FencingToken,
+    },
+    /// Something stored cannot be read, or the stream is gone.
+    Broken(String),
+    Stopped,
+    Ended,
+}
+
+impl fmt::Display for ShardState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running => f.write_str("running"),
+            Self::CaughtUp => f.write_str("caught up: everything in the shard is settled"),
+            Self::Collecting { until } => {
+                write!(f, "collecting a batch until {} ms", until.as_millis())
+            }
+            Self::BackingOff { until, because } => {
+                write!(
+                    f,
+                    "backing off until {} ms after {because}",
+                    until.as_millis()
+                )
+            }
+            Self::Paused => f.write_str("paused by an operator: resume the trigger"),
+            Self::Blocked { record, because } => {
+                write!(
+                    f,
+                    "blocked by record {record}, whose attempts are spent after {because}"
+                )
+            }
+            Self::WaitingForParent(parent) => write!(f, "waiting for parent {parent} to end"),
+            Self::DiskFull => f.write_str("the data disk is full: nothing can be committed"),
+            Self::LogStopped(why) => write!(f, "the log has stopped: {why}"),
+            Self::Fenced { current } => {
+                write!(f, "fenced: another holder has the newer token {current}")
+            }
+            Self::Broken(why) => write!(f, "stopped for good: {why}"),
+            Self::Stopped => f.write_str("stopped: the lease is released"),
+            Self::Ended => f.write_str("ended: the shard is closed and settled"),
+        }
+    }
+}

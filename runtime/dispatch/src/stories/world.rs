@@ -1,0 +1,436 @@
+//! A log, a stream and a handler in memory: the log can be told to stop at any commit, the handler follows a script.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use leases::LeaseBook;
+use model::{
+    AccountId, Answer, Emitted, Fault, FaultClass, FencingToken, FunctionName, HashKeyRange,
+    Invocation, LeaseSlot, LogPosition, NodeId, Outcome, Record, Region, SequenceNumber, ShardId,
+    StreamKey, StreamName, Timestamp, Transaction, TriggerName, UserRecord,
+    outcome::Usage,
+    seams::{
+        BoxFuture, CommitError, Handler, Journal, Page, ReadFrom, ReadLimit, ShardFacts, Source,
+        SourceError,
+    },
+};
+use platform::Platform;
+use tokio::sync::watch;
+
+use crate::{
+    Backoff, BatchPolicy, DeadLetter, DeadLetters, RangeCheck, RetryPolicy, Rooms, ShardState,
+    StartAt, Then, TriggerRunner, TriggerSettings,
+};
+
+/// No story takes longer, in its own time.
+const DEADLINE: Duration = Duration::from_secs(600);
+
+#[derive(Debug, Default)]
+pub(super) struct Tape {
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    view: BTreeMap<Bytes, Bytes>,
+    tokens: BTreeMap<LeaseSlot, FencingToken>,
+    outputs: Vec<String>,
+    commits: u64,
+    /// The log stops at this commit; whether that one still counts.
+    stops: Option<(u64, bool)>,
+}
+
+impl Tape {
+    pub(super) fn outputs(&self) -> Vec<String> {
+        self.held.lock().unwrap().outputs.clone()
+    }
+
+    pub(super) fn commits(&self) -> u64 {
+        self.held.lock().unwrap().commits
+    }
+
+    pub(super) fn stop_at(&self, stops: Option<(u64, bool)>) {
+        self.held.lock().unwrap().stops = stops;
+    }
+
+    /// As another host would: whoever holds a lease now is fenced.
+    pub(super) fn raise_tokens(&self) {
+        for token in self.held.lock().unwrap().tokens.values_mut() {
+            token.0 += 1_000;
+        }
+    }
+}
+
+impl Held {
+    fn take(&mut self, transaction: Transaction) -> Result<LogPosition, CommitError> {
+        self.commits += 1;
+        let down = || Err(CommitError::Down("the story says so".to_owned()));
+        let stops = self.stops.filter(|(at, _)| self.commits >= *at);
+        if stops.is_some_and(|(at, counts)| self.commits > at || !counts) {
+            return down();
+        }
+        for guard in &transaction.guards {
+            let current = self.tokens.get(&guard.slot).copied().unwrap_or_default();
+            if current != guard.token {
+                return Err(CommitError::Fenced { current });
+            }
+        }
+        self.tokens.extend(
+            transaction
+                .grants
+                .iter()
+                .map(|grant| (grant.slot, grant.token)),
+        );
+        let text = |data: Bytes| String::from_utf8(data.to_vec()).unwrap();
+        self.outputs.extend(
+            transaction
+                .outputs
+                .into_iter()
+                .map(|(_, record)| text(record.data)),
+        );
+        for write in transaction.writes {
+            match write.value {
+                Some(value) => self.view.insert(write.key, value),
+                None => self.view.remove(&write.key),
+            };
+        }
+        if stops.is_some() {
+            down()
+        } else {
+            Ok(LogPosition(self.commits))
+        }
+    }
+}
+
+impl Journal for Tape {
+    fn commit(&self, transaction: Transaction) -> BoxFuture<'_, Result<LogPosition, CommitError>> {
+        let answer = self.held.lock().unwrap().take(transaction);
+        Box::pin(async move { answer })
+    }
+
+    fn durable(&self, _: LogPosition) -> BoxFuture<'_, Result<(), CommitError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, CommitError> {
+        Ok(self.held.lock().unwrap().view.get(key).cloned())
+    }
+
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Bytes, Bytes)>, CommitError> {
+        let held = self.held.lock().unwrap();
+        let entries = held.view.iter().filter(|(key, _)| key.starts_with(prefix));
+        let later = entries.filter(|(key, _)| after.is_none_or(|after| key.as_ref() > after));
+        Ok(later
+            .take(limit)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect())
+    }
+}
+
+/// Shards in order; each with its records and whether it is closed.
+#[derive(Debug)]
+pub(super) struct River {
+    shards: watch::Sender<Vec<(ShardFacts, Vec<Record>)>>,
+}
+
+impl River {
+    fn new() -> Self {
+        Self {
+            shards: watch::channel(vec![(facts(0, &[]), Vec::new())]).0,
+        }
+    }
+
+    pub(super) fn put(&self, shard: usize, key: &str, data: impl Into<Bytes>, now: Timestamp) {
+        self.shards.send_modify(|shards| {
+            let records = &mut shards[shard].1;
+            records.push(Record {
+                sequence: SequenceNumber([0, 0, u64::try_from(records.len()).unwrap() + 1]),
+                arrived: now,
+                partition_key: Bytes::copy_from_slice(key.as_bytes()),
+                explicit_hash_key: None,
+                data: data.into(),
+            });
+        });
+    }
+
+    pub(super) fn split(&self, parent: usize) {
+        self.shards.send_modify(|shards| {
+            shards[parent].0.open = false;
+            let id = shards[parent].0.id.0;
+            for _ in 0..2 {
+                let next = u32::try_from(shards.len()).unwrap();
+                shards.push((facts(next, &[id]), Vec::new()));
+            }
+        });
+    }
+}
+
+fn facts(id: u32, parents: &[u32]) -> ShardFacts {
+    ShardFacts {
+        id: ShardId(id),
+        range: HashKeyRange::WHOLE,
+        parents: parents.iter().copied().map(ShardId).collect(),
+        open: true,
+    }
+}
+
+fn index_of(records: &[Record], from: ReadFrom) -> usize {
+    match from {
+        ReadFrom::Oldest => 0,
+        ReadFrom::Latest => records.len(),
+        ReadFrom::At(at) => records.partition_point(|record| record.sequence < at),
+        ReadFrom::After(at) => records.partition_point(|record| record.sequence <= at),
+        ReadFrom::Arrived(at) => records.partition_point(|record| record.arrived < at),
+    }
+}
+
+impl Source for River {
+    fn shards(&self, _: &StreamKey) -> Result<Vec<ShardFacts>, SourceError> {
+        Ok(self
+            .shards
+            .borrow()
+            .iter()
+            .map(|(facts, _)| facts.clone())
+            .collect())
+    }
+
+    fn read<'a>(
+        &'a self,
+        _: &'a StreamKey,
+        shard: ShardId,
+        from: ReadFrom,
+        limit: ReadLimit,
+    ) -> BoxFuture<'a, Result<Page, SourceError>> {
+        let shards = self.shards.borrow();
+        let (facts, records) = &shards[usize::try_from(shard.0).unwrap()];
+        let start = index_of(records, from);
+        let read: Vec<Record> = records[start..]
+            .iter()
+            .take(limit.records)
+            .cloned()
+            .collect();
+        let end = start + read.len();
+        let page = Page {
+            next: end.checked_sub(1).map_or(ReadFrom::Oldest, |last| {
+                ReadFrom::After(records[last].sequence)
+            }),
+            records: read,
+            behind_ms: 0,
+            ended: !facts.open && end == records.len(),
+        };
+        Box::pin(async move { Ok(page) })
+    }
+
+    fn wait<'a>(
+        &'a self,
+        _: &'a StreamKey,
+        shard: ShardId,
+        tip: ReadFrom,
+    ) -> BoxFuture<'a, Result<(), SourceError>> {
+        let mut shards = self.shards.subscribe();
+        Box::pin(async move {
+            let moved = |shards: &Vec<(ShardFacts, Vec<Record>)>| {
+                let (facts, records) = &shards[usize::try_from(shard.0).unwrap()];
+                index_of(records, tip) < records.len() || !facts.open
+            };
+            shards
+                .wait_for(moved)
+                .await
+                .map(drop)
+                .map_err(|_| SourceError::Down("gone".to_owned()))
+        })
+    }
+}
+
+type Script = Box<dyn Fn(&Invocation) -> Outcome + Send + Sync>;
+
+/// What was invoked, as `shard:data,data`, and when (seconds since the story began).
+pub(super) struct Actor {
+    platform: Platform,
+    takes: Duration,
+    script: Script,
+    pub(super) seen: Mutex<Vec<(Duration, String)>>,
+}
+
+impl fmt::Debug for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Actor")
+            .field("takes", &self.takes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Handler for Actor {
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome> {
+        let began = self.platform.clock.monotonic().0;
+        let data: Vec<String> = invocation.records.iter().map(text).collect();
+        let told = format!("{}:{}", invocation.shard.0, data.join(","));
+        self.seen.lock().unwrap().push((began, told));
+        let outcome = (self.script)(&invocation);
+        Box::pin(async move {
+            self.platform.clock.sleep(self.takes).await;
+            outcome
+        })
+    }
+
+    fn encoded_len(&self, record: &UserRecord) -> usize {
+        record.data.len()
+    }
+}
+
+pub(super) fn text(record: &UserRecord) -> String {
+    String::from_utf8_lossy(&record.data).into_owned()
+}
+
+/// Every record is copied to the output.
+pub(super) fn copied(invocation: &Invocation) -> Outcome {
+    let emitted = |(source, record): (u32, &UserRecord)| Emitted {
+        output: "out".to_owned(),
+        partition_key: record.partition_key.clone(),
+        explicit_hash_key: None,
+        data: record.data.clone(),
+        source: Some(source),
+    };
+    Outcome::Answered(Answer {
+        outputs: (0..).zip(invocation.records.iter()).map(emitted).collect(),
+        effects_attributed: true,
+        ..Answer::default()
+    })
+}
+
+pub(super) fn thrown(_: &Invocation) -> Outcome {
+    Outcome::Failed(Fault {
+        class: FaultClass::Function,
+        kind: "Unhandled".to_owned(),
+        message: "it always throws".to_owned(),
+        retry_after: None,
+        usage: Usage::default(),
+    })
+}
+
+/// Everything that outlives a runner, and the handler of this run.
+pub(super) struct World {
+    pub(super) platform: Platform,
+    pub(super) tape: Arc<Tape>,
+    pub(super) river: Arc<River>,
+    pub(super) actor: Arc<Actor>,
+    pub(super) settings: TriggerSettings,
+    tokens: Arc<AtomicU64>,
+}
+
+impl World {
+    pub(super) fn new(script: impl Fn(&Invocation) -> Outcome + Send + Sync + 'static) -> Self {
+        let platform = Platform::simulated(1);
+        let actor = Actor {
+            platform: platform.clone(),
+            takes: Duration::from_millis(10),
+            script: Box::new(script),
+            seen: Mutex::default(),
+        };
+        Self {
+            platform,
+            tape: Arc::default(),
+            river: Arc::new(River::new()),
+            actor: Arc::new(actor),
+            settings: settings(),
+            tokens: Arc::new(AtomicU64::new(1)),
+        }
+    }
+
+    pub(super) fn put(&self, shard: usize, data: &[&str]) {
+        let now = self.platform.clock.wall();
+        data.iter()
+            .for_each(|data| self.river.put(shard, data, data.to_string(), now));
+    }
+
+    pub(super) async fn start(&self) -> Result<TriggerRunner, crate::StartError> {
+        let journal = Arc::clone(&self.tape) as Arc<dyn Journal>;
+        let tokens = Arc::clone(&self.tokens);
+        let next = Arc::new(move || FencingToken(tokens.fetch_add(1, Ordering::Relaxed)));
+        let node = NodeId::parse("a").unwrap();
+        let rooms = Rooms {
+            platform: self.platform.clone(),
+            journal: Arc::clone(&journal),
+            source: Arc::clone(&self.river) as Arc<dyn Source>,
+            handler: Arc::clone(&self.actor) as Arc<dyn Handler>,
+            leases: Arc::new(LeaseBook::open(journal, node, next)),
+        };
+        TriggerRunner::start(rooms, self.settings.clone()).await
+    }
+
+    /// Waits until the shard stands in such a state.
+    pub(super) async fn until(
+        &self,
+        runner: &TriggerRunner,
+        shard: u32,
+        is: impl Fn(&ShardState) -> bool,
+    ) -> ShardState {
+        let mut status = runner.watch(ShardId(shard)).unwrap();
+        let reached = status.wait_for(|status| is(&status.state));
+        let reached = self.platform.clock.timeout(DEADLINE, reached).await;
+        reached.expect("in time").unwrap().state.clone()
+    }
+
+    pub(super) async fn caught_up(&self, runner: &TriggerRunner) {
+        // Lets lanes see what was put before their old state is believed.
+        self.platform.clock.sleep(Duration::from_millis(1)).await;
+        self.until(runner, 0, |state| *state == ShardState::CaughtUp)
+            .await;
+    }
+
+    pub(super) fn invoked(&self) -> Vec<String> {
+        let seen = self.actor.seen.lock().unwrap();
+        seen.iter().map(|(_, told)| told.clone()).collect()
+    }
+
+    pub(super) fn dead(&self) -> Vec<DeadLetter> {
+        let store = DeadLetters::new(Arc::clone(&self.tape) as Arc<dyn Journal>);
+        store.list(&self.settings.name, None, 100).unwrap()
+    }
+}
+
+fn settings() -> TriggerSettings {
+    let stream = |name| StreamKey {
+        account: AccountId::parse("000000000000").unwrap(),
+        region: Region::parse("us-east-1").unwrap(),
+        name: StreamName::parse(name).unwrap(),
+    };
+    TriggerSettings {
+        name: TriggerName::parse("board").unwrap(),
+        stream: stream("flights"),
+        function: FunctionName::parse("copy").unwrap(),
+        start: StartAt::Oldest,
+        deaggregate: true,
+        range_check: RangeCheck::InRange,
+        batch: BatchPolicy {
+            records: 3,
+            bytes: 1 << 20,
+            wait: Duration::ZERO,
+        },
+        outputs: BTreeMap::from([("out".to_owned(), stream("board"))]),
+        state: false,
+        retry: RetryPolicy {
+            attempts: Some(3),
+            age: None,
+            backoff: Backoff {
+                jitter: 0.0,
+                ..Backoff::default()
+            },
+            then: Then::DeadLetter,
+        },
+        enabled: true,
+    }
+}
