@@ -102,10 +102,11 @@ impl InvocationLog {
                     lines.say_text(stream, &rest);
                 }
             }
-            if lines.dropped > 0 {
+            let dropped = std::mem::take(&mut lines.dropped);
+            if dropped > 0 {
                 let text = format!(
                     "{} bytes of log dropped: an invocation may say {} bytes (log limit of the function)",
-                    lines.dropped, lines.bytes_max
+                    dropped, lines.bytes_max
                 );
                 lines.send(LEVEL_WARN, text);
             }
