@@ -12,6 +12,8 @@ const HAS_HASH_KEY: u8 = 1;
 const HAS_VALUE: u8 = 1;
 /// Flags u8, key length u32, data length u32.
 const RECORD_FIXED: usize = 9;
+/// What a stored record takes beyond its data and partition key, at most.
+pub(crate) const AROUND_RECORD_BYTES_MAX: u64 = 25;
 
 pub(crate) fn record_len(record: &NewRecord) -> usize {
     let hash_key = if record.explicit_hash_key.is_some() {

@@ -124,7 +124,8 @@ fn sources(
         records += frame.first_index + u64::from(frame.count) - frame.first_index.max(index);
         // A frame that is entered in its middle says nothing about the bytes that remain.
         if frame.first_index >= index {
-            bytes += u64::from(frame.part_len);
+            let around = u64::from(frame.count) * encode::AROUND_RECORD_BYTES_MAX;
+            bytes += u64::from(frame.part_len).saturating_sub(around);
         }
         sources.push(Source {
             frame: *frame,
