@@ -1,3 +1,22 @@
-//! Puts the rooms together into one running server: configuration now, the rest as it is built.
+//! Puts the rooms together into one running server: configuration, the port, the JSON API behind the verbs.
+//!
+//! `up` takes a platform and options and runs until it is told to stop; `config` reads `triggers.yaml`. Nothing here
+//! looks into a record, prints, or reads the environment: `cli` hands everything in.
 
+mod api;
+mod assemble;
 pub mod config;
+mod errors;
+mod journal;
+mod limits;
+mod listener;
+mod logs;
+mod options;
+mod plan;
+mod runners;
+mod scratch_state;
+mod up;
+
+pub use errors::StartError;
+pub use options::UpOptions;
+pub use up::up;

@@ -272,10 +272,10 @@ pub(super) static TRIGGER: Place = Place {
         },
         &Plain {
             name: "outputs",
-            kind: "name",
+            kind: "name or map",
             default: "none",
-            range: "a stream of the file",
-            meaning: "what may be written; short form of `{ default: NAME }`",
+            range: "streams of the file",
+            meaning: "what may be written, by the name of the output; `NAME` is short for `{ default: NAME }`",
         },
         &Plain {
             name: "batch",

@@ -94,8 +94,8 @@ pub struct Trigger {
     pub start: Start,
     pub deaggregate: bool,
     pub function: FunctionName,
-    /// None: the function may not write to a stream.
-    pub outputs: Option<StreamName>,
+    /// Streams that the function may write, by the name of the output; the short form names `default`.
+    pub outputs: BTreeMap<String, StreamName>,
     pub batch: Batch,
     /// None: the function may keep nothing.
     pub state: Option<State>,
@@ -183,8 +183,9 @@ pub struct Promise<'a> {
 impl fmt::Display for Promise<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name, self.trigger.stream)?;
-        if let Some(output) = &self.trigger.outputs {
-            write!(f, " -> {output}")?;
+        for (index, output) in self.trigger.outputs.values().enumerate() {
+            f.write_str(if index == 0 { " -> " } else { ", " })?;
+            output.fmt(f)?;
         }
         f.write_str(": exactly once")
     }

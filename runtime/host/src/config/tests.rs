@@ -83,7 +83,7 @@ fn a_small_file_gets_every_default() {
     Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: Fresh, concurrency: 64, line: 4 }
     "#);
     insta::assert_snapshot!(format!("{:?}", trigger_of(&project, "late-flights")), @r#"
-    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), outputs: Some(StreamName("late-flights")), batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, then: DeadLetter }, line: 5 }
+    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), outputs: {"default": StreamName("late-flights")}, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, then: DeadLetter }, line: 5 }
     "#);
 }
 
@@ -132,7 +132,7 @@ fn the_example_means_what_it_says() {
             start: Start::At(model::Timestamp::from_millis(1_795_424_400_000)),
             deaggregate: false,
             function: FunctionName::parse("airport-board").expect("a name"),
-            outputs: Some(stream("board")),
+            outputs: BTreeMap::from([("default".to_owned(), stream("board"))]),
             batch: Batch {
                 records: 500,
                 bytes: ByteSize::mib(5),
@@ -179,7 +179,10 @@ streams: { a: {} }
 functions: { f: { source: f } }
 triggers: { t: { stream: a, function: f, outputs: a, allow_loop: true } }",
     );
-    assert_eq!(trigger_of(&project, "t").outputs, Some(stream("a")));
+    assert_eq!(
+        trigger_of(&project, "t").outputs,
+        BTreeMap::from([("default".to_owned(), stream("a"))])
+    );
 }
 
 #[test]

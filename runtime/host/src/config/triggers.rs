@@ -91,8 +91,7 @@ fn trigger(
     let allow_loop = reader.choice(section, &ALLOW_LOOP);
 
     let read = read?;
-    if let Some((at, output)) = &outputs
-        && *output == read.name
+    if let Some((at, output)) = outputs.values().find(|(_, output)| *output == read.name)
         && !allow_loop
     {
         let message = format!("{} writes `{output}`, the stream it reads", section.title);
@@ -107,7 +106,10 @@ fn trigger(
         start: read.start,
         deaggregate: read.deaggregate,
         function: function?,
-        outputs: outputs.map(|(_, output)| output),
+        outputs: outputs
+            .into_iter()
+            .map(|(name, (_, stream))| (name, stream))
+            .collect(),
         batch,
         state,
         enabled,
@@ -186,26 +188,29 @@ fn function(
     Some(name)
 }
 
+/// The short form names the output `default`.
 fn outputs(
     reader: &mut Reader<'_>,
     section: &mut Section,
     streams: &Streams,
-) -> Option<(At, StreamName)> {
-    let (_, node) = section.take("outputs")?;
+) -> BTreeMap<String, (At, StreamName)> {
+    let Some((_, node)) = section.take("outputs") else {
+        return BTreeMap::new();
+    };
     if !matches!(node.value, Value::Map(_)) {
-        return declared(reader, &section.title, "outputs", node, streams);
+        let one = declared(reader, &section.title, "outputs", node, streams);
+        return one
+            .map(|place| ("default".to_owned(), place))
+            .into_iter()
+            .collect();
     }
     let title = format!("`outputs` of {}", section.title);
-    let mut default = None;
-    for (key, node) in reader.entries(&title, node) {
-        if key.name == "default" {
-            default = declared(reader, &title, "default", node, streams);
-        } else {
-            let hint = "one output is: `outputs: STREAM`";
-            reader.not_supported_but(key.at, &format!("output `{}` in {title}", key.name), hint);
-        }
-    }
-    default
+    let entries = reader.entries(&title, node);
+    let places = entries.into_iter().filter_map(|(key, node)| {
+        let place = declared(reader, &title, &key.name, node, streams)?;
+        Some((key.name, place))
+    });
+    places.collect()
 }
 
 /// A name that the file declares elsewhere.

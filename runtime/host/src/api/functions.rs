@@ -1,0 +1,218 @@
+//! `function list|show`, `invoke`, `logs`.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use bytes::Bytes;
+use model::{
+    FencingToken, FunctionName, Invocation, Outcome, Position, SequenceNumber, ShardId, StreamName,
+    TriggerName, UserRecord, seams::Handler as _,
+};
+use sandbox::{Kind, SandboxPolicy};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{ApiError, Call, Reply};
+use crate::{
+    assemble::{LoadedFunction, Rooms},
+    logs::{self, Wanted},
+    plan::stream_key,
+};
+
+pub(crate) fn list(rooms: &Rooms) -> Reply {
+    Ok(Value::Array(all(rooms)))
+}
+
+pub(crate) fn all(rooms: &Rooms) -> Vec<Value> {
+    rooms
+        .functions
+        .iter()
+        .map(|(name, loaded)| document(name, loaded))
+        .collect()
+}
+
+pub(crate) fn show(rooms: &Rooms, name: &str) -> Reply {
+    let (name, loaded) = find(rooms, name)?;
+    Ok(document(name, loaded))
+}
+
+fn find<'a>(
+    rooms: &'a Rooms,
+    name: &str,
+) -> Result<(&'a FunctionName, &'a LoadedFunction), ApiError> {
+    FunctionName::parse(name)
+        .ok()
+        .and_then(|name| rooms.functions.get_key_value(&name))
+        .ok_or_else(|| {
+            ApiError::not_found(&format!("function {name}"))
+                .with_hint("`shardmill function list` shows what is there")
+        })
+}
+
+fn document(name: &FunctionName, loaded: &LoadedFunction) -> Value {
+    json!({
+        "name": name,
+        "kind": match loaded.function.kind() { Kind::Stream => "stream", Kind::Event => "event" },
+        "version": loaded.version,
+        "digest": loaded.function.digest().to_string(),
+        "source": loaded.source.display().to_string(),
+        "memory": loaded.limits.memory.to_string(),
+        "timeout_ms": u64::try_from(loaded.limits.timeout.as_millis()).unwrap_or(u64::MAX),
+        "sandbox": match loaded.limits.sandbox { SandboxPolicy::Fresh => "fresh", SandboxPolicy::Warm => "warm" },
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[serde(default)]
+    records: Vec<AskedRecord>,
+    event: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedRecord {
+    key: String,
+    data: String,
+}
+
+/// Runs a function on given records, without effects: outputs are shown, nothing is stored.
+pub(crate) async fn invoke(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply {
+    let (name, loaded) = find(rooms, name)?;
+    let asked: Asked = serde_json::from_slice(&call.body)
+        .map_err(|error| ApiError::bad(&format!("read what to invoke with: {error}")))?;
+    let records = user_records(rooms, asked)?;
+    let request_id = format!("invoke-{:016x}", rooms.platform.rng.u64());
+    let invocation = invocation(rooms, name, request_id.clone(), records)?;
+    let outcome = loaded.function.invoke(invocation).await;
+    let wanted = Wanted {
+        invocation: Some(request_id),
+        limit: 1_000,
+        ..Wanted::default()
+    };
+    let (lines, _) = rooms.logs.read(&wanted);
+    Ok(answered(&outcome, &lines))
+}
+
+fn user_records(rooms: &Rooms, asked: Asked) -> Result<Vec<UserRecord>, ApiError> {
+    let now = rooms.platform.clock.wall();
+    let mut bodies: Vec<(String, Bytes)> = Vec::new();
+    for record in asked.records {
+        let data = base64_simd::STANDARD
+            .decode_to_vec(&record.data)
+            .map_err(|_| ApiError::bad("`data` of a record is base64"))?;
+        bodies.push((record.key, data.into()));
+    }
+    if let Some(event) = asked.event {
+        bodies.push(("event".to_owned(), event.to_string().into()));
+    }
+    if bodies.is_empty() {
+        return Err(ApiError::bad(
+            "there is nothing to invoke with: give `records` or an `event`",
+        ));
+    }
+    let number = |index: u64| SequenceNumber([0, 0, index + 1]);
+    Ok((0_u64..)
+        .zip(bodies)
+        .map(|(index, (key, data))| UserRecord {
+            position: Position {
+                sequence: number(index),
+                sub_sequence: 0,
+            },
+            arrived: now,
+            partition_key: key.into(),
+            explicit_hash_key: None,
+            data,
+            aggregated: false,
+            deliveries: 1,
+        })
+        .collect())
+}
+
+/// Facts of an invocation that no trigger drives: every output that some trigger of the function has is granted.
+fn invocation(
+    rooms: &Rooms,
+    function: &FunctionName,
+    request_id: String,
+    records: Vec<UserRecord>,
+) -> Result<Invocation, ApiError> {
+    let named = |error: model::ids::InvalidName| ApiError::failed(error);
+    let outputs: BTreeSet<String> = rooms
+        .triggers
+        .values()
+        .filter(|trigger| trigger.function == *function)
+        .flat_map(|trigger| trigger.outputs.keys().cloned())
+        .chain(["default".to_owned()])
+        .collect();
+    Ok(Invocation {
+        trigger: TriggerName::parse("invoke").map_err(named)?,
+        function: function.clone(),
+        stream: stream_key(&rooms.world, &StreamName::parse("invoke").map_err(named)?),
+        shard: ShardId(0),
+        request_id,
+        attempt: 1,
+        attempts_max: Some(1),
+        fencing_token: FencingToken(0),
+        behind_ms: 0,
+        started: rooms.platform.clock.wall(),
+        records: records.into(),
+        outputs: Arc::new(outputs),
+        state: Some(Arc::new(crate::scratch_state::ScratchState)),
+    })
+}
+
+fn answered(outcome: &Outcome, lines: &[logs::Line]) -> Value {
+    match outcome {
+        Outcome::Answered(answer) => json!({
+            "ok": answer.failures.is_empty(),
+            "answer": answer.failures.iter().map(|failure| json!({
+                "index": failure.index,
+                "action": format!("{:?}", failure.action),
+                "kind": failure.kind,
+                "reason": failure.reason,
+            })).collect::<Vec<_>>(),
+            "outputs": answer.outputs.iter().map(|record| json!({
+                "output": record.output,
+                "key": String::from_utf8_lossy(&record.partition_key),
+                "data": String::from_utf8_lossy(&record.data),
+            })).collect::<Vec<_>>(),
+            "error": null,
+            "duration_us": u64::try_from(answer.usage.duration.as_micros()).unwrap_or(u64::MAX),
+            "logs": lines,
+        }),
+        Outcome::Failed(fault) => json!({
+            "ok": false,
+            "answer": [],
+            "outputs": [],
+            "error": { "kind": fault.kind, "message": fault.message },
+            "duration_us": u64::try_from(fault.usage.duration.as_micros()).unwrap_or(u64::MAX),
+            "logs": lines,
+        }),
+    }
+}
+
+pub(crate) async fn logs(rooms: &Rooms, call: &Call<'_>) -> Reply {
+    let query = &call.query;
+    let wanted = Wanted {
+        after: query.number("after")?.unwrap_or(0),
+        since_ms: query.number("since_ms")?.unwrap_or(0),
+        trigger: query.get("trigger").map(str::to_owned),
+        shard: query
+            .get("shard")
+            .and_then(ShardId::parse)
+            .map(|shard| shard.to_string()),
+        invocation: query.get("invocation").map(str::to_owned),
+        level: query.get("level").map(logs::level),
+        limit: query.limit()?,
+    };
+    let mut newest = rooms.logs.watch();
+    newest.mark_unchanged();
+    let (mut lines, mut after) = rooms.logs.read(&wanted);
+    let wait = query.wait()?;
+    if lines.is_empty() && !wait.is_zero() {
+        // Whether a line came or the time is over: the next look tells.
+        drop(rooms.platform.clock.timeout(wait, newest.changed()).await);
+        (lines, after) = rooms.logs.read(&wanted);
+    }
+    Ok(json!({ "lines": lines, "after": after }))
+}

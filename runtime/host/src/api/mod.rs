@@ -1,0 +1,101 @@
+//! The JSON API behind the verbs of the command line, below `/_shardmill/api/`.
+//!
+//! A request comes in, one JSON document goes out. Errors are `{"error", "hint"}` with a fitting status. Only pages of
+//! this server's own origin may call it: a request that carries another `Origin` is refused.
+
+mod answer;
+mod dead_letters;
+mod functions;
+mod records;
+mod state;
+mod streams;
+mod triggers;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+
+pub(crate) use answer::{ApiError, Query};
+
+use crate::{assemble::Rooms, limits::API_BODY_BYTES_MAX};
+
+/// What a verb was asked: the path below `/_shardmill/api/`, its query and its body.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) path: Vec<&'a str>,
+    pub(crate) query: Query,
+    pub(crate) body: Bytes,
+}
+
+pub(crate) type Reply = Result<serde_json::Value, ApiError>;
+
+#[derive(Debug)]
+pub(crate) struct Api {
+    rooms: Arc<Rooms>,
+}
+
+impl Api {
+    pub(crate) fn new(rooms: Arc<Rooms>) -> Self {
+        Self { rooms }
+    }
+
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let own = parts
+            .headers
+            .get(header::HOST)
+            .map(http::HeaderValue::as_bytes);
+        if let Some(origin) = parts
+            .headers
+            .get(header::ORIGIN)
+            .map(http::HeaderValue::as_bytes)
+            && origin.strip_prefix(b"http://") != own
+        {
+            return ApiError::refused("requests of other origins are not answered").respond();
+        }
+        let Ok(body) = Limited::new(body, API_BODY_BYTES_MAX).collect().await else {
+            return ApiError::bad("the body is over 8 MiB or was cut off").respond();
+        };
+        let path = answer::decoded(parts.uri.path().trim_start_matches("/_shardmill/api/"));
+        let call = Call {
+            path: path.split('/').filter(|part| !part.is_empty()).collect(),
+            query: Query::parse(parts.uri.query().unwrap_or_default()),
+            body: body.to_bytes(),
+        };
+        match self.carry_out(&parts.method, call).await {
+            Ok(value) => answer::json(StatusCode::OK, &value),
+            Err(error) => error.respond(),
+        }
+    }
+
+    async fn carry_out(&self, method: &Method, call: Call<'_>) -> Reply {
+        let rooms = &*self.rooms;
+        let path = call.path.clone();
+        match (method.as_str(), path.as_slice()) {
+            ("GET", ["status"]) => triggers::status(rooms),
+            ("GET", ["streams"]) => streams::list(rooms),
+            ("GET", ["streams", name]) => streams::show(rooms, name),
+            ("POST", ["streams"]) => streams::create(rooms, &call).await,
+            ("DELETE", ["streams", name]) => streams::delete(rooms, name).await,
+            ("GET", ["streams", name, "records"]) => records::page(rooms, name, &call).await,
+            ("GET", ["functions"]) => functions::list(rooms),
+            ("GET", ["functions", name]) => functions::show(rooms, name),
+            ("POST", ["functions", name, "invoke"]) => functions::invoke(rooms, name, &call).await,
+            ("GET", ["triggers"]) => triggers::list(rooms),
+            ("GET", ["triggers", name]) => triggers::show(rooms, name),
+            ("POST", ["triggers", name, "pause"]) => triggers::pause(rooms, name).await,
+            ("POST", ["triggers", name, "resume"]) => triggers::resume(rooms, name).await,
+            ("GET", ["why"]) => triggers::why(rooms, &call),
+            ("GET", ["logs"]) => functions::logs(rooms, &call).await,
+            ("GET", ["state", trigger]) => state::list(rooms, trigger, &call),
+            ("GET", ["state", trigger, key]) => state::get(rooms, trigger, key),
+            ("GET", ["dead-letters"]) => dead_letters::list(rooms, &call),
+            ("GET", ["dead-letters", trigger, id]) => dead_letters::show(rooms, trigger, id),
+            ("POST", ["wait"]) => triggers::wait(rooms, &call).await,
+            _ => Err(ApiError::not_found("this address").with_hint("see `shardmill help`")),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `tail`: pages over all shards of a stream, waiting for more where asked.
+//!
+//! The place of a reader in every shard is one opaque text, which the reader hands back; the server keeps nothing.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::select_all;
+use model::{
+    Record, ShardId, StreamKey,
+    seams::{ReadFrom, Source as _},
+};
+use serde_json::{Value, json};
+
+use super::{
+    ApiError, Call, Reply,
+    streams::{key, missing, page_limit, read_from},
+};
+use crate::assemble::Rooms;
+
+type Places = BTreeMap<u32, ReadFrom>;
+
+pub(crate) async fn page(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply {
+    let stream = key(rooms, name)?;
+    let mut places = places(rooms, name, &stream, call)?;
+    let limit = call.query.limit()?;
+    let mut found = read_all(rooms, &stream, &mut places, limit).await?;
+    let wait = call.query.wait()?;
+    if found.is_empty() && !wait.is_zero() {
+        let waits: Vec<_> = places
+            .iter()
+            .map(|(shard, from)| rooms.streams.wait(&stream, ShardId(*shard), *from))
+            .collect();
+        // Whether it came or the time is over: the next page tells.
+        drop(rooms.platform.clock.timeout(wait, select_all(waits)).await);
+        found = read_all(rooms, &stream, &mut places, limit).await?;
+    }
+    let records: Vec<Value> = found
+        .iter()
+        .map(|(shard, record)| document(*shard, record))
+        .collect();
+    Ok(json!({ "at_tip": records.is_empty(), "records": records, "after": written(&places) }))
+}
+
+async fn read_all(
+    rooms: &Rooms,
+    stream: &StreamKey,
+    places: &mut Places,
+    limit: usize,
+) -> Result<Vec<(ShardId, Record)>, ApiError> {
+    let mut found = Vec::new();
+    for (shard, from) in places {
+        let left = limit.saturating_sub(found.len());
+        if left == 0 {
+            break;
+        }
+        let shard = ShardId(*shard);
+        let page = rooms
+            .streams
+            .read(stream, shard, *from, page_limit(left))
+            .await
+            .map_err(ApiError::failed)?;
+        *from = page.next;
+        found.extend(page.records.into_iter().map(|record| (shard, record)));
+    }
+    found.sort_by_key(|(_, record)| record.arrived);
+    Ok(found)
+}
+
+fn places(
+    rooms: &Rooms,
+    name: &str,
+    stream: &StreamKey,
+    call: &Call<'_>,
+) -> Result<Places, ApiError> {
+    let shards = rooms.streams.shards(stream).map_err(|_| missing(name))?;
+    if let Some(after) = call.query.get("after") {
+        return parsed(after);
+    }
+    let from = read_from(call.query.get("from").unwrap_or("latest"))?;
+    let only = call.query.get("shard").map(|text| {
+        ShardId::parse(text).ok_or_else(|| ApiError::bad("`shard` is a shard id or its number"))
+    });
+    let only = only.transpose()?;
+    Ok(shards
+        .iter()
+        .map(|shard| shard.facts.id)
+        .filter(|id| only.is_none_or(|only| only == *id))
+        .map(|id| (id.0, from))
+        .collect())
+}
+
+fn written(places: &Places) -> String {
+    let one = |(shard, from): (&u32, &ReadFrom)| match from {
+        ReadFrom::Oldest => format!("{shard}:oldest"),
+        ReadFrom::Latest => format!("{shard}:latest"),
+        ReadFrom::At(number) => format!("{shard}:at:{number}"),
+        ReadFrom::After(number) => format!("{shard}:after:{number}"),
+        ReadFrom::Arrived(time) => format!("{shard}:time:{}", time.as_millis()),
+    };
+    places.iter().map(one).collect::<Vec<_>>().join(",")
+}
+
+fn parsed(text: &str) -> Result<Places, ApiError> {
+    let one = |part: &str| {
+        let (shard, place) = part.split_once(':')?;
+        let from = match place.split_once(':') {
+            Some(("at", number)) => ReadFrom::At(number.parse().ok()?),
+            Some(("after", number)) => ReadFrom::After(number.parse().ok()?),
+            Some(_) | None => read_from(place).ok()?,
+        };
+        Some((shard.parse().ok()?, from))
+    };
+    let places: Option<Places> = text.split(',').map(one).collect();
+    places.ok_or_else(|| ApiError::bad("`after` is not what an earlier page returned"))
+}
+
+fn document(shard: ShardId, record: &Record) -> Value {
+    json!({
+        "shard": shard.to_string(),
+        "sequence": record.sequence,
+        "arrived_ms": record.arrived.as_millis(),
+        "key": String::from_utf8_lossy(&record.partition_key),
+        "data": base64_simd::STANDARD.encode_to_string(&record.data),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_round_trip() {
+        let number = "49544985256907370027570885864065577703022652638596431874"
+            .parse()
+            .unwrap();
+        let places = Places::from([
+            (0, ReadFrom::After(number)),
+            (1, ReadFrom::Latest),
+            (7, ReadFrom::At(number)),
+        ]);
+        assert_eq!(parsed(&written(&places)), Ok(places));
+        assert!(parsed("x:latest").is_err());
+    }
+}

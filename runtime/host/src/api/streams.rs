@@ -1,0 +1,166 @@
+//! `stream list|show|create|delete|shards`.
+
+use std::time::Duration;
+
+use model::{HashKey, StreamKey, StreamName, seams::ReadFrom, seams::ReadLimit};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use streams::{StreamFacts, StreamMode, StreamStatus};
+
+use super::{ApiError, Call, Reply};
+use crate::{assemble::Rooms, limits::API_ROWS_MAX};
+
+pub(crate) fn list(rooms: &Rooms) -> Reply {
+    Ok(Value::Array(all(rooms)))
+}
+
+pub(crate) fn all(rooms: &Rooms) -> Vec<Value> {
+    let listing = rooms.streams.list(&rooms.world, None, API_ROWS_MAX);
+    listing
+        .streams
+        .iter()
+        .map(|facts| document(rooms, facts))
+        .collect()
+}
+
+pub(crate) fn show(rooms: &Rooms, name: &str) -> Reply {
+    let facts = rooms
+        .streams
+        .describe(&key(rooms, name)?)
+        .map_err(|_| missing(name))?;
+    Ok(document(rooms, &facts))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewStream {
+    name: String,
+    #[serde(default = "one")]
+    shards: u32,
+    retention_ms: Option<u64>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+pub(crate) async fn create(rooms: &Rooms, call: &Call<'_>) -> Reply {
+    let new: NewStream = serde_json::from_slice(&call.body)
+        .map_err(|error| ApiError::bad(&format!("read the stream to create: {error}")))?;
+    let key = key(rooms, &new.name)?;
+    if rooms.streams.describe(&key).is_ok() {
+        return Err(ApiError::conflict(format!(
+            "create stream {}: it exists already",
+            new.name
+        )));
+    }
+    let retention = new
+        .retention_ms
+        .map_or(rooms.retention, Duration::from_millis);
+    rooms
+        .streams
+        .declare(key, new.shards, retention)
+        .await
+        .map_err(|error| ApiError::bad(&error.to_string()))?;
+    show(rooms, &new.name)
+}
+
+pub(crate) async fn delete(rooms: &Rooms, name: &str) -> Reply {
+    let key = key(rooms, name)?;
+    rooms.streams.describe(&key).map_err(|_| missing(name))?;
+    if let Some(trigger) = rooms
+        .triggers
+        .values()
+        .find(|trigger| trigger.stream == key)
+    {
+        return Err(ApiError::conflict(format!(
+            "delete stream {name}: trigger {} reads it",
+            trigger.name
+        ))
+        .with_hint("take the trigger out of triggers.yaml first"));
+    }
+    rooms
+        .streams
+        .delete(key)
+        .await
+        .map_err(|error| ApiError::conflict(error.to_string()))?;
+    Ok(json!({ "deleted": name }))
+}
+
+/// The key of a stream in the server's own account and region.
+pub(crate) fn key(rooms: &Rooms, name: &str) -> Result<StreamKey, ApiError> {
+    let name = StreamName::parse(name).map_err(|error| ApiError::bad(&error.to_string()))?;
+    Ok(StreamKey {
+        account: rooms.world.account.clone(),
+        region: rooms.world.region.clone(),
+        name,
+    })
+}
+
+pub(crate) fn missing(name: &str) -> ApiError {
+    ApiError::not_found(&format!("stream {name}"))
+        .with_hint("`shardmill stream list` shows what exists")
+}
+
+fn document(rooms: &Rooms, facts: &StreamFacts) -> Value {
+    let shards = rooms.streams.shards(&facts.key).unwrap_or_default();
+    let shards: Vec<Value> = shards
+        .iter()
+        .map(|shard| {
+            json!({
+                "id": shard.facts.id.to_string(),
+                "starting_hash_key": decimal(shard.facts.range.starting),
+                "ending_hash_key": decimal(shard.facts.range.ending),
+                "open": shard.facts.open,
+                "oldest": shard.starting.to_string(),
+            })
+        })
+        .collect();
+    json!({
+        "name": facts.key.name,
+        "account": facts.key.account,
+        "region": facts.key.region,
+        "arn": facts.key.arn(),
+        "status": status(facts.status),
+        "mode": match facts.mode { StreamMode::Provisioned => "provisioned", StreamMode::OnDemand => "on-demand" },
+        "retention_ms": u64::try_from(facts.retention.as_millis()).unwrap_or(u64::MAX),
+        "created_ms": facts.created.as_millis(),
+        "shards": shards,
+    })
+}
+
+fn decimal(key: HashKey) -> String {
+    key.0.to_string()
+}
+
+fn status(status: StreamStatus) -> &'static str {
+    match status {
+        StreamStatus::Creating => "CREATING",
+        StreamStatus::Active => "ACTIVE",
+        StreamStatus::Deleting => "DELETING",
+    }
+}
+
+/// One page's bounds for a reader at the terminal.
+pub(crate) fn page_limit(records: usize) -> ReadLimit {
+    ReadLimit {
+        records,
+        bytes: crate::limits::API_PAGE_BYTES_MAX,
+    }
+}
+
+/// Where `tail --from` begins: `oldest`, `latest`, `time:MS` or a sequence number.
+pub(crate) fn read_from(text: &str) -> Result<ReadFrom, ApiError> {
+    match text {
+        "oldest" => Ok(ReadFrom::Oldest),
+        "latest" => Ok(ReadFrom::Latest),
+        other => {
+            if let Some(ms) = other.strip_prefix("time:").and_then(|ms| ms.parse().ok()) {
+                return Ok(ReadFrom::Arrived(model::Timestamp::from_millis(ms)));
+            }
+            other.parse().map(ReadFrom::At).map_err(|_| {
+                ApiError::bad("`from` is oldest, latest, time:MILLISECONDS or a sequence number")
+            })
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! `status`, `trigger list|show|pause|resume`, `why`, `wait`.
+
+use std::time::Duration;
+
+use dispatch::{ShardState, ShardStatus, TriggerSettings};
+use model::{Checkpoint, TriggerName};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{ApiError, Call, Reply, functions, streams};
+use crate::assemble::Rooms;
+
+/// What people must know about this version.
+const NOTES: [&str; 1] = [
+    "isolation and breaker are not active yet: a batch whose attempts are spent is run record by record once, and the records that fail become dead letters",
+];
+
+pub(crate) fn status(rooms: &Rooms) -> Reply {
+    let log = rooms.log.status();
+    Ok(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "node": rooms.node,
+        "data": rooms.data.display().to_string(),
+        "address": rooms.address.to_string(),
+        "log": {
+            "durable": log.durable,
+            "placed": log.placed,
+            "segments": log.segments,
+            "bytes": log.bytes,
+            "syncs": log.syncs,
+            "poisoned": log.poisoned,
+        },
+        "streams": streams::all(rooms),
+        "functions": functions::all(rooms),
+        "triggers": all(rooms)?,
+        "notes": NOTES,
+    }))
+}
+
+pub(crate) fn list(rooms: &Rooms) -> Reply {
+    all(rooms).map(Value::Array)
+}
+
+fn all(rooms: &Rooms) -> Result<Vec<Value>, ApiError> {
+    rooms
+        .triggers
+        .values()
+        .map(|settings| document(rooms, settings))
+        .collect()
+}
+
+pub(crate) fn show(rooms: &Rooms, name: &str) -> Reply {
+    document(rooms, known(rooms, name)?)
+}
+
+/// The settings of a trigger by name, or the error that says there is none.
+pub(crate) fn known<'a>(rooms: &'a Rooms, name: &str) -> Result<&'a TriggerSettings, ApiError> {
+    TriggerName::parse(name)
+        .ok()
+        .and_then(|name| rooms.triggers.get(&name))
+        .ok_or_else(|| {
+            ApiError::not_found(&format!("trigger {name}"))
+                .with_hint("`shardmill trigger list` shows what is there")
+        })
+}
+
+pub(crate) async fn pause(rooms: &Rooms, name: &str) -> Reply {
+    let settings = known(rooms, name)?;
+    rooms
+        .runners
+        .pause(&settings.name)
+        .await
+        .map_err(ApiError::failed)?;
+    document(rooms, settings)
+}
+
+pub(crate) async fn resume(rooms: &Rooms, name: &str) -> Reply {
+    let settings = known(rooms, name)?;
+    rooms
+        .runners
+        .resume(&settings.name)
+        .await
+        .map_err(ApiError::failed)?;
+    document(rooms, settings)
+}
+
+fn document(rooms: &Rooms, settings: &TriggerSettings) -> Reply {
+    let shards: Vec<Value> = rooms
+        .runners
+        .status(&settings.name)
+        .iter()
+        .map(shard)
+        .collect();
+    let outputs: serde_json::Map<String, Value> = settings
+        .outputs
+        .iter()
+        .map(|(output, stream)| (output.clone(), json!(stream.name)))
+        .collect();
+    Ok(json!({
+        "name": settings.name,
+        "stream": settings.stream.name,
+        "function": settings.function,
+        "outputs": outputs,
+        "enabled": settings.enabled,
+        "paused": rooms.runners.is_paused(&settings.name).map_err(ApiError::failed)?,
+        "shards": shards,
+    }))
+}
+
+fn shard(status: &ShardStatus) -> Value {
+    let moving = is_moving(&status.state);
+    json!({
+        "shard": status.shard.to_string(),
+        "moving": moving,
+        "reason": status.state.to_string(),
+        "checkpoint": checkpoint(status.checkpoint),
+        "behind_ms": status.behind_ms,
+        "records": status.counters.records_in,
+        "settled": status.counters.settled,
+        "dead_letters": status.counters.dead_lettered,
+        "invocations": status.counters.invocations,
+        "failures": status.counters.failures,
+    })
+}
+
+/// A shard that runs or has nothing to do needs no explanation.
+fn is_moving(state: &ShardState) -> bool {
+    match state {
+        ShardState::Running
+        | ShardState::CaughtUp
+        | ShardState::Collecting { .. }
+        | ShardState::Ended => true,
+        ShardState::BackingOff { .. }
+        | ShardState::Paused
+        | ShardState::Blocked { .. }
+        | ShardState::WaitingForParent(_)
+        | ShardState::DiskFull
+        | ShardState::LogStopped(_)
+        | ShardState::Fenced { .. }
+        | ShardState::Broken(_)
+        | ShardState::Stopped => false,
+    }
+}
+
+fn checkpoint(checkpoint: Checkpoint) -> String {
+    match checkpoint {
+        Checkpoint::AtTimestamp(at) => format!("AT_TIMESTAMP {}", at.as_millis()),
+        Checkpoint::TrimHorizon => "TRIM_HORIZON".to_owned(),
+        Checkpoint::Latest => "LATEST".to_owned(),
+        Checkpoint::Settled(position) => position.to_string(),
+        Checkpoint::ShardEnd => "SHARD_END".to_owned(),
+    }
+}
+
+fn hint(trigger: &TriggerName, state: &ShardState) -> Option<String> {
+    match state {
+        ShardState::Paused => Some(format!("`shardmill trigger resume {trigger}`")),
+        ShardState::Blocked { .. } => Some(format!(
+            "mend the function, start again, then `shardmill trigger resume {trigger}`"
+        )),
+        ShardState::BackingOff { .. } => Some(format!(
+            "`shardmill logs {trigger}` shows what the function said"
+        )),
+        ShardState::DiskFull => {
+            Some("free space or shorten retention: `shardmill stream list`".to_owned())
+        }
+        ShardState::LogStopped(_)
+        | ShardState::Fenced { .. }
+        | ShardState::Broken(_)
+        | ShardState::Stopped => {
+            Some("start the server again: everything acknowledged is kept".to_owned())
+        }
+        ShardState::Running
+        | ShardState::CaughtUp
+        | ShardState::Collecting { .. }
+        | ShardState::WaitingForParent(_)
+        | ShardState::Ended => None,
+    }
+}
+
+pub(crate) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
+    let only = call
+        .query
+        .get("trigger")
+        .map(|name| known(rooms, name))
+        .transpose()?
+        .map(|settings| &settings.name);
+    let shard = call.query.get("shard").and_then(model::ShardId::parse);
+    let mut waiting = Vec::new();
+    let mut moving = 0_usize;
+    for name in rooms
+        .triggers
+        .keys()
+        .filter(|name| only.is_none_or(|only| only == *name))
+    {
+        for status in rooms
+            .runners
+            .status(name)
+            .iter()
+            .filter(|status| shard.is_none_or(|shard| shard == status.shard))
+        {
+            if is_moving(&status.state) {
+                moving += 1;
+            } else {
+                waiting.push(json!({
+                    "trigger": name,
+                    "shard": status.shard.to_string(),
+                    "reason": status.state.to_string(),
+                    "hint": hint(name, &status.state),
+                }));
+            }
+        }
+    }
+    Ok(json!({ "waiting": waiting, "moving": moving }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Waiting {
+    trigger: Option<String>,
+    #[serde(default = "half_a_minute")]
+    timeout_ms: u64,
+}
+
+fn half_a_minute() -> u64 {
+    30_000
+}
+
+/// Answers once everything that is in the streams now, and everything that follows from it, is settled.
+pub(crate) async fn wait(rooms: &Rooms, call: &Call<'_>) -> Reply {
+    let asked: Waiting = serde_json::from_slice(&call.body)
+        .map_err(|error| ApiError::bad(&format!("read what to wait for: {error}")))?;
+    let only = asked
+        .trigger
+        .as_deref()
+        .map(|name| known(rooms, name))
+        .transpose()?;
+    let names: Vec<&TriggerName> = match only {
+        Some(settings) => vec![&settings.name],
+        None => rooms.triggers.keys().collect(),
+    };
+    let timeout = Duration::from_millis(asked.timeout_ms);
+    let settled = settle_all(rooms, &names);
+    match rooms.platform.clock.timeout(timeout, settled).await {
+        Ok(rounds) => Ok(json!({ "settled": names.len(), "rounds": rounds })),
+        Err(_) => Err(ApiError::timed_out(format!(
+            "wait: after {} ms not everything is settled",
+            asked.timeout_ms
+        ))
+        .with_hint("`shardmill why` says what waits")),
+    }
+}
+
+/// One trigger may fill the stream of another, so rounds repeat until a whole round finds nothing left.
+async fn settle_all(rooms: &Rooms, names: &[&TriggerName]) -> usize {
+    for round in 1.. {
+        let before = rooms.log.status().placed;
+        for name in names {
+            if let Some(settings) = rooms.triggers.get(*name) {
+                rooms.runners.settled(&rooms.streams, settings).await;
+            }
+        }
+        if rooms.log.status().placed == before {
+            return round;
+        }
+    }
+    0
+}

@@ -1,0 +1,232 @@
+//! Plugs the rooms together: the log, the streams of the file, the functions, the triggers that bind them.
+//!
+//! The same assembly runs in production and in simulation; only `platform`, the view and the engine's settings differ.
+//! What fails here stops the start with a sentence; nothing is half started.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use catalog::Catalog;
+use dispatch::{TriggerRunner, TriggerSettings};
+use leases::LeaseBook;
+use log::{Log, ViewKind};
+use model::{
+    AccountId, FunctionName, FunctionVersion, NodeId, TriggerName,
+    seams::{Handler, Journal, Source},
+};
+use platform::Platform;
+use sandbox::{Engine, EngineSettings, Function, FunctionLimits};
+use streams::{Streams, World};
+
+use crate::{
+    config::{FunctionSource, Project},
+    errors::StartError,
+    journal::LogJournal,
+    logs::LogStore,
+    options::UpOptions,
+    plan,
+    runners::Runners,
+};
+
+/// Everything that answers need, once the server is put together.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    pub(crate) platform: Platform,
+    pub(crate) world: World,
+    /// Of streams that do not say.
+    pub(crate) retention: Duration,
+    pub(crate) node: NodeId,
+    pub(crate) address: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) log: Log,
+    pub(crate) streams: Streams,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) functions: BTreeMap<FunctionName, LoadedFunction>,
+    pub(crate) triggers: BTreeMap<TriggerName, TriggerSettings>,
+    pub(crate) runners: Runners,
+    pub(crate) logs: Arc<LogStore>,
+}
+
+/// A function that is ready to run.
+#[derive(Debug)]
+pub(crate) struct LoadedFunction {
+    pub(crate) function: Arc<Function>,
+    pub(crate) limits: FunctionLimits,
+    pub(crate) source: PathBuf,
+    pub(crate) version: FunctionVersion,
+}
+
+const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const ACCOUNT: &str = "000000000000";
+
+pub(crate) async fn assemble(
+    platform: &Platform,
+    project: &Project,
+    options: &UpOptions,
+    address: SocketAddr,
+) -> Result<Rooms, StartError> {
+    let simulated = platform.disk.is_simulated();
+    let view = if simulated {
+        ViewKind::Memory
+    } else {
+        ViewKind::Sled
+    };
+    let log = Log::open(
+        platform,
+        &options.data,
+        log::Settings {
+            view,
+            ..log::Settings::default()
+        },
+    )
+    .await?;
+    let streams =
+        Streams::open(platform, log.clone(), streams::Settings::default()).map_err(other)?;
+    let account = AccountId::parse(ACCOUNT).map_err(other)?;
+    let world = World {
+        account,
+        region: project.server.region.clone(),
+    };
+    for (name, stream) in &project.streams {
+        let key = plan::stream_key(&world, name);
+        streams
+            .declare(key, stream.shards, stream.retention)
+            .await
+            .map_err(other)?;
+    }
+    let journal: Arc<dyn Journal> = Arc::new(LogJournal::new(log.clone(), streams.clone()));
+    let logs = Arc::new(LogStore::new());
+    let engine = engine(platform, options, &logs)?;
+    let functions = load(
+        platform,
+        project,
+        options,
+        &engine,
+        &Catalog::new(Arc::clone(&journal)),
+    )
+    .await?;
+    let node = NodeId::parse(&format!("host-{:012x}", platform.rng.u64() >> 16)).map_err(other)?;
+    let now = platform.clock.wall();
+    let triggers: BTreeMap<_, _> = project
+        .triggers
+        .iter()
+        .map(|(name, trigger)| (name.clone(), plan::trigger(&world, name, trigger, now)))
+        .collect();
+    let runners = Runners::new(Arc::clone(&journal));
+    let rooms = Rooms {
+        platform: platform.clone(),
+        world,
+        retention: RETENTION,
+        node,
+        address,
+        data: options.data.clone(),
+        log,
+        streams,
+        journal,
+        functions,
+        triggers,
+        runners,
+        logs,
+    };
+    start(&rooms).await?;
+    Ok(rooms)
+}
+
+fn engine(
+    platform: &Platform,
+    options: &UpOptions,
+    logs: &Arc<LogStore>,
+) -> Result<Engine, StartError> {
+    let simulation = platform.disk.is_simulated();
+    let settings = EngineSettings {
+        simulation,
+        cache_dir: (!simulation).then(|| options.data.join("functions")),
+    };
+    Engine::new(platform.clone(), settings, Arc::clone(logs) as _).map_err(other)
+}
+
+async fn load(
+    platform: &Platform,
+    project: &Project,
+    options: &UpOptions,
+    engine: &Engine,
+    catalog: &Catalog,
+) -> Result<BTreeMap<FunctionName, LoadedFunction>, StartError> {
+    let mut functions = BTreeMap::new();
+    for (name, function) in &project.functions {
+        let failed = |reason: String| StartError::Function {
+            function: name.to_string(),
+            reason,
+        };
+        let source = match (&function.source, options.components.get(name.as_str())) {
+            (_, Some(built)) => built.clone(),
+            (FunctionSource::Component(path), None) => path.clone(),
+            (FunctionSource::Folder(path), None) => {
+                return Err(failed(format!("{} is not built yet", path.display())));
+            }
+        };
+        let bytes = platform
+            .disk
+            .read(&source)
+            .await
+            .map_err(|error| failed(format!("read {}: {error}", source.display())))?;
+        let limits = plan::limits(function);
+        let loaded = engine
+            .load(&bytes, limits.clone())
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        let version = catalog
+            .register(name, loaded.digest())
+            .await
+            .map_err(other)?;
+        functions.insert(
+            name.clone(),
+            LoadedFunction {
+                function: Arc::new(loaded),
+                limits,
+                source,
+                version,
+            },
+        );
+    }
+    Ok(functions)
+}
+
+async fn start(rooms: &Rooms) -> Result<(), StartError> {
+    let log = rooms.log.clone();
+    let tokens = Arc::new(move || log.next_fencing_token());
+    let leases = Arc::new(LeaseBook::open(
+        Arc::clone(&rooms.journal),
+        rooms.node.clone(),
+        tokens,
+    ));
+    for (name, settings) in &rooms.triggers {
+        let Some(loaded) = rooms.functions.get(&settings.function) else {
+            return Err(StartError::Function {
+                function: settings.function.to_string(),
+                reason: format!("trigger {name} runs it, but it is not loaded"),
+            });
+        };
+        let shared = dispatch::Rooms {
+            platform: rooms.platform.clone(),
+            journal: Arc::clone(&rooms.journal),
+            source: Arc::new(rooms.streams.clone()) as Arc<dyn Source>,
+            handler: Arc::clone(&loaded.function) as Arc<dyn Handler>,
+            leases: Arc::clone(&leases),
+        };
+        let paused = rooms.runners.is_paused(name).map_err(other)?;
+        let enabled = settings.enabled && !paused;
+        let settings = TriggerSettings {
+            enabled,
+            ..settings.clone()
+        };
+        let runner = TriggerRunner::start(shared, settings)
+            .await
+            .map_err(other)?;
+        rooms.runners.add(name.clone(), runner);
+    }
+    Ok(())
+}
+
+fn other(error: impl std::fmt::Display) -> StartError {
+    StartError::Other(error.to_string())
+}

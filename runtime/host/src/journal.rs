@@ -1,0 +1,99 @@
+//! The journal as the consumer sees it: outputs are routed to shards, then everything of a transaction goes into the log as one frame.
+//!
+//! This is where `streams` (which knows shards) and `log` (which knows bytes) meet for `dispatch`, `leases` and `catalog`,
+//! which know neither.
+
+use bytes::Bytes;
+use log::{Commit, Log, Refused};
+use model::{
+    LogPosition, Transaction,
+    seams::{BoxFuture, CommitError, Journal},
+};
+use streams::Streams;
+
+#[derive(Debug, Clone)]
+pub(crate) struct LogJournal {
+    log: Log,
+    streams: Streams,
+}
+
+impl LogJournal {
+    pub(crate) fn new(log: Log, streams: Streams) -> Self {
+        Self { log, streams }
+    }
+
+    async fn place(&self, transaction: Transaction) -> Result<LogPosition, CommitError> {
+        let Transaction {
+            guards,
+            grants,
+            outputs,
+            writes,
+        } = transaction;
+        let appends = self
+            .streams
+            .route_outputs(outputs)
+            .map_err(|error| CommitError::NoSuchStream(error.to_string()))?;
+        let commit = Commit {
+            guards,
+            grants,
+            appends,
+            writes,
+            producer: None,
+        };
+        self.log
+            .place(commit)
+            .await
+            .map(|placed| placed.at)
+            .map_err(refused)
+    }
+}
+
+impl Journal for LogJournal {
+    fn commit(&self, transaction: Transaction) -> BoxFuture<'_, Result<LogPosition, CommitError>> {
+        Box::pin(self.place(transaction))
+    }
+
+    fn durable(&self, at: LogPosition) -> BoxFuture<'_, Result<(), CommitError>> {
+        Box::pin(async move {
+            self.log
+                .durable(at)
+                .await
+                .map_err(|error| CommitError::Down(error.to_string()))
+        })
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, CommitError> {
+        self.log
+            .get(key)
+            .map_err(|error| CommitError::Down(error.to_string()))
+    }
+
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Bytes, Bytes)>, CommitError> {
+        self.log
+            .scan(prefix, after, limit)
+            .map_err(|error| CommitError::Down(error.to_string()))
+    }
+}
+
+fn refused(refused: Refused) -> CommitError {
+    match refused {
+        Refused::Fenced { current } => CommitError::Fenced { current },
+        Refused::Full => CommitError::Full,
+        Refused::TooLarge { bytes, max } => CommitError::TooLarge {
+            bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+            max: u64::try_from(max).unwrap_or(u64::MAX),
+        },
+        Refused::NoSuchShard(slot) => {
+            CommitError::NoSuchStream(format!("with shard slot {}", slot.0))
+        }
+        Refused::StaleProducer { last } => {
+            CommitError::Down(format!("a transaction carried the producer number {last}"))
+        }
+        Refused::Stopped(reason) => CommitError::Down(reason),
+    }
+}

@@ -1,0 +1,20 @@
+//! Every bound of this crate.
+
+use std::time::Duration;
+
+/// Lines kept for `shardmill logs`.
+pub(crate) const LOG_LINES_MAX: usize = 20_000;
+/// Connections served at once; further ones wait in the kernel's queue.
+pub(crate) const CONNECTIONS_MAX: usize = 4_096;
+/// Body of a request to the JSON API.
+pub(crate) const API_BODY_BYTES_MAX: usize = 8 << 20;
+/// Rows of one page of the JSON API.
+pub(crate) const API_ROWS_MAX: usize = 1_000;
+/// Bytes of one page of records.
+pub(crate) const API_PAGE_BYTES_MAX: usize = 4 << 20;
+/// How long an answer may wait for something to happen.
+pub(crate) const API_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How long open requests get to finish when the server stops.
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);
+/// How often retention is looked at.
+pub(crate) const TRIM_PERIOD: Duration = Duration::from_secs(30);

@@ -1,0 +1,139 @@
+//! The one port: HTTP/1.1 and HTTP/2 with prior knowledge, AWS doors at `/`, the JSON API of the verbs below `/_shardmill/`.
+//!
+//! Accepts connections up to a bound and serves each on a task of its own. Stops accepting when asked, lets open requests
+//! finish within a grace time, and never looks into a record.
+
+use std::{convert::Infallible, sync::Arc};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{rt::TokioIo, server::conn::auto};
+use platform::{Connection, Listener, Platform, StopToken};
+use tokio::sync::Semaphore;
+
+use crate::{
+    api::Api,
+    limits::{CONNECTIONS_MAX, STOP_GRACE},
+};
+
+/// What a request may reach.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    pub(crate) kinesis: wire::kinesis::KinesisDoor,
+    pub(crate) api: Api,
+}
+
+/// Serves until `stop`, then waits for open requests, at most the grace time.
+pub(crate) async fn serve(
+    platform: Platform,
+    listener: Listener,
+    doors: Arc<Doors>,
+    stop: StopToken,
+) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            break;
+        };
+        tokio::select! {
+            biased;
+            () = stop.stopped() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((connection, _)) => {
+                    let (doors, stop) = (Arc::clone(&doors), stop.clone());
+                    let runtime = TaskExecutor { platform: platform.clone() };
+                    drop(platform.tasks.spawn("connection", async move {
+                        serve_connection(connection, runtime, doors, stop).await;
+                        drop(slot);
+                    }));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    platform.clock.sleep(std::time::Duration::from_millis(50)).await;
+                }
+            },
+        }
+    }
+    let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+    if platform
+        .clock
+        .timeout(STOP_GRACE, slots.acquire_many(all))
+        .await
+        .is_err()
+    {
+        tracing::warn!("requests were still open after the grace time");
+    }
+}
+
+/// Hyper's own tasks run where all tasks run, so that the simulator sees them.
+#[derive(Debug, Clone)]
+struct TaskExecutor {
+    platform: Platform,
+}
+
+impl<F> hyper::rt::Executor<F> for TaskExecutor
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, future: F) {
+        drop(self.platform.tasks.spawn("http2-stream", future));
+    }
+}
+
+async fn serve_connection(
+    connection: Connection,
+    executor: TaskExecutor,
+    doors: Arc<Doors>,
+    stop: StopToken,
+) {
+    let mut builder = auto::Builder::new(executor);
+    builder.http1().pipeline_flush(true);
+    builder
+        .http2()
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20);
+    let service = service_fn(move |request| {
+        let doors = Arc::clone(&doors);
+        async move { Ok::<_, Infallible>(answer(&doors, request).await) }
+    });
+    let served = builder.serve_connection(TokioIo::new(connection), service);
+    tokio::pin!(served);
+    let ended = tokio::select! {
+        biased;
+        ended = served.as_mut() => ended,
+        () = stop.stopped() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+async fn answer(doors: &Doors, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
+    let mut response = if request.method() == Method::GET && path == "/healthz" {
+        text(StatusCode::OK, "ok\n")
+    } else if request.method() == Method::GET && path == "/readyz" {
+        // The port opens only once every function is compiled, so whoever can ask gets a yes.
+        text(StatusCode::OK, "ready\n")
+    } else if path.starts_with("/_shardmill/") {
+        doors.api.answer(request).await
+    } else {
+        doors.kinesis.answer(request).await
+    };
+    response
+        .headers_mut()
+        .insert(header::SERVER, http::HeaderValue::from_static("shardmill"));
+    response
+}
+
+fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,92 @@
+//! From the file's words to what the consumer takes: pure translation of a trigger and of a function's limits.
+
+use std::collections::BTreeMap;
+
+use dispatch::{Backoff, BatchPolicy, RangeCheck, RetryPolicy, StartAt, Then, TriggerSettings};
+use model::{StreamKey, StreamName, Timestamp, TriggerName};
+use sandbox::{FunctionLimits, SandboxPolicy};
+use streams::World;
+
+use crate::config;
+
+pub(crate) fn stream_key(world: &World, name: &StreamName) -> StreamKey {
+    StreamKey {
+        account: world.account.clone(),
+        region: world.region.clone(),
+        name: name.clone(),
+    }
+}
+
+/// `now` turns "an hour ago" into a moment, once, when the trigger first starts.
+pub(crate) fn trigger(
+    world: &World,
+    name: &TriggerName,
+    trigger: &config::Trigger,
+    now: Timestamp,
+) -> TriggerSettings {
+    let outputs: BTreeMap<String, StreamKey> = trigger
+        .outputs
+        .iter()
+        .map(|(output, stream)| (output.clone(), stream_key(world, stream)))
+        .collect();
+    TriggerSettings {
+        name: name.clone(),
+        stream: stream_key(world, &trigger.stream),
+        function: trigger.function.clone(),
+        start: match trigger.start {
+            config::Start::Oldest => StartAt::Oldest,
+            config::Start::Latest => StartAt::Latest,
+            config::Start::At(at) => StartAt::At(at),
+            config::Start::Ago(ago) => StartAt::At(now.minus(ago)),
+        },
+        deaggregate: trigger.deaggregate,
+        range_check: RangeCheck::InRange,
+        batch: BatchPolicy {
+            records: usize::try_from(trigger.batch.records).unwrap_or(usize::MAX),
+            bytes: usize::try_from(trigger.batch.bytes.bytes()).unwrap_or(usize::MAX),
+            wait: trigger.batch.wait,
+        },
+        outputs,
+        state: trigger.state.is_some(),
+        retry: retry(&trigger.retry),
+        enabled: trigger.enabled,
+    }
+}
+
+fn retry(retry: &config::Retry) -> RetryPolicy {
+    RetryPolicy {
+        attempts: match retry.attempts {
+            config::Attempts::Limited(attempts) => Some(attempts),
+            config::Attempts::Forever => None,
+        },
+        age: retry.age,
+        backoff: Backoff {
+            first: retry.backoff.first,
+            factor: retry.backoff.factor,
+            max: retry.backoff.max,
+            jitter: retry.backoff.jitter,
+        },
+        then: match retry.then {
+            config::Then::DeadLetter => Then::DeadLetter,
+            config::Then::Block => Then::Block,
+        },
+    }
+}
+
+/// Output and state of one invocation stay below what one transaction can carry.
+const OUTPUT_BYTES_MAX: model::ByteSize = model::ByteSize::mib(16);
+
+pub(crate) fn limits(function: &config::Function) -> FunctionLimits {
+    FunctionLimits {
+        memory: function.memory,
+        timeout: function.timeout,
+        output_bytes: OUTPUT_BYTES_MAX,
+        log_bytes: function.log,
+        env: function.env.clone(),
+        sandbox: match function.sandbox {
+            config::SandboxPolicy::Fresh => SandboxPolicy::Fresh,
+            config::SandboxPolicy::Warm => SandboxPolicy::Warm,
+        },
+        concurrency: function.concurrency,
+    }
+}

@@ -1,0 +1,136 @@
+//! The running triggers, and what operators said about them.
+//!
+//! A pause is written to the journal before it is obeyed, so that it survives a restart; it stands beside the wish of the
+//! file and is shown as what it is.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use dispatch::{ShardState, ShardStatus, TriggerRunner, TriggerSettings};
+use model::{
+    Checkpoint, SequenceNumber, ShardId, Transaction, TriggerName, ViewWrite,
+    keys::{self, Namespace},
+    seams::{CommitError, Journal},
+};
+use streams::Streams;
+use tokio::sync::watch;
+
+#[derive(Debug)]
+pub(crate) struct Runners {
+    journal: Arc<dyn Journal>,
+    running: Mutex<BTreeMap<TriggerName, TriggerRunner>>,
+}
+
+impl Runners {
+    pub(crate) fn new(journal: Arc<dyn Journal>) -> Self {
+        Self {
+            journal,
+            running: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<TriggerName, TriggerRunner>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn add(&self, name: TriggerName, runner: TriggerRunner) {
+        self.running().insert(name, runner);
+    }
+
+    /// Each shard with exactly one reason where it does not move.
+    pub(crate) fn status(&self, name: &TriggerName) -> Vec<ShardStatus> {
+        self.running()
+            .get(name)
+            .map(TriggerRunner::status)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn is_paused(&self, name: &TriggerName) -> Result<bool, CommitError> {
+        Ok(self.journal.get(&pause_key(name))?.is_some())
+    }
+
+    pub(crate) async fn pause(&self, name: &TriggerName) -> Result<(), CommitError> {
+        self.write(name, Some(bytes::Bytes::from_static(b"paused")))
+            .await?;
+        if let Some(runner) = self.running().get(name) {
+            runner.pause();
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn resume(&self, name: &TriggerName) -> Result<(), CommitError> {
+        self.write(name, None).await?;
+        if let Some(runner) = self.running().get(name) {
+            runner.resume();
+        }
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        name: &TriggerName,
+        value: Option<bytes::Bytes>,
+    ) -> Result<(), CommitError> {
+        let writes = vec![ViewWrite {
+            key: pause_key(name),
+            value,
+        }];
+        let at = self
+            .journal
+            .commit(Transaction {
+                writes,
+                ..Transaction::default()
+            })
+            .await?;
+        self.journal.durable(at).await
+    }
+
+    /// Resolves once every record that is in the trigger's stream now is settled.
+    pub(crate) async fn settled(&self, streams: &Streams, settings: &TriggerSettings) {
+        let shards = streams.shards(&settings.stream).unwrap_or_default();
+        for shard in shards {
+            let Ok(tip) = streams.tip(&settings.stream, shard.facts.id) else {
+                continue;
+            };
+            let Some(mut status) = self.watch(&settings.name, shard.facts.id) else {
+                continue;
+            };
+            // The sender lives as long as the trigger runs; when it is gone nothing more will be settled.
+            drop(
+                status
+                    .wait_for(|status| is_settled(status, shard.starting, tip))
+                    .await,
+            );
+        }
+    }
+
+    fn watch(&self, name: &TriggerName, shard: ShardId) -> Option<watch::Receiver<ShardStatus>> {
+        self.running().get(name)?.watch(shard)
+    }
+
+    /// Waits until every trigger has written what is settled and given its leases back.
+    pub(crate) async fn stop(&self) {
+        let runners = std::mem::take(&mut *self.running());
+        for runner in runners.into_values() {
+            runner.stop().await;
+        }
+    }
+}
+
+/// `tip` carries the index that the shard's next record will have or exceed.
+fn is_settled(status: &ShardStatus, starting: SequenceNumber, tip: SequenceNumber) -> bool {
+    let index = |number: SequenceNumber| number.parts().map_or(0, |parts| parts.index);
+    match status.checkpoint {
+        Checkpoint::Settled(position) => index(position.sequence) + 1 >= index(tip),
+        Checkpoint::ShardEnd => true,
+        // Nothing settled yet: right only for a shard that holds nothing.
+        Checkpoint::TrimHorizon => index(tip) <= index(starting),
+        Checkpoint::AtTimestamp(_) | Checkpoint::Latest => status.state == ShardState::CaughtUp,
+    }
+}
+
+fn pause_key(name: &TriggerName) -> bytes::Bytes {
+    keys::named(Namespace::Trigger, name.as_str())
+}

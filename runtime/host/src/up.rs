@@ -1,0 +1,121 @@
+//! `up`: from the file to a server that answers, and back down when it is asked to stop.
+//!
+//! The port is bound before anything else, so that a taken port costs nothing; it is served only once every function is
+//! loaded and every trigger runs. On a stop the doors close first, then triggers release their leases, then the log
+//! writes what is left.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use platform::{Listener, Platform, StopToken};
+use wire::{AllowedHosts, kinesis::KinesisDoor};
+
+use crate::{
+    api::Api,
+    assemble::{Rooms, assemble},
+    config,
+    errors::StartError,
+    limits::TRIM_PERIOD,
+    listener::{Doors, serve},
+    options::UpOptions,
+};
+
+/// Runs until `stop`. `ready` is called once, when the server answers.
+pub async fn up(
+    platform: &Platform,
+    options: UpOptions,
+    stop: StopToken,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), StartError> {
+    let text =
+        platform.disk.read(&options.file).await.map_err(|error| {
+            StartError::Other(format!("read {}: {error}", options.file.display()))
+        })?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let project = config::read(&options.file, &text, &options.env)?;
+    let listener = listen(platform, &options).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| StartError::Other(error.to_string()))?;
+    let rooms = Arc::new(assemble(platform, &project, &options, address).await?);
+    let retention = platform
+        .tasks
+        .spawn("retention", trim(Arc::clone(&rooms), stop.clone()));
+    let doors = Arc::new(Doors {
+        kinesis: KinesisDoor::new(rooms.streams.clone(), platform.clone(), hosts(&options)),
+        api: Api::new(Arc::clone(&rooms)),
+    });
+    announce(platform, &options, address).await?;
+    ready(address);
+    serve(platform.clone(), listener, doors, stop).await;
+    if let Err(error) = retention.await {
+        tracing::warn!(%error, "the look at retention ended early");
+    }
+    down(platform, &options, &rooms).await;
+    Ok(())
+}
+
+async fn listen(platform: &Platform, options: &UpOptions) -> Result<Listener, StartError> {
+    let address = options.address();
+    if !address.ip().is_loopback() && !options.insecure {
+        return Err(StartError::Exposed { address });
+    }
+    platform.net.listen(address).await.map_err(|error| {
+        if error.kind() == io::ErrorKind::AddrInUse {
+            return StartError::PortTaken { address };
+        }
+        let reason = error.to_string();
+        StartError::Listen { address, reason }
+    })
+}
+
+fn hosts(options: &UpOptions) -> AllowedHosts {
+    if options.insecure {
+        AllowedHosts::any()
+    } else {
+        AllowedHosts::loopback_and(Vec::new())
+    }
+}
+
+/// Lets verbs in this folder find the server.
+async fn announce(
+    platform: &Platform,
+    options: &UpOptions,
+    address: SocketAddr,
+) -> Result<(), StartError> {
+    let Some(path) = &options.server_json else {
+        return Ok(());
+    };
+    let text = serde_json::json!({ "address": address.to_string(), "pid": std::process::id() })
+        .to_string();
+    platform
+        .disk
+        .replace(path, text.as_bytes())
+        .await
+        .map_err(|error| StartError::Other(format!("write {}: {error}", path.display())))
+}
+
+/// Looks at retention from time to time; records past it are invisible at once, this only frees their room.
+async fn trim(rooms: Arc<Rooms>, stop: StopToken) {
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.stopped() => return,
+            () = rooms.platform.clock.sleep(TRIM_PERIOD) => {}
+        }
+        if let Err(error) = rooms
+            .streams
+            .trim_expired(rooms.platform.clock.wall())
+            .await
+        {
+            tracing::warn!(%error, "expired records could not be freed");
+        }
+    }
+}
+
+async fn down(platform: &Platform, options: &UpOptions, rooms: &Rooms) {
+    rooms.runners.stop().await;
+    rooms.log.stop().await;
+    if let Some(path) = &options.server_json {
+        drop(platform.disk.remove_file(path).await);
+    }
+}
