@@ -154,4 +154,4 @@ fn expand(record: &Record, aggregate: &AggregatedRecord) -> Option<Vec<UserRecor
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

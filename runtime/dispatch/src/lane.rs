@@ -199,6 +199,10 @@ impl Lane {
                         ..Work::new(vec![record])
                     },
                 });
+            } else if let Some(seen) = self.passed_over() {
+                self.ledger.pass(seen);
+                self.write(Settlement::default(), Transaction::default(), stop)
+                    .await?;
             } else if self.ended {
                 self.ledger.pass(Checkpoint::ShardEnd);
                 self.write(Settlement::default(), Transaction::default(), stop)
@@ -223,24 +227,17 @@ impl Lane {
     }
 
     async fn wait_for_more(&mut self, stop: &StopToken) -> Result<(), Halt> {
-        if let Some(until) = self.batcher.closes_at() {
-            return self
-                .idle(stop, ShardState::Collecting { until }, Some(until), true)
-                .await;
-        }
-        if let Some(seen) = self
-            .floor
-            .filter(|seen| Checkpoint::Settled(*seen) > self.ledger.through())
-        {
-            self.ledger.pass(Checkpoint::Settled(seen));
-            if self.strays.is_empty() {
-                self.unwritten();
-            } else {
-                self.write(Settlement::default(), Transaction::default(), stop)
-                    .await?;
-            }
-        }
-        self.idle(stop, ShardState::CaughtUp, None, true).await
+        let (state, until) = match self.batcher.closes_at() {
+            Some(until) => (ShardState::Collecting { until }, Some(until)),
+            None => (ShardState::CaughtUp, None),
+        };
+        self.idle(stop, state, until, true).await
+    }
+
+    /// What was read, as long as none of it needs an invocation: nothing but strays, which become dead letters at once.
+    fn passed_over(&self) -> Option<Checkpoint> {
+        let seen = Checkpoint::Settled(self.floor.filter(|_| self.batcher.is_empty())?);
+        (seen > self.ledger.through()).then_some(seen)
     }
 
     fn now(&self) -> Timestamp {

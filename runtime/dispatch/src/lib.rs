@@ -3,18 +3,29 @@
 //! One task for each (trigger, shard) reads pages, de-aggregates, forms batches, invokes, settles and commits. What an
 //! invocation did appears in the log as a whole or not at all. The decisions are pure modules; `lane` carries them out.
 
-pub mod batch;
-mod commit;
-pub mod dead_letters;
-pub mod deaggregate;
-mod lane;
-mod ledger;
 pub mod limits;
-pub mod progress;
 pub mod settings;
+
+pub mod deaggregate;
+
+pub mod batch;
+
 pub mod settle;
+
+pub mod progress;
+
+mod ledger;
+
+pub mod dead_letters;
+
+mod commit;
+
 mod state;
+
 mod status;
+
+mod lane;
+
 mod trigger;
 
 #[cfg(test)]

@@ -248,10 +248,12 @@ fn isolate(mut work: Work, at: Circumstances<'_>) -> Settlement {
 /// The first record had its last attempt; those after it go on one by one.
 fn give_up(mut work: Work, at: Circumstances<'_>) -> Settlement {
     let rest = work.split_off(1).map(|records| Work {
+        records,
         mode: Mode::Alone,
         not_before: at.now,
-        attempts: work.attempts,
-        ..Work::new(records)
+        // The newest note is about the first record alone.
+        notes: work.notes[..work.notes.len().saturating_sub(1)].to_vec(),
+        ..work
     });
     let mut settlement = Settlement::default();
     match at.policy.then {

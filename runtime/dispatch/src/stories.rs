@@ -2,12 +2,17 @@
 
 mod world;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use model::{Answer, Invocation, Outcome, RecordAction, RecordFailure, ShardId};
+use model::{
+    Answer, HashKey, HashKeyRange, Invocation, Outcome, RecordAction, RecordFailure, ShardId,
+    StateWrite, UserRecord, invocation::StateReader as _, seams::Journal,
+};
 use world::{World, copied, text, thrown};
 
-use crate::{Condition, ShardState, StartAt, Then, testing::position};
+use crate::{
+    Condition, ShardState, StartAt, StateView, Then, deaggregate::tests::golden, testing::position,
+};
 
 /// Fails the invocation while a record with such data is in it.
 fn throws_at(bad: &'static str) -> impl Fn(&Invocation) -> Outcome {
@@ -292,5 +297,104 @@ async fn a_batch_window_waits_for_more_in_its_own_time() {
         .await;
     let seen = world.actor.seen.lock().unwrap().clone();
     assert_eq!(seen, [(Duration::from_secs(5), "0:0,1,2".to_owned())]);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_of_nothing_but_strays_moves_on_and_keeps_them_as_dead_letters() {
+    let world = World::new(copied);
+    world.river.narrow(
+        0,
+        HashKeyRange {
+            starting: HashKey(0),
+            ending: HashKey(0),
+        },
+    );
+    world
+        .river
+        .put(0, "a", golden(), world.platform.clock.wall());
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    assert_eq!(world.invoked(), [""; 0]);
+    let dead = world.dead();
+    let kept: Vec<_> = dead
+        .iter()
+        .map(|entry| (entry.condition, entry.records[0].data.clone()))
+        .collect();
+    let stray = |data: &'static str| (Condition::OutOfRange, data.into());
+    assert_eq!(kept, [stray("hello"), stray("world")]);
+    let status = &runner.status()[0];
+    assert_eq!(
+        (status.counters.out_of_range, status.counters.dead_lettered),
+        (2, 2)
+    );
+    assert_eq!(runner.settled_through(ShardId(0)).unwrap().sub_sequence, 1);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_fits_no_request_is_discarded_between_its_neighbours() {
+    let mut world = World::new(copied);
+    world.settings.batch.bytes = 5;
+    world.put(0, &["1", "far too long", "2"]);
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    assert_eq!(world.invoked(), ["0:1", "0:2"]);
+    let dead = &world.dead()[0];
+    assert_eq!(
+        (dead.condition, dead.attempts.len()),
+        (Condition::RetryAttemptsExhausted, 0)
+    );
+    assert_eq!(dead.records[0].data, "far too long");
+    runner.stop().await;
+}
+
+/// Counts the deliveries of each key in its state.
+fn counting(invocation: &Invocation) -> Outcome {
+    let state = invocation.state.as_ref().expect("granted");
+    let write = |(source, record): (u32, &UserRecord)| {
+        let held = state.get(record.effective_hash_key(), &record.partition_key, "count");
+        let count = held.unwrap().map_or(0, |bytes| bytes.len());
+        StateWrite {
+            source,
+            name: "count".to_owned(),
+            value: Some(vec![b'i'; count + 1].into()),
+        }
+    };
+    Outcome::Answered(Answer {
+        state: (0..).zip(invocation.records.iter()).map(write).collect(),
+        effects_attributed: true,
+        ..Answer::default()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn state_of_one_batch_is_seen_by_the_next() {
+    let mut world = World::new(counting);
+    world.settings.state = true;
+    world.settings.batch.records = 1;
+    world.put(0, &["k", "other", "k", "k"]);
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    let hash_key = HashKey::of_partition_key("k");
+    let view = StateView::new(
+        Arc::clone(&world.tape) as Arc<dyn Journal>,
+        world.settings.name.clone(),
+    );
+    assert_eq!(view.get(hash_key, b"k", "count").unwrap().unwrap(), "iii");
+    assert_eq!(view.names(hash_key, b"k").unwrap(), ["count"]);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_output_that_the_trigger_does_not_grant_fails_the_invocation() {
+    let mut world = World::new(copied);
+    world.settings.outputs.clear();
+    world.settings.retry.attempts = Some(1);
+    world.put(0, &["1"]);
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    assert_eq!(world.tape.outputs(), [""; 0]);
+    assert_eq!(world.dead()[0].attempts[0].error_type, "NotGranted");
     runner.stop().await;
 }

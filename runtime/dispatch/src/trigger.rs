@@ -318,3 +318,20 @@ fn before(sequence: SequenceNumber) -> SequenceNumber {
             SequenceNumber([high, middle, low])
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stepping_back_borrows_over_limbs() {
+        for (of, is) in [
+            ([0, 0, 5], [0, 0, 4]),
+            ([0, 1, 0], [0, 0, u64::MAX]),
+            ([1, 0, 0], [0, u64::MAX, u64::MAX]),
+            ([0, 0, 0], [0, 0, 0]),
+        ] {
+            assert_eq!(before(SequenceNumber(of)), SequenceNumber(is), "{of:?}");
+        }
+    }
+}

@@ -18,7 +18,7 @@ fn record(data: impl Into<Bytes>) -> Record {
     }
 }
 
-fn golden() -> Vec<u8> {
+pub(crate) fn golden() -> Vec<u8> {
     (0..GOLDEN.len())
         .step_by(2)
         .map(|at| u8::from_str_radix(&GOLDEN[at..at + 2], 16).unwrap())

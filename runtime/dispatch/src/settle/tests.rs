@@ -205,6 +205,16 @@ fn spent_attempts_discard_one_record_and_go_on_with_the_next() {
 }
 
 #[test]
+fn records_that_wait_for_their_last_attempt_keep_the_notes_of_their_batch() {
+    let policy = policy(Some(1));
+    let mut again = settle(work(&[1, 2]), fault(FaultClass::Function), at(&policy)).again;
+    let first = settle(again.remove(0), fault(FaultClass::Function), at(&policy));
+    assert_eq!(first.dead[0].notes.len(), 2);
+    assert_eq!(first.again[0].notes.len(), 1);
+    assert_eq!(first.again[0].first_failed, Some(NOW));
+}
+
+#[test]
 fn a_blocking_policy_keeps_the_record() {
     let policy = RetryPolicy {
         then: Then::Block,

@@ -166,6 +166,11 @@ impl River {
         });
     }
 
+    pub(super) fn narrow(&self, shard: usize, range: HashKeyRange) {
+        self.shards
+            .send_modify(|shards| shards[shard].0.range = range);
+    }
+
     pub(super) fn split(&self, parent: usize) {
         self.shards.send_modify(|shards| {
             shards[parent].0.open = false;
