@@ -217,7 +217,12 @@ impl Bench {
 
     fn good_prefix(&mut self, batch: &Batch<'_>, first: u32, reply: Reply) -> Reply {
         let count = usize::try_from(first).unwrap_or(usize::MAX);
-        let again = self.packed(&batch.prefix(count));
+        let mut writer = BatchWriter::default();
+        batch
+            .iter()
+            .take(count)
+            .for_each(|record| writer.push(&record.into()));
+        let again = self.packed(&writer.finish());
         match again.all_done() {
             true => reply,
             false => Reply {

@@ -2,11 +2,8 @@
 //!
 //! Only compiled for WebAssembly. Errors of a handler leave here as the interface's `fault`.
 #![expect(
-    clippy::all,
-    unsafe_code,
-    unreachable_pub,
-    missing_debug_implementations,
-    reason = "written by wit-bindgen"
+    clippy::mem_forget,
+    reason = "wit-bindgen hands lists to the host that way"
 )]
 
 wit_bindgen::generate!({
@@ -36,13 +33,13 @@ pub mod event {
     });
 }
 
+use self::shardmill::function::types::{Failure, Fault, Response};
 use crate::forms;
-use shardmill::function::types::{Failure, Fault, Response};
 
 /// Answers a packed batch; the body of the export `stream-handler.handle`.
 pub fn stream<Form>(handler: &impl forms::Handler<Form>, packed: &[u8]) -> Result<Response, Fault> {
     crate::log::log_panics();
-    let answer = forms::run(handler, packed).map_err(fault)?;
+    let answer = forms::run(handler, packed).map_err(|error| fault(&error))?;
     let failed = answer.failed.into_iter().map(|failure| Failure {
         index: failure.index,
         action: failure.action.code(),
@@ -62,10 +59,10 @@ pub fn answer<Form>(
     event: &[u8],
 ) -> Result<Vec<u8>, Fault> {
     crate::log::log_panics();
-    handler.answer(event).map_err(fault)
+    handler.answer(event).map_err(|error| fault(&error))
 }
 
-fn fault(error: crate::Error) -> Fault {
+fn fault(error: &crate::Error) -> Fault {
     Fault {
         kind: error.kind_name().to_owned(),
         message: error.reason().to_owned(),

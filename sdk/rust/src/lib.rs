@@ -112,6 +112,11 @@ pub use packed::{Batch, Record};
 pub use shardmill_macros::handler;
 pub use verdict::{Failure, Verdict};
 
+// The guide's examples are compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/rust-functions.md")]
+mod guide {}
+
 /// What the code written by `#[handler]` names; not for people.
 #[doc(hidden)]
 pub mod attribute;

@@ -86,13 +86,11 @@ impl Outputs {
             .for_each(|chunk| chunk.forget(&is_failed));
     }
 
-    /// Hands over whole chunks. Only for handlers whose records are final as soon as they have run.
+    /// Hands over what has grown to a chunk. Only for handlers whose records are final as soon as they have run.
     pub(crate) fn hand_over_full(&mut self) -> Result {
         for (output, chunks) in &mut self.lanes {
-            if chunks
-                .last()
-                .is_some_and(|chunk| chunk.packed_bytes() >= CHUNK_BYTES_TARGET)
-            {
+            let held: usize = chunks.iter().map(OutputWriter::packed_bytes).sum();
+            if held >= CHUNK_BYTES_TARGET {
                 chunks
                     .drain(..)
                     .try_for_each(|chunk| emit(output, &chunk))?;

@@ -2,8 +2,8 @@
 //!
 //! [`Batch::parse`] checks every offset and every key once; after that, walking the batch copies nothing. A record that
 //! would lie outside the buffer makes the whole batch [`Malformed`].
+use super::Malformed;
 use super::layout::{self, Header, Sequence, record as field};
-use super::{BatchWriter, Malformed};
 use crate::{Error, Result};
 use serde::Deserialize;
 
@@ -75,15 +75,6 @@ impl<'b> Batch<'b> {
             batch: *self,
             next: 0,
         }
-    }
-
-    /// The first `count` records as a batch of their own.
-    pub(crate) fn prefix(&self, count: usize) -> Vec<u8> {
-        let mut writer = BatchWriter::default();
-        self.iter()
-            .take(count)
-            .for_each(|record| writer.push(&record.to_new()));
-        writer.finish()
     }
 }
 
@@ -195,19 +186,7 @@ impl<'b> Record<'b> {
         self.flags() & layout::CLOSES_WINDOW != 0
     }
 
-    fn flags(&self) -> u32 {
+    pub(super) fn flags(&self) -> u32 {
         layout::u32_at(self.entry, field::FLAGS).unwrap_or_default()
-    }
-
-    fn to_new(self) -> super::NewRecord<'b> {
-        super::NewRecord {
-            key: self.key.as_bytes(),
-            data: self.data,
-            sequence: self.sequence(),
-            sub_sequence: self.sub_sequence(),
-            arrived_ms: self.arrived(),
-            flags: self.flags(),
-            deliveries: self.deliveries(),
-        }
     }
 }

@@ -1,4 +1,5 @@
 //! Records in, a packed batch out: what the host does before it calls a function, for benches and tests.
+use super::Record;
 use super::layout::{self, Header, Sequence};
 
 /// One record to pack.
@@ -12,6 +13,20 @@ pub struct NewRecord<'a> {
     /// Bit 0 delivered before, bit 1 from an aggregate, bit 2 closes a keyed window.
     pub flags: u32,
     pub deliveries: u32,
+}
+
+impl<'a> From<Record<'a>> for NewRecord<'a> {
+    fn from(record: Record<'a>) -> Self {
+        Self {
+            key: record.key().as_bytes(),
+            data: record.data(),
+            sequence: record.sequence(),
+            sub_sequence: record.sub_sequence(),
+            arrived_ms: record.arrived(),
+            flags: record.flags(),
+            deliveries: record.deliveries(),
+        }
+    }
 }
 
 /// Collects records and packs them.
