@@ -29,14 +29,14 @@ pub(crate) fn run_demo() -> Result<()> {
     let began = Instant::now();
     let root = root();
     tools::wasm_target()?;
-    let build = ["cargo", "build", "--release", "-p", "shardmill-cli"];
+    let build = ["cargo", "build", "-p", "shardmill-cli"];
     run(
         "the binary (some minutes the first time, seconds afterwards)",
         &root,
         &build,
         "see the compiler's message",
     )?;
-    let binary = root.join("target/release/shardmill");
+    let binary = root.join("target/debug/shardmill");
     let shown = binary.to_string_lossy().into_owned();
     run(
         "the functions",
@@ -60,15 +60,15 @@ pub(crate) fn run_demo() -> Result<()> {
         "==> put {} flights by PutRecords",
         expected.flights()
     ));
+    let flights = root.join(FLIGHTS).to_string_lossy().into_owned();
     let producer = [
         "put",
         "flights",
-        FLIGHTS,
+        &flights,
         "--key-field",
         "origin",
         "--resume",
-        "--batch",
-        "50",
+        "demo",
     ];
     let mut put = server
         .verb(&producer)
@@ -89,7 +89,7 @@ pub(crate) fn run_demo() -> Result<()> {
     compare(&server, &expected)?;
     report(&format!("done in {:.1} s", began.elapsed().as_secs_f64()));
     report(
-        "try next: `target/release/shardmill up`, then in another terminal `target/release/shardmill put earthquakes functions/samples/earthquakes-2018-02.ndjson --key-field id` and `target/release/shardmill tail alerts --from oldest`",
+        "try next: `target/debug/shardmill up`, then in another terminal `target/debug/shardmill put earthquakes functions/samples/earthquakes-2018-02.ndjson --key-field id` and `target/debug/shardmill tail alerts --from oldest`",
     );
     Ok(())
 }

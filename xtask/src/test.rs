@@ -66,10 +66,18 @@ pub(crate) fn functions() -> Result<()> {
         &["cargo", "test"],
         "see the failing test",
     )?;
+    let guests = [
+        "cargo",
+        "build",
+        "--release",
+        "--examples",
+        "--target",
+        "wasm32-wasip2",
+    ];
     run(
         "guests that misbehave",
         &root.join("tests/guests"),
-        &build,
+        &guests,
         "see the compiler's message",
     )
 }

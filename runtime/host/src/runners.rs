@@ -125,8 +125,8 @@ fn is_settled(status: &ShardStatus, starting: SequenceNumber, tip: SequenceNumbe
     match status.checkpoint {
         Checkpoint::Settled(position) => index(position.sequence) + 1 >= index(tip),
         Checkpoint::ShardEnd => true,
-        // Nothing settled yet: right only for a shard that holds nothing.
-        Checkpoint::TrimHorizon => index(tip) <= index(starting),
+        // Nothing settled yet: right only for a shard that holds nothing. Its first record would have the next index.
+        Checkpoint::TrimHorizon => index(tip) <= index(starting) + 1,
         Checkpoint::AtTimestamp(_) | Checkpoint::Latest => status.state == ShardState::CaughtUp,
     }
 }

@@ -85,11 +85,20 @@ async fn announce(
     let Some(path) = &options.server_json else {
         return Ok(());
     };
-    let text = serde_json::json!({ "address": address.to_string(), "pid": std::process::id() })
-        .to_string();
-    platform
-        .disk
-        .replace(path, text.as_bytes())
+    let text = serde_json::json!({
+        "address": address.to_string(),
+        "pid": std::process::id(),
+    });
+    let written = async {
+        if let Some(folder) = path.parent() {
+            platform.disk.create_dir_all(folder).await?;
+        }
+        platform
+            .disk
+            .replace(path, text.to_string().as_bytes())
+            .await
+    };
+    written
         .await
         .map_err(|error| StartError::Other(format!("write {}: {error}", path.display())))
 }

@@ -3,7 +3,11 @@
 //! `Server::start` returns once the binary says that it is ready; dropping it kills the process. Every wait has a
 //! deadline, and a server that does not come up fails the test with what it printed.
 
-#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "tests drive real processes")]
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "tests drive real processes"
+)]
 
 use std::{
     io::Read as _,
@@ -18,7 +22,10 @@ const CLIENT_MAX: Duration = Duration::from_secs(120);
 /// The root of the repository.
 #[must_use]
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository is there")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the repository is there")
 }
 
 /// The binary under test, built on first use.
@@ -54,10 +61,20 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the server starts");
-        let mut server = Self { child, directory: directory.to_owned(), address: String::new() };
+        let mut server = Self {
+            child,
+            directory: directory.to_owned(),
+            address: String::new(),
+        };
         let began = Instant::now();
         while server.address.is_empty() {
-            if server.child.try_wait().expect("the server can be asked").is_some() || began.elapsed() > START_MAX {
+            if server
+                .child
+                .try_wait()
+                .expect("the server can be asked")
+                .is_some()
+                || began.elapsed() > START_MAX
+            {
                 server.fail();
             }
             server.address = std::fs::read_to_string(&state)
@@ -88,13 +105,19 @@ impl Server {
     /// Runs a verb of the command line in the server's folder.
     #[must_use]
     pub fn verb(&self, arguments: &[&str]) -> Output {
-        finish(Command::new(binary()).args(arguments).current_dir(&self.directory))
+        finish(
+            Command::new(binary())
+                .args(arguments)
+                .current_dir(&self.directory),
+        )
     }
 
     /// Runs a Python program of `tests/end_to_end/python` against the server; `None` where there is no Python.
     #[must_use]
     pub fn python(&self, script: &str) -> Option<Output> {
-        let interpreter = std::env::var("SHARDMILL_TEST_PYTHON").ok().filter(|path| !path.is_empty())?;
+        let interpreter = std::env::var("SHARDMILL_TEST_PYTHON")
+            .ok()
+            .filter(|path| !path.is_empty())?;
         let script = root().join("tests/end_to_end/python").join(script);
         let mut command = Command::new(interpreter);
         command
@@ -123,7 +146,11 @@ fn finish(command: &mut Command) -> Output {
         .spawn()
         .expect("the program starts");
     let began = Instant::now();
-    while child.try_wait().expect("the program can be asked").is_none() {
+    while child
+        .try_wait()
+        .expect("the program can be asked")
+        .is_none()
+    {
         assert!(began.elapsed() < CLIENT_MAX, "{command:?} did not end");
         std::thread::yield_now();
     }

@@ -5,9 +5,15 @@ use shardmill_end_to_end::Server;
 #[test]
 fn boto3_puts_and_reads() {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("triggers.yaml"), "version: 1\nstreams: { flights: { shards: 4 } }\n").unwrap();
+    std::fs::write(
+        directory.path().join("triggers.yaml"),
+        "version: 1\nstreams: { flights: { shards: 4 } }\n",
+    )
+    .unwrap();
     let server = Server::start(directory.path());
-    let Some(output) = server.python("kinesis.py") else { return };
+    let Some(output) = server.python("kinesis.py") else {
+        return;
+    };
     assert!(
         output.status.success(),
         "{}\n{}",

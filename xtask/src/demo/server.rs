@@ -83,7 +83,8 @@ impl Server {
         command
             .args(["--server", &self.address()])
             .args(arguments)
-            .current_dir(root())
+            // The producer keeps its place in the folder where it runs.
+            .current_dir(self.data.parent().unwrap_or(&self.data))
             .stdin(Stdio::null());
         command
     }

@@ -10,7 +10,8 @@ const ORDER: &[&[&str]] = &[
     &["host"],
     &["wire"],
     &["sandbox"],
-    &["catalog", "dispatch", "leases", "streams"],
+    &["catalog", "dispatch", "streams"],
+    &["leases"],
     &["log"],
     &["platform"],
     &["model"],
@@ -124,11 +125,11 @@ mod tests {
             "[dependencies]\nwire.workspace = true",
             &[left],
         );
-        let sideways = "`dispatch` uses `leases`, which does not stand to its right";
+        let sideways = "`dispatch` uses `streams`, which does not stand to its right";
         check(
             one_way,
             dispatch,
-            "[dev-dependencies]\nleases = { workspace = true }",
+            "[dev-dependencies]\nstreams = { workspace = true }",
             &[sideways],
         );
     }
