@@ -14,8 +14,8 @@ use crate::waiting;
 const SHARDS: &[Column] = &[
     ("TRIGGER", "/trigger"),
     ("SHARD", "/shard"),
-    ("LAG RECORDS", "/records"),
     ("BEHIND MS", "/behind_ms"),
+    ("READ", "/records"),
     ("SETTLED", "/settled"),
     ("DEAD LETTERS", "/dead_letters"),
     ("STATE", "/state"),
@@ -88,22 +88,13 @@ fn readable(status: &Value) -> String {
     parts.join("\n")
 }
 
-/// One item for each shard of each trigger, with the trigger's name and one word or sentence on its state.
+/// One item for each shard of each trigger, with the trigger's name and one sentence on its state.
 fn shards(status: &Value) -> Vec<Value> {
     let mut rows = Vec::new();
     for trigger in items(status, "triggers") {
         for mut shard in items(&trigger, "shards") {
-            let moving = shard
-                .get("moving")
-                .and_then(Value::as_bool)
-                .unwrap_or(false);
-            let state = if moving {
-                "moving".to_owned()
-            } else {
-                text(&shard, "/reason")
-            };
             shard["trigger"] = json!(text(&trigger, "/name"));
-            shard["state"] = json!(state);
+            shard["state"] = json!(text(&shard, "/reason"));
             rows.push(shard);
         }
     }
@@ -136,16 +127,16 @@ mod tests {
             "version": "0.1.0", "address": "127.0.0.1:4566", "data": ".shardmill/dev/data",
             "log": {"bytes": 4096, "segments": 1, "poisoned": null},
             "triggers": [{"name": "late", "shards": [
-                {"shard": 0, "moving": true, "reason": "", "records": 2, "behind_ms": 5, "settled": 9, "dead_letters": 0},
+                {"shard": 0, "moving": true, "reason": "caught up", "records": 9, "behind_ms": 5, "settled": 9, "dead_letters": 0},
                 {"shard": 1, "moving": false, "reason": "paused by an operator", "records": 0, "behind_ms": 0, "settled": 0, "dead_letters": 1},
             ]}],
             "notes": ["breakers are not active"],
         });
         insta::assert_snapshot!(readable(&status), @r"
         shardmill 0.1.0 at 127.0.0.1:4566  data .shardmill/dev/data  log 4096 bytes in 1 segments
-         TRIGGER  SHARD  LAG RECORDS  BEHIND MS  SETTLED  DEAD LETTERS  STATE
-         late     0      2            5          9        0             moving
-         late     1      0            0          0        1             paused by an operator
+         TRIGGER  SHARD  BEHIND MS  READ  SETTLED  DEAD LETTERS  STATE
+         late     0      5          9     9        0             caught up
+         late     1      0          0     0        1             paused by an operator
         note: breakers are not active
         ");
     }

@@ -16,16 +16,13 @@ const STREAMS: &[Column] = &[
     ("NAME", "/name"),
     ("STATUS", "/status"),
     ("SHARDS", "/open_shards"),
-    ("RECORDS", "/records"),
     ("RETENTION MS", "/retention_ms"),
     ("REGION", "/region"),
 ];
 const SHARDS: &[Column] = &[
     ("SHARD", "/id"),
     ("OPEN", "/open"),
-    ("RECORDS", "/records"),
-    ("OLDEST", "/oldest"),
-    ("NEWEST", "/newest"),
+    ("STARTING SEQUENCE NUMBER", "/starting_sequence_number"),
     ("FROM HASH KEY", "/starting_hash_key"),
     ("TO HASH KEY", "/ending_hash_key"),
 ];

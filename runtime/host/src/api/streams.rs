@@ -112,7 +112,7 @@ fn document(rooms: &Rooms, facts: &StreamFacts) -> Value {
                 "starting_hash_key": decimal(shard.facts.range.starting),
                 "ending_hash_key": decimal(shard.facts.range.ending),
                 "open": shard.facts.open,
-                "oldest": shard.starting.to_string(),
+                "starting_sequence_number": shard.starting.to_string(),
             })
         })
         .collect();
@@ -125,6 +125,7 @@ fn document(rooms: &Rooms, facts: &StreamFacts) -> Value {
         "mode": match facts.mode { StreamMode::Provisioned => "provisioned", StreamMode::OnDemand => "on-demand" },
         "retention_ms": u64::try_from(facts.retention.as_millis()).unwrap_or(u64::MAX),
         "created_ms": facts.created.as_millis(),
+        "open_shards": facts.open_shards,
         "shards": shards,
     })
 }

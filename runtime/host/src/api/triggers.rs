@@ -242,7 +242,7 @@ pub(crate) async fn wait(rooms: &Rooms, call: &Call<'_>) -> Reply {
     let timeout = Duration::from_millis(asked.timeout_ms);
     let settled = settle_all(rooms, &names);
     match rooms.platform.clock.timeout(timeout, settled).await {
-        Ok(rounds) => Ok(json!({ "settled": names.len(), "rounds": rounds })),
+        Ok(()) => Ok(json!({ "settled": settled_records(rooms, &names) })),
         Err(_) => Err(ApiError::timed_out(format!(
             "wait: after {} ms not everything is settled",
             asked.timeout_ms
@@ -252,17 +252,20 @@ pub(crate) async fn wait(rooms: &Rooms, call: &Call<'_>) -> Reply {
 }
 
 /// One trigger may fill the stream of another, so rounds repeat until a whole round finds nothing left.
-async fn settle_all(rooms: &Rooms, names: &[&TriggerName]) -> usize {
-    for round in 1.. {
+async fn settle_all(rooms: &Rooms, names: &[&TriggerName]) {
+    loop {
         let before = rooms.log.status().placed;
-        for name in names {
-            if let Some(settings) = rooms.triggers.get(*name) {
-                rooms.runners.settled(&rooms.streams, settings).await;
-            }
+        for settings in names.iter().filter_map(|name| rooms.triggers.get(*name)) {
+            rooms.runners.settled(&rooms.streams, settings).await;
         }
         if rooms.log.status().placed == before {
-            return round;
+            return;
         }
     }
-    0
+}
+
+/// Since this server started.
+fn settled_records(rooms: &Rooms, names: &[&TriggerName]) -> u64 {
+    let shards = names.iter().flat_map(|name| rooms.runners.status(name));
+    shards.map(|shard| shard.counters.settled).sum()
 }
