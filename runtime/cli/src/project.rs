@@ -8,26 +8,33 @@ use host::config::{FunctionSource, Project};
 use serde_json::json;
 
 use crate::failure::{Exit, Failure};
-use crate::output::Output;
+use crate::output::{Output, text};
 use crate::verbs::build::Source;
 
 /// `check`: exit 7 when the file would be refused.
 pub(crate) fn check(output: Output, file: &Path) -> Result<(), Failure> {
     let project = read(file)?;
-    let counts = json!({
+    let found = json!({
         "file": file,
         "streams": project.streams.len(),
         "functions": project.functions.len(),
         "triggers": project.triggers.len(),
+        "promises": project.promises().map(|promise| promise.to_string()).collect::<Vec<_>>(),
     });
-    output.one(&counts, |counts| {
-        let (streams, functions) = (&counts["streams"], &counts["functions"]);
-        let triggers = &counts["triggers"];
-        format!(
-            "good     {}: {streams} streams, {functions} functions, {triggers} triggers",
-            file.display()
-        )
-    })
+    output.one(&found, |found| checked(&project, found))
+}
+
+/// The counts, then what each trigger promises.
+fn checked(project: &Project, found: &serde_json::Value) -> String {
+    let mut lines = vec![format!(
+        "good     {}: {} streams, {} functions, {} triggers",
+        text(found, "/file"),
+        found["streams"],
+        found["functions"],
+        found["triggers"]
+    )];
+    lines.extend(project.promises().map(|promise| promise.to_string()));
+    lines.join("\n")
 }
 
 pub(crate) fn read(file: &Path) -> Result<Project, Failure> {
@@ -103,6 +110,18 @@ triggers:
             sources(&project, Some("none")).unwrap_err().exit,
             Exit::NotFound
         );
+    }
+
+    #[test]
+    fn check_says_what_each_trigger_promises() {
+        let file = Path::new("triggers.yaml");
+        let project = host::config::read(file, FILE, &BTreeMap::new()).unwrap();
+        let found = json!({"file": "triggers.yaml", "streams": 2, "functions": 2, "triggers": 2});
+        insta::assert_snapshot!(checked(&project, &found), @r"
+        good     triggers.yaml: 2 streams, 2 functions, 2 triggers
+        late: flights -> late: exactly once
+        other: flights: exactly once
+        ");
     }
 
     #[test]
