@@ -57,4 +57,14 @@ impl Platform {
             tasks: Tasks::simulated(),
         }
     }
+
+    /// Another process in the same simulated world: all is shared but the fate of its tasks, which `Tasks::kill` ends.
+    #[cfg(feature = "simulation")]
+    #[must_use]
+    pub fn process(&self) -> Self {
+        Self {
+            tasks: Tasks::simulated(),
+            ..self.clone()
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! Where work runs: the caller's runtime, a thread of its own, the handlers' runtime, or a ticking thread.
 //! A panic ends only its task, whose waiter gets `TaskFailed`.
 
+#[cfg(feature = "simulation")]
+mod process;
+
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -19,11 +22,11 @@ pub struct Tasks {
     world: World,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum World {
     Real,
     #[cfg(feature = "simulation")]
-    Simulated,
+    Simulated(process::Process),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,12 +52,22 @@ impl Tasks {
 
     #[cfg(feature = "simulation")]
     pub(crate) fn simulated() -> Self {
-        Self::of(World::Simulated)
+        Self::of(World::Simulated(process::Process::default()))
+    }
+
+    /// SIGKILL: every task spawned through this handle and its clones is dropped where it stands; returns once they
+    /// are gone. Does nothing to real tasks.
+    #[cfg(feature = "simulation")]
+    pub async fn kill(&self) {
+        match &self.world {
+            World::Real => {}
+            World::Simulated(process) => process.kill().await,
+        }
     }
 
     fn of(world: World) -> Self {
         let handlers = HandlerPool {
-            world,
+            world: world.clone(),
             runtime: Arc::default(),
         };
         Self { handlers, world }
@@ -66,7 +79,11 @@ impl Tasks {
         f: impl Future<Output = T> + Send + 'static,
     ) -> Task<T> {
         let (task, work) = tracked(name, f);
-        drop(tokio::spawn(work));
+        match &self.world {
+            World::Real => drop(tokio::spawn(work)),
+            #[cfg(feature = "simulation")]
+            World::Simulated(process) => process.spawn(work),
+        }
         task
     }
 
@@ -76,7 +93,7 @@ impl Tasks {
         name: &'static str,
         f: impl Future<Output = T> + Send + 'static,
     ) -> Task<T> {
-        match self.world {
+        match &self.world {
             World::Real => {
                 let (task, work) = tracked(name, f);
                 let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
@@ -91,7 +108,7 @@ impl Tasks {
                 task
             }
             #[cfg(feature = "simulation")]
-            World::Simulated => self.spawn(name, f),
+            World::Simulated(_) => self.spawn(name, f),
         }
     }
 
@@ -107,7 +124,7 @@ impl Tasks {
         period: Duration,
         mut f: impl FnMut() + Send + 'static,
     ) -> Ticker {
-        match self.world {
+        match &self.world {
             World::Real => {
                 let (stop, stopped) = sync_channel::<()>(0);
                 let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
@@ -121,7 +138,7 @@ impl Tasks {
                 Ticker { _stop: Some(stop) }
             }
             #[cfg(feature = "simulation")]
-            World::Simulated => Ticker { _stop: None },
+            World::Simulated(_) => Ticker { _stop: None },
         }
     }
 }
@@ -147,13 +164,13 @@ impl HandlerPool {
         f: impl Future<Output = T> + Send + 'static,
     ) -> Task<T> {
         let (task, work) = tracked(name, f);
-        match self.world {
+        match &self.world {
             World::Real => match &self.runtime.get_or_init(PoolRuntime::start).0 {
                 Some(runtime) => drop(runtime.spawn(work)),
                 None => drop(tokio::spawn(work)),
             },
             #[cfg(feature = "simulation")]
-            World::Simulated => drop(tokio::spawn(work)),
+            World::Simulated(process) => process.spawn(work),
         }
         task
     }

@@ -162,6 +162,37 @@ async fn run(steps: Vec<Step>) -> io::Result<()> {
     Ok(())
 }
 
+/// What a worn disk leaves of "synced" and six more bytes, and how long the sync took.
+async fn worn(seed: u64) -> io::Result<(Bytes, std::time::Duration)> {
+    let world = crate::Platform::simulated(seed);
+    let disk = world.disk;
+    disk.create_dir_all(Path::new(DIR)).await?;
+    disk.replace(Path::new(A), b"synced").await?;
+    disk.wear(world.rng, std::time::Duration::from_millis(100));
+    let before = world.clock.monotonic();
+    let file = disk.open(Path::new(A), OpenMode::ReadWrite).await?;
+    file.sync_data().await?;
+    let took = world.clock.monotonic().0 - before.0;
+    file.write_all_at(&[Bytes::from("absent")], 6).await?;
+    disk.crash();
+    Ok((disk.read(Path::new(A)).await?, took))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worn_disk_syncs_slowly_and_may_keep_the_beginning_of_what_was_not_synced()
+-> io::Result<()> {
+    let mut lengths = std::collections::BTreeSet::new();
+    for seed in 0..50 {
+        let (left, took) = worn(seed).await?;
+        assert!("syncedabsent".as_bytes().starts_with(&left) && left.len() >= 6);
+        assert!(took <= std::time::Duration::from_millis(101));
+        assert_eq!(worn(seed).await?, (left.clone(), took));
+        lengths.insert(left.len());
+    }
+    assert_eq!(lengths, (6..=12).collect());
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn a_crash_leaves_the_bytes_of_the_last_sync(steps in prop::collection::vec(step(), 1..60)) {

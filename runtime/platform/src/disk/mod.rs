@@ -113,6 +113,16 @@ impl Disk {
         }
     }
 
+    /// From now on syncs take up to `sync_max`, and a crash may leave a part of what was not synced; `rng` draws both.
+    /// Does nothing to a real disk.
+    #[cfg(feature = "simulation")]
+    pub fn wear(&self, rng: crate::Rng, sync_max: std::time::Duration) {
+        match &self.kind {
+            DiskKind::Real => {}
+            DiskKind::Simulated(world) => world.wear(rng, sync_max),
+        }
+    }
+
     #[must_use]
     pub fn is_simulated(&self) -> bool {
         match self.kind {
@@ -213,10 +223,12 @@ impl DiskFile {
     }
 
     pub async fn sync_data(&self) -> io::Result<()> {
+        self.reach_device().await;
         on_file!(self.sync_data())
     }
 
     pub async fn sync_all(&self) -> io::Result<()> {
+        self.reach_device().await;
         on_file!(self.sync_all())
     }
 
@@ -235,6 +247,15 @@ impl DiskFile {
 
     pub async fn set_len(&self, len: u64) -> io::Result<()> {
         on_file!(self.set_len(len))
+    }
+
+    /// A real device keeps the caller waiting in the call itself.
+    async fn reach_device(&self) {
+        match &self.kind {
+            FileKind::Real(_) => {}
+            #[cfg(feature = "simulation")]
+            FileKind::Simulated(file) => file.reach_device().await,
+        }
     }
 }
 

@@ -40,6 +40,28 @@ async fn simulated_tasks_tell_how_they_ended() {
     every_ending(&Tasks::simulated()).await;
 }
 
+#[cfg(feature = "simulation")]
+#[tokio::test(start_paused = true)]
+async fn a_killed_process_drops_its_tasks_and_no_others() {
+    let world = crate::Platform::simulated(1);
+    let process = world.process();
+    let held = std::sync::Arc::new(());
+    let hold = || {
+        let held = std::sync::Arc::clone(&held);
+        async move {
+            pending::<()>().await;
+            drop(held);
+        }
+    };
+    drop(world.tasks.spawn("outside", hold()));
+    drop(process.tasks.spawn("inside", hold()));
+    drop(process.clone().tasks.handlers().spawn("inside", hold()));
+    tokio::task::yield_now().await;
+    assert_eq!(std::sync::Arc::strong_count(&held), 4);
+    process.tasks.kill().await;
+    assert_eq!(std::sync::Arc::strong_count(&held), 2);
+}
+
 #[tokio::test]
 async fn a_task_goes_on_when_nobody_waits_for_it() {
     let (sender, receiver) = tokio::sync::oneshot::channel();

@@ -6,6 +6,8 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 
+use super::wear::Wear;
+
 #[derive(Default)]
 pub(super) struct Contents {
     seen: Vec<u8>,
@@ -61,8 +63,16 @@ impl Contents {
         self.dirty = 0..0;
     }
 
-    /// Back to what was synced; nobody holds the lock any more.
-    pub(super) fn crash(&mut self) {
+    /// Back to what was synced, and what a worn disk wrote beyond that; nobody holds the lock any more.
+    pub(super) fn crash(&mut self, wear: &Wear) {
+        let end = self.dirty.end.min(self.seen.len());
+        let start = self.dirty.start.min(end);
+        let end = start + wear.written(end - start);
+        if start < end {
+            let len = self.synced.len().max(end);
+            self.synced.resize(len, 0);
+            self.synced[start..end].copy_from_slice(&self.seen[start..end]);
+        }
         self.seen.clone_from(&self.synced);
         self.dirty = 0..0;
         self.holder = Weak::new();

@@ -1,11 +1,12 @@
 //! A disk in memory, shared by its clones. Every file and directory has two states: what is seen, and what a crash leaves.
 //!
 //! A sync copies the first onto the second, a crash the second onto the first: unsynced bytes are gone, and names come
-//! back or go as their directory was last synced. Directories in the root stand for mounted volumes and always stay.
+//! back or go as their directory was last synced. A worn disk takes its time and may keep a part of the unsynced bytes. Directories in the root stand for mounted volumes and always stay.
 //! Handles opened before a crash fail after it. Errors are those of the operating system.
 
 mod contents;
 mod tree;
+mod wear;
 
 use std::io;
 use std::path::Path;
@@ -18,6 +19,7 @@ use rustix::io::Errno;
 use super::{LockError, OpenMode};
 use contents::Contents;
 use tree::Directory;
+use wear::Wear;
 
 /// No test fills it.
 const FREE_BYTES: u64 = 1 << 40;
@@ -28,6 +30,7 @@ const HOLDER_PID: u32 = 1;
 pub(super) struct World {
     root: Arc<Directory>,
     crashes: Arc<AtomicU64>,
+    wear: Wear,
 }
 
 #[derive(Clone, Debug)]
@@ -36,12 +39,17 @@ pub(super) struct File {
     writable: bool,
     crashes: Arc<AtomicU64>,
     opened_after: u64,
+    wear: Wear,
 }
 
 impl World {
     pub(super) fn crash(&self) {
         self.crashes.fetch_add(1, Ordering::Relaxed);
-        self.root.crash();
+        self.root.crash(&self.wear);
+    }
+
+    pub(super) fn wear(&self, rng: crate::Rng, sync_max: std::time::Duration) {
+        self.wear.begin(rng, sync_max);
     }
 
     pub(super) fn create_dir_all(&self, p: &Path) -> io::Result<()> {
@@ -69,6 +77,7 @@ impl World {
             writable,
             crashes: Arc::clone(&self.crashes),
             opened_after: self.crashes.load(Ordering::Relaxed),
+            wear: self.wear.clone(),
         })
     }
 
@@ -124,6 +133,10 @@ impl File {
             at += buf.len();
         }
         Ok(())
+    }
+
+    pub(super) async fn reach_device(&self) {
+        self.wear.pause().await;
     }
 
     pub(super) fn sync_data(&self) -> io::Result<()> {

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::contents::Contents;
 use super::locked;
+use super::wear::Wear;
 
 type Names = BTreeMap<String, Entry>;
 
@@ -188,15 +189,15 @@ impl Directory {
         self.sync();
     }
 
-    pub(super) fn crash(&self) {
+    pub(super) fn crash(&self, wear: &Wear) {
         {
             let mut names = locked(&self.names);
             names.seen = names.synced.clone();
         }
         for entry in self.entries() {
             match entry {
-                Entry::File(contents) => locked(&contents).crash(),
-                Entry::Directory(directory) => directory.crash(),
+                Entry::File(contents) => locked(&contents).crash(wear),
+                Entry::Directory(directory) => directory.crash(wear),
             }
         }
     }
