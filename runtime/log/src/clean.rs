@@ -12,7 +12,7 @@ use tracing::debug;
 use crate::{
     ViewKind,
     commit::Commit,
-    committer::Shared,
+    committer::{Claim, Shared},
     encode,
     frame::PartKind,
     limits::{CARRY_WRITES_MAX, VIEW_BATCH_WRITES_MAX},
@@ -24,6 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Cleaner {
     pub shared: Arc<Shared>,
+    pub claim: Arc<Claim>,
 }
 
 impl Cleaner {
@@ -41,7 +42,7 @@ impl Cleaner {
     }
 
     async fn round(&self) -> io::Result<()> {
-        self.shared.apply()?;
+        self.shared.apply(&self.claim)?;
         while let Some(segment) = self.oldest_dead() {
             if !self.remove(&segment).await? {
                 break;
@@ -79,8 +80,8 @@ impl Cleaner {
         if self.shared.durable(at.max(placed)).await.is_err() {
             return Ok(false);
         }
-        self.shared.apply()?;
-        self.shared.sync_view()?;
+        self.shared.apply(&self.claim)?;
+        self.shared.sync_view(&self.claim)?;
         let disk = &self.shared.platform.disk;
         disk.remove_file(&segment.path).await?;
         disk.sync_dir(&self.shared.dir.join("log")).await?;
@@ -99,7 +100,7 @@ impl Cleaner {
         for key in keys {
             let newest = match state.overlay.get(key) {
                 Some(entry) => Some(entry.clone()),
-                None => self.shared.view.get(key).map_err(io::Error::other)?,
+                None => self.claim.view.get(key).map_err(io::Error::other)?,
             };
             if let Some(entry) = newest
                 && (segment.base..next_base).contains(&entry.position)
@@ -140,7 +141,7 @@ impl Cleaner {
 
 impl Shared {
     /// Moves everything durable from the overlay into the view.
-    pub(crate) fn apply(&self) -> io::Result<()> {
+    pub(crate) fn apply(&self, claim: &Claim) -> io::Result<()> {
         loop {
             let (batch, durable) = {
                 let state = self.state();
@@ -148,12 +149,13 @@ impl Shared {
                 (batch, state.durable)
             };
             let Some(batch) = batch else {
-                if self.view.applied() > durable {
+                if claim.view.applied() > durable {
                     return Err(io::Error::other("the view is ahead of the log"));
                 }
                 return Ok(());
             };
-            self.view
+            claim
+                .view
                 .apply(&batch.entries, batch.applied)
                 .map_err(io::Error::other)?;
             self.state().overlay.applied(&batch);
@@ -161,7 +163,7 @@ impl Shared {
     }
 
     /// Makes the view durable, up to what the log holds durably.
-    pub(crate) fn sync_view(&self) -> io::Result<()> {
+    pub(crate) fn sync_view(&self, claim: &Claim) -> io::Result<()> {
         let (durable, pending) = {
             let state = self.state();
             (
@@ -170,9 +172,9 @@ impl Shared {
             )
         };
         if !pending {
-            self.view.apply(&[], durable).map_err(io::Error::other)?;
+            claim.view.apply(&[], durable).map_err(io::Error::other)?;
         }
-        self.view.flush().map_err(io::Error::other)?;
+        claim.view.flush().map_err(io::Error::other)?;
         match self.settings.view {
             ViewKind::Sled => self.platform.disk.sync_tree(&view_dir(&self.dir)),
             ViewKind::Memory => Ok(()),

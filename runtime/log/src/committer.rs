@@ -12,7 +12,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use model::{ShardSlot, Timestamp};
-use platform::Platform;
+use platform::{DiskLock, Platform};
 use tokio::sync::{Notify, Semaphore, watch};
 use tracing::error;
 
@@ -34,6 +34,14 @@ pub(crate) struct Progress {
     pub stopped: Option<String>,
 }
 
+/// What only one opened log of a directory may have. Whoever still uses the disk keeps it; the view is closed before the
+/// lock is free.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub view: Box<dyn View>,
+    pub _lock: DiskLock,
+}
+
 /// What handles and running parts share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -41,7 +49,6 @@ pub(crate) struct Shared {
     pub settings: Settings,
     pub dir: PathBuf,
     pub state: Mutex<State>,
-    pub view: Arc<dyn View>,
     pub progress: watch::Sender<Progress>,
     pub placed: Notify,
     pub applied: Notify,
@@ -66,15 +73,22 @@ impl Shared {
     }
 
     pub(crate) fn end(&self, reason: &str) {
-        {
+        let claim = {
             let mut state = self.state();
             state.stopped.get_or_insert_with(|| reason.to_owned());
             state.waiting.clear();
-        }
+            for shard in state.shards.values_mut() {
+                shard.close_tail();
+            }
+            state.claim.take()
+        };
+        // Closing the view takes its time, so not under the lock.
+        drop(claim);
         self.progress.send_modify(|progress| {
             progress.stopped.get_or_insert_with(|| reason.to_owned());
         });
         self.room.close();
+        self.placed.notify_one();
         self.applied.notify_one();
     }
 
@@ -94,6 +108,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Committer {
     pub shared: Arc<Shared>,
+    pub _claim: Arc<Claim>,
     pub active: Option<Arc<Segment>>,
     pub log_id: u128,
     /// Position of the last group's first frame.

@@ -47,6 +47,11 @@ impl Shard {
         self.frames.push_back(frame);
     }
 
+    /// Watchers of the tail learn that nothing more will come.
+    pub(crate) fn close_tail(&mut self) {
+        self.tail = watch::Sender::new(self.end);
+    }
+
     pub(crate) fn oldest(&self) -> u64 {
         self.frames
             .front()

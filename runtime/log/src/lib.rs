@@ -159,15 +159,14 @@ impl Log {
         read::read(&self.shared, slot, from, limit)
     }
 
-    /// The index of the last visible record + 1, and every change of it. Never changes for a shard that is not open.
+    /// The index of the last visible record + 1, and every change of it. Closed once the shard is dropped or the log
+    /// stops, and from the start where a shard is not open.
     #[must_use]
     pub fn tail(&self, slot: ShardSlot) -> watch::Receiver<u64> {
         let state = self.shared.state();
+        let shard = state.shards.get(&slot).filter(|_| state.claim.is_some());
         let closed = || watch::Sender::new(0).subscribe();
-        state
-            .shards
-            .get(&slot)
-            .map_or_else(closed, |shard| shard.tail.subscribe())
+        shard.map_or_else(closed, |shard| shard.tail.subscribe())
     }
 
     /// The first index that is still visible; `end_index` where nothing is.
@@ -216,10 +215,13 @@ impl Log {
 
     /// The newest placed value of a key.
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Stopped> {
-        let over = self.shared.state().overlay.get(key).cloned();
+        let (claim, over) = {
+            let state = self.shared.state();
+            (state.claim()?, state.overlay.get(key).cloned())
+        };
         let entry = match over {
             Some(entry) => Some(entry),
-            None => self.shared.view.get(key)?,
+            None => claim.view.get(key)?,
         };
         Ok(entry.and_then(|entry| entry.value))
     }
@@ -231,10 +233,13 @@ impl Log {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<(Bytes, Bytes)>, Stopped> {
-        let over = self.shared.state().overlay.range(prefix, after);
+        let (claim, over) = {
+            let state = self.shared.state();
+            (state.claim()?, state.overlay.range(prefix, after))
+        };
         // Each overlay entry can hide at most one entry below it.
         let enough = limit.saturating_add(over.len());
-        let below = self.shared.view.scan(prefix, after, enough)?;
+        let below = claim.view.scan(prefix, after, enough)?;
         Ok(view::overlay::merge(over, below, limit))
     }
 

@@ -1,5 +1,7 @@
 //! Every bound of the log, with its unit. Nothing here is read from outside; `Settings` holds what may be chosen.
 
+use std::time::Duration;
+
 /// Bytes of one transaction, all parts together.
 pub const TRANSACTION_BYTES_MAX: usize = 32 << 20;
 /// Bytes of records and writes that may wait for the disk; further callers of `place` wait.
@@ -28,6 +30,10 @@ pub const FREE_SPACE_CHECK_BYTES: u64 = 8 << 20;
 pub const SLED_CACHE_BYTES: u64 = 8 << 20;
 /// Live view entries that move forward in one frame when their segment is cleaned.
 pub const CARRY_WRITES_MAX: usize = 500;
+
+/// How long opening waits for a lock that somebody holds, and between two tries.
+pub const LOCK_WAIT_MAX: Duration = Duration::from_millis(500);
+pub const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(5);
 
 const _: () = assert!(TRANSACTION_BYTES_MAX < WAITING_BYTES_MAX);
 const _: () = assert!(GROUP_BYTES_MAX < TAIL_BYTES_MAX);

@@ -6,6 +6,7 @@
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use platform::{DiskLock, LockError, Platform, Task};
@@ -15,34 +16,35 @@ use tracing::warn;
 use crate::{
     Log, Settings, ViewKind,
     clean::{Cleaner, view_dir},
-    committer::{Committer, Progress, Shared},
+    committer::{Claim, Committer, Progress, Shared},
     errors::OpenError,
-    limits::WAITING_BYTES_MAX,
+    limits::{LOCK_RETRY_PAUSE, LOCK_WAIT_MAX, WAITING_BYTES_MAX},
     recovery::{Found, recover},
-    view::{View, ViewFailed, memory::MemoryView, sled::SledView},
+    view::{NotOpened, View, memory::MemoryView, sled::SledView},
 };
 
 const FORMAT: u32 = 1;
 
-/// What only one process may have: the lock, and the parts that run under it.
+/// The running parts; they end with the last handle, or when asked to stop.
 #[derive(Debug)]
 pub(crate) struct Held {
     shared: Arc<Shared>,
-    committer: Option<Task<()>>,
-    cleaner: Option<Task<()>>,
-    lock: Option<DiskLock>,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    committer: Task<()>,
+    cleaner: Task<()>,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         self.shared.end("the last handle is gone");
-        for task in [self.committer.take(), self.cleaner.take()]
-            .into_iter()
-            .flatten()
-        {
-            task.abort();
+        if let Some(running) = &self.running {
+            running.committer.abort();
+            running.cleaner.abort();
         }
-        self.shared.placed.notify_one();
     }
 }
 
@@ -55,13 +57,7 @@ impl Log {
     ) -> Result<Self, OpenError> {
         let disk = &platform.disk;
         disk.create_dir_all(&dir.join("log")).await?;
-        let lock = disk
-            .lock(&dir.join("LOCK"))
-            .await
-            .map_err(|error| match error {
-                LockError::HeldBy { pid } => OpenError::Locked { pid },
-                LockError::Io(error) => OpenError::Io(error),
-            })?;
+        let lock = lock(platform, dir).await?;
         check_format(platform, dir).await?;
         disk.sync_dir(dir).await?;
         let marker = dir.join("CLEAN");
@@ -73,18 +69,19 @@ impl Log {
         } else {
             None
         };
-        let (view, found) = recover_all(platform, dir, &settings, clean_end).await?;
+        let (view, mut found) = recover_all(platform, dir, &settings, clean_end).await?;
         if disk.exists(&marker).await {
             disk.remove_file(&marker).await?;
             disk.sync_dir(dir).await?;
         }
+        let claim = Arc::new(Claim { view, _lock: lock });
+        found.state.claim = Some(Arc::clone(&claim));
         let durable = found.state.durable;
         let shared = Arc::new(Shared {
             platform: platform.clone(),
             settings,
             dir: dir.to_owned(),
             state: Mutex::new(found.state),
-            view,
             progress: watch::Sender::new(Progress {
                 durable,
                 stopped: None,
@@ -96,6 +93,7 @@ impl Log {
         shared.measure_space().await?;
         let committer = Committer {
             shared: Arc::clone(&shared),
+            _claim: Arc::clone(&claim),
             active: found.active,
             log_id: found.log_id,
             previous: found.previous,
@@ -103,12 +101,15 @@ impl Log {
         };
         let cleaner = Cleaner {
             shared: Arc::clone(&shared),
+            claim,
+        };
+        let running = Running {
+            committer: platform.tasks.dedicated("log committer", committer.run()),
+            cleaner: platform.tasks.dedicated("log cleaner", cleaner.run()),
         };
         let held = Held {
             shared: Arc::clone(&shared),
-            committer: Some(platform.tasks.dedicated("log committer", committer.run())),
-            cleaner: Some(platform.tasks.dedicated("log cleaner", cleaner.run())),
-            lock: Some(lock),
+            running: Some(running),
         };
         Ok(Self {
             shared,
@@ -117,35 +118,37 @@ impl Log {
         })
     }
 
-    /// Makes everything placed durable, marks the clean stop, ends the running parts and gives up the lock. What is
-    /// placed from now on is refused.
+    /// Makes everything placed durable, marks the clean stop, ends the running parts and gives up the directory. What
+    /// is placed from now on is refused, and nothing is answered any more once it has stopped.
     pub async fn stop(&self) {
         self.shared.state().stopping = true;
         self.shared.placed.notify_one();
-        let (committer, cleaner, lock) = {
+        let running = {
             let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            (held.committer.take(), held.cleaner.take(), held.lock.take())
+            held.running.take()
         };
-        let mut ended_well = true;
-        if let Some(committer) = committer {
-            ended_well &= committer.await.is_ok();
-        }
+        let Some(running) = running else {
+            // Somebody else is stopping it; an error would mean that they are done and gone.
+            let mut progress = self.shared.progress.subscribe();
+            drop(progress.wait_for(|now| now.stopped.is_some()).await);
+            return;
+        };
+        let mut ended_well = running.committer.await.is_ok();
         self.shared.applied.notify_one();
-        if let Some(cleaner) = cleaner {
-            ended_well &= cleaner.await.is_ok();
+        ended_well &= running.cleaner.await.is_ok();
+        let claim = self.shared.state().claim();
+        if let Ok(claim) = claim
+            && ended_well
+            && let Err(error) = self.mark_clean(&claim).await
+        {
+            warn!(%error, "no clean-stop marker: the next start scans as after a crash");
         }
-        let poisoned = self.shared.state().stopped.is_some();
-        if lock.is_some() && ended_well && !poisoned {
-            if let Err(error) = self.mark_clean().await {
-                warn!(%error, "no clean-stop marker: the next start scans as after a crash");
-            }
-            self.shared.end("asked to stop");
-        }
+        self.shared.end("asked to stop");
     }
 
-    async fn mark_clean(&self) -> std::io::Result<()> {
-        self.shared.apply()?;
-        self.shared.sync_view()?;
+    async fn mark_clean(&self, claim: &Claim) -> std::io::Result<()> {
+        self.shared.apply(claim)?;
+        self.shared.sync_view(claim)?;
         let end = self.shared.state().durable;
         let marker = self.shared.dir.join("CLEAN");
         self.shared
@@ -153,6 +156,24 @@ impl Log {
             .disk
             .replace(&marker, format!("{end}\n").as_bytes())
             .await
+    }
+}
+
+/// A log of this process that was just let go may still be finishing its last sync, so this waits a little.
+async fn lock(platform: &Platform, dir: &Path) -> Result<DiskLock, OpenError> {
+    let path = dir.join("LOCK");
+    let mut waited = Duration::ZERO;
+    loop {
+        match platform.disk.lock(&path).await {
+            Ok(lock) => return Ok(lock),
+            Err(LockError::Io(error)) => return Err(OpenError::Io(error)),
+            Err(LockError::HeldBy { pid }) if waited >= LOCK_WAIT_MAX => {
+                return Err(OpenError::Locked { pid });
+            }
+            Err(LockError::HeldBy { .. }) => {}
+        }
+        platform.clock.sleep(LOCK_RETRY_PAUSE).await;
+        waited += LOCK_RETRY_PAUSE;
     }
 }
 
@@ -184,33 +205,56 @@ async fn check_format(platform: &Platform, dir: &Path) -> Result<(), OpenError> 
 }
 
 /// Recovers the log over its view; a view that cannot be trusted is deleted and built again, once.
+/// Recovers with the view as it is or, where that cannot be trusted, with one built again from the log.
 async fn recover_all(
     platform: &Platform,
     dir: &Path,
     settings: &Settings,
     clean_end: Option<u64>,
-) -> Result<(Arc<dyn View>, Found), OpenError> {
-    let reason = match open_view(dir, settings.view) {
+) -> Result<(Box<dyn View>, Found), OpenError> {
+    let reason = match open_view(platform, dir, settings.view).await {
         Ok(view) => match recover(platform, dir, settings, view.as_ref(), clean_end).await {
             Err(OpenError::View(reason)) => reason,
             other => return other.map(|found| (view, found)),
         },
-        Err(failure) => failure.0,
+        Err(OpenError::View(reason)) => reason,
+        Err(other) => return Err(other),
     };
     warn!(
         reason,
         "the view is damaged: deleted and built again from the log"
     );
-    platform.disk.remove_dir_all(&view_dir(dir)).await?;
-    let view = open_view(dir, settings.view).map_err(|failure| OpenError::View(failure.0))?;
+    let view_dir = view_dir(dir);
+    if platform.disk.exists(&view_dir).await {
+        platform.disk.remove_dir_all(&view_dir).await?;
+    }
+    let view = open_view(platform, dir, settings.view).await?;
     let mut found = recover(platform, dir, settings, view.as_ref(), clean_end).await?;
     found.recovered.view_rebuilt = true;
     Ok((view, found))
 }
 
-fn open_view(dir: &Path, kind: ViewKind) -> Result<Arc<dyn View>, ViewFailed> {
-    Ok(match kind {
-        ViewKind::Sled => Arc::new(SledView::open(&view_dir(dir))?),
-        ViewKind::Memory => Arc::new(MemoryView::default()),
-    })
+/// Only `OpenError::View` means that the view is damaged.
+async fn open_view(
+    platform: &Platform,
+    dir: &Path,
+    kind: ViewKind,
+) -> Result<Box<dyn View>, OpenError> {
+    if kind == ViewKind::Memory {
+        return Ok(Box::new(MemoryView::default()));
+    }
+    let mut waited = Duration::ZERO;
+    loop {
+        match SledView::open(&view_dir(dir)) {
+            Ok(view) => return Ok(Box::new(view)),
+            Err(NotOpened::Damaged(failure)) => return Err(OpenError::View(failure.0)),
+            Err(NotOpened::Locked) if waited >= LOCK_WAIT_MAX => {
+                return Err(OpenError::Locked { pid: None });
+            }
+            Err(NotOpened::Locked) => {}
+        }
+        // Sled closes its files a little after it was dropped.
+        platform.clock.sleep(LOCK_RETRY_PAUSE).await;
+        waited += LOCK_RETRY_PAUSE;
+    }
 }

@@ -17,8 +17,9 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     commit::{Assigned, Commit, Placed, ProducerMark},
+    committer::Claim,
     encode,
-    errors::Refused,
+    errors::{Refused, Stopped},
     frame::{self, Head, Header, PartKind, narrow},
     index::{FrameRef, Shard},
     limits::TRANSACTION_BYTES_MAX,
@@ -74,6 +75,8 @@ pub(crate) struct State {
     pub full: bool,
     pub stopping: bool,
     pub stopped: Option<String>,
+    /// There from the start until the log stops.
+    pub claim: Option<Arc<Claim>>,
     pub syncs: u64,
 }
 
@@ -142,6 +145,12 @@ impl Encoded {
 }
 
 impl State {
+    /// The right to answer from memory and view; a stopped log may hold what never became durable.
+    pub(crate) fn claim(&self) -> Result<Arc<Claim>, Stopped> {
+        let reason = || Stopped(self.stopped.clone().unwrap_or_default());
+        self.claim.clone().ok_or_else(reason)
+    }
+
     /// Gives numbers and a place, or refuses and changes nothing.
     pub(crate) fn place(
         &mut self,

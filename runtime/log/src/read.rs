@@ -111,6 +111,7 @@ fn sources(
     limit: ReadLimit,
 ) -> Result<Vec<Source>, ReadError> {
     let state = shared.state();
+    state.claim()?;
     let shard = state
         .shards
         .get(&slot)

@@ -23,6 +23,13 @@ pub(crate) struct Entry {
 #[error("use the view: {0}")]
 pub(crate) struct ViewFailed(pub String);
 
+/// Why a view is not open: somebody has it, which says nothing about its contents, or it is of no use.
+#[derive(Debug)]
+pub(crate) enum NotOpened {
+    Locked,
+    Damaged(ViewFailed),
+}
+
 pub(crate) trait View: Send + Sync + fmt::Debug {
     /// Every frame that begins before this position is applied.
     fn applied(&self) -> u64;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::{Entry, View, ViewFailed, in_scan};
+use super::{Entry, NotOpened, View, ViewFailed, in_scan};
 use crate::limits::SLED_CACHE_BYTES;
 
 const ENTRIES: &str = "entries-1";
@@ -28,12 +28,23 @@ impl From<::sled::Error> for ViewFailed {
 }
 
 impl SledView {
-    pub(crate) fn open(dir: &Path) -> Result<Self, ViewFailed> {
-        let database = ::sled::Config::new()
+    pub(crate) fn open(dir: &Path) -> Result<Self, NotOpened> {
+        let opened = ::sled::Config::new()
             .path(dir)
             .cache_capacity(SLED_CACHE_BYTES)
             .flush_every_ms(None)
-            .open()?;
+            .open();
+        match opened {
+            Ok(database) => Self::of(database).map_err(NotOpened::Damaged),
+            // Sled has no other sign of it.
+            Err(error) if error.to_string().contains("could not acquire lock") => {
+                Err(NotOpened::Locked)
+            }
+            Err(error) => Err(NotOpened::Damaged(error.into())),
+        }
+    }
+
+    fn of(database: ::sled::Db) -> Result<Self, ViewFailed> {
         Ok(Self {
             entries: database.open_tree(ENTRIES)?,
             marks: database.open_tree(MARKS)?,
