@@ -7,8 +7,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use model::{
-    Fault, FencingToken, HashKey, LeaseKey, Position, RecordFailure, SequenceNumber, ShardId,
-    Timestamp, TriggerName, UserRecord, ViewWrite,
+    Fault, FencingToken, FunctionVersion, HashKey, LeaseKey, Position, RecordFailure,
+    SequenceNumber, ShardId, Timestamp, TriggerName, UserRecord, ViewWrite,
     keys::{self, Namespace},
     outcome::Usage,
     seams::{CommitError, Journal},
@@ -69,6 +69,9 @@ pub enum Condition {
 #[serde(rename_all = "camelCase")]
 pub struct Note {
     pub at_ms: u64,
+    /// Of the function that was run; 0 in entries written before versions were kept.
+    #[serde(default)]
+    pub version: FunctionVersion,
     pub duration_ms: u64,
     pub error_type: String,
     pub message: String,
@@ -76,9 +79,10 @@ pub struct Note {
 
 impl Note {
     #[must_use]
-    pub fn of_fault(fault: &Fault, now: Timestamp) -> Self {
+    pub fn of_fault(fault: &Fault, version: FunctionVersion, now: Timestamp) -> Self {
         Self {
             at_ms: now.as_millis(),
+            version,
             duration_ms: u64::try_from(fault.usage.duration.as_millis()).unwrap_or(u64::MAX),
             error_type: fault.kind.clone(),
             message: clipped(&fault.message),
@@ -86,9 +90,10 @@ impl Note {
     }
 
     #[must_use]
-    pub fn of_failure(failure: &RecordFailure, now: Timestamp) -> Self {
+    pub fn of_failure(failure: &RecordFailure, version: FunctionVersion, now: Timestamp) -> Self {
         Self {
             at_ms: now.as_millis(),
+            version,
             duration_ms: 0,
             error_type: failure.kind.clone(),
             message: clipped(&failure.reason),

@@ -11,8 +11,8 @@ use std::{
 
 use leases::{HeldLease, LeaseBook};
 use model::{
-    Answer, Checkpoint, Fault, FaultClass, FencingToken, Invocation, LogPosition, Outcome,
-    Position, Timestamp, Transaction, UserRecord,
+    Answer, Checkpoint, Fault, FaultClass, FencingToken, FunctionVersion, Invocation, LogPosition,
+    Outcome, Position, Timestamp, Transaction, UserRecord,
     invocation::StateReader,
     keys,
     seams::{CommitError, Handler, Journal, ReadFrom, ReadLimit, ShardFacts, Source, SourceError},
@@ -42,6 +42,8 @@ pub struct Rooms {
     pub journal: Arc<dyn Journal>,
     pub source: Arc<dyn Source>,
     pub handler: Arc<dyn Handler>,
+    /// Of the function that `handler` runs.
+    pub version: FunctionVersion,
     pub leases: Arc<LeaseBook>,
 }
 

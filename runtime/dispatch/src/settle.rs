@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use model::{
-    Answer, Emitted, Fault, FaultClass, Outcome, RecordAction, RecordFailure, StateWrite,
-    Timestamp, UserRecord,
+    Answer, Emitted, Fault, FaultClass, FunctionVersion, Outcome, RecordAction, RecordFailure,
+    StateWrite, Timestamp, UserRecord,
 };
 
 use crate::{
@@ -66,6 +66,8 @@ pub struct Discard {
 pub struct Circumstances<'a> {
     pub policy: &'a RetryPolicy,
     pub now: Timestamp,
+    /// Of the function that was run.
+    pub version: FunctionVersion,
     /// A draw in [0, 1) for the jitter.
     pub fraction: f64,
 }
@@ -204,7 +206,7 @@ fn succeeded(mut work: Work, answer: Answer) -> Settlement {
 
 /// The invocation failed as a whole; nothing it did counts.
 fn failed(mut work: Work, fault: &Fault, at: Circumstances<'_>) -> Settlement {
-    work.note(Note::of_fault(fault, at.now));
+    work.note(Note::of_fault(fault, at.version, at.now));
     work.failures = work.failures.saturating_add(1);
     work.first_failed.get_or_insert(at.now);
     let pause = at.policy.backoff.after(work.failures, at.fraction);
@@ -319,7 +321,7 @@ fn reject_head(
     mode: Mode,
 ) -> Settlement {
     let rest = work.split_off(1);
-    work.note(Note::of_failure(failure, at.now));
+    work.note(Note::of_failure(failure, at.version, at.now));
     Settlement {
         dead: vec![Discard {
             records: work.records,
@@ -382,7 +384,7 @@ fn each(work: &Work, answer: Answer, at: Circumstances<'_>) -> Settlement {
         match failure.action {
             RecordAction::DeadLetter => {
                 single.notes.clone_from(&work.notes);
-                single.note(Note::of_failure(&failure, at.now));
+                single.note(Note::of_failure(&failure, at.version, at.now));
                 settlement.dead.push(Discard {
                     records: single.records,
                     condition: Condition::Rejected,
@@ -392,7 +394,11 @@ fn each(work: &Work, answer: Answer, at: Circumstances<'_>) -> Settlement {
             RecordAction::NotTried => settlement.again.push(single),
             // A record that cannot be parked is kept in order and retried like any other.
             RecordAction::Retry | RecordAction::Park => {
-                single.note(Note::of_failure(&explained(failure.clone()), at.now));
+                single.note(Note::of_failure(
+                    &explained(failure.clone()),
+                    at.version,
+                    at.now,
+                ));
                 single.failures = 1;
                 single.first_failed = Some(at.now);
                 single.not_before = at.now.plus(at.policy.backoff.after(1, at.fraction));

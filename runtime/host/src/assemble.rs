@@ -211,6 +211,7 @@ async fn start(rooms: &Rooms) -> Result<(), StartError> {
             journal: Arc::clone(&rooms.journal),
             source: Arc::new(rooms.streams.clone()) as Arc<dyn Source>,
             handler: Arc::clone(&loaded.function) as Arc<dyn Handler>,
+            version: loaded.version,
             leases: Arc::clone(&leases),
         };
         let paused = rooms.runners.is_paused(name).map_err(other)?;

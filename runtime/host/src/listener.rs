@@ -6,10 +6,12 @@
 use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, header::Entry};
 use http_body_util::Full;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{rt::TokioIo, server::conn::auto};
+use jiff::fmt::rfc2822::DateTimePrinter;
+use model::Timestamp;
 use platform::{Connection, Listener, Platform, StopToken};
 use tokio::sync::Semaphore;
 
@@ -89,15 +91,24 @@ async fn serve_connection(
     doors: Arc<Doors>,
     stop: StopToken,
 ) {
+    let clock = executor.platform.clock.clone();
     let mut builder = auto::Builder::new(executor);
-    builder.http1().pipeline_flush(true);
+    // Hyper would ask the operating system for the date.
+    builder.http1().pipeline_flush(true).auto_date_header(false);
     builder
         .http2()
+        .auto_date_header(false)
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(4 << 20);
     let service = service_fn(move |request| {
-        let doors = Arc::clone(&doors);
-        async move { Ok::<_, Infallible>(answer(&doors, request).await) }
+        let (doors, clock) = (Arc::clone(&doors), clock.clone());
+        async move {
+            let mut response = answer(&doors, request).await;
+            if let Entry::Vacant(date) = response.headers_mut().entry(header::DATE) {
+                date.insert(http_date(clock.wall()));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let served = builder.serve_connection(TokioIo::new(connection), service);
     tokio::pin!(served);
@@ -128,8 +139,21 @@ async fn answer(doors: &Doors, request: Request<Incoming>) -> Response<Full<Byte
     };
     response
         .headers_mut()
-        .insert(header::SERVER, http::HeaderValue::from_static("shardmill"));
+        .insert(header::SERVER, HeaderValue::from_static("shardmill"));
     response
+}
+
+/// As HTTP writes a moment; one that no calendar has reads as 1970.
+fn http_date(at: Timestamp) -> HeaderValue {
+    let at = i64::try_from(at.as_millis())
+        .ok()
+        .and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok())
+        .unwrap_or_default();
+    DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&at)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"))
 }
 
 fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {

@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 use bytes::Bytes;
 
 use crate::{
-    FencingToken, FunctionName, HashKey, ShardId, StreamKey, Timestamp, TriggerName, UserRecord,
+    FencingToken, FunctionName, FunctionVersion, HashKey, ShardId, StreamKey, Timestamp,
+    TriggerName, UserRecord,
 };
 
 /// A batch on its way into a handler, with the facts of the `invocation` interface of `function.wit`.
@@ -13,6 +14,7 @@ use crate::{
 pub struct Invocation {
     pub trigger: TriggerName,
     pub function: FunctionName,
+    pub version: FunctionVersion,
     pub stream: StreamKey,
     pub shard: ShardId,
     /// Stable over the attempts of one batch.

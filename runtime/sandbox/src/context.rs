@@ -27,7 +27,6 @@ pub(crate) struct Context {
     pub(crate) memory: MemoryLimit,
     pub(crate) log: InvocationLog,
     pub(crate) clock: Clock,
-    pub(crate) version: String,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -77,7 +76,6 @@ impl Context {
             },
             log: facts.log,
             clock: platform.clock.clone(),
-            version: facts.version,
             wasi: wasi.build(),
             table: ResourceTable::new(),
         }
@@ -89,7 +87,6 @@ pub(crate) struct ContextFacts {
     pub(crate) call: Call,
     pub(crate) log: InvocationLog,
     pub(crate) memory_bytes_max: usize,
-    pub(crate) version: String,
 }
 
 fn simulated_random(platform: &Platform) -> Deterministic {

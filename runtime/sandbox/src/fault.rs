@@ -5,12 +5,13 @@
 
 use std::fmt::Write as _;
 
-use model::{FaultClass, invocation::StateUnavailable};
+use model::{ByteSize, FaultClass, invocation::StateUnavailable};
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::{
-    limits::{BACKTRACE_FRAMES_MAX, FAULT_MESSAGE_BYTES_MAX},
+    backtrace::{is_recursion, own_frames},
+    limits::FAULT_MESSAGE_BYTES_MAX,
     logs::cut,
 };
 
@@ -23,7 +24,7 @@ pub(crate) struct DeadlinePassed;
 pub(crate) struct Failed<'a> {
     pub(crate) function: &'a str,
     pub(crate) memory_refused: bool,
-    pub(crate) memory_bytes_max: usize,
+    pub(crate) memory_max: ByteSize,
     pub(crate) timeout: std::time::Duration,
     pub(crate) progress: Option<u32>,
     pub(crate) last_error: Option<String>,
@@ -44,13 +45,12 @@ pub(crate) fn diagnose(error: &wasmtime::Error, failed: &Failed<'_>) -> Diagnosi
         let _ = write!(message, ", at record {index} of the batch");
     }
     if let Some(last) = &failed.last_error {
-        let _ = write!(message, "; its last words: {last}");
+        let words: Vec<&str> = last.lines().map(str::trim).collect();
+        let _ = write!(message, "; its last words: {}", words.join(" "));
     }
-    if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>()
-        && !backtrace.frames().is_empty()
-    {
-        for line in backtrace.to_string().lines().take(BACKTRACE_FRAMES_MAX) {
-            let _ = write!(message, "\n{line}");
+    if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
+        for function in own_frames(&backtrace.to_string()) {
+            let _ = write!(message, "\n  at {function}");
         }
     }
     message.truncate(cut(&message, FAULT_MESSAGE_BYTES_MAX).len());
@@ -79,17 +79,25 @@ fn classify(error: &wasmtime::Error, failed: &Failed<'_>) -> (FaultClass, &'stat
     }
     let trap = error.downcast_ref::<Trap>();
     if error.is::<DeadlinePassed>() || trap == Some(&Trap::OutOfFuel) {
-        let fact = format!("did not end within its timeout of {:?}", failed.timeout);
+        let fact = format!(
+            "did not end within its timeout of {:?}: do less at a time, or raise `timeout` of the function",
+            failed.timeout
+        );
         return (function, "Timeout", fact);
     }
     if failed.memory_refused {
         let fact = format!(
-            "ran out of memory: its limit is {} bytes, raise `memory` of the function",
-            failed.memory_bytes_max
+            "ran out of memory: its limit is {}, raise `memory` of the function",
+            failed.memory_max
         );
         return (function, "OutOfMemory", fact);
     }
-    if trap == Some(&Trap::StackOverflow) {
+    let overflow = trap == Some(&Trap::StackOverflow)
+        || trap == Some(&Trap::MemoryOutOfBounds)
+            && error
+                .downcast_ref::<WasmBacktrace>()
+                .is_some_and(|backtrace| is_recursion(&backtrace.to_string()));
+    if overflow {
         return (
             function,
             "StackOverflow",

@@ -16,7 +16,7 @@ use model::{
     outcome::Usage,
     seams::{BoxFuture, Handler},
 };
-use platform::Monotonic;
+use platform::{Monotonic, Task};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -116,7 +116,8 @@ impl Handler for Function {
             let running = tasks
                 .handlers()
                 .spawn("sandbox-invocation", inner.invoke(invocation));
-            running.await.unwrap_or_else(|error| {
+            let mut running = Abandoned(running);
+            (&mut running.0).await.unwrap_or_else(|error| {
                 not_run(
                     "HostFailure",
                     format!("the host failed while it ran the function: {error}"),
@@ -130,6 +131,15 @@ impl Handler for Function {
             Guest::Stream(_) => packed::encoded_len(record),
             Guest::Event(_) => lambda::encoded_len(record),
         }
+    }
+}
+
+/// An invocation that nobody waits for any more ends at its next tick.
+struct Abandoned(Task<Outcome>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -181,8 +191,7 @@ impl Inner {
         let shared = &self.engine.shared;
         let _beating = (!shared.settings.simulation).then(|| shared.heartbeat.start());
         let timeout = self.limits.timeout;
-        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        let call = sandbox.call(shared, &self.guest, input, timeout_ms);
+        let call = sandbox.call(shared, &self.guest, input, timeout);
         match shared
             .platform
             .clock
@@ -224,12 +233,10 @@ impl Inner {
             &call.invocation,
         );
         let memory_bytes_max = to_usize(self.limits.memory.bytes());
-        let version = self.digest.to_string();
         let facts = ContextFacts {
             call,
             log,
             memory_bytes_max,
-            version,
         };
         let simulation = shared.settings.simulation;
         Sandbox::new(
@@ -264,26 +271,14 @@ impl Inner {
 
     fn usage(&self, sandbox: &Sandbox, started: Monotonic) -> Usage {
         let shared = &self.engine.shared;
-        let budget = self
-            .limits
-            .timeout
-            .as_millis()
-            .try_into()
-            .unwrap_or(u64::MAX);
-        let budget = crate::limits::FUEL_PER_MS.saturating_mul(budget);
+        let now = shared.platform.clock.monotonic();
         Usage {
-            duration: shared
-                .platform
-                .clock
-                .monotonic()
-                .0
-                .saturating_sub(started.0),
+            duration: now.0.saturating_sub(started.0),
             memory_bytes: sandbox.store.data().memory.bytes as u64,
-            fuel: sandbox
-                .store
-                .get_fuel()
-                .ok()
-                .map(|left| budget.saturating_sub(left)),
+            fuel: shared
+                .settings
+                .simulation
+                .then(|| sandbox.fuel_used(self.limits.timeout)),
         }
     }
 
@@ -323,7 +318,7 @@ impl Inner {
         let failed = Failed {
             function: context.call.invocation.function.as_str(),
             memory_refused: context.memory.refused,
-            memory_bytes_max: context.memory.bytes_max,
+            memory_max: self.limits.memory,
             timeout: self.limits.timeout,
             progress: context.call.progress,
             last_error: context.log.last_error(),

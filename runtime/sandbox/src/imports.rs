@@ -35,7 +35,7 @@ impl invocation::Host for Context {
     }
 
     fn version(&mut self) -> wasmtime::Result<String> {
-        Ok(self.version.clone())
+        Ok(self.call.invocation.version.to_string())
     }
 
     fn trigger(&mut self) -> wasmtime::Result<Option<String>> {
@@ -121,7 +121,7 @@ impl Call {
         let trigger = &self.invocation.trigger;
         if !self.invocation.outputs.contains(output) {
             let text = format!(
-                "trigger {trigger} has no output {output:?}: name it under `outputs:` of the trigger"
+                "trigger {trigger} has no output `{output}`: name it under `triggers.{trigger}.outputs` in triggers.yaml"
             );
             return Err(refusal(NO_SUCH_OUTPUT, text));
         }
@@ -134,7 +134,7 @@ impl Call {
             return Err(refusal(TOO_LARGE, text));
         }
         let emitted = packed::unpack(chunk, output, self.invocation.records.len())
-            .map_err(|error| refusal(MALFORMED, format!("output {output:?}: {error}")))?;
+            .map_err(|error| refusal(MALFORMED, format!("output `{output}`: {error}")))?;
         self.output_bytes = bytes;
         self.outputs.extend(emitted);
         Ok(())
@@ -142,9 +142,9 @@ impl Call {
 
     fn store(&self) -> Result<Arc<dyn StateReader>, host::Refusal> {
         self.invocation.state.clone().ok_or_else(|| {
+            let trigger = &self.invocation.trigger;
             let text = format!(
-                "trigger {} grants no keyed state: add `state: {{}}` to the trigger",
-                self.invocation.trigger
+                "trigger {trigger} grants no keyed state: add `state: {{}}` to `triggers.{trigger}` in triggers.yaml"
             );
             refusal(NOT_GRANTED, text)
         })

@@ -5,6 +5,7 @@
 //! loops, memory bombs and malformed answers are outcomes, not errors of the host.
 
 mod answer;
+mod backtrace;
 mod bindings;
 mod context;
 mod engine;

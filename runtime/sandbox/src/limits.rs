@@ -43,6 +43,8 @@ pub(crate) const STATE_WRITES_MAX: usize = 10_000;
 pub(crate) const FAULT_KIND_BYTES_MAX: usize = 128;
 pub(crate) const FAULT_MESSAGE_BYTES_MAX: usize = 8 << 10;
 pub(crate) const BACKTRACE_FRAMES_MAX: usize = 24;
+/// Of the last error a guest logged, as its fault repeats it.
+pub(crate) const LAST_WORDS_BYTES_MAX: usize = 1 << 10;
 /// Random bytes a guest sees in simulation before they repeat.
 pub(crate) const SIMULATED_RANDOM_BYTES: usize = 4 << 10;
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use model::{FunctionName, Invocation, ShardId, Timestamp, TriggerName};
+use model::{FunctionName, FunctionVersion, Invocation, ShardId, Timestamp, TriggerName};
 use platform::Clock;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::{
@@ -19,6 +19,8 @@ use wasmtime_wasi::{
     cli::{IsTerminal, StdoutStream},
     p2::{OutputStream, Pollable, StreamResult},
 };
+
+use crate::limits::LAST_WORDS_BYTES_MAX;
 
 /// Takes the lines of guests; called on the thread that runs the guest, so it never waits.
 pub trait LogSink: Send + Sync + fmt::Debug {
@@ -29,6 +31,7 @@ pub trait LogSink: Send + Sync + fmt::Debug {
 pub struct GuestLog {
     pub trigger: TriggerName,
     pub function: FunctionName,
+    pub version: FunctionVersion,
     pub shard: ShardId,
     pub request_id: String,
     pub attempt: u32,
@@ -90,7 +93,13 @@ impl InvocationLog {
     }
 
     pub(crate) fn line(&self, level: u32, message: &str) {
-        self.with(|lines| lines.say(level.min(LEVEL_ERROR), message));
+        self.with(|lines| {
+            let level = level.min(LEVEL_ERROR);
+            lines.say(level, message);
+            if level == LEVEL_ERROR {
+                lines.last_error = Some(cut(message, LAST_WORDS_BYTES_MAX).to_owned());
+            }
+        });
     }
 
     /// Says what was left unfinished and how much was dropped.
@@ -113,7 +122,7 @@ impl InvocationLog {
         });
     }
 
-    /// The last line on standard error: where languages leave their panic message.
+    /// The last error that was logged or written to standard error: where languages leave their panic message.
     pub(crate) fn last_error(&self) -> Option<String> {
         self.with(|lines| lines.last_error.clone())
     }
@@ -134,6 +143,7 @@ fn head(invocation: &Invocation, at: Timestamp) -> GuestLog {
     GuestLog {
         trigger: invocation.trigger.clone(),
         function: invocation.function.clone(),
+        version: invocation.version,
         shard: invocation.shard,
         request_id: invocation.request_id.clone(),
         attempt: invocation.attempt,
@@ -172,7 +182,7 @@ impl Lines {
             Stream::Output => self.say(LEVEL_INFO, &text),
             Stream::Error => {
                 self.say(LEVEL_ERROR, &text);
-                let kept = cut(&text, 512);
+                let kept = cut(&text, LAST_WORDS_BYTES_MAX);
                 if !kept.is_empty() && !kept.starts_with("note: ") {
                     self.last_error = Some(kept.to_owned());
                 }

@@ -2,6 +2,8 @@
 //!
 //! A sandbox that failed in any way is dropped with all it held; only one that answered may be used again.
 
+use std::time::Duration;
+
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::{
@@ -60,11 +62,10 @@ impl Sandbox {
         shared: &Shared,
         guest: &Guest,
         input: &Vec<u8>,
-        timeout_ms: u64,
+        timeout: Duration,
     ) -> wasmtime::Result<GuestAnswer> {
         if shared.settings.simulation {
-            self.store
-                .set_fuel(timeout_ms.saturating_mul(FUEL_PER_MS))?;
+            self.store.set_fuel(fuel(timeout))?;
             self.store
                 .fuel_async_yield_interval(Some(FUEL_YIELD_INTERVAL))?;
         } else {
@@ -79,6 +80,18 @@ impl Sandbox {
         self.instance = Some(instance);
         Ok(answer)
     }
+
+    /// Of the last call; 0 where fuel is not counted.
+    pub(crate) fn fuel_used(&self, timeout: Duration) -> u64 {
+        let left = self.store.get_fuel();
+        left.map_or(0, |left| fuel(timeout).saturating_sub(left))
+    }
+}
+
+/// What stands for a time limit where time does not pass by itself.
+fn fuel(timeout: Duration) -> u64 {
+    let ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+    ms.saturating_mul(FUEL_PER_MS)
 }
 
 impl Guest {

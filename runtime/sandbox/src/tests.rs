@@ -10,9 +10,9 @@ use std::{
 
 use bytes::Bytes;
 use model::{
-    AccountId, ByteSize, FencingToken, FunctionName, Invocation, Outcome, Position, Region,
-    SequenceNumber, ShardId, StreamKey, StreamName, Timestamp, TriggerName, UserRecord,
-    seams::Handler as _,
+    AccountId, ByteSize, FencingToken, FunctionName, FunctionVersion, Invocation, Outcome,
+    Position, Region, SequenceNumber, ShardId, StreamKey, StreamName, Timestamp, TriggerName,
+    UserRecord, seams::Handler as _,
 };
 use platform::Platform;
 
@@ -81,6 +81,7 @@ fn invocation(outputs: &[&str]) -> Invocation {
     Invocation {
         trigger: TriggerName::parse("orders").unwrap(),
         function: FunctionName::parse("enrich").unwrap(),
+        version: FunctionVersion(3),
         stream: StreamKey {
             account: AccountId::parse("000000000000").unwrap(),
             region: Region::parse("us-east-1").unwrap(),
@@ -172,7 +173,7 @@ async fn an_answer_to_an_output_that_is_not_granted_is_refused() {
     let (kind, message) = fault(function.invoke(invocation(&[])).await);
     assert_eq!(kind, "MalformedOutput");
     assert!(
-        message.contains("under `outputs:` of the trigger"),
+        message.contains("under `triggers.orders.outputs` in triggers.yaml"),
         "{message}"
     );
 }

@@ -37,6 +37,7 @@ impl Lane {
         Circumstances {
             policy: &self.settings.retry,
             now,
+            version: self.rooms.version,
             fraction: self.rooms.platform.rng.fraction(),
         }
     }
@@ -66,6 +67,7 @@ impl Lane {
         let invocation = Invocation {
             trigger: self.settings.name.clone(),
             function: self.settings.function.clone(),
+            version: self.rooms.version,
             stream: self.settings.stream.clone(),
             shard: self.shard.id,
             request_id: format!(

@@ -26,6 +26,7 @@ fn at(policy: &RetryPolicy) -> Circumstances<'_> {
     Circumstances {
         policy,
         now: NOW,
+        version: FunctionVersion(1),
         fraction: 0.0,
     }
 }

@@ -13,9 +13,10 @@ use std::{
 use bytes::Bytes;
 use leases::LeaseBook;
 use model::{
-    AccountId, Answer, Emitted, Fault, FaultClass, FencingToken, FunctionName, HashKeyRange,
-    Invocation, LeaseSlot, LogPosition, NodeId, Outcome, Record, Region, SequenceNumber, ShardId,
-    StreamKey, StreamName, Timestamp, Transaction, TriggerName, UserRecord,
+    AccountId, Answer, Emitted, Fault, FaultClass, FencingToken, FunctionName, FunctionVersion,
+    HashKeyRange, Invocation, LeaseSlot, LogPosition, NodeId, Outcome, Record, Region,
+    SequenceNumber, ShardId, StreamKey, StreamName, Timestamp, Transaction, TriggerName,
+    UserRecord,
     outcome::Usage,
     seams::{
         BoxFuture, CommitError, Handler, Journal, Page, ReadFrom, ReadLimit, ShardFacts, Source,
@@ -371,6 +372,7 @@ impl World {
             journal: Arc::clone(&journal),
             source: Arc::clone(&self.river) as Arc<dyn Source>,
             handler: Arc::clone(&self.actor) as Arc<dyn Handler>,
+            version: FunctionVersion(1),
             leases: Arc::new(LeaseBook::open(journal, node, next)),
         };
         TriggerRunner::start(rooms, self.settings.clone()).await

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use model::{
-    FencingToken, FunctionName, Invocation, Outcome, Position, SequenceNumber, ShardId, StreamName,
-    TriggerName, UserRecord, seams::Handler as _,
+    FencingToken, FunctionName, FunctionVersion, Invocation, Outcome, Position, SequenceNumber,
+    ShardId, StreamName, TriggerName, UserRecord, seams::Handler as _,
 };
 use sandbox::{Kind, SandboxPolicy};
 use serde::Deserialize;
@@ -83,7 +83,8 @@ pub(crate) async fn invoke(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply 
         .map_err(|error| ApiError::bad(&format!("read what to invoke with: {error}")))?;
     let records = user_records(rooms, asked)?;
     let request_id = format!("invoke-{:016x}", rooms.platform.rng.u64());
-    let invocation = invocation(rooms, name, request_id.clone(), records)?;
+    let function = (name, loaded.version);
+    let invocation = invocation(rooms, function, request_id.clone(), records)?;
     let outcome = loaded.function.invoke(invocation).await;
     let wanted = Wanted {
         invocation: Some(request_id),
@@ -132,7 +133,7 @@ fn user_records(rooms: &Rooms, asked: Asked) -> Result<Vec<UserRecord>, ApiError
 /// Facts of an invocation that no trigger drives: every output that some trigger of the function has is granted.
 fn invocation(
     rooms: &Rooms,
-    function: &FunctionName,
+    (function, version): (&FunctionName, FunctionVersion),
     request_id: String,
     records: Vec<UserRecord>,
 ) -> Result<Invocation, ApiError> {
@@ -147,6 +148,7 @@ fn invocation(
     Ok(Invocation {
         trigger: TriggerName::parse("invoke").map_err(named)?,
         function: function.clone(),
+        version,
         stream: stream_key(&rooms.world, &StreamName::parse("invoke").map_err(named)?),
         shard: ShardId(0),
         request_id,

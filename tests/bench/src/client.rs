@@ -1,0 +1,74 @@
+//! One HTTP/1.1 connection to the server, one request at a time. An answer that is not 2xx is an error that shows it.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
+use http::{Method, Request, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=bench/20260101/us-east-1/kinesis/aws4_request, \
+                             SignedHeaders=host, Signature=00";
+/// As much of an answer as an error shows.
+const SHOWN_BYTES: usize = 300;
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    address: SocketAddr,
+}
+
+impl Connection {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        // Its end is seen by whoever sends the next request.
+        drop(tokio::spawn(connection));
+        Ok(Self { sender, address })
+    }
+
+    /// An action of Kinesis.
+    pub(crate) async fn kinesis(&mut self, action: &str, body: Bytes) -> Result<Bytes> {
+        let request = Request::post("/")
+            .header(header::HOST, self.address.to_string())
+            .header("x-amz-target", format!("Kinesis_20131202.{action}"))
+            .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
+            .header(header::AUTHORIZATION, AUTHORIZATION)
+            .header("x-amz-date", "20260101T000000Z")
+            .body(Full::new(body))?;
+        self.send(request).await.with_context(|| action.to_owned())
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Result<Bytes> {
+        self.plain(Method::GET, path, Bytes::new()).await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> Result<Bytes> {
+        self.plain(Method::POST, path, body).await
+    }
+
+    async fn plain(&mut self, method: Method, path: &str, body: Bytes) -> Result<Bytes> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.address.to_string())
+            .body(Full::new(body))?;
+        self.send(request).await.with_context(|| path.to_owned())
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes> {
+        self.sender.ready().await?;
+        let answer = self.sender.send_request(request).await?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await?.to_bytes();
+        if !status.is_success() {
+            let shown = &body[..body.len().min(SHOWN_BYTES)];
+            bail!("{status}: {}", String::from_utf8_lossy(shown));
+        }
+        Ok(body)
+    }
+}

@@ -1,1 +1,0 @@
-//! Placeholder head: replaced when the room is built.

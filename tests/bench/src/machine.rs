@@ -1,0 +1,91 @@
+//! What the kernel says about processes and the machine, read from `/proc`.
+
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+/// The kernel counts processor time in these steps for everybody.
+const TICKS_PER_SECOND: f64 = 100.0;
+/// The word that makes this program a spinner.
+pub(crate) const SPIN: &str = "spin";
+
+/// Processor time that a process and its threads have used, user and system.
+pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .with_context(|| format!("look at process {pid}"))?;
+    // The second field is a name in parentheses and may hold anything.
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks = |index: usize| -> Result<f64> {
+        let field = fields.get(index).context("find the processor time")?;
+        field.parse().context("read the processor time")
+    };
+    Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
+}
+
+/// A line of `/proc/PID/status`, in MiB.
+pub(crate) fn memory_mib(pid: u32, name: &str) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))
+        .with_context(|| format!("look at process {pid}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib: Option<f64> = line.and_then(|rest| rest.split_whitespace().nth(1)?.parse().ok());
+    kib.map(|kib| kib / 1024.0)
+        .with_context(|| format!("find {name} of process {pid}"))
+}
+
+pub(crate) fn description() -> Value {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    json!({
+        "cores": cores(),
+        "processor": model.map(|(_, name)| name),
+        "kernel": kernel.trim(),
+    })
+}
+
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Keeps every core awake at the lowest priority until it is dropped: an idle virtual processor may round each
+/// wait for the disk up to its timer tick.
+#[derive(Debug)]
+pub(crate) struct Spinners(Vec<Child>);
+
+impl Spinners {
+    /// `None` where there is no `chrt`, without which spinning would take time from the server.
+    pub(crate) fn start() -> Option<Self> {
+        let own = std::env::current_exe().ok()?;
+        let mut spinners = Self(Vec::new());
+        for _ in 0..cores() {
+            let spinner = Command::new("chrt")
+                .args(["-i", "0"])
+                .arg(&own)
+                .arg(SPIN)
+                .stdin(Stdio::null())
+                .spawn();
+            spinners.0.push(spinner.ok()?);
+        }
+        Some(spinners)
+    }
+}
+
+impl Drop for Spinners {
+    fn drop(&mut self) {
+        for spinner in &mut self.0 {
+            // It has nothing to lose.
+            drop(spinner.kill());
+            drop(spinner.wait());
+        }
+    }
+}
+
+pub(crate) fn spin() -> ! {
+    loop {
+        std::hint::spin_loop();
+    }
+}

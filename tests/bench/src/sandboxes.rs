@@ -1,0 +1,167 @@
+//! What one invocation in a fresh sandbox costs, measured in this process: all its threads, nothing of a server.
+//!
+//! A task that does nothing takes the same way through the handlers' runtime and stands beside it.
+
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
+
+use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
+use model::{
+    AccountId, FencingToken, FunctionName, FunctionVersion, Invocation, Outcome, Position, Region,
+    SequenceNumber, ShardId, StreamKey, StreamName, Timestamp, TriggerName, UserRecord,
+    seams::Handler as _,
+};
+use platform::Platform;
+use sandbox::{Engine, EngineSettings, Function, FunctionLimits, GuestLog, LogSink};
+use tokio::task::JoinSet;
+
+use crate::{
+    machine,
+    report::{Report, Row, Target, say},
+    server::Project,
+};
+
+const INVOCATIONS: u32 = 40_000;
+const WARM_UP: u32 = 2_000;
+
+pub(crate) async fn measure(report: &mut Report, project: &Project) -> Result<()> {
+    say("sandboxes");
+    let platform = Platform::real();
+    let floor = tasks(&platform).await?;
+    report.add(Row::new(
+        "a task that does nothing, CPU",
+        floor.cpu_us,
+        "us",
+    ));
+    let engine = Engine::new(platform, EngineSettings::default(), Arc::new(Unheard))?;
+    for (guest, what, target) in [
+        ("empty.wasm", "fresh sandbox, without WASI", None),
+        (
+            "echo.wasm",
+            "fresh sandbox with WASI and the SDK",
+            Some(Target::AtMost(10.0)),
+        ),
+    ] {
+        let bytes = std::fs::read(project.guests.join(guest))
+            .with_context(|| format!("take the guest {guest}"))?;
+        let function = engine.load(&bytes, FunctionLimits::default()).await?;
+        let records = [record()].into();
+        invoke(&function, &records, WARM_UP).await?;
+        let cost = invoke(&function, &records, INVOCATIONS).await?;
+        let row = Row::new(format!("{what}, 1 record, CPU"), cost.cpu_us, "us")
+            .beside("the task that does nothing", floor.cpu_us);
+        report.add(match target {
+            Some(target) => row.target(target),
+            None => row,
+        });
+        report.add(Row::new(
+            format!("{what}, 1 record"),
+            cost.per_second,
+            "invocations/s",
+        ));
+    }
+    Ok(())
+}
+
+struct Cost {
+    cpu_us: f64,
+    per_second: f64,
+}
+
+async fn tasks(platform: &Platform) -> Result<Cost> {
+    cost(INVOCATIONS, || {
+        let platform = platform.clone();
+        async move {
+            platform.tasks.handlers().spawn("nothing", async {}).await?;
+            Ok(())
+        }
+    })
+    .await
+}
+
+async fn invoke(function: &Function, records: &Arc<[UserRecord]>, times: u32) -> Result<Cost> {
+    cost(times, || {
+        let (function, invocation) = (function.clone(), invocation(records));
+        async move {
+            match function.invoke(invocation?).await {
+                Outcome::Answered(_) => Ok(()),
+                Outcome::Failed(fault) => bail!("the guest failed: {}", fault.message),
+            }
+        }
+    })
+    .await
+}
+
+/// Runs `work` so many times, one on each core at a time.
+async fn cost<F, W>(times: u32, work: F) -> Result<Cost>
+where
+    F: Fn() -> W,
+    W: Future<Output = Result<()>> + Send + 'static,
+{
+    let own = std::process::id();
+    let before = machine::cpu_seconds(own)?;
+    let began = Instant::now();
+    let mut running = JoinSet::new();
+    for _ in 0..times {
+        if running.len() >= machine::cores()
+            && let Some(ended) = running.join_next().await
+        {
+            ended??;
+        }
+        running.spawn(work());
+    }
+    while let Some(ended) = running.join_next().await {
+        ended??;
+    }
+    let count = f64::from(times);
+    Ok(Cost {
+        per_second: count / began.elapsed().as_secs_f64(),
+        cpu_us: (machine::cpu_seconds(own)? - before) * 1e6 / count,
+    })
+}
+
+fn invocation(records: &Arc<[UserRecord]>) -> Result<Invocation> {
+    Ok(Invocation {
+        trigger: TriggerName::parse("bench")?,
+        function: FunctionName::parse("bench")?,
+        version: FunctionVersion(1),
+        stream: StreamKey {
+            account: AccountId::parse("000000000000")?,
+            region: Region::parse("us-east-1")?,
+            name: StreamName::parse("bench")?,
+        },
+        shard: ShardId(0),
+        request_id: "bench".to_owned(),
+        attempt: 1,
+        attempts_max: None,
+        fencing_token: FencingToken(1),
+        behind_ms: 0,
+        started: Timestamp::from_millis(0),
+        records: Arc::clone(records),
+        outputs: Arc::new(BTreeSet::from(["default".to_owned()])),
+        state: None,
+    })
+}
+
+fn record() -> UserRecord {
+    UserRecord {
+        position: Position {
+            sequence: SequenceNumber([0, 0, 1]),
+            sub_sequence: 0,
+        },
+        arrived: Timestamp::from_millis(0),
+        partition_key: Bytes::from_static(b"key"),
+        explicit_hash_key: None,
+        data: Bytes::from_static(&[b'x'; 100]),
+        aggregated: false,
+        deliveries: 1,
+    }
+}
+
+/// The guests of the bench have nothing to say.
+#[derive(Debug)]
+struct Unheard;
+
+impl LogSink for Unheard {
+    fn log(&self, _: GuestLog) {}
+}

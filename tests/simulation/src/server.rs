@@ -1,0 +1,97 @@
+//! The server as a process of the simulated world: it is started, it is crashed in the middle of anything, it is started again.
+//!
+//! A crash drops every task where it stands. A power loss takes the disk along; what it leaves is the disk's matter.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    path::{Path, PathBuf},
+};
+
+use host::UpOptions;
+use platform::{Disk, Platform, Stop};
+
+use crate::{functions::components, trace::Trace};
+
+pub(crate) const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 4566);
+const FOLDER: &str = "/project";
+const TRIGGERS: &str = include_str!("../../../triggers.yaml");
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Crash {
+    Killed,
+    PowerLoss,
+}
+
+#[derive(Debug)]
+pub(crate) struct Server {
+    world: Platform,
+    trace: Trace,
+    /// Of the present life; without it the server would stop by itself.
+    _stop: Stop,
+    process: Platform,
+}
+
+impl Server {
+    pub(crate) fn start(world: &Platform, trace: &Trace) -> Self {
+        let process = world.process();
+        let (stop, token) = Stop::new();
+        let life = {
+            let (process, trace) = (process.clone(), trace.clone());
+            async move {
+                let ready = |address| trace.note(&format!("ready on {address}"));
+                let ended = host::up(&process, options(), token, ready).await;
+                panic!("a server that nobody stopped ended: {ended:?}");
+            }
+        };
+        drop(process.tasks.spawn("server", life));
+        Self {
+            world: world.clone(),
+            trace: trace.clone(),
+            _stop: stop,
+            process,
+        }
+    }
+
+    pub(crate) async fn crash(self, crash: Crash) {
+        self.trace.note(&format!("{crash:?}"));
+        self.process.tasks.kill().await;
+        match crash {
+            Crash::Killed => {}
+            Crash::PowerLoss => self.world.disk.crash(),
+        }
+    }
+}
+
+/// Puts the project onto the disk, as a person's editor and `build` would.
+pub(crate) async fn furnish(disk: &Disk) -> std::io::Result<()> {
+    let folder = Path::new(FOLDER);
+    disk.create_dir_all(folder).await?;
+    disk.replace(&folder.join("triggers.yaml"), TRIGGERS.as_bytes())
+        .await?;
+    for (name, bytes) in components() {
+        disk.replace(&component(name), bytes).await?;
+    }
+    Ok(())
+}
+
+fn options() -> UpOptions {
+    let components: BTreeMap<String, PathBuf> = components()
+        .keys()
+        .map(|name| ((*name).to_owned(), component(name)))
+        .collect();
+    UpOptions {
+        file: Path::new(FOLDER).join("triggers.yaml"),
+        env: BTreeMap::new(),
+        data: Path::new(FOLDER).join(".shardmill/dev/data"),
+        listen: IpAddr::V4(ADDRESS.0),
+        port: ADDRESS.1,
+        components,
+        insecure: false,
+        server_json: None,
+    }
+}
+
+fn component(name: &str) -> PathBuf {
+    Path::new(FOLDER).join(format!("{name}.wasm"))
+}

@@ -1,0 +1,84 @@
+//! Everything that was said in a run, in order: log lines of the server, answers to clients, what the story did.
+//!
+//! Two runs of one seed have the same trace; the first line in which they differ says where to look.
+
+use std::{
+    fmt::{self, Write as _},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use platform::Clock;
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+
+/// Cheap to clone; clones write the same trace.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trace {
+    clock: Arc<OnceLock<Clock>>,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Trace {
+    /// From now on lines carry the simulated time.
+    pub(crate) fn follow(&self, clock: &Clock) {
+        // A trace belongs to one run, which has one clock.
+        drop(self.clock.set(clock.clone()));
+    }
+
+    pub(crate) fn note(&self, line: &str) {
+        let at = self
+            .clock
+            .get()
+            .map_or(0, |clock| clock.monotonic().0.as_micros());
+        self.lines().push(format!("{at:>12} us  {line}"));
+    }
+
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.lines())
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Vec<String>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hears the log lines of our own crates; what libraries say is their matter.
+#[derive(Debug)]
+pub(crate) struct Ear(pub(crate) Trace);
+
+impl Subscriber for Ear {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::DEBUG && metadata.target().starts_with("shardmill")
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let metadata = event.metadata();
+        let mut line = Line(format!("{} {}", metadata.level(), metadata.target()));
+        event.record(&mut line);
+        self.0.note(&line.0);
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Writing into a text does not fail.
+        let _ = write!(self.0, " {}={value:?}", field.name());
+    }
+}
