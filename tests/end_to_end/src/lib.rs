@@ -1,23 +1,25 @@
-//! A running server for tests: the real binary, a folder of its own, a free port.
+//! What end-to-end tests are made of: a project in a folder of its own, the real binary, a server on a free port.
 //!
-//! `Server::start` returns once the binary says that it is ready; dropping it kills the process. Every wait has a
-//! deadline, and a server that does not come up fails the test with what it printed.
+//! `Project` holds a `triggers.yaml` and runs verbs; `Project::up` returns a `Server` once the binary says that it is
+//! ready, and dropping that kills it. Nothing polls: every wait is for a line or for the end of a program, and has a
+//! deadline after which the test fails with what was printed.
 
-#![expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "tests drive real processes"
-)]
+mod http;
+mod process;
+mod server;
 
 use std::{
-    io::Read as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
+    process::Command,
+    sync::LazyLock,
 };
 
-const START_MAX: Duration = Duration::from_secs(60);
-const CLIENT_MAX: Duration = Duration::from_secs(120);
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub use http::Answer;
+pub use process::{Running, Said, run};
+pub use server::Server;
 
 /// The root of the repository.
 #[must_use]
@@ -30,129 +32,104 @@ pub fn root() -> PathBuf {
 
 /// The binary under test, built on first use.
 #[must_use]
-pub fn binary() -> PathBuf {
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "-p", "shardmill-cli"])
-        .current_dir(root())
-        .status()
-        .expect("cargo runs");
-    assert!(built.success(), "the binary does not build");
-    root().join("target/debug/shardmill")
+pub fn binary() -> &'static Path {
+    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "-p", "shardmill-cli"])
+            .current_dir(root())
+            .status()
+            .expect("cargo runs");
+        assert!(built.success(), "the binary does not build");
+        root().join("target/debug/shardmill")
+    });
+    &BINARY
 }
 
+/// The component of a guest of `tests/guests`, as `cargo xtask test` builds it.
+#[must_use]
+pub fn guest(name: &str) -> String {
+    let path = root().join(format!(
+        "tests/guests/target/wasm32-wasip2/release/examples/{name}.wasm"
+    ));
+    assert!(
+        path.is_file(),
+        "{} is missing: tests/guests/README.md says how the guests are built",
+        path.display()
+    );
+    path.to_string_lossy().into_owned()
+}
+
+/// A folder with a `triggers.yaml`, removed at the end of the test.
 #[derive(Debug)]
-pub struct Server {
-    child: Child,
-    directory: PathBuf,
-    pub address: String,
+pub struct Project {
+    directory: TempDir,
 }
 
-impl Server {
-    /// Starts the server of `directory/triggers.yaml` on a free port, with its data below `directory`.
+impl Project {
+    /// A project whose file is `triggers`.
     #[must_use]
-    pub fn start(directory: &Path) -> Self {
-        let state = directory.join(".shardmill/dev/server.json");
-        drop(std::fs::remove_file(&state));
-        let child = Command::new(binary())
-            .args(["up", "--port", "0"])
-            .current_dir(directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
-        let mut server = Self {
-            child,
-            directory: directory.to_owned(),
-            address: String::new(),
+    pub fn new(triggers: &str) -> Self {
+        let project = Self {
+            directory: tempfile::tempdir().expect("a temporary folder"),
         };
-        let began = Instant::now();
-        while server.address.is_empty() {
-            if server
-                .child
-                .try_wait()
-                .expect("the server can be asked")
-                .is_some()
-                || began.elapsed() > START_MAX
-            {
-                server.fail();
-            }
-            server.address = std::fs::read_to_string(&state)
-                .ok()
-                .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
-                .and_then(|value| value["address"].as_str().map(str::to_owned))
-                .unwrap_or_default();
-            std::thread::yield_now();
-        }
-        server
+        project.write("triggers.yaml", triggers);
+        project
     }
 
-    fn fail(&mut self) -> ! {
-        drop(self.child.kill());
-        let mut said = String::new();
-        if let Some(stderr) = self.child.stderr.as_mut() {
-            drop(stderr.read_to_string(&mut said));
-        }
-        panic!("the server did not come up:\n{said}");
-    }
-
-    /// SIGKILL, as a crash would.
-    pub fn kill(mut self) {
-        self.child.kill().expect("the server can be killed");
-        self.child.wait().expect("the server ends");
-    }
-
-    /// Runs a verb of the command line in the server's folder.
     #[must_use]
-    pub fn verb(&self, arguments: &[&str]) -> Output {
-        finish(
-            Command::new(binary())
-                .args(arguments)
-                .current_dir(&self.directory),
-        )
+    pub fn folder(&self) -> &Path {
+        self.directory.path()
     }
 
-    /// Runs a Python program of `tests/end_to_end/python` against the server; `None` where there is no Python.
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder().join(name), text).expect("the folder can be written");
+    }
+
+    /// `shardmill ARGUMENTS` in the project's folder, to be run or started.
     #[must_use]
-    pub fn python(&self, script: &str) -> Option<Output> {
-        let interpreter = std::env::var("SHARDMILL_TEST_PYTHON")
-            .ok()
-            .filter(|path| !path.is_empty())?;
-        let script = root().join("tests/end_to_end/python").join(script);
-        let mut command = Command::new(interpreter);
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
         command
-            .arg(script)
-            .env("AWS_ENDPOINT_URL", format!("http://{}", self.address))
-            .env("AWS_ACCESS_KEY_ID", "dev")
-            .env("AWS_SECRET_ACCESS_KEY", "dev")
-            .env("AWS_DEFAULT_REGION", "us-east-1");
-        Some(finish(&mut command))
+            .args(arguments)
+            .current_dir(self.folder())
+            .env("NO_COLOR", "1")
+            .env_remove("SHARDMILL_SERVER");
+        command
     }
-}
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+    /// Runs a verb to its end.
+    #[must_use]
+    pub fn verb(&self, arguments: &[&str]) -> Said {
+        run(&mut self.command(arguments))
     }
-}
 
-/// Runs to the end; a program that hangs fails the test.
-fn finish(command: &mut Command) -> Output {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let began = Instant::now();
-    while child
-        .try_wait()
-        .expect("the program can be asked")
-        .is_none()
-    {
-        assert!(began.elapsed() < CLIENT_MAX, "{command:?} did not end");
-        std::thread::yield_now();
+    /// Runs a verb that must succeed and returns what it says on standard output.
+    pub fn done(&self, arguments: &[&str]) -> String {
+        let said = self.verb(arguments);
+        assert_eq!(said.code, Some(0), "{arguments:?} failed:\n{}", said.err);
+        said.out
     }
-    child.wait_with_output().expect("the program's output")
+
+    /// Runs a verb that must succeed and reads its answer.
+    #[must_use]
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let out = self.done(&[arguments, &["-o", "json"]].concat());
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {out}"))
+    }
+
+    /// The records of a stream from the oldest on, as documents.
+    #[must_use]
+    pub fn records(&self, stream: &str) -> Vec<Value> {
+        let out = self.done(&["tail", stream, "--decode", "-o", "ndjson"]);
+        let lines = out.lines();
+        lines
+            .map(|line| serde_json::from_str(line).expect("one document a line"))
+            .collect()
+    }
+
+    /// Starts the server on a free port.
+    #[must_use]
+    pub fn up(&self) -> Server {
+        Server::start(self, 0)
+    }
 }

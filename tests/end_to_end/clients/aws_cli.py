@@ -1,0 +1,43 @@
+"""The AWS CLI drives every served action once; any surprise ends the program with a failed assertion."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+AWS = pathlib.Path(sys.executable).parent / "aws"
+
+
+def aws(*arguments):
+    """Runs one action; the answer as data, or what was said on standard error when it was refused."""
+    done = subprocess.run([AWS, "kinesis", *arguments, "--output", "json"], capture_output=True, text=True, timeout=60)
+    if done.returncode != 0:
+        return done.stderr
+    return json.loads(done.stdout) if done.stdout else None
+
+
+assert aws("list-streams")["StreamNames"] == ["flights"]
+aws("create-stream", "--stream-name", "numbers", "--shard-count", "2")
+assert aws("wait", "stream-exists", "--stream-name", "numbers") is None
+described = aws("describe-stream", "--stream-name", "numbers")["StreamDescription"]
+assert described["StreamStatus"] == "ACTIVE" and len(described["Shards"]) == 2, described
+summary = aws("describe-stream-summary", "--stream-name", "numbers")["StreamDescriptionSummary"]
+assert summary["OpenShardCount"] == 2, summary
+assert len(aws("list-shards", "--stream-name", "numbers")["Shards"]) == 2
+
+one = ["--cli-binary-format", "raw-in-base64-out"]
+put = aws("put-record", *one, "--stream-name", "flights", "--partition-key", "JFK", "--data", "late")
+many = aws("put-records", *one, "--stream-name", "flights", "--records", "Data=a,PartitionKey=JFK", "Data=b,PartitionKey=JFK")
+assert many["FailedRecordCount"] == 0, many
+iterator = aws(
+    "get-shard-iterator",
+    *["--stream-name", "flights", "--shard-id", put["ShardId"]],
+    *["--shard-iterator-type", "AT_SEQUENCE_NUMBER", "--starting-sequence-number", put["SequenceNumber"]],
+)["ShardIterator"]
+records = aws("get-records", "--shard-iterator", iterator)["Records"]
+assert [record["Data"] for record in records] == ["bGF0ZQ==", "YQ==", "Yg=="], records
+
+refusal = aws("describe-stream", "--stream-name", "nowhere")
+assert "(ResourceNotFoundException)" in refusal and "Stream nowhere under account 000000000000 not found." in refusal, refusal
+aws("delete-stream", "--stream-name", "numbers")
+print("aws: every action answered as expected")

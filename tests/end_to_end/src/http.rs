@@ -1,0 +1,52 @@
+//! The smallest HTTP client that can send a body no SDK would: one request, one connection, the whole answer.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
+/// An answer, its head as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    /// A header's value; names are lower-case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .find_map(|(found, value)| (found == name).then_some(value))
+    }
+}
+
+pub(crate) fn post(address: &str, action: &str, body: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).expect("the server answers");
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: application/x-amz-json-1.1\r\nx-amz-target: Kinesis_20131202.{action}\r\n\
+         x-amz-date: 20260101T000000Z\r\nauthorization: AWS4-HMAC-SHA256 \
+         Credential=dev/20260101/us-east-1/kinesis/aws4_request, SignedHeaders=host;x-amz-date, \
+         Signature=00\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream
+        .write_all(head.as_bytes())
+        .and_then(|()| stream.write_all(body.as_bytes()))
+        .expect("the request is taken");
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .expect("the answer is text");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    Answer {
+        status: status.expect("a status"),
+        head: head.to_owned(),
+        body: body.to_owned(),
+    }
+}

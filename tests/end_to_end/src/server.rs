@@ -1,0 +1,76 @@
+//! A running server of a project: ready when `start` returns, killed as a crash would when it is dropped.
+
+use std::process::Command;
+
+use crate::{
+    Answer, Project, http,
+    process::{Running, Said, run},
+};
+
+#[derive(Debug)]
+pub struct Server {
+    running: Running,
+    /// `HOST:PORT`.
+    pub address: String,
+}
+
+impl Server {
+    pub(crate) fn start(project: &Project, port: u16) -> Self {
+        let mut running =
+            Running::of_errors(&mut project.command(&["up", "--port", &port.to_string()]));
+        let ready = running.line(|line| line.starts_with("ready "));
+        let address = ready
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("http://"))
+            .unwrap_or_else(|| panic!("no address in {ready:?}"))
+            .to_owned();
+        Self { running, address }
+    }
+
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        let port = self.address.rsplit_once(':').map(|(_, port)| port);
+        port.and_then(|port| port.parse().ok())
+            .expect("the address has a port")
+    }
+
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.running.id()
+    }
+
+    /// SIGKILL, as a crash would, and a new start of the same project on the same port.
+    #[must_use]
+    pub fn crash_and_restart(self, project: &Project) -> Self {
+        let port = self.port();
+        drop(self.running);
+        Self::start(project, port)
+    }
+
+    /// SIGTERM, as a supervisor would, and what the process says to that.
+    #[must_use]
+    pub fn stop(self) -> Said {
+        let asked = run(Command::new("kill").arg(self.id().to_string()));
+        assert_eq!(asked.code, Some(0), "{}", asked.err);
+        self.running.end()
+    }
+
+    /// An action of the Kinesis door, its body sent as it is.
+    #[must_use]
+    pub fn kinesis(&self, action: &str, body: &str) -> Answer {
+        http::post(&self.address, action, body)
+    }
+
+    /// Lets a client of AWS find this server and nothing else.
+    pub fn for_aws<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
+            .env("AWS_ENDPOINT_URL", format!("http://{}", self.address))
+            .env("AWS_ACCESS_KEY_ID", "dev")
+            .env("AWS_SECRET_ACCESS_KEY", "dev")
+            .env("AWS_DEFAULT_REGION", "us-east-1")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_PAGER", "")
+    }
+}
