@@ -1,4 +1,4 @@
-"""The AWS CLI drives every served action once; any surprise ends the program with a failed assertion."""
+"""The AWS CLI (version 1, as PyPI has it) drives every served action once; any surprise ends the program with a failed assertion."""
 
 import json
 import pathlib
@@ -25,9 +25,8 @@ summary = aws("describe-stream-summary", "--stream-name", "numbers")["StreamDesc
 assert summary["OpenShardCount"] == 2, summary
 assert len(aws("list-shards", "--stream-name", "numbers")["Shards"]) == 2
 
-one = ["--cli-binary-format", "raw-in-base64-out"]
-put = aws("put-record", *one, "--stream-name", "flights", "--partition-key", "JFK", "--data", "late")
-many = aws("put-records", *one, "--stream-name", "flights", "--records", "Data=a,PartitionKey=JFK", "Data=b,PartitionKey=JFK")
+put = aws("put-record", "--stream-name", "flights", "--partition-key", "JFK", "--data", "late")
+many = aws("put-records", "--stream-name", "flights", "--records", "Data=a,PartitionKey=JFK", "Data=b,PartitionKey=JFK")
 assert many["FailedRecordCount"] == 0, many
 iterator = aws(
     "get-shard-iterator",
