@@ -4,6 +4,7 @@
 //! than it saw.
 
 use std::{
+    io::ErrorKind,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -180,6 +181,7 @@ async fn lock(platform: &Platform, dir: &Path) -> Result<DiskLock, OpenError> {
 async fn check_format(platform: &Platform, dir: &Path) -> Result<(), OpenError> {
     let path = dir.join("FORMAT");
     if !platform.disk.exists(&path).await {
+        sync_above(platform, dir).await?;
         platform
             .disk
             .replace(&path, format!("{FORMAT}\n").as_bytes())
@@ -204,7 +206,20 @@ async fn check_format(platform: &Platform, dir: &Path) -> Result<(), OpenError> 
     }
 }
 
-/// Recovers the log over its view; a view that cannot be trusted is deleted and built again, once.
+/// Whoever made the directory may not have synced the names that lead to it; a power loss would then take all of it.
+async fn sync_above(platform: &Platform, dir: &Path) -> std::io::Result<()> {
+    for above in dir.ancestors().skip(1) {
+        let here = above.as_os_str().is_empty();
+        let above = if here { Path::new(".") } else { above };
+        match platform.disk.sync_dir(above).await {
+            // What we may not read we did not make.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
 /// Recovers with the view as it is or, where that cannot be trusted, with one built again from the log.
 async fn recover_all(
     platform: &Platform,

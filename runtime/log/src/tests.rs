@@ -429,3 +429,22 @@ async fn a_stopped_log_answers_nothing_and_wakes_those_who_wait() {
     // The handle is still here, but the directory is free.
     assert_eq!(texts(&world.open().await, A).await.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_new_directory_survives_a_power_loss_with_all_that_was_acknowledged() {
+    let platform = Platform::simulated(1);
+    let dir = std::path::Path::new("/volume/.shardmill/dev/data");
+    let settings = Settings {
+        view: ViewKind::Memory,
+        ..Settings::default()
+    };
+    for life in 0..3 {
+        let log = Log::open(&platform, dir, settings.clone()).await.unwrap();
+        log.open_shard(A, 7, 100);
+        let kept = log.read(A, Cursor::Index(0), ALL).await.unwrap();
+        assert_eq!(kept.records.len(), life);
+        durably(&log, puts(A, &["a"])).await;
+        drop(log);
+        platform.disk.crash();
+    }
+}
