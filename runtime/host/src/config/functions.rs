@@ -40,12 +40,8 @@ pub(super) fn functions(
 fn source(reader: &mut Reader<'_>, section: &mut Section, folder: &Path) -> FunctionSource {
     let nowhere = FunctionSource::Folder(folder.to_owned());
     let Some((_, node)) = section.take(SOURCE.name) else {
-        let message = format!("{} has no source", section.title);
-        reader.note(
-            section.at,
-            message,
-            "add `source:` with a folder or a .wasm file",
-        );
+        let hint = "add `source:` with a folder or a .wasm file";
+        reader.absent(section, SOURCE.name, "has no source", hint);
         return nowhere;
     };
     let at = node.at;

@@ -81,11 +81,8 @@ pub fn read(
 
 fn version(reader: &mut Reader<'_>, root: &mut Section) {
     let Some((_, node)) = root.take("version") else {
-        reader.note(
-            At::START,
-            "the file does not say its version",
-            "begin it with `version: 1`",
-        );
+        let hint = "begin it with `version: 1`";
+        reader.absent(root, "version", "does not say its version", hint);
         return;
     };
     let at = node.at;

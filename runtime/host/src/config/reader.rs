@@ -9,7 +9,7 @@ use super::diagnostic::{At, Diagnostic, Source};
 use super::interpolate::interpolate;
 use super::keys::{Choice, Measured, Place};
 use super::names::{NAME_ACCEPTED, Name};
-use super::spelling::did_you_mean;
+use super::spelling::{did_you_mean, nearest};
 use super::tree::{Key, Node, Value};
 use super::units::Measure;
 
@@ -28,6 +28,8 @@ pub(super) struct Section {
     /// Where the map as a whole is pointed at: at its key.
     pub(super) at: At,
     entries: BTreeMap<String, (Key, Node)>,
+    /// The keys that its unknown keys were probably meant to be.
+    misspelled: BTreeSet<String>,
 }
 
 impl Section {
@@ -58,14 +60,16 @@ impl Reader<'_> {
     ) -> Section {
         let title = title.into();
         let mut entries = BTreeMap::new();
+        let mut misspelled = BTreeSet::new();
         for (key, value) in self.entries(&title, node) {
             if place.names().contains(&key.name.as_str()) {
                 entries.insert(key.name.clone(), (key, value));
             } else if place.later.contains(&key.name.as_str()) {
                 self.not_supported(key.at, &format!("`{}` in {title}", key.name));
             } else {
-                let known = place.names().into_iter().chain(place.later.iter().copied());
-                let hint = did_you_mean(&key.name, known).unwrap_or_else(|| {
+                let known = || place.names().into_iter().chain(place.later.iter().copied());
+                misspelled.extend(nearest(&key.name, known()).map(str::to_owned));
+                let hint = did_you_mean(&key.name, known()).unwrap_or_else(|| {
                     format!("known here: {}", listed(place.names().into_iter()))
                 });
                 self.note(
@@ -75,7 +79,19 @@ impl Reader<'_> {
                 );
             }
         }
-        Section { title, at, entries }
+        Section {
+            title,
+            at,
+            entries,
+            misspelled,
+        }
+    }
+
+    /// For a key that must be there and is not. One that is only misspelled has been noted already.
+    pub(super) fn absent(&mut self, section: &Section, key: &str, fact: &str, hint: &str) {
+        if !section.misspelled.contains(key) {
+            self.note(section.at, format!("{} {fact}", section.title), hint);
+        }
     }
 
     /// A map within a map that may be left out, which means all defaults.
@@ -96,6 +112,7 @@ impl Reader<'_> {
                 title: String::new(),
                 at: section.at,
                 entries: BTreeMap::new(),
+                misspelled: BTreeSet::new(),
             },
         }
     }

@@ -44,6 +44,13 @@ fn keys_that_are_not_ours() {
           |     ^^^^^^^
     hint: did you mean `function`?
     ");
+    // A key that is only misspelled is not missed as well.
+    insta::assert_snapshot!(trigger("stream: flights\nfuncton: late"), @r"
+    error: triggers.yaml:7:5: unknown key `functon` in trigger `late-flights`
+        7 |     functon: late
+          |     ^^^^^^^
+    hint: did you mean `function`?
+    ");
     insta::assert_snapshot!(trigger("stream: flights\nfunction: late\nretry: { atempts: 3 }"), @r"
     error: triggers.yaml:8:14: unknown key `atempts` in `retry` of trigger `late-flights`
         8 |     retry: { atempts: 3 }

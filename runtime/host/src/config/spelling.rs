@@ -1,18 +1,22 @@
 //! What a person probably meant. A word and the known words go in; a hint naming the nearest goes out, or nothing when
 //! none is near. It only ever suggests: nothing is corrected in silence.
 
-/// Among equals the first wins, so that the same mistake gets the same hint.
 pub(super) fn did_you_mean<'a>(
     word: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
+    Some(format!("did you mean `{}`?", nearest(word, known)?))
+}
+
+/// Among equals the first wins, so that the same mistake gets the same hint.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = (word.chars().count() / 3).clamp(1, 3);
     known
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
         .filter(|(distance, _)| *distance <= near)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+        .map(|(_, candidate)| candidate)
 }
 
 /// Letters to insert, remove or replace, or neighbours to swap, to get from one word to the other.

@@ -144,11 +144,7 @@ fn stream(reader: &mut Reader<'_>, section: &mut Section, streams: &Streams) -> 
     };
     let deaggregate = reader.choice(&mut full, &DEAGGREGATE);
     let Some((_, node)) = full.take("name") else {
-        reader.note(
-            full.at,
-            format!("{} has no name", full.title),
-            "add `name: STREAM`",
-        );
+        reader.absent(&full, "name", "has no name", "add `name: STREAM`");
         return None;
     };
     let (_, name) = declared(reader, &full.title, "name", node, streams)?;
@@ -165,12 +161,8 @@ fn function(
     functions: &Functions,
 ) -> Option<FunctionName> {
     let Some((_, node)) = section.take("function") else {
-        let message = format!("{} does not say what it runs", section.title);
-        reader.note(
-            section.at,
-            message,
-            "add `function:` with the name of a function",
-        );
+        let hint = "add `function:` with the name of a function";
+        reader.absent(section, "function", "does not say what it runs", hint);
         return None;
     };
     if let Value::Text(text) = &node.value
