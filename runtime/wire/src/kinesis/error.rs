@@ -204,6 +204,12 @@ impl AwsError {
                  Member must have length less than or equal to {bytes_max}"
             ),
         )
+        .with_hint("split the record, or store the object elsewhere and put its address")
+    }
+
+    pub(super) fn body_unreadable() -> Self {
+        Self::bare(Kind::Serialization)
+            .with_hint("the body is not a JSON object: it may have been cut off on its way")
     }
 
     /// Not the caller's fault: the log below has stopped, or we made a mistake.

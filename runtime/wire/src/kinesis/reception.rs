@@ -75,7 +75,7 @@ pub(super) fn receive(parts: &Parts, body: &[u8], hosts: &AllowedHosts) -> Resul
             input,
         });
     }
-    let object = parse_body(body).ok_or_else(|| refuse(AwsError::bare(Kind::Serialization)))?;
+    let object = parse_body(body).ok_or_else(|| refuse(AwsError::body_unreadable()))?;
     let row = row.ok_or_else(|| refuse(AwsError::bare(Kind::UnknownOperation)))?;
     let (caller, producer) = identify(parts, from_page).map_err(refuse)?;
     check_input(members(row.input), &object).map_err(refuse)?;
