@@ -70,8 +70,13 @@ async fn asked_to_stop() -> Result<(), Failure> {
 /// The server's own sentence, with the command that helps.
 fn failure(error: &StartError) -> Failure {
     let hint = error.hint().map(str::to_owned);
+    let exit = if error.is_conflict() {
+        Exit::Conflict
+    } else {
+        Exit::Failed
+    };
     Failure {
-        exit: Exit::Failed,
+        exit,
         message: error.to_string(),
         hint,
     }

@@ -3,7 +3,13 @@
 //! The same assembly runs in production and in simulation; only `platform`, the view and the engine's settings differ.
 //! What fails here stops the start with a sentence; nothing is half started.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use catalog::Catalog;
 use dispatch::{TriggerRunner, TriggerSettings};
@@ -19,7 +25,7 @@ use streams::{Streams, World};
 
 use crate::{
     config::{FunctionSource, Project},
-    errors::StartError,
+    errors::{StartError, Unloaded},
     journal::LogJournal,
     logs::LogStore,
     options::UpOptions,
@@ -153,27 +159,26 @@ async fn load(
 ) -> Result<BTreeMap<FunctionName, LoadedFunction>, StartError> {
     let mut functions = BTreeMap::new();
     for (name, function) in &project.functions {
-        let failed = |reason: String| StartError::Function {
+        let failed = |path: &Path, reason: Unloaded| StartError::Function {
             function: name.to_string(),
+            path: path.to_owned(),
             reason,
         };
         let source = match (&function.source, options.components.get(name.as_str())) {
             (_, Some(built)) => built.clone(),
             (FunctionSource::Component(path), None) => path.clone(),
-            (FunctionSource::Folder(path), None) => {
-                return Err(failed(format!("{} is not built yet", path.display())));
-            }
+            (FunctionSource::Folder(path), None) => return Err(failed(path, Unloaded::NotBuilt)),
         };
         let bytes = platform
             .disk
             .read(&source)
             .await
-            .map_err(|error| failed(format!("read {}: {error}", source.display())))?;
+            .map_err(|error| failed(&source, error.into()))?;
         let limits = plan::limits(function);
         let loaded = engine
             .load(&bytes, limits.clone())
             .await
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(|error| failed(&source, error.into()))?;
         let version = catalog
             .register(name, loaded.digest())
             .await
@@ -201,10 +206,10 @@ async fn start(rooms: &Rooms) -> Result<(), StartError> {
     ));
     for (name, settings) in &rooms.triggers {
         let Some(loaded) = rooms.functions.get(&settings.function) else {
-            return Err(StartError::Function {
-                function: settings.function.to_string(),
-                reason: format!("trigger {name} runs it, but it is not loaded"),
-            });
+            let function = &settings.function;
+            return Err(StartError::Other(format!(
+                "start trigger `{name}`: its function `{function}` is not loaded"
+            )));
         };
         let shared = dispatch::Rooms {
             platform: rooms.platform.clone(),

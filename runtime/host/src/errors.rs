@@ -1,6 +1,9 @@
 //! Why a server does not start: each a sentence with what to do, which `cli` turns into text and exit code.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use log::OpenError;
+use sandbox::LoadError;
 
 use crate::config::Refused;
 
@@ -17,14 +20,43 @@ pub enum StartError {
     )]
     Exposed { address: SocketAddr },
     #[error(transparent)]
-    Log(#[from] log::OpenError),
-    #[error("load function `{function}`: {reason}")]
-    Function { function: String, reason: String },
+    Log(#[from] OpenError),
+    #[error("load function `{function}` from {}: {reason}", path.display())]
+    Function {
+        function: String,
+        path: PathBuf,
+        reason: Unloaded,
+    },
     #[error("{0}")]
     Other(String),
 }
 
+/// Why the file of a function does not become one.
+#[derive(Debug, thiserror::Error)]
+pub enum Unloaded {
+    #[error("it is a folder that was not built")]
+    NotBuilt,
+    #[error("it cannot be read: {0}")]
+    Unreadable(#[from] io::Error),
+    #[error(transparent)]
+    Unfit(#[from] LoadError),
+}
+
 impl StartError {
+    /// Another process stands in the way; everything else is ours or the caller's to mend.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        match self {
+            Self::PortTaken { .. } | Self::Log(OpenError::Locked { .. }) => true,
+            Self::Configuration(_)
+            | Self::Listen { .. }
+            | Self::Exposed { .. }
+            | Self::Log(_)
+            | Self::Function { .. }
+            | Self::Other(_) => false,
+        }
+    }
+
     /// One command that helps, where there is one.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
@@ -35,8 +67,39 @@ impl StartError {
             Self::Exposed { .. } => {
                 Some("listen on 127.0.0.1, or say `--insecure` when the network is trusted")
             }
-            Self::Function { .. } => Some("mark a function with #[handler] and build again"),
-            Self::Configuration(_) | Self::Listen { .. } | Self::Log(_) | Self::Other(_) => None,
+            Self::Function { reason, .. } => Some(reason.hint()),
+            Self::Log(error) => data_hint(error),
+            Self::Configuration(_) | Self::Listen { .. } | Self::Other(_) => None,
         }
+    }
+}
+
+impl Unloaded {
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::NotBuilt => "`shardmill build` makes its component",
+            Self::Unreadable(_) => "`source` of the function must lead to its .wasm file or folder",
+            Self::Unfit(LoadError::NotWebAssembly | LoadError::CoreModule) => {
+                "a Rust function becomes one with `cargo build --release --target wasm32-wasip2`"
+            }
+            Self::Unfit(LoadError::NoHandler { .. }) => {
+                "mark a function with #[handler] and build again"
+            }
+            Self::Unfit(LoadError::Invalid(_) | LoadError::Import(_)) => {
+                "build it again with the SDK of this version"
+            }
+        }
+    }
+}
+
+fn data_hint(error: &OpenError) -> Option<&'static str> {
+    match error {
+        OpenError::Locked { .. } => {
+            Some("use that server, or start this one with another folder: `--data DIR`")
+        }
+        OpenError::Newer { .. } => Some(
+            "nothing was changed: start the shardmill that wrote it, or another folder with `--data DIR`",
+        ),
+        OpenError::Damaged { .. } | OpenError::View(_) | OpenError::Io(_) => None,
     }
 }

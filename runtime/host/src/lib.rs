@@ -17,6 +17,6 @@ mod runners;
 mod scratch_state;
 mod up;
 
-pub use errors::StartError;
+pub use errors::{StartError, Unloaded};
 pub use options::UpOptions;
 pub use up::up;

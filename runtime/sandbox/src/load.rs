@@ -68,19 +68,17 @@ pub enum Kind {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
-    #[error(
-        "this is not WebAssembly: a component begins with the bytes 00 61 73 6d, build it for wasm32-wasip2"
-    )]
+    #[error("it is not WebAssembly: a component begins with the bytes 00 61 73 6d")]
     NotWebAssembly,
-    #[error("this is a core WebAssembly module, a component is needed: build it for wasm32-wasip2")]
+    #[error("it is a core WebAssembly module, where a component is needed")]
     CoreModule,
     #[error(
-        "the function exports {exports}, expected shardmill:function/stream-handler@0.1.0 or shardmill:function/event-handler@0.1.0"
+        "it exports {exports}, where a trigger needs shardmill:function/stream-handler@0.1.0 or shardmill:function/event-handler@0.1.0"
     )]
     NoHandler { exports: String },
-    #[error("compile the function: {0}")]
+    #[error("it cannot be compiled: {0}")]
     Invalid(String),
-    #[error("the function does not fit this host: {0}")]
+    #[error("it does not fit this host: {0}")]
     Import(String),
 }
 

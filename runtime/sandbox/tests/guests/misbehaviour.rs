@@ -154,7 +154,7 @@ async fn what_exports_no_handler_is_refused_when_it_is_loaded() {
     let refusal = World::real().refusal("wrong-interface").await;
     assert_eq!(
         refusal,
-        "the function exports guests:other/greeter@1.0.0, expected \
+        "it exports guests:other/greeter@1.0.0, where a trigger needs \
          shardmill:function/stream-handler@0.1.0 or shardmill:function/event-handler@0.1.0"
     );
 }

@@ -16,9 +16,8 @@ use model::{
     invocation::{StateReader, StateUnavailable},
     seams::Handler as _,
 };
-use platform::Platform;
+use platform::{Platform, watch};
 use shardmill_sandbox::{Engine, EngineSettings, Function, FunctionLimits, GuestLog, LogSink};
-use tokio::sync::watch;
 
 /// No test waits longer.
 const DEADLINE: Duration = Duration::from_secs(60);
