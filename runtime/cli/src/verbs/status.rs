@@ -56,9 +56,17 @@ pub(crate) async fn wait(client: &mut Client, output: Output, wait: &Wait) -> Re
             .await?;
     }
     let answer = client.post("wait", &body).await?;
-    output.one(&answer, |answer| {
-        format!("{} records settled", text(answer, "/settled"))
-    })
+    output.one(&answer, settled)
+}
+
+fn settled(answer: &Value) -> String {
+    let done = format!("{} records settled", text(answer, "/settled"));
+    match answer.get("dead_letters").and_then(Value::as_u64) {
+        None | Some(0) => done,
+        Some(given_up) => {
+            format!("{done}, {given_up} given up: `shardmill dead-letter list` shows them")
+        }
+    }
 }
 
 fn readable(status: &Value) -> String {
@@ -150,6 +158,19 @@ mod tests {
                 .nth(1)
                 .unwrap()
                 .ends_with("closed: a write failed")
+        );
+    }
+
+    #[test]
+    fn records_that_were_given_up_are_said() {
+        let check = |answer: Value, expected: &str| assert_eq!(settled(&answer), expected);
+        check(
+            json!({"settled": 3, "dead_letters": 0}),
+            "3 records settled",
+        );
+        check(
+            json!({"settled": 3, "dead_letters": 2}),
+            "3 records settled, 2 given up: `shardmill dead-letter list` shows them",
         );
     }
 

@@ -57,7 +57,9 @@ fn shard_number(given: &str) -> Result<u64, Failure> {
 
 /// Data as JSON when it is JSON, as text when it is text; else it stays base64.
 pub(super) fn decode(record: &mut Value) {
-    let Some(bytes) = bytes(record) else { return };
+    let Some(bytes) = bytes(record, "data") else {
+        return;
+    };
     let decoded = serde_json::from_slice(&bytes)
         .ok()
         .or_else(|| String::from_utf8(bytes).ok().map(Value::String));
@@ -66,14 +68,22 @@ pub(super) fn decode(record: &mut Value) {
     }
 }
 
-fn bytes(record: &Value) -> Option<Vec<u8>> {
+/// The partition key of a dead letter as text; one that is no text stays base64.
+pub(super) fn decode_key(record: &mut Value) {
+    let key = bytes(record, "partitionKey").and_then(|bytes| String::from_utf8(bytes).ok());
+    if let Some(key) = key {
+        record["partitionKey"] = Value::String(key);
+    }
+}
+
+fn bytes(record: &Value, field: &str) -> Option<Vec<u8>> {
     base64_simd::STANDARD
-        .decode_to_vec(record.get("data")?.as_str()?)
+        .decode_to_vec(record.get(field)?.as_str()?)
         .ok()
 }
 
 fn readable(record: &Value) -> String {
-    let data = bytes(record)
+    let data = bytes(record, "data")
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .filter(|data| !data.contains('\u{1b}'))
         .unwrap_or_else(|| text(record, "/data"));

@@ -176,7 +176,10 @@ pub(crate) async fn dead_letter(
                 .get(&format!("dead-letters/{}", percent_encoded(id)))
                 .await?;
             if let Some(records) = entry.get_mut("records").and_then(Value::as_array_mut) {
-                records.iter_mut().for_each(tail::decode);
+                records.iter_mut().for_each(|record| {
+                    tail::decode(record);
+                    tail::decode_key(record);
+                });
             }
             output.one(&entry, fields)
         }

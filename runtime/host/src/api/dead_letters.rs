@@ -2,7 +2,7 @@
 //!
 //! An id is `TRIGGER/SHARD-POSITION`, so that it names one entry of the whole server.
 
-use dispatch::{DeadLetter, DeadLetters};
+use dispatch::{DeadLetter, DeadLetters, Note};
 use model::TriggerName;
 use serde_json::{Value, json};
 
@@ -36,8 +36,14 @@ fn summary(letter: &DeadLetter) -> Value {
         "at_ms": letter.written_ms,
         "records": letter.records.len(),
         "attempts": letter.attempts.len(),
-        "error": last.map(|note| format!("{}: {}", note.error_type, note.message)),
+        "error": last.map(error),
     })
+}
+
+/// One line: the backtrace is in the entry.
+fn error(note: &Note) -> String {
+    let fact = note.message.lines().next().unwrap_or_default();
+    format!("{}: {fact}", note.error_type)
 }
 
 pub(crate) fn show(rooms: &Rooms, trigger: &str, id: &str) -> Reply {

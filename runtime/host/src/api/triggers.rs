@@ -242,7 +242,7 @@ pub(crate) async fn wait(rooms: &Rooms, call: &Call<'_>) -> Reply {
     let timeout = Duration::from_millis(asked.timeout_ms);
     let settled = settle_all(rooms, &names);
     match rooms.platform.clock.timeout(timeout, settled).await {
-        Ok(()) => Ok(json!({ "settled": settled_records(rooms, &names) })),
+        Ok(settled) => settled.map(|()| settled_records(rooms, &names)),
         Err(_) => Err(ApiError::timed_out(format!(
             "wait: after {} ms not everything is settled",
             asked.timeout_ms
@@ -251,21 +251,29 @@ pub(crate) async fn wait(rooms: &Rooms, call: &Call<'_>) -> Reply {
     }
 }
 
-/// One trigger may fill the stream of another, so rounds repeat until a whole round finds nothing left.
-async fn settle_all(rooms: &Rooms, names: &[&TriggerName]) {
+/// One trigger may fill the stream of another, so rounds repeat until a whole round finds nothing left. What is placed is
+/// in the streams only once it is durable.
+async fn settle_all(rooms: &Rooms, names: &[&TriggerName]) -> Result<(), ApiError> {
     loop {
         let before = rooms.log.status().placed;
+        rooms
+            .log
+            .durable(before)
+            .await
+            .map_err(ApiError::failed)?;
         for settings in names.iter().filter_map(|name| rooms.triggers.get(*name)) {
             rooms.runners.settled(&rooms.streams, settings).await;
         }
         if rooms.log.status().placed == before {
-            return;
+            return Ok(());
         }
     }
 }
 
-/// Since this server started.
-fn settled_records(rooms: &Rooms, names: &[&TriggerName]) -> u64 {
+/// Since this server started; what is given up is settled too, but its records wait for a look.
+fn settled_records(rooms: &Rooms, names: &[&TriggerName]) -> Value {
     let shards = names.iter().flat_map(|name| rooms.runners.status(name));
-    shards.map(|shard| shard.counters.settled).sum()
+    let counted = shards.map(|shard| (shard.counters.settled, shard.counters.dead_lettered));
+    let (done, given_up) = counted.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    json!({ "settled": done, "dead_letters": given_up })
 }
