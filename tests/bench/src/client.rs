@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
-use http::{Method, Request, header};
+use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -51,20 +51,35 @@ impl Connection {
         self.plain(Method::POST, path, body).await
     }
 
+    /// Sends a body to where nobody reads it, whatever the answer is.
+    pub(crate) async fn in_vain(&mut self, body: Bytes) -> Result<Bytes> {
+        let request = self.request(Method::POST, "/nothing-is-here", body)?;
+        let (_, answer) = self.exchange(request).await?;
+        Ok(answer)
+    }
+
     async fn plain(&mut self, method: Method, path: &str, body: Bytes) -> Result<Bytes> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, self.address.to_string())
-            .body(Full::new(body))?;
+        let request = self.request(method, path, body)?;
         self.send(request).await.with_context(|| path.to_owned())
     }
 
-    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes> {
+    fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Request<Full<Bytes>>> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.address.to_string());
+        Ok(request.body(Full::new(body))?)
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
         self.sender.ready().await?;
         let answer = self.sender.send_request(request).await?;
         let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
+        Ok((status, answer.into_body().collect().await?.to_bytes()))
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes> {
+        let (status, body) = self.exchange(request).await?;
         if !status.is_success() {
             let shown = &body[..body.len().min(SHOWN_BYTES)];
             bail!("{status}: {}", String::from_utf8_lossy(shown));

@@ -29,7 +29,7 @@ pub(crate) fn memory_mib(pid: u32, name: &str) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))
         .with_context(|| format!("look at process {pid}"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(name));
-    let kib: Option<f64> = line.and_then(|rest| rest.split_whitespace().nth(1)?.parse().ok());
+    let kib: Option<f64> = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
     kib.map(|kib| kib / 1024.0)
         .with_context(|| format!("find {name} of process {pid}"))
 }

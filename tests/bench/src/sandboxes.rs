@@ -23,6 +23,8 @@ use crate::{
 
 const INVOCATIONS: u32 = 40_000;
 const WARM_UP: u32 = 2_000;
+/// So many that no core has to be woken for each.
+const IN_FLIGHT: usize = 32;
 
 pub(crate) async fn measure(report: &mut Report, project: &Project) -> Result<()> {
     say("sandboxes");
@@ -92,7 +94,7 @@ async fn invoke(function: &Function, records: &Arc<[UserRecord]>, times: u32) ->
     .await
 }
 
-/// Runs `work` so many times, one on each core at a time.
+/// Runs `work` so many times, `IN_FLIGHT` at a time.
 async fn cost<F, W>(times: u32, work: F) -> Result<Cost>
 where
     F: Fn() -> W,
@@ -103,7 +105,7 @@ where
     let began = Instant::now();
     let mut running = JoinSet::new();
     for _ in 0..times {
-        if running.len() >= machine::cores()
+        if running.len() >= IN_FLIGHT
             && let Some(ended) = running.join_next().await
         {
             ended??;
