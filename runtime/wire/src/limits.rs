@@ -13,6 +13,9 @@ pub const PUT_RECORDS_BYTES_MAX: usize = 10 * 1024 * 1024;
 pub const RECORDS_PER_PUT_MAX: usize = 500;
 pub const PARTITION_KEY_CHARACTERS_MAX: usize = 256;
 
+/// Items of one list or map of a CBOR body that are kept; no shape takes more, so what follows is only counted out.
+pub const LIST_ITEMS_KEPT_MAX: usize = 10_000;
+
 /// Violations that one answer lists.
 pub const VIOLATIONS_MAX: usize = 10;
 

@@ -4,9 +4,13 @@
 //! date, CORS) `door` adds. The choice of a codec is made here and nowhere else: answers mirror requests.
 
 use http::{StatusCode, header};
+use serde::Serialize;
 use serde_json::Value;
 
-use super::error::AwsError;
+use super::{
+    cbor::{push_text, push_value},
+    error::AwsError,
+};
 
 pub(super) const JSON: &str = "application/x-amz-json-1.1";
 pub(super) const CBOR: &str = "application/x-amz-cbor-1.1";
@@ -37,9 +41,28 @@ impl Codec {
 }
 
 impl Answer {
-    /// A success. An empty body stands for a result without members.
-    pub(super) fn json(body: Vec<u8>) -> Self {
-        Self::with_type(StatusCode::OK, JSON, body)
+    /// A success.
+    pub(super) fn success(codec: Codec, body: Vec<u8>) -> Self {
+        Self::with_type(StatusCode::OK, codec.content_type(), body)
+    }
+
+    /// A success without a result, which has no body.
+    pub(super) fn done(codec: Codec) -> Self {
+        Self::success(codec, Vec::new())
+    }
+
+    /// A success with a result that serde knows how to write.
+    pub(super) fn document(codec: Codec, document: &impl Serialize) -> Result<Self, AwsError> {
+        let body = match codec {
+            Codec::Json => serde_json::to_vec(document).map_err(AwsError::internal)?,
+            Codec::Cbor => {
+                let value = serde_json::to_value(document).map_err(AwsError::internal)?;
+                let mut body = Vec::new();
+                push_value(&mut body, &value);
+                body
+            }
+        };
+        Ok(Self::success(codec, body))
     }
 
     pub(super) fn error(codec: Codec, error: &AwsError) -> Self {
@@ -148,34 +171,14 @@ fn error_as_json(error: &AwsError) -> Vec<u8> {
 /// A map of indefinite length with text keys and values, byte by byte what AWS sends.
 fn error_as_cbor(error: &AwsError) -> Vec<u8> {
     let mut body = vec![0xbf];
-    push_cbor_text(&mut body, "__type");
-    push_cbor_text(&mut body, error.kind.name());
+    push_text(&mut body, "__type");
+    push_text(&mut body, error.kind.name());
     if let Some(message) = &error.message {
-        push_cbor_text(&mut body, error.kind.message_member());
-        push_cbor_text(&mut body, message);
+        push_text(&mut body, error.kind.message_member());
+        push_text(&mut body, message);
     }
     body.push(0xff);
     body
-}
-
-fn push_cbor_text(body: &mut Vec<u8>, text: &str) {
-    match (
-        u8::try_from(text.len()),
-        u16::try_from(text.len()),
-        u32::try_from(text.len()),
-    ) {
-        (Ok(length @ ..24), _, _) => body.push(0x60 | length),
-        (Ok(length), _, _) => body.extend_from_slice(&[0x78, length]),
-        (_, Ok(length), _) => {
-            body.push(0x79);
-            body.extend_from_slice(&length.to_be_bytes());
-        }
-        (_, _, length) => {
-            body.push(0x7a);
-            body.extend_from_slice(&length.unwrap_or(u32::MAX).to_be_bytes());
-        }
-    }
-    body.extend_from_slice(text.as_bytes());
 }
 
 #[cfg(test)]

@@ -12,11 +12,7 @@ use hyper::body::Body;
 use platform::Platform;
 use streams::Streams;
 
-use super::{
-    actions::carry_out,
-    answer::{Answer, Codec},
-    reception::receive,
-};
+use super::{actions::carry_out, answer::Answer, reception::receive};
 use crate::{calendar::http_date, hosts::AllowedHosts, limits::BODY_BYTES_MAX};
 
 const EXPOSED_HEADERS: &str =
@@ -75,13 +71,14 @@ impl KinesisDoor {
         dressed(answer, &parts, self.stamp())
     }
 
-    async fn answer_collected(&self, parts: &Parts, body: &[u8]) -> Answer {
+    async fn answer_collected(&self, parts: &Parts, body: &Bytes) -> Answer {
         let call = match receive(parts, body, &self.hosts) {
             Ok(call) => call,
             Err(answer) => return answer,
         };
+        let codec = call.codec;
         let carried = carry_out(&self.streams, &self.platform, call).await;
-        carried.unwrap_or_else(|error| Answer::error(Codec::Json, &error))
+        carried.unwrap_or_else(|error| Answer::error(codec, &error))
     }
 
     fn stamp(&self) -> Stamp {

@@ -1,6 +1,7 @@
 //! The Kinesis door: Amazon Kinesis Data Streams as its clients see it, over the streams of this server.
 mod actions;
 mod answer;
+mod cbor;
 mod decode;
 mod documents;
 mod door;

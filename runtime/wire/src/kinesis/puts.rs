@@ -165,14 +165,13 @@ impl PutRecordFields<'_> {
 impl EntryFields<'_> {
     /// Whether the bounds hold, but for the form of the base64 and the range of the hash key.
     fn in_order(&self) -> bool {
-        let key = &self.partition_key;
-        let short = key.len() <= PARTITION_KEY_CHARACTERS_MAX
-            || key.chars().count() <= PARTITION_KEY_CHARACTERS_MAX;
         let hash_key = self
             .explicit_hash_key
             .as_deref()
             .is_none_or(is_plain_number);
-        !key.is_empty() && short && hash_key && decoded_length(&self.data) <= PUT_RECORDS_BYTES_MAX
+        is_short_key(&self.partition_key)
+            && hash_key
+            && decoded_length(&self.data) <= PUT_RECORDS_BYTES_MAX
     }
 }
 
@@ -217,7 +216,14 @@ fn is_plain_stream(name: &Option<Cow<'_, str>>, arn: &Option<Cow<'_, str>>) -> b
     arn.is_none() && name.as_deref().is_some_and(is_stream_name)
 }
 
-fn is_plain_number(text: &str) -> bool {
+/// Whether a partition key has 1 to 256 characters.
+pub(super) fn is_short_key(key: &str) -> bool {
+    let short = key.len() <= PARTITION_KEY_CHARACTERS_MAX
+        || key.chars().count() <= PARTITION_KEY_CHARACTERS_MAX;
+    !key.is_empty() && short
+}
+
+pub(super) fn is_plain_number(text: &str) -> bool {
     let digits = (1..=39).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     digits && (text == "0" || !text.starts_with('0'))
 }

@@ -5,11 +5,13 @@
 //! type and body, target, signature, types of members, their bounds. Existence and state come later, in
 //! `actions`. Decides purely; never waits.
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use serde_json::{Map, Value};
 
 use super::{
     answer::{Answer, CBOR, Codec, JSON, OLD_JSON},
+    cbor,
     decode::{check_types, parse_body},
     error::{AwsError, Kind},
     generated::Action,
@@ -26,6 +28,8 @@ pub(super) struct Call {
     pub(super) action: Action,
     /// The action as clients call it.
     pub(super) name: &'static str,
+    /// Of the request, and so of its answer.
+    pub(super) codec: Codec,
     pub(super) caller: Caller,
     pub(super) producer: Option<ProducerMark>,
     pub(super) input: Input,
@@ -40,7 +44,7 @@ pub(super) enum Input {
 }
 
 /// Receives a request. The error is the answer that ends it.
-pub(super) fn receive(parts: &Parts, body: &[u8], hosts: &AllowedHosts) -> Result<Call, Answer> {
+pub(super) fn receive(parts: &Parts, body: &Bytes, hosts: &AllowedHosts) -> Result<Call, Answer> {
     if !hosts.admit(&parts.uri, &parts.headers) {
         return Err(Answer::host_refused());
     }
@@ -59,42 +63,64 @@ pub(super) fn receive(parts: &Parts, body: &[u8], hosts: &AllowedHosts) -> Resul
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
     let target = text(header::HeaderName::from_static("x-amz-target")).unwrap_or_default();
     let row = ActionRow::targeted(&target);
-    check_content(content_type, &target, row, body)?;
+    let codec = check_content(content_type, &target, row, body)?;
 
-    let refuse = |error: AwsError| Answer::error(Codec::Json, &error);
+    let refuse = |error: AwsError| Answer::error(codec, &error);
     // A put that is in order needs no tree. Whatever is odd about it is found again below, in AWS's order.
     if let Some(row) = row
-        && let Some(input) = read_put(row.action, body)
+        && let Some(input) = read_put(row.action, codec, body)
         && let Ok((caller, producer)) = identify(parts, from_page)
     {
         return Ok(Call {
             action: row.action,
             name: row.name,
+            codec,
             caller,
             producer,
             input,
         });
     }
-    let object = parse_body(body).ok_or_else(|| refuse(AwsError::body_unreadable()))?;
+    let expected = row.map_or(&[][..], |row| members(row.input));
+    let (object, misplaced) =
+        read(codec, body, expected).ok_or_else(|| refuse(AwsError::body_unreadable()))?;
     let row = row.ok_or_else(|| refuse(AwsError::bare(Kind::UnknownOperation)))?;
     let (caller, producer) = identify(parts, from_page).map_err(refuse)?;
-    check_input(members(row.input), &object).map_err(refuse)?;
+    if let Some(text) = misplaced {
+        return Err(refuse(AwsError::new(Kind::Serialization, text)));
+    }
+    check_input(expected, &object).map_err(refuse)?;
     Ok(Call {
         action: row.action,
         name: row.name,
+        codec,
         caller,
         producer,
         input: Input::Object(object),
     })
 }
 
-/// Answers whatever is not JSON 1.1 with a body, each in the form in which AWS does.
+/// The body as an object, and what only its codec can find wrong with its members.
+fn read(
+    codec: Codec,
+    body: &[u8],
+    expected: &[Member],
+) -> Option<(Map<String, Value>, Option<String>)> {
+    match codec {
+        Codec::Json => Some((parse_body(body)?, None)),
+        Codec::Cbor => {
+            let cbor::Body { object, misplaced } = cbor::read_body(body, expected)?;
+            Some((object, misplaced))
+        }
+    }
+}
+
+/// Which of AWS's two codecs the body has. Whatever has neither is answered here, in the form in which AWS does.
 fn check_content(
     content_type: &str,
     target: &str,
     row: Option<&ActionRow>,
     body: &[u8],
-) -> Result<(), Answer> {
+) -> Result<Codec, Answer> {
     if body.is_empty() {
         let codec = if content_type == JSON {
             Codec::Json
@@ -109,14 +135,8 @@ fn check_content(
         return Err(Answer::error(codec, &AwsError::bare(kind)));
     }
     match content_type {
-        JSON => Ok(()),
-        CBOR => {
-            let error = AwsError::new(Kind::Serialization, "This server does not speak CBOR yet.")
-                .with_hint(
-                    "switch CBOR off in the SDK: AWS_CBOR_DISABLE=true, or aws.cborEnabled=false",
-                );
-            Err(Answer::error(Codec::Cbor, &error))
-        }
+        JSON => Ok(Codec::Json),
+        CBOR => Ok(Codec::Cbor),
         OLD_JSON => Err(match parse_body(body) {
             None => Answer::old_json(StatusCode::BAD_REQUEST, Kind::Serialization.name()),
             Some(_) => Answer::old_json(StatusCode::NOT_FOUND, Kind::UnknownOperation.name()),
@@ -134,13 +154,16 @@ fn check_content(
     }
 }
 
-fn read_put(action: Action, body: &[u8]) -> Option<Input> {
-    if action == Action::PutRecords {
-        PutRecordsBody::read(body).map(Input::PutRecords)
-    } else if action == Action::PutRecord {
-        PutRecordBody::read(body).map(Input::PutRecord)
-    } else {
-        None
+fn read_put(action: Action, codec: Codec, body: &Bytes) -> Option<Input> {
+    match codec {
+        Codec::Cbor => cbor::read_put(action, body),
+        Codec::Json if action == Action::PutRecords => {
+            PutRecordsBody::read(body).map(Input::PutRecords)
+        }
+        Codec::Json if action == Action::PutRecord => {
+            PutRecordBody::read(body).map(Input::PutRecord)
+        }
+        Codec::Json => None,
     }
 }
 

@@ -1,112 +1,167 @@
 //! Answers that carry many records, written straight into one buffer.
 //!
-//! In: records and results one after another. Out: JSON as AWS writes it: data in base64, arrival in seconds with
-//! milliseconds, no `EncryptionType` on unencrypted streams. The buffer is sized before it is filled, so that a
-//! full answer of 10 MiB is not copied while it grows.
+//! In: records or results, and what follows them. Out: a body in the codec of the request: data in base64 and
+//! arrival in seconds in JSON; byte strings and tagged milliseconds in CBOR; no `EncryptionType` on unencrypted
+//! streams. The buffer is sized before it is filled, so that a full answer of 10 MiB is not copied while it grows.
 
-use std::{fmt::Display, io::Write as _};
+use std::io::Write as _;
 
-use super::{answer::push_json_text, documents::ChildShardDocument};
+use model::{Record, SequenceNumber, ShardId};
+
+use super::{
+    answer::{Codec, push_json_text},
+    cbor,
+    documents::ChildShardDocument,
+    error::AwsError,
+};
 
 /// What a record costs beside its data and key: names, quotes, numbers.
 const RECORD_FRAME_BYTES: usize = 256;
 const RESULT_BYTES: usize = 128;
 
-/// The answer of GetRecords.
-#[derive(Debug)]
-pub(super) struct RecordsReply {
-    body: Vec<u8>,
-    count: usize,
+/// What follows the records.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ending<'a> {
+    /// The member that says where to go on, and its value; absent at the end of a shard.
+    pub(super) next: Option<(&'static str, &'a str)>,
+    pub(super) behind_ms: u64,
+    /// Named at the end of a shard only.
+    pub(super) children: &'a [ChildShardDocument],
 }
 
-impl RecordsReply {
-    /// `content_bytes` is the sum of data and partition keys to come.
-    pub(super) fn with_capacity(records: usize, content_bytes: usize) -> Self {
-        let estimate = content_bytes / 3 * 4 + (records + 4) * RECORD_FRAME_BYTES;
-        let mut body = Vec::with_capacity(estimate);
-        body.extend_from_slice(br#"{"Records":["#);
-        Self { body, count: 0 }
+/// The body of GetRecords, or of an event of SubscribeToShard.
+pub(super) fn records_body(
+    codec: Codec,
+    records: &[Record],
+    ending: &Ending<'_>,
+) -> Result<Vec<u8>, AwsError> {
+    let bytes = |record: &Record| record.data.len() + record.partition_key.len();
+    let content_bytes: usize = records.iter().map(bytes).sum();
+    let frames_bytes = (records.len() + 4) * RECORD_FRAME_BYTES;
+    match codec {
+        Codec::Json => {
+            let mut body = Vec::with_capacity(content_bytes / 3 * 4 + frames_bytes);
+            json_records(&mut body, records);
+            json_ending(&mut body, ending)?;
+            Ok(body)
+        }
+        Codec::Cbor => {
+            let mut body = Vec::with_capacity(content_bytes + frames_bytes);
+            cbor_records(&mut body, records, ending)?;
+            Ok(body)
+        }
     }
+}
 
-    pub(super) fn push(
-        &mut self,
-        sequence_number: impl Display,
-        arrival_ms: u64,
-        partition_key: &str,
-        data: &[u8],
-    ) {
-        separate(&mut self.body, self.count);
-        self.count += 1;
-        let (seconds, ms) = (arrival_ms / 1000, arrival_ms % 1000);
+/// The body of PutRecords. All records of a request are in one commit, so none fails alone.
+pub(super) fn results_body(codec: Codec, results: &[(ShardId, SequenceNumber)]) -> Vec<u8> {
+    let mut body = Vec::with_capacity((results.len() + 1) * RESULT_BYTES);
+    match codec {
+        Codec::Json => {
+            body.extend_from_slice(br#"{"Records":["#);
+            for (index, (shard, number)) in results.iter().enumerate() {
+                separate(&mut body, index);
+                put(
+                    &mut body,
+                    format_args!(r#"{{"SequenceNumber":"{number}","ShardId":"{shard}"}}"#),
+                );
+            }
+            body.extend_from_slice(br#"],"FailedRecordCount":0}"#);
+        }
+        Codec::Cbor => {
+            cbor::push_map(&mut body, 2);
+            cbor::push_text(&mut body, "Records");
+            cbor::push_array(&mut body, results.len());
+            for (shard, number) in results {
+                cbor::push_map(&mut body, 2);
+                cbor::push_text(&mut body, "SequenceNumber");
+                cbor::push_text(&mut body, &number.to_string());
+                cbor::push_text(&mut body, "ShardId");
+                cbor::push_text(&mut body, &shard.to_string());
+            }
+            cbor::push_text(&mut body, "FailedRecordCount");
+            cbor::push_number(&mut body, 0);
+        }
+    }
+    body
+}
+
+fn json_records(body: &mut Vec<u8>, records: &[Record]) {
+    body.extend_from_slice(br#"{"Records":["#);
+    for (index, record) in records.iter().enumerate() {
+        separate(body, index);
+        let (number, arrived_ms) = (record.sequence, record.arrived.as_millis());
+        let (seconds, ms) = (arrived_ms / 1000, arrived_ms % 1000);
         put(
-            &mut self.body,
+            body,
             format_args!(
-                r#"{{"SequenceNumber":"{sequence_number}","ApproximateArrivalTimestamp":{seconds}.{ms:03},"Data":""#
+                r#"{{"SequenceNumber":"{number}","ApproximateArrivalTimestamp":{seconds}.{ms:03},"Data":""#
             ),
         );
         // Appending grows a vector by exactly what it needs, which would copy it at every record.
-        self.body.reserve(data.len() / 3 * 4 + RECORD_FRAME_BYTES);
-        base64_simd::STANDARD.encode_append(data, &mut self.body);
-        self.body.extend_from_slice(br#"","PartitionKey":"#);
-        push_json_text(&mut self.body, partition_key);
-        self.body.push(b'}');
+        body.reserve(record.data.len() / 3 * 4 + RECORD_FRAME_BYTES);
+        base64_simd::STANDARD.encode_append(&record.data, body);
+        body.extend_from_slice(br#"","PartitionKey":"#);
+        push_json_text(body, &String::from_utf8_lossy(&record.partition_key));
+        body.push(b'}');
     }
-
-    /// `next_iterator` is absent at the end of a shard, and then its children are named.
-    pub(super) fn finish(
-        mut self,
-        next_iterator: Option<&str>,
-        millis_behind_latest: u64,
-        children: &[ChildShardDocument],
-    ) -> Vec<u8> {
-        put(
-            &mut self.body,
-            format_args!(r#"],"MillisBehindLatest":{millis_behind_latest}"#),
-        );
-        if let Some(iterator) = next_iterator {
-            self.body.extend_from_slice(br#","NextShardIterator":"#);
-            push_json_text(&mut self.body, iterator);
-        } else if !children.is_empty() {
-            self.body.extend_from_slice(br#","ChildShards":"#);
-            // Our own documents always have a JSON form, and a vector always takes it.
-            drop(serde_json::to_writer(&mut self.body, children));
-        }
-        self.body.push(b'}');
-        self.body
-    }
+    body.push(b']');
 }
 
-/// The answer of PutRecords. All records of a request are in one commit, so none fails alone.
-#[derive(Debug)]
-pub(super) struct ResultsReply {
-    body: Vec<u8>,
-    count: usize,
+fn json_ending(body: &mut Vec<u8>, ending: &Ending<'_>) -> Result<(), AwsError> {
+    put(
+        body,
+        format_args!(r#","MillisBehindLatest":{}"#, ending.behind_ms),
+    );
+    if let Some((member, next)) = ending.next {
+        put(body, format_args!(r#","{member}":"#));
+        push_json_text(body, next);
+    }
+    if !ending.children.is_empty() {
+        body.extend_from_slice(br#","ChildShards":"#);
+        serde_json::to_writer(&mut *body, ending.children).map_err(AwsError::internal)?;
+    }
+    body.push(b'}');
+    Ok(())
 }
 
-impl ResultsReply {
-    pub(super) fn with_capacity(records: usize) -> Self {
-        let mut body = Vec::with_capacity((records + 1) * RESULT_BYTES);
-        body.extend_from_slice(br#"{"Records":["#);
-        Self { body, count: 0 }
+fn cbor_records(
+    body: &mut Vec<u8>,
+    records: &[Record],
+    ending: &Ending<'_>,
+) -> Result<(), AwsError> {
+    let parts = usize::from(ending.next.is_some()) + usize::from(!ending.children.is_empty());
+    cbor::push_map(body, 2 + parts);
+    cbor::push_text(body, "Records");
+    cbor::push_array(body, records.len());
+    for record in records {
+        cbor::push_map(body, 4);
+        cbor::push_text(body, "SequenceNumber");
+        cbor::push_text(body, &record.sequence.to_string());
+        cbor::push_text(body, "ApproximateArrivalTimestamp");
+        cbor::push_moment(body, record.arrived.as_millis());
+        body.reserve(record.data.len() + RECORD_FRAME_BYTES);
+        cbor::push_text(body, "Data");
+        cbor::push_bytes(body, &record.data);
+        cbor::push_text(body, "PartitionKey");
+        cbor::push_text(body, &String::from_utf8_lossy(&record.partition_key));
     }
-
-    pub(super) fn push(&mut self, shard: impl Display, sequence_number: impl Display) {
-        separate(&mut self.body, self.count);
-        self.count += 1;
-        put(
-            &mut self.body,
-            format_args!(r#"{{"SequenceNumber":"{sequence_number}","ShardId":"{shard}"}}"#),
-        );
+    cbor::push_text(body, "MillisBehindLatest");
+    cbor::push_number(body, ending.behind_ms);
+    if let Some((member, next)) = ending.next {
+        cbor::push_text(body, member);
+        cbor::push_text(body, next);
     }
-
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        put(&mut self.body, format_args!(r#"],"FailedRecordCount":0}}"#));
-        self.body
+    if !ending.children.is_empty() {
+        let children = serde_json::to_value(ending.children).map_err(AwsError::internal)?;
+        cbor::push_text(body, "ChildShards");
+        cbor::push_value(body, &children);
     }
+    Ok(())
 }
 
-fn separate(body: &mut Vec<u8>, count: usize) {
-    if count > 0 {
+fn separate(body: &mut Vec<u8>, index: usize) {
+    if index > 0 {
         body.push(b',');
     }
 }
@@ -118,18 +173,23 @@ fn put(body: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use model::Timestamp;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::*;
+    use super::{super::documents::HashKeyRangeDocument, *};
+
+    fn text(body: Vec<u8>) -> String {
+        String::from_utf8(body).unwrap()
+    }
 
     #[test]
     fn results_stand_in_the_order_of_the_request() {
-        let mut reply = ResultsReply::with_capacity(2);
-        reply.push("shardId-000000000000", 49_u64);
-        reply.push("shardId-000000000001", 50_u64);
+        let number = |text: &str| text.parse().unwrap();
+        let results = [(ShardId(0), number("49")), (ShardId(1), number("50"))];
         insta::assert_snapshot!(
-            String::from_utf8(reply.finish()).unwrap(),
+            text(results_body(Codec::Json, &results)),
             @r#"{"Records":[{"SequenceNumber":"49","ShardId":"shardId-000000000000"},{"SequenceNumber":"50","ShardId":"shardId-000000000001"}],"FailedRecordCount":0}"#
         );
     }
@@ -139,37 +199,50 @@ mod tests {
         let child = ChildShardDocument {
             shard_id: "shardId-000000000001".to_owned(),
             parent_shards: vec!["shardId-000000000000".to_owned()],
-            hash_key_range: super::super::documents::HashKeyRangeDocument {
+            hash_key_range: HashKeyRangeDocument {
                 starting_hash_key: "0".to_owned(),
                 ending_hash_key: "9".to_owned(),
             },
         };
-        let ended = RecordsReply::with_capacity(0, 0).finish(None, 0, &[child]);
+        let ending = Ending {
+            next: None,
+            behind_ms: 0,
+            children: &[child],
+        };
         insta::assert_snapshot!(
-            String::from_utf8(ended).unwrap(),
+            text(records_body(Codec::Json, &[], &ending).unwrap()),
             @r#"{"Records":[],"MillisBehindLatest":0,"ChildShards":[{"ShardId":"shardId-000000000001","ParentShards":["shardId-000000000000"],"HashKeyRange":{"StartingHashKey":"0","EndingHashKey":"9"}}]}"#
         );
     }
 
+    fn records() -> impl Strategy<Value = Vec<Record>> {
+        let data = prop::collection::vec(any::<u8>(), 0..50);
+        let record = (any::<u64>(), 0_u64..1 << 50, ".{0,20}", data).prop_map(
+            |(number, arrived_ms, key, data)| Record {
+                sequence: SequenceNumber([0, 0, number]),
+                arrived: Timestamp::from_millis(arrived_ms),
+                partition_key: Bytes::from(key),
+                explicit_hash_key: None,
+                data: Bytes::from(data),
+            },
+        );
+        prop::collection::vec(record, 0..5)
+    }
+
     proptest! {
         #[test]
-        fn records_read_back(
-            records in prop::collection::vec((any::<u64>(), 0_u64..1 << 50, ".{0,20}", prop::collection::vec(any::<u8>(), 0..50)), 0..5),
-            behind: u64,
-        ) {
-            let mut reply = RecordsReply::with_capacity(0, 0);
-            for (number, arrival_ms, key, data) in &records {
-                reply.push(number, *arrival_ms, key, data);
-            }
-            let read: Value = serde_json::from_slice(&reply.finish(Some("next"), behind, &[])).unwrap();
-            let expected: Vec<Value> = records.iter().map(|(number, arrival_ms, key, data)| json!({
-                "SequenceNumber": number.to_string(),
-                "ApproximateArrivalTimestamp": super::super::documents::seconds(*arrival_ms),
-                "Data": base64_simd::STANDARD.encode_to_string(data),
-                "PartitionKey": key,
+        fn records_read_back(records in records(), behind_ms: u64) {
+            let ending = Ending { next: Some(("NextShardIterator", "next")), behind_ms, children: &[] };
+            let body = records_body(Codec::Json, &records, &ending).unwrap();
+            let read: Value = serde_json::from_slice(&body).unwrap();
+            let expected: Vec<Value> = records.iter().map(|record| json!({
+                "SequenceNumber": record.sequence.to_string(),
+                "ApproximateArrivalTimestamp": super::super::documents::seconds(record.arrived.as_millis()),
+                "Data": base64_simd::STANDARD.encode_to_string(&record.data),
+                "PartitionKey": String::from_utf8_lossy(&record.partition_key),
             })).collect();
             prop_assert_eq!(read, json!({
-                "Records": expected, "MillisBehindLatest": behind, "NextShardIterator": "next",
+                "Records": expected, "MillisBehindLatest": behind_ms, "NextShardIterator": "next",
             }));
         }
     }

@@ -14,9 +14,9 @@ use super::{
         input::{Members, StreamFields},
         iterator::{Place, ShardIterator},
         puts::{PutEntry, PutRecordBody, PutRecordsBody},
-        records::{RecordsReply, ResultsReply},
+        records::{Ending, records_body, results_body},
     },
-    Carrier, document, key,
+    Carrier, key,
     shards::{range_document, source_error},
 };
 use crate::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_MAX, RECORD_KIB_MAX};
@@ -39,7 +39,7 @@ impl Carrier<'_> {
             .entries
             .first()
             .ok_or_else(|| AwsError::internal("a put of one record has no result"))?;
-        document(&PutRecordReply {
+        self.document(&PutRecordReply {
             shard_id: shard.to_string(),
             sequence_number: number.to_string(),
         })
@@ -52,11 +52,8 @@ impl Carrier<'_> {
         }
         let records = body.records.into_iter().map(new_record).collect();
         let answer = self.put(&key, body.dry_run, records).await?;
-        let mut reply = ResultsReply::with_capacity(answer.entries.len());
-        for (shard, number) in &answer.entries {
-            reply.push(shard, number);
-        }
-        Ok(Answer::json(reply.finish()))
+        let body = results_body(self.codec, &answer.entries);
+        Ok(Answer::success(self.codec, body))
     }
 
     async fn put(
@@ -107,7 +104,8 @@ impl Carrier<'_> {
             SourceError::NoSuchStream(_) => missing(),
             SourceError::NoSuchShard(_) | SourceError::Down(_) => source_error(error, &key),
         })?;
-        Ok(Answer::json(self.records_body(&key, shard, &page)?))
+        let body = self.records_body(&key, shard, &page)?;
+        Ok(Answer::success(self.codec, body))
     }
 
     fn records_body(
@@ -116,23 +114,22 @@ impl Carrier<'_> {
         shard: ShardId,
         page: &Page,
     ) -> Result<Vec<u8>, AwsError> {
-        let bytes = |record: &model::Record| record.data.len() + record.partition_key.len();
-        let mut reply =
-            RecordsReply::with_capacity(page.records.len(), page.records.iter().map(bytes).sum());
-        for record in &page.records {
-            reply.push(
-                record.sequence,
-                record.arrived.as_millis(),
-                &String::from_utf8_lossy(&record.partition_key),
-                &record.data,
-            );
-        }
-        if page.ended {
-            let children = self.children(key, shard)?;
-            return Ok(reply.finish(None, page.behind_ms, &children));
-        }
-        let next = self.iterator(key, shard, page.next)?;
-        Ok(reply.finish(Some(&next), page.behind_ms, &[]))
+        let children = if page.ended {
+            self.children(key, shard)?
+        } else {
+            Vec::new()
+        };
+        let next = if page.ended {
+            None
+        } else {
+            Some(self.iterator(key, shard, page.next)?)
+        };
+        let ending = Ending {
+            next: next.as_deref().map(|next| ("NextShardIterator", next)),
+            behind_ms: page.behind_ms,
+            children: &children,
+        };
+        records_body(self.codec, &page.records, &ending)
     }
 
     fn children(

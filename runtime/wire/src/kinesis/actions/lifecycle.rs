@@ -15,7 +15,7 @@ use super::{
         input::Members,
         next_token::{ListKind, NextToken},
     },
-    Carrier, document,
+    Carrier,
     shards::{shard_documents, starting_shard},
     status_name,
 };
@@ -44,7 +44,7 @@ impl Carrier<'_> {
             CreateError::Shards { asked, max } => AwsError::shard_limit(asked, max),
             CreateError::Down(reason) => AwsError::internal(reason),
         })?;
-        Ok(Answer::json(Vec::new()))
+        Ok(Answer::done(self.codec))
     }
 
     pub(super) async fn delete_stream(&self, input: Members<'_>) -> Result<Answer, AwsError> {
@@ -57,7 +57,7 @@ impl Carrier<'_> {
             DeleteError::NotActive(status) => not_active(&key, status),
             DeleteError::Down(reason) => AwsError::internal(reason),
         })?;
-        Ok(Answer::json(Vec::new()))
+        Ok(Answer::done(self.codec))
     }
 
     pub(super) fn describe_stream(&self, input: Members<'_>) -> Result<Answer, AwsError> {
@@ -70,7 +70,7 @@ impl Carrier<'_> {
                 asked.min(DESCRIBED_PER_PAGE_MAX)
             });
         let (shards, has_more_shards) = self.shard_page(&key, facts.status, after, limit)?;
-        document(&DescribeStreamReply {
+        self.document(&DescribeStreamReply {
             stream_description: StreamDescription {
                 stream: facts_document(&facts),
                 shards: shard_documents(&shards),
@@ -82,7 +82,7 @@ impl Carrier<'_> {
     pub(super) fn describe_stream_summary(&self, input: Members<'_>) -> Result<Answer, AwsError> {
         let key = self.addressed(input)?;
         let facts = self.described(&key)?;
-        document(&DescribeStreamSummaryReply {
+        self.document(&DescribeStreamSummaryReply {
             stream_description_summary: StreamDescriptionSummary {
                 stream: facts_document(&facts),
                 open_shard_count: match facts.status {
@@ -119,7 +119,7 @@ impl Carrier<'_> {
             token.encode(self.platform.rng.u64())
         });
         let name = |facts: &StreamFacts| facts.key.name.as_str().to_owned();
-        document(&ListStreamsReply {
+        self.document(&ListStreamsReply {
             stream_names: listing.streams.iter().map(name).collect(),
             has_more_streams: listing.more,
             next_token,

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use streams::{StreamFacts, StreamStatus, Streams, World};
 
 use super::{
-    answer::Answer,
+    answer::{Answer, Codec},
     error::AwsError,
     generated::Action,
     input::{Addressed, Members},
@@ -30,6 +30,7 @@ pub(super) struct Carrier<'a> {
     streams: &'a Streams,
     platform: &'a Platform,
     caller: Caller,
+    codec: Codec,
     producer: Option<ProducerMark>,
 }
 
@@ -71,6 +72,7 @@ pub(super) async fn carry_out(
         streams,
         platform,
         caller: call.caller,
+        codec: call.codec,
         producer: call.producer,
     };
     match call.input {
@@ -101,6 +103,10 @@ impl Carrier<'_> {
             Served::PutRecord => self.put_record(PutRecordBody::from_object(object)?).await,
             Served::PutRecords => self.put_records(PutRecordsBody::from_object(object)?).await,
         }
+    }
+
+    fn document(&self, document: &impl Serialize) -> Result<Answer, AwsError> {
+        Answer::document(self.codec, document)
     }
 
     fn now(&self) -> Timestamp {
@@ -153,9 +159,4 @@ fn status_name(status: StreamStatus) -> &'static str {
         StreamStatus::Active => "ACTIVE",
         StreamStatus::Deleting => "DELETING",
     }
-}
-
-fn document(document: &impl Serialize) -> Result<Answer, AwsError> {
-    let body = serde_json::to_vec(document).map_err(AwsError::internal)?;
-    Ok(Answer::json(body))
 }

@@ -18,7 +18,7 @@ use super::{
         iterator::{Place, ShardIterator},
         next_token::{ListKind, NextToken},
     },
-    Carrier, document, key,
+    Carrier, key,
     lifecycle::not_active,
 };
 use crate::limits::LISTED_SHARDS_PER_PAGE_MAX;
@@ -62,7 +62,7 @@ impl Carrier<'_> {
             };
             token.encode(self.platform.rng.u64())
         });
-        document(&ListShardsReply {
+        self.document(&ListShardsReply {
             shards: shard_documents(&shards),
             next_token,
         })
@@ -126,7 +126,7 @@ impl Carrier<'_> {
             return Err(AwsError::dry_run());
         }
         let shard_iterator = self.iterator(&key, shard, from)?;
-        document(&GetShardIteratorReply { shard_iterator })
+        self.document(&GetShardIteratorReply { shard_iterator })
     }
 
     /// A new iterator, never one that was given before.

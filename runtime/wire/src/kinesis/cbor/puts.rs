@@ -3,7 +3,7 @@
 //! As with JSON, anything odd gives nothing at all, and the general path finds the exact error.
 
 use bytes::Bytes;
-use minicbor::{Decoder, data::Type};
+use minicbor::Decoder;
 
 use super::{
     super::{
@@ -12,7 +12,7 @@ use super::{
         puts::{PutEntry, PutRecordBody, PutRecordsBody, is_plain_number, is_short_key},
         reception::Input,
     },
-    reading::{Malformed, for_each},
+    reading::{Malformed, goes_on},
 };
 use crate::limits::{PUT_RECORDS_BYTES_MAX, RECORDS_PER_PUT_MAX};
 
@@ -45,23 +45,21 @@ fn read_many(body: &Bytes) -> Result<PutRecordsBody, Malformed> {
             "StreamName" => name = Some(stream_name(&mut decoder)?),
             "DryRun" => dry_run = decoder.bool()?,
             "Records" if records.is_empty() => {
-                let length = decoder.array()?;
-                for_each(&mut decoder, length, |decoder| {
+                let mut inside = decoder.array()?;
+                while goes_on(&mut decoder, &mut inside)? {
                     if records.len() == RECORDS_PER_PUT_MAX {
                         return Err(Malformed);
                     }
-                    records.push(entry(decoder, body)?);
-                    Ok(())
-                })?;
+                    records.push(entry(&mut decoder, body)?);
+                }
             }
             _ => return Err(Malformed),
         }
     }
     let size = |entry: &PutEntry| entry.partition_key.len() + entry.data.len();
     let bytes = records.iter().map(size).sum::<usize>();
-    let in_order = decoder.position() == body.len()
-        && !records.is_empty()
-        && bytes <= PUT_RECORDS_BYTES_MAX;
+    let in_order =
+        decoder.position() == body.len() && !records.is_empty() && bytes <= PUT_RECORDS_BYTES_MAX;
     let name = name.filter(|_| in_order).ok_or(Malformed)?;
     Ok(PutRecordsBody {
         stream: StreamFields {
@@ -98,16 +96,12 @@ fn read_one(body: &Bytes) -> Result<PutRecordBody, Malformed> {
 }
 
 fn entry(decoder: &mut Decoder<'_>, body: &Bytes) -> Result<PutEntry, Malformed> {
-    // The decoder's own lifetime is hidden here, so the entry is read again from where it begins.
-    let mut inner = Decoder::new(body);
-    inner.set_position(decoder.position());
     let mut draft = Draft::default();
-    let mut left = inner.map()?;
-    while goes_on(&mut inner, &mut left)? {
-        let member = inner.str()?;
-        draft.take(member, &mut inner)?;
+    let mut left = decoder.map()?;
+    while goes_on(decoder, &mut left)? {
+        let member = decoder.str()?;
+        draft.take(member, decoder)?;
     }
-    decoder.set_position(inner.position());
     draft.finish(body)
 }
 
@@ -116,21 +110,6 @@ fn stream_name(decoder: &mut Decoder<'_>) -> Result<String, Malformed> {
     is_stream_name(name)
         .then(|| name.to_owned())
         .ok_or(Malformed)
-}
-
-fn goes_on(decoder: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, Malformed> {
-    match left {
-        Some(0) => Ok(false),
-        Some(count) => {
-            *count -= 1;
-            Ok(true)
-        }
-        None if decoder.datatype()? == Type::Break => {
-            decoder.skip()?;
-            Ok(false)
-        }
-        None => Ok(true),
-    }
 }
 
 impl<'b> Draft<'b> {

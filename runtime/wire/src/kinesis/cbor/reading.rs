@@ -11,7 +11,10 @@ use minicbor::{
 use serde_json::{Map, Number, Value};
 
 use super::{
-    super::schema::{Member, Shape},
+    super::{
+        documents::seconds,
+        schema::{Member, Shape},
+    },
     MOMENT_TAG,
 };
 use crate::limits::LIST_ITEMS_KEPT_MAX;
@@ -47,24 +50,22 @@ pub(in crate::kinesis) fn read_body(body: &[u8], members: &[Member]) -> Option<B
     })
 }
 
-/// Calls `each` before every item of a container whose head said `length`: absent means up to a break.
-pub(super) fn for_each(
+/// Whether a container has another item, and counts it; `left` is what its head said, absent up to a break.
+pub(super) fn goes_on(
     decoder: &mut Decoder<'_>,
-    length: Option<u64>,
-    mut each: impl FnMut(&mut Decoder<'_>) -> Result<(), Malformed>,
-) -> Result<(), Malformed> {
-    let mut left = length;
-    loop {
-        match left {
-            Some(0) => return Ok(()),
-            Some(count) => left = Some(count - 1),
-            None if decoder.datatype()? == Type::Break => {
-                decoder.skip()?;
-                return Ok(());
-            }
-            None => {}
+    left: &mut Option<u64>,
+) -> Result<bool, Malformed> {
+    match left {
+        Some(0) => Ok(false),
+        Some(count) => {
+            *count -= 1;
+            Ok(true)
         }
-        each(decoder)?;
+        None if decoder.datatype()? == Type::Break => {
+            decoder.skip()?;
+            Ok(false)
+        }
+        None => Ok(true),
     }
 }
 
@@ -88,7 +89,7 @@ impl Reader<'_> {
     ) -> Result<Map<String, Value>, Malformed> {
         let mut object = Map::new();
         let mut left = self.decoder.map()?;
-        while self.goes_on(&mut left)? {
+        while goes_on(&mut self.decoder, &mut left)? {
             let name = self.text()?;
             match shape_of(&name) {
                 Some(shape) => {
@@ -106,29 +107,13 @@ impl Reader<'_> {
     fn list(&mut self, member: &Shape) -> Result<Vec<Value>, Malformed> {
         let mut items = Vec::new();
         let mut left = self.decoder.array()?;
-        while self.goes_on(&mut left)? {
+        while goes_on(&mut self.decoder, &mut left)? {
             let item = self.value(member)?;
             if items.len() < LIST_ITEMS_KEPT_MAX {
                 items.push(item);
             }
         }
         Ok(items)
-    }
-
-    /// Whether a container has another item; counts it.
-    fn goes_on(&mut self, left: &mut Option<u64>) -> Result<bool, Malformed> {
-        match left {
-            Some(0) => Ok(false),
-            Some(count) => {
-                *count -= 1;
-                Ok(true)
-            }
-            None if self.decoder.datatype()? == Type::Break => {
-                self.decoder.skip()?;
-                Ok(false)
-            }
-            None => Ok(true),
-        }
     }
 
     fn value(&mut self, shape: &Shape) -> Result<Value, Malformed> {
@@ -182,8 +167,9 @@ impl Reader<'_> {
             Shape::Structure { .. } => "a Structure",
         };
         self.decoder.skip()?;
-        self.misplaced
-            .get_or_insert_with(|| format!("class java.nio.HeapByteBuffer can not be converted to {wanted}"));
+        self.misplaced.get_or_insert_with(|| {
+            format!("class java.nio.HeapByteBuffer can not be converted to {wanted}")
+        });
         Ok(Value::Null)
     }
 
@@ -215,21 +201,20 @@ impl Reader<'_> {
 
     /// Whole milliseconds as AWS's clients send them; a fraction is taken as RFC 8949's seconds.
     fn moment(&mut self) -> Result<Value, Malformed> {
-        match self.decoder.datatype()? {
-            Type::F32 => float(self.decoder.f32()?.into()),
-            Type::F64 => float(self.decoder.f64()?),
-            _ => {
-                let ms = i128::from(self.decoder.int()?);
-                let ms = u64::try_from(ms).unwrap_or_default();
-                float(super::super::documents::seconds(ms))
-            }
+        let kind = self.decoder.datatype()?;
+        if kind == Type::F32 {
+            return float(self.decoder.f32()?.into());
         }
+        if kind == Type::F64 {
+            return float(self.decoder.f64()?);
+        }
+        let ms = i128::from(self.decoder.int()?);
+        // What lies before 1970 counts as 1970, as in JSON.
+        float(seconds(u64::try_from(ms).unwrap_or_default()))
     }
 }
 
 /// JSON has no infinite numbers and no numbers that are none, and AWS takes none either.
 fn float(number: f64) -> Result<Value, Malformed> {
-    Number::from_f64(number)
-        .map(Value::Number)
-        .ok_or(Malformed)
+    Number::from_f64(number).map(Value::Number).ok_or(Malformed)
 }
