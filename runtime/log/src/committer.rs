@@ -12,8 +12,8 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use model::{ShardSlot, Timestamp};
-use platform::{DiskLock, Platform};
-use tokio::sync::{Notify, Semaphore, watch};
+use platform::{DiskLock, Platform, watch};
+use tokio::sync::{Notify, Semaphore};
 use tracing::error;
 
 use crate::{
@@ -68,7 +68,7 @@ impl Shared {
 
     /// Stops the log for good; waiters learn why.
     pub(crate) fn poison(&self, reason: &str) {
-        error!(reason, "the log stops after a failed disk operation");
+        error!(reason, "the log stops, start again to recover");
         self.end(reason);
     }
 
@@ -105,6 +105,18 @@ impl Shared {
     }
 }
 
+/// A running part that panics takes the log with it, so that nobody waits for it for ever.
+#[derive(Debug)]
+pub(crate) struct EndsOnPanic(pub Arc<Shared>);
+
+impl Drop for EndsOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.poison("a part of the log panicked");
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Committer {
     pub shared: Arc<Shared>,
@@ -118,6 +130,7 @@ pub(crate) struct Committer {
 
 impl Committer {
     pub(crate) async fn run(mut self) {
+        let _guard = EndsOnPanic(Arc::clone(&self.shared));
         loop {
             let group = self.take_group();
             if group.is_empty() {

@@ -11,7 +11,7 @@ pub enum OpenError {
     #[error("open the data directory: process {} holds it, stop that one first", pid.map_or_else(|| "(unknown)".to_owned(), |pid| pid.to_string()))]
     Locked { pid: Option<u32> },
     #[error(
-        "open the data directory: its format {found} is newer than {known}, use a newer shardmill"
+        "open the data directory: it has format {found} and this shardmill knows formats up to {known}, start the newer shardmill that wrote it or restore a backup of format {known}; nothing was changed"
     )]
     Newer { found: u32, known: u32 },
     #[error("read {}: {what} at byte {offset}; restore the file from a backup, nothing was changed", path.display())]

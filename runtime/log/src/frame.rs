@@ -78,6 +78,18 @@ pub(crate) fn disk_len(parts: usize, body_len: usize) -> u64 {
     (HEADER_BYTES + parts * HEAD_BYTES + body_len).next_multiple_of(8) as u64
 }
 
+/// Whether 8 bytes begin as a frame does; says nothing about its checksums.
+pub(crate) fn looks_like_frame(start: &[u8]) -> bool {
+    start[..2] == MAGIC.to_le_bytes() && start[2..4] == [VERSION, KIND_TRANSACTION]
+}
+
+/// How long the frame at the beginning of `bytes` says it is, before anything is checked.
+pub(crate) fn claimed_len(bytes: &[u8]) -> Option<usize> {
+    let fixed = bytes.get(..HEADER_BYTES)?;
+    let rest = usize::try_from(u32_at(fixed, 4)).ok()?;
+    looks_like_frame(fixed).then_some(HEADER_BYTES.checked_add(rest)?)
+}
+
 impl Header {
     pub(crate) fn disk_len(&self) -> u64 {
         disk_len(self.heads.len(), self.body_len)
@@ -117,7 +129,7 @@ impl Header {
     /// The header and heads at the beginning of `bytes`, or `None` where there is no valid frame of this seal.
     pub(crate) fn decode(bytes: &[u8], seal: Seal) -> Option<Self> {
         let fixed = bytes.get(..HEADER_BYTES)?;
-        if fixed[..2] != MAGIC.to_le_bytes() || fixed[2..4] != [VERSION, KIND_TRANSACTION] {
+        if !looks_like_frame(fixed) {
             return None;
         }
         let len = usize::try_from(u32_at(fixed, 4)).ok()?;

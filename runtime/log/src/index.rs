@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use model::Timestamp;
-use tokio::sync::watch;
+use platform::watch;
 
 /// One shard's records within one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,12 +5,16 @@
 //! current value of every key. Nothing of a commit lives outside its frame. The first failed write or sync stops the
 //! log for good; opening it again reads what the disk really holds.
 
+mod apply;
+mod carry;
 mod clean;
 pub mod commit;
 mod committer;
 mod encode;
 pub mod errors;
+mod format;
 mod frame;
+mod frames;
 mod index;
 pub mod limits;
 mod open;
@@ -18,9 +22,11 @@ mod producers;
 mod queue;
 pub mod read;
 mod recovery;
+mod scan;
 mod segment;
 mod tail;
 mod view;
+mod worth;
 
 #[cfg(test)]
 mod tests;
@@ -32,7 +38,7 @@ use std::{
 
 use bytes::Bytes;
 use model::{FencingToken, LogPosition, ShardSlot, Timestamp};
-use tokio::sync::watch;
+use platform::watch;
 
 use committer::Shared;
 use open::Held;
@@ -221,7 +227,7 @@ impl Log {
         };
         let entry = match over {
             Some(entry) => Some(entry),
-            None => claim.view.get(key)?,
+            None => self.viewed(claim.view.get(key))?,
         };
         Ok(entry.and_then(|entry| entry.value))
     }
@@ -239,7 +245,7 @@ impl Log {
         };
         // Each overlay entry can hide at most one entry below it.
         let enough = limit.saturating_add(over.len());
-        let below = claim.view.scan(prefix, after, enough)?;
+        let below = self.viewed(claim.view.scan(prefix, after, enough))?;
         Ok(view::overlay::merge(over, below, limit))
     }
 
@@ -262,10 +268,12 @@ impl Log {
             recovered: self.recovered,
         }
     }
-}
 
-impl From<ViewFailed> for Stopped {
-    fn from(failure: ViewFailed) -> Self {
-        Self(failure.to_string())
+    /// A view that cannot be read stops the log: opening it again builds a new one.
+    fn viewed<T>(&self, read: Result<T, ViewFailed>) -> Result<T, Stopped> {
+        read.map_err(|failure| {
+            self.shared.poison(&failure.to_string());
+            Stopped(failure.to_string())
+        })
     }
 }

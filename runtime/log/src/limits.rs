@@ -28,8 +28,20 @@ pub const RESERVED_SEGMENTS: u64 = 2;
 pub const FREE_SPACE_CHECK_BYTES: u64 = 8 << 20;
 /// Bytes of sled's page cache.
 pub const SLED_CACHE_BYTES: u64 = 8 << 20;
-/// Live view entries that move forward in one frame when their segment is cleaned.
+/// Bytes of one frame, header and part heads included.
+pub const FRAME_BYTES_MAX: usize = TRANSACTION_BYTES_MAX + (8 << 20);
+/// Bytes of a segment that are in memory while its frames are looked through; a larger frame takes its own length.
+pub const READ_WINDOW_BYTES: usize = 4 << 20;
+/// Live view entries that move forward in one frame when their segment is cleaned, and their bytes; one entry may be
+/// larger.
 pub const CARRY_WRITES_MAX: usize = 500;
+pub const CARRY_BYTES_MAX: usize = 1 << 20;
+/// How fast live entries move at most, in bytes a second, and the longest pause after one frame of them.
+pub const CARRY_BYTES_PER_SECOND_MAX: u64 = 32 << 20;
+pub const CARRY_PAUSE_MAX: Duration = Duration::from_millis(250);
+/// Segments are cleaned when at most this part of their bytes has to move, in percent: usually, and on a full disk.
+pub const CARRY_PERCENT_MAX: u64 = 50;
+pub const CARRY_PERCENT_WHEN_FULL_MAX: u64 = 88;
 
 /// How long opening waits for a lock that somebody holds, and between two tries.
 pub const LOCK_WAIT_MAX: Duration = Duration::from_millis(500);
@@ -37,3 +49,5 @@ pub const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(5);
 
 const _: () = assert!(TRANSACTION_BYTES_MAX < WAITING_BYTES_MAX);
 const _: () = assert!(GROUP_BYTES_MAX < TAIL_BYTES_MAX);
+const _: () =
+    assert!(CARRY_PERCENT_MAX < CARRY_PERCENT_WHEN_FULL_MAX && CARRY_PERCENT_WHEN_FULL_MAX < 100);

@@ -4,27 +4,27 @@
 //! than it saw.
 
 use std::{
-    io::ErrorKind,
+    collections::BTreeMap,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use platform::{DiskLock, LockError, Platform, Task};
-use tokio::sync::{Notify, Semaphore, watch};
+use platform::{DiskLock, LockError, Platform, Task, watch};
+use tokio::sync::{Notify, Semaphore};
 use tracing::warn;
 
 use crate::{
     Log, Settings, ViewKind,
-    clean::{Cleaner, view_dir},
+    apply::view_dir,
+    clean::Cleaner,
     committer::{Claim, Committer, Progress, Shared},
     errors::OpenError,
+    format,
     limits::{LOCK_RETRY_PAUSE, LOCK_WAIT_MAX, WAITING_BYTES_MAX},
     recovery::{Found, recover},
     view::{NotOpened, View, memory::MemoryView, sled::SledView},
 };
-
-const FORMAT: u32 = 1;
 
 /// The running parts; they end with the last handle, or when asked to stop.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Log {
         let disk = &platform.disk;
         disk.create_dir_all(&dir.join("log")).await?;
         let lock = lock(platform, dir).await?;
-        check_format(platform, dir).await?;
+        format::check(platform, dir).await?;
         disk.sync_dir(dir).await?;
         let marker = dir.join("CLEAN");
         let clean_end = if disk.exists(&marker).await {
@@ -103,6 +103,7 @@ impl Log {
         let cleaner = Cleaner {
             shared: Arc::clone(&shared),
             claim,
+            measured: BTreeMap::new(),
         };
         let running = Running {
             committer: platform.tasks.dedicated("log committer", committer.run()),
@@ -178,48 +179,6 @@ async fn lock(platform: &Platform, dir: &Path) -> Result<DiskLock, OpenError> {
     }
 }
 
-async fn check_format(platform: &Platform, dir: &Path) -> Result<(), OpenError> {
-    let path = dir.join("FORMAT");
-    if !platform.disk.exists(&path).await {
-        sync_above(platform, dir).await?;
-        platform
-            .disk
-            .replace(&path, format!("{FORMAT}\n").as_bytes())
-            .await?;
-        return Ok(());
-    }
-    let text = platform.disk.read(&path).await?;
-    let number = std::str::from_utf8(&text)
-        .ok()
-        .and_then(|text| text.trim().parse().ok());
-    match number {
-        Some(FORMAT) => Ok(()),
-        Some(found) if found > FORMAT => Err(OpenError::Newer {
-            found,
-            known: FORMAT,
-        }),
-        Some(_) | None => Err(OpenError::Damaged {
-            path,
-            offset: 0,
-            what: "the format is not a known number".to_owned(),
-        }),
-    }
-}
-
-/// Whoever made the directory may not have synced the names that lead to it; a power loss would then take all of it.
-async fn sync_above(platform: &Platform, dir: &Path) -> std::io::Result<()> {
-    for above in dir.ancestors().skip(1) {
-        let here = above.as_os_str().is_empty();
-        let above = if here { Path::new(".") } else { above };
-        match platform.disk.sync_dir(above).await {
-            // What we may not read we did not make.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
-            other => other?,
-        }
-    }
-    Ok(())
-}
-
 /// Recovers with the view as it is or, where that cannot be trusted, with one built again from the log.
 async fn recover_all(
     platform: &Platform,
@@ -237,7 +196,7 @@ async fn recover_all(
     };
     warn!(
         reason,
-        "the view is damaged: deleted and built again from the log"
+        "the view cannot be used: deleted and built again from the log"
     );
     let view_dir = view_dir(dir);
     if platform.disk.exists(&view_dir).await {

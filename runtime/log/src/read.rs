@@ -8,7 +8,7 @@ use bytes::Bytes;
 use model::{HashKey, ShardSlot, Timestamp};
 
 use crate::{
-    committer::Shared, encode, errors::ReadError, frame::Seal, index::FrameRef, recovery::checked,
+    committer::Shared, encode, errors::ReadError, frame::Seal, frames::checked, index::FrameRef,
     segment::Segment,
 };
 

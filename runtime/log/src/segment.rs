@@ -8,7 +8,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bytes::Bytes;
 use platform::{DiskFile, OpenMode, Platform};
 
 use crate::frame::{Seal, crc_of, u32_at, u64_at};
@@ -95,11 +94,5 @@ impl Segment {
             salt: self.salt,
             offset: self.offset(position),
         }
-    }
-
-    /// Everything in the file, header included.
-    pub(crate) async fn read_all(&self) -> io::Result<Bytes> {
-        let len = usize::try_from(self.file.len().await?).map_err(io::Error::other)?;
-        self.file.read_at(len, 0).await
     }
 }

@@ -8,6 +8,9 @@ use platform::{OpenMode, Platform};
 
 use super::*;
 
+mod cleaning;
+mod opening;
+
 const A: ShardSlot = ShardSlot(1);
 const B: ShardSlot = ShardSlot(2);
 const ALL: ReadLimit = ReadLimit {

@@ -21,8 +21,8 @@ impl MemoryView {
 }
 
 impl View for MemoryView {
-    fn applied(&self) -> u64 {
-        self.with(|(_, applied)| *applied)
+    fn applied(&self) -> Result<u64, ViewFailed> {
+        Ok(self.with(|(_, applied)| *applied))
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Entry>, ViewFailed> {

@@ -32,7 +32,7 @@ pub(crate) enum NotOpened {
 
 pub(crate) trait View: Send + Sync + fmt::Debug {
     /// Every frame that begins before this position is applied.
-    fn applied(&self) -> u64;
+    fn applied(&self) -> Result<u64, ViewFailed>;
     fn get(&self, key: &[u8]) -> Result<Option<Entry>, ViewFailed>;
     /// Keys with this prefix behind `after`, in order; never deletions.
     fn scan(

@@ -1,0 +1,57 @@
+//! From the log into the view: durable writes are applied in batches, and the view is made durable before any part of
+//! the log that it covers is removed.
+
+use std::{io, path::Path};
+
+use crate::{
+    ViewKind,
+    committer::{Claim, Shared},
+    limits::VIEW_BATCH_WRITES_MAX,
+};
+
+impl Shared {
+    /// Moves everything durable from the overlay into the view.
+    pub(crate) fn apply(&self, claim: &Claim) -> io::Result<()> {
+        loop {
+            let (batch, durable) = {
+                let state = self.state();
+                let batch = state.overlay.batch(state.durable, VIEW_BATCH_WRITES_MAX);
+                (batch, state.durable)
+            };
+            let Some(batch) = batch else {
+                if claim.view.applied().map_err(io::Error::other)? > durable {
+                    return Err(io::Error::other("the view is ahead of the log"));
+                }
+                return Ok(());
+            };
+            claim
+                .view
+                .apply(&batch.entries, batch.applied)
+                .map_err(io::Error::other)?;
+            self.state().overlay.applied(&batch);
+        }
+    }
+
+    /// Makes the view durable, up to what the log holds durably.
+    pub(crate) fn sync_view(&self, claim: &Claim) -> io::Result<()> {
+        let (durable, pending) = {
+            let state = self.state();
+            (
+                state.durable,
+                state.overlay.batch(state.durable, 1).is_some(),
+            )
+        };
+        if !pending {
+            claim.view.apply(&[], durable).map_err(io::Error::other)?;
+        }
+        claim.view.flush().map_err(io::Error::other)?;
+        match self.settings.view {
+            ViewKind::Sled => self.platform.disk.sync_tree(&view_dir(&self.dir)),
+            ViewKind::Memory => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn view_dir(dir: &Path) -> std::path::PathBuf {
+    dir.join("view")
+}

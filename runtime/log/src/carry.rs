@@ -1,0 +1,158 @@
+//! Carrying forward: view entries whose newest value lies in a segment that is about to go are placed again at the end
+//! of the log, at a bounded rate. The log alone therefore always suffices to rebuild the view.
+//!
+//! Deletions need not move: whatever they delete lies before them and goes first.
+
+use std::{io, time::Duration};
+
+use bytes::Bytes;
+use model::{ViewWrite, keys};
+
+use crate::{
+    clean::{Cleaner, Dead},
+    commit::Commit,
+    encode,
+    errors::Refused,
+    frame::{Header, PartKind},
+    frames::Frames,
+    limits::{CARRY_BYTES_MAX, CARRY_BYTES_PER_SECOND_MAX, CARRY_PAUSE_MAX, CARRY_WRITES_MAX},
+    queue,
+};
+
+/// Entries that move together.
+#[derive(Debug, Default)]
+struct Load {
+    writes: Vec<ViewWrite>,
+    bytes: usize,
+}
+
+impl Load {
+    fn has_room_for(&self, write: &ViewWrite) -> bool {
+        self.writes.is_empty()
+            || (self.writes.len() < CARRY_WRITES_MAX
+                && self.bytes + encode::write_len(write) <= CARRY_BYTES_MAX)
+    }
+
+    fn push(&mut self, write: ViewWrite) {
+        self.bytes += encode::write_len(&write);
+        self.writes.push(write);
+    }
+}
+
+impl Cleaner {
+    /// Bytes that would have to move before the segment can go.
+    pub(crate) async fn live_bytes(&self, dead: &Dead) -> io::Result<u64> {
+        let mut live = 0;
+        let mut frames = Frames::of(&dead.segment);
+        let mut position = dead.segment.base;
+        while position < dead.end {
+            let (header, bodies) = expect(frames.at(position).await?, position)?;
+            for write in self.live_writes(&header, &bodies)? {
+                live += encode::write_len(&write) as u64;
+            }
+            position = header.end();
+        }
+        Ok(live)
+    }
+
+    /// Moves everything that lives in the segment. `None` when the log stops meanwhile.
+    pub(crate) async fn carry(&self, dead: &Dead) -> io::Result<Option<()>> {
+        let mut load = Load::default();
+        let mut frames = Frames::of(&dead.segment);
+        let mut position = dead.segment.base;
+        while position < dead.end {
+            let (header, bodies) = expect(frames.at(position).await?, position)?;
+            for write in self.live_writes(&header, &bodies)? {
+                if !load.has_room_for(&write)
+                    && self.place(std::mem::take(&mut load)).await?.is_none()
+                {
+                    return Ok(None);
+                }
+                load.push(write);
+            }
+            position = header.end();
+        }
+        if self.place(load).await?.is_none() {
+            return Ok(None);
+        }
+        self.place(self.counters()).await
+    }
+
+    /// The frame's writes that the view still points to.
+    fn live_writes(&self, header: &Header, bodies: &Bytes) -> io::Result<Vec<ViewWrite>> {
+        let undecodable = || damaged(header.position);
+        let mut live = Vec::new();
+        let mut rest = bodies.clone();
+        for head in &header.heads {
+            let mut part = rest.split_to(usize::try_from(head.len).map_err(io::Error::other)?);
+            while head.kind == PartKind::Writes && !part.is_empty() {
+                let write = encode::take_write(&mut part).ok_or_else(undecodable)?;
+                let newest = self.claim.view.get(&write.key).map_err(io::Error::other)?;
+                let newest = newest.filter(|entry| entry.position == header.position);
+                if newest.is_some_and(|entry| entry.value == write.value) {
+                    live.push(write);
+                }
+            }
+        }
+        Ok(live)
+    }
+
+    /// Places what nobody has written since, waits until it is durable and applied, then rests. Only the cleaner applies,
+    /// so an entry that the overlay does not know is still the one that was read from the view.
+    async fn place(&self, load: Load) -> io::Result<Option<()>> {
+        if load.writes.is_empty() {
+            return Ok(Some(()));
+        }
+        let placed = {
+            let mut state = self.shared.state();
+            let mut writes = load.writes;
+            writes.retain(|write| state.overlay.get(&write.key).is_none());
+            let commit = Commit {
+                writes,
+                ..Commit::default()
+            };
+            let wall = self.shared.platform.clock.wall();
+            queue::encode(commit).and_then(|encoded| state.place(encoded, wall, None))
+        };
+        self.shared.placed.notify_one();
+        let at = match placed {
+            Ok(placed) => placed.at.0,
+            Err(Refused::Stopped(_)) => return Ok(None),
+            Err(other) => return Err(io::Error::other(other)),
+        };
+        if self.shared.durable(at).await.is_err() {
+            return Ok(None);
+        }
+        self.shared.apply(&self.claim)?;
+        self.shared.platform.clock.sleep(rest(load.bytes)).await;
+        Ok(Some(()))
+    }
+
+    /// Counters are known from the records, so they must outlive them.
+    fn counters(&self) -> Load {
+        let mut load = Load::default();
+        for (counter, next) in &self.shared.state().counters {
+            let mut key = keys::namespace(keys::Namespace::Counter).to_vec();
+            key.extend_from_slice(&u64::from(*counter).to_be_bytes());
+            load.push(ViewWrite {
+                key: key.into(),
+                value: Some(Bytes::copy_from_slice(&next.to_be_bytes())),
+            });
+        }
+        load
+    }
+}
+
+/// The pause that keeps the rate.
+fn rest(bytes: usize) -> Duration {
+    let nanos = (bytes as u64).saturating_mul(1_000_000_000) / CARRY_BYTES_PER_SECOND_MAX;
+    Duration::from_nanos(nanos).min(CARRY_PAUSE_MAX)
+}
+
+fn damaged(position: u64) -> io::Error {
+    io::Error::other(format!("the frame at log position {position} is damaged"))
+}
+
+fn expect<T>(frame: Option<T>, position: u64) -> io::Result<T> {
+    frame.ok_or_else(|| damaged(position))
+}

@@ -1,0 +1,100 @@
+//! The format of a data directory: one number in `FORMAT`, durable before the first segment.
+//!
+//! A newer number, or anything that is no number, is refused before anything is touched. A directory of the format before
+//! ours would be upgraded here, once, before recovery; format 1 is the first, so there is none yet.
+
+use std::{
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+};
+
+use platform::Platform;
+
+use crate::{errors::OpenError, segment::base_of};
+
+pub(crate) const FORMAT: u32 = 1;
+
+/// What `FORMAT` says, compared with what we know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Current,
+    Newer(u32),
+    Garbage,
+}
+
+fn known(text: &[u8]) -> Known {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    match text.trim().parse() {
+        Ok(FORMAT) => Known::Current,
+        Ok(number) if number > FORMAT => Known::Newer(number),
+        Ok(_) | Err(_) => Known::Garbage,
+    }
+}
+
+/// Writes `FORMAT` into a new directory; refuses what this version cannot read.
+pub(crate) async fn check(platform: &Platform, dir: &Path) -> Result<(), OpenError> {
+    let path = dir.join("FORMAT");
+    if !platform.disk.exists(&path).await {
+        let names = platform.disk.list(&dir.join("log")).await?;
+        if names.iter().any(|name| base_of(name).is_some()) {
+            return Err(damaged(path, "the format is missing beside segments"));
+        }
+        sync_above(platform, dir).await?;
+        let contents = format!("{FORMAT}\n");
+        platform.disk.replace(&path, contents.as_bytes()).await?;
+        return Ok(());
+    }
+    match known(&platform.disk.read(&path).await?) {
+        Known::Current => Ok(()),
+        Known::Newer(found) => Err(OpenError::Newer {
+            found,
+            known: FORMAT,
+        }),
+        Known::Garbage => Err(damaged(path, "the format is not a known number")),
+    }
+}
+
+fn damaged(path: PathBuf, what: &str) -> OpenError {
+    OpenError::Damaged {
+        path,
+        offset: 0,
+        what: what.to_owned(),
+    }
+}
+
+/// Whoever made the directory may not have synced the names that lead to it; a power loss would then take all of it.
+async fn sync_above(platform: &Platform, dir: &Path) -> io::Result<()> {
+    for above in dir.ancestors().skip(1) {
+        let here = above.as_os_str().is_empty();
+        let above = if here { Path::new(".") } else { above };
+        match platform.disk.sync_dir(above).await {
+            // What we may not read we did not make.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_own_number_is_current() {
+        for (text, expect) in [
+            ("1\n", Known::Current),
+            ("1", Known::Current),
+            ("2\n", Known::Newer(2)),
+            ("70000", Known::Newer(70_000)),
+            ("0\n", Known::Garbage),
+            ("", Known::Garbage),
+            ("-1", Known::Garbage),
+            ("one", Known::Garbage),
+            ("99999999999999999999", Known::Garbage),
+        ] {
+            assert_eq!(known(text.as_bytes()), expect, "{text:?}");
+        }
+        assert_eq!(known(&[0xFF, 0xFE]), Known::Garbage);
+    }
+}

@@ -1,0 +1,107 @@
+//! The frames of one segment through a window of bounded size, so that no file is ever in memory as a whole.
+//!
+//! Every frame is checked before it is handed out. What is not a valid frame is `None`, never an error: callers know
+//! whether there had to be one.
+
+use std::io;
+
+use bytes::Bytes;
+
+use crate::{
+    frame::{HEAD_BYTES, HEADER_BYTES, Header, Seal, claimed_len, crc_of, looks_like_frame},
+    limits::{FRAME_BYTES_MAX, READ_WINDOW_BYTES},
+    segment::Segment,
+};
+
+#[derive(Debug)]
+pub(crate) struct Frames<'a> {
+    segment: &'a Segment,
+    window: Bytes,
+    /// Where the window begins in the file.
+    begins: u64,
+}
+
+impl<'a> Frames<'a> {
+    pub(crate) fn of(segment: &'a Segment) -> Self {
+        Self {
+            segment,
+            window: Bytes::new(),
+            begins: 0,
+        }
+    }
+
+    /// The valid frame at a log position, and its bodies.
+    pub(crate) async fn at(&mut self, position: u64) -> io::Result<Option<(Header, Bytes)>> {
+        let seal = self.segment.seal(position);
+        if let Some(found) = checked(&self.ahead(seal.offset), seal) {
+            return Ok(Some(found));
+        }
+        self.load(seal.offset, READ_WINDOW_BYTES).await?;
+        if let Some(claimed) = claimed_len(&self.window)
+            && (self.window.len()..=FRAME_BYTES_MAX).contains(&claimed)
+        {
+            self.load(seal.offset, claimed).await?;
+        }
+        Ok(checked(&self.window, seal))
+    }
+
+    /// The first header with right checksums at or after `from` for which `wanted` holds, whatever its bodies are.
+    pub(crate) async fn any_header(
+        &mut self,
+        from: u64,
+        wanted: impl Fn(&Header) -> bool,
+    ) -> io::Result<bool> {
+        let mut offset = from;
+        loop {
+            self.load(offset, READ_WINDOW_BYTES).await?;
+            if self.window.is_empty() {
+                return Ok(false);
+            }
+            let window = self.window.clone();
+            for (at, start) in window.chunks_exact(8).enumerate() {
+                if looks_like_frame(start) {
+                    let header = self.header(offset + at as u64 * 8).await?;
+                    if header.is_some_and(|header| wanted(&header)) {
+                        return Ok(true);
+                    }
+                }
+            }
+            offset += (window.len() as u64).next_multiple_of(8);
+        }
+    }
+
+    async fn header(&mut self, offset: u64) -> io::Result<Option<Header>> {
+        let salt = self.segment.salt;
+        let seal = Seal { salt, offset };
+        if let Some(header) = Header::decode(&self.ahead(offset), seal) {
+            return Ok(Some(header));
+        }
+        self.load(offset, READ_WINDOW_BYTES).await?;
+        Ok(Header::decode(&self.window, seal))
+    }
+
+    /// What the window holds from `offset` on.
+    fn ahead(&self, offset: u64) -> Bytes {
+        let start = offset.checked_sub(self.begins);
+        let start = start.and_then(|start| usize::try_from(start).ok());
+        match start {
+            Some(start) if start < self.window.len() => self.window.slice(start..),
+            Some(_) | None => Bytes::new(),
+        }
+    }
+
+    async fn load(&mut self, offset: u64, len: usize) -> io::Result<()> {
+        self.window = self.segment.file.read_at(len, offset).await?;
+        self.begins = offset;
+        Ok(())
+    }
+}
+
+/// The valid frame at the beginning of `bytes`, and its bodies.
+pub(crate) fn checked(bytes: &Bytes, seal: Seal) -> Option<(Header, Bytes)> {
+    let header = Header::decode(bytes, seal)?;
+    let start = HEADER_BYTES + header.heads.len() * HEAD_BYTES;
+    let end = start.checked_add(header.body_len)?;
+    let bodies = (end <= bytes.len()).then(|| bytes.slice(start..end))?;
+    (crc_of(&bodies) == header.body_crc).then_some((header, bodies))
+}

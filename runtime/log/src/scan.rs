@@ -1,0 +1,216 @@
+//! The scan of recovery: frames in log order, each compared with the chain of commits, become counters, indexes and
+//! writes for the view.
+//!
+//! A frame that does not fit fails closed, unless it is the unfinished end of the last write. The view is only written,
+//! never trusted for what the log itself holds.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use bytes::Bytes;
+use model::{FencingToken, LeaseSlot, Timestamp, keys};
+
+use crate::{
+    Recovered,
+    committer::index_frame,
+    encode,
+    errors::OpenError,
+    frame::{Header, PartKind},
+    frames::Frames,
+    limits::{UNCLEAN_JUMP_INDEXES, VIEW_BATCH_WRITES_MAX},
+    queue::State,
+    segment::Segment,
+    view::{Entry, View, ViewFailed},
+};
+
+#[derive(Debug)]
+pub(crate) struct Scan<'a> {
+    pub view: &'a dyn View,
+    /// The view holds every frame that begins before this position.
+    pub applied: u64,
+    pub state: State,
+    pub last_commit: Option<u64>,
+    pub batch: Vec<(Bytes, Entry)>,
+    pub recovered: Recovered,
+}
+
+impl From<ViewFailed> for OpenError {
+    fn from(failure: ViewFailed) -> Self {
+        Self::View(failure.0)
+    }
+}
+
+pub(crate) fn damaged(path: &Path, offset: u64, what: &str) -> OpenError {
+    OpenError::Damaged {
+        path: path.to_owned(),
+        offset,
+        what: what.to_owned(),
+    }
+}
+
+impl Scan<'_> {
+    /// `expected` is where this segment must end: the next one's base, or the clean end.
+    pub(crate) async fn segment(
+        &mut self,
+        segment: &Arc<Segment>,
+        expected: Option<u64>,
+    ) -> Result<(), OpenError> {
+        if self.state.segments.is_empty() {
+            self.state.next = segment.base;
+        } else if self.state.next != segment.base {
+            return Err(damaged(
+                &segment.path,
+                0,
+                "a segment before this one is missing",
+            ));
+        }
+        self.state
+            .segments
+            .insert(segment.base, Arc::clone(segment));
+        let mut frames = Frames::of(segment);
+        while Some(self.state.next) != expected {
+            let offset = segment.offset(self.state.next);
+            let Some((header, bodies)) = frames.at(self.state.next).await? else {
+                if expected.is_some() {
+                    return Err(damaged(
+                        &segment.path,
+                        offset,
+                        "an acknowledged frame is invalid",
+                    ));
+                }
+                return self.torn(segment, &mut frames, offset).await;
+            };
+            if !self.chained(&header) {
+                return Err(damaged(
+                    &segment.path,
+                    offset,
+                    "the chain of commits is broken",
+                ));
+            }
+            self.frame(&header, &bodies, segment.base)
+                .map_err(|what| damaged(&segment.path, offset, what))?;
+            if self.batch.len() >= VIEW_BATCH_WRITES_MAX {
+                self.apply()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn chained(&self, header: &Header) -> bool {
+        header.position == self.state.next
+            && match self.last_commit {
+                Some(last) if header.commit == last => true,
+                Some(last) => header.previous == last && header.commit == header.position,
+                None => true,
+            }
+    }
+
+    /// Decides whether what follows the last good frame may be left behind.
+    async fn torn(
+        &mut self,
+        segment: &Segment,
+        frames: &mut Frames<'_>,
+        from: u64,
+    ) -> Result<(), OpenError> {
+        let next = self.state.next;
+        let later = |header: &Header| header.commit > next;
+        if frames.any_header(from + 8, later).await? {
+            return Err(damaged(
+                &segment.path,
+                from,
+                "an acknowledged frame is invalid",
+            ));
+        }
+        self.recovered.torn_tail = from < segment.file.len().await?;
+        Ok(())
+    }
+
+    fn frame(&mut self, header: &Header, bodies: &Bytes, base: u64) -> Result<(), &'static str> {
+        let undecodable = "a valid frame does not decode";
+        let mut rest = bodies.clone();
+        for head in &header.heads {
+            let mut part = rest.split_to(usize::try_from(head.len).map_err(|_| undecodable)?);
+            match head.kind {
+                PartKind::Records => {
+                    let next = self.state.counters.entry(head.counter).or_default();
+                    *next = (*next).max(head.first_index + u64::from(head.count));
+                }
+                PartKind::Writes if header.position >= self.applied => {
+                    while !part.is_empty() {
+                        let write = encode::take_write(&mut part).ok_or(undecodable)?;
+                        let entry = Entry {
+                            position: header.position,
+                            value: write.value,
+                        };
+                        self.batch.push((write.key, entry));
+                    }
+                }
+                PartKind::Writes => {}
+            }
+        }
+        index_frame(&mut self.state, header, base, &mut BTreeMap::new());
+        self.recovered.frames += 1;
+        self.last_commit = Some(header.commit);
+        self.state.next = header.end();
+        self.state.durable = header.end();
+        self.state.arrived = self
+            .state
+            .arrived
+            .max(Timestamp::from_millis(header.arrived_ms));
+        Ok(())
+    }
+
+    pub(crate) fn apply(&mut self) -> Result<(), ViewFailed> {
+        if !self.batch.is_empty() {
+            self.view.apply(&self.batch, self.state.next)?;
+            self.batch.clear();
+        }
+        Ok(())
+    }
+
+    /// Brings back what the log itself keeps in the view: tokens, counters, producers.
+    pub(crate) fn restore(&mut self) -> Result<(), ViewFailed> {
+        let of = |namespace| {
+            let prefix = keys::namespace(namespace);
+            self.view.scan(&prefix, None, usize::MAX)
+        };
+        for (key, entry) in of(keys::Namespace::Fence)? {
+            let (slot, token) = (
+                number(&key[1..])?,
+                number(&entry.value.unwrap_or_default())?,
+            );
+            self.state
+                .fences
+                .insert(LeaseSlot(slot), FencingToken(token));
+            self.state.newest_token = self.state.newest_token.max(FencingToken(token));
+        }
+        for (key, entry) in of(keys::Namespace::Counter)? {
+            let (counter, stored) = (
+                number(&key[1..])?,
+                number(&entry.value.unwrap_or_default())?,
+            );
+            let counter = u32::try_from(counter).unwrap_or_default();
+            let next = self.state.counters.entry(counter).or_default();
+            *next = (*next).max(stored);
+        }
+        let mut producers = of(keys::Namespace::Producer)?;
+        producers.sort_by_key(|(_, entry)| entry.position);
+        for (key, entry) in producers {
+            let restored = self
+                .state
+                .producers
+                .restore(&key, &entry.value.unwrap_or_default());
+            restored.ok_or_else(|| ViewFailed("a producer's answer does not decode".to_owned()))?;
+        }
+        if !self.recovered.clean {
+            for next in self.state.counters.values_mut() {
+                *next += UNCLEAN_JUMP_INDEXES;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn number(raw: &[u8]) -> Result<u64, ViewFailed> {
+    let wrong = |_| ViewFailed("a number does not have 8 bytes".to_owned());
+    raw.try_into().map(u64::from_be_bytes).map_err(wrong)
+}
