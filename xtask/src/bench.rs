@@ -12,7 +12,8 @@ use crate::{
 
 const MESSAGE: &str = "see the compiler's message";
 
-pub(crate) fn run_bench() -> Result<()> {
+/// `part` runs one part of it: rest, streams, latency, triggers or sandboxes.
+pub(crate) fn run_bench(part: &[String]) -> Result<()> {
     let root = root();
     tools::wasm_target()?;
     let guests = root.join("tests/guests");
@@ -45,10 +46,18 @@ pub(crate) fn run_bench() -> Result<()> {
     let binary = path("target/release/shardmill");
     let guests = path("tests/guests/target/wasm32-wasip2/release/examples");
     let (scratch, json) = (path("target/tmp"), path("target/bench.json"));
+    let mut command = vec![
+        bench.as_str(),
+        binary.as_str(),
+        guests.as_str(),
+        scratch.as_str(),
+        json.as_str(),
+    ];
+    command.extend(part.iter().map(String::as_str));
     run(
         "the bench (about two minutes; leave the machine alone)",
         &root,
-        &[&bench, &binary, &guests, &scratch, &json],
+        &command,
         "the last line above says what did not answer",
     )
 }

@@ -26,7 +26,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
 commands:
   demo                   real flights through real functions, with a crash in the middle
   test                   check everything that CI checks; installs what it needs
-  bench                  measure a release build on this machine; a table, and target/bench.json
+  bench [PART]           measure a release build on this machine; a table, and target/bench.json
   codegen --model PATH   write the tables of the Kinesis door from botocore's service-2.json(.gz)";
 
 fn main() -> ExitCode {
@@ -47,7 +47,7 @@ fn run(arguments: &[String]) -> Result<()> {
     match command.as_str() {
         "demo" => demo::run_demo(),
         "test" => test::run_all(),
-        "bench" => bench::run_bench(),
+        "bench" => bench::run_bench(rest),
         "codegen" => codegen::run(rest),
         "help" | "--help" => {
             report(USAGE);

@@ -33,7 +33,8 @@ use anyhow::{Context as _, Result, bail};
 use report::Report;
 use server::Project;
 
-const USAGE: &str = "usage: shardmill-bench BINARY GUESTS SCRATCH JSON";
+const USAGE: &str =
+    "usage: shardmill-bench BINARY GUESTS SCRATCH JSON [rest|streams|latency|triggers|sandboxes]";
 
 fn main() -> ExitCode {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -52,8 +53,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[PathBuf]) -> Result<()> {
-    let [binary, guests, scratch, json] = arguments else {
-        bail!("{USAGE}");
+    let (binary, guests, scratch, json, parts) = match arguments {
+        [binary, guests, scratch, json] => (binary, guests, scratch, json, Parts::all()),
+        [binary, guests, scratch, json, part] => (binary, guests, scratch, json, Parts::one(part)?),
+        _ => bail!("{USAGE}"),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -66,23 +69,68 @@ fn run(arguments: &[PathBuf]) -> Result<()> {
         guests: guests.clone(),
         folder: folder.path().to_owned(),
     };
-    let report = runtime.block_on(measure(&project))?;
+    let report = runtime.block_on(measure(&project, parts))?;
     report.print()?;
     report.write(json)
 }
 
-async fn measure(project: &Project) -> Result<Report> {
+/// What of the bench runs; the machine is calibrated always.
+#[derive(Debug, Clone, Copy)]
+struct Parts(Option<Part>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Rest,
+    Streams,
+    Latency,
+    Triggers,
+    Sandboxes,
+}
+
+impl Parts {
+    fn all() -> Self {
+        Self(None)
+    }
+
+    fn one(name: &Path) -> Result<Self> {
+        let part = match name.to_str() {
+            Some("rest") => Part::Rest,
+            Some("streams") => Part::Streams,
+            Some("latency") => Part::Latency,
+            Some("triggers") => Part::Triggers,
+            Some("sandboxes") => Part::Sandboxes,
+            Some(_) | None => bail!("there is no part {}\n{USAGE}", name.display()),
+        };
+        Ok(Self(Some(part)))
+    }
+
+    fn has(self, part: Part) -> bool {
+        self.0.is_none_or(|only| only == part)
+    }
+}
+
+async fn measure(project: &Project, parts: Parts) -> Result<Report> {
     let mut report = Report::default();
     report::say("calibrating the machine");
     calibration::disk_and_memory(&mut report, &project.folder)?;
-    rest::measure(&mut report, project).await?;
+    if parts.has(Part::Rest) {
+        rest::measure(&mut report, project).await?;
+    }
     let server = project.start("work").await?;
     calibration::http(&mut report, &server).await?;
-    streams::puts(&mut report, &server).await?;
-    streams::gets(&mut report, &server).await?;
-    latency::measure(&mut report, &server).await?;
-    triggers::measure(&mut report, &server).await?;
+    if parts.has(Part::Streams) {
+        streams::puts(&mut report, &server).await?;
+        streams::gets(&mut report, &server).await?;
+    }
+    if parts.has(Part::Latency) {
+        latency::measure(&mut report, &server).await?;
+    }
+    if parts.has(Part::Triggers) {
+        triggers::measure(&mut report, &server).await?;
+    }
     drop(server);
-    sandboxes::measure(&mut report, project).await?;
+    if parts.has(Part::Sandboxes) {
+        sandboxes::measure(&mut report, project).await?;
+    }
     Ok(report)
 }
