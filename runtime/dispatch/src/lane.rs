@@ -17,8 +17,7 @@ use model::{
     keys,
     seams::{CommitError, Handler, Journal, ReadFrom, ReadLimit, ShardFacts, Source, SourceError},
 };
-use platform::{Monotonic, Platform, StopToken};
-use tokio::sync::watch;
+use platform::{Monotonic, Platform, StopToken, watch};
 use tracing::{debug, warn};
 
 use crate::{

@@ -13,8 +13,8 @@ use model::{
     Checkpoint, LeaseKey, Position, SequenceNumber, ShardId, keys,
     seams::{CommitError, ReadFrom, ReadLimit, ShardFacts, SourceError},
 };
-use platform::{Stop, StopToken, Task};
-use tokio::sync::{mpsc, watch};
+use platform::{Stop, StopToken, Task, watch};
+use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::{

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Mutex};
 
 use sandbox::{GuestLog, LogSink};
 use serde::Serialize;
-use tokio::sync::watch;
+use platform::watch;
 
 use crate::limits::LOG_LINES_MAX;
 

@@ -15,7 +15,7 @@ use model::{
     seams::{CommitError, Journal},
 };
 use streams::Streams;
-use tokio::sync::watch;
+use platform::watch;
 
 #[derive(Debug)]
 pub(crate) struct Runners {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use model::Timestamp;
-use tokio::sync::watch;
 use tokio::time::Instant;
+
+use crate::watch;
 
 /// Time since the clock was made; never shifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

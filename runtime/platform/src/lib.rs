@@ -13,6 +13,7 @@ mod net;
 mod rng;
 mod stop;
 mod tasks;
+pub mod watch;
 
 pub use clock::{Clock, Monotonic, TimedOut};
 pub use disk::{Disk, DiskFile, DiskLock, LockError, OpenMode};

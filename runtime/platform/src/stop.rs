@@ -1,6 +1,6 @@
 //! Cooperative stop: one side asks, any number of tokens hear it. Dropping the asking side also stops.
 
-use tokio::sync::watch;
+use crate::watch;
 
 #[derive(Debug)]
 pub struct Stop {

@@ -15,8 +15,8 @@ use model::{
     ShardSlot, StreamKey, StreamName, Timestamp,
     keys::{Namespace, namespace},
 };
-use platform::Platform;
-use tokio::sync::{Mutex, watch};
+use platform::{Platform, watch};
+use tokio::sync::Mutex;
 
 use crate::{
     facts::{Listing, ShardDescription, StreamFacts, UnknownStream, World},

@@ -23,8 +23,7 @@ use model::{
         SourceError,
     },
 };
-use platform::Platform;
-use tokio::sync::watch;
+use platform::{Platform, watch};
 
 use crate::{
     Backoff, BatchPolicy, DeadLetter, DeadLetters, RangeCheck, RetryPolicy, Rooms, ShardState,

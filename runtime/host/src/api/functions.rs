@@ -208,7 +208,6 @@ pub(crate) async fn logs(rooms: &Rooms, call: &Call<'_>) -> Reply {
         limit: query.limit()?,
     };
     let mut newest = rooms.logs.watch();
-    newest.mark_unchanged();
     let (mut lines, mut after) = rooms.logs.read(&wanted);
     let wait = query.wait()?;
     if lines.is_empty() && !wait.is_zero() {
