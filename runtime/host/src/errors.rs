@@ -97,9 +97,9 @@ fn data_hint(error: &OpenError) -> Option<&'static str> {
         OpenError::Locked { .. } => {
             Some("use that server, or start this one with another folder: `--data DIR`")
         }
-        OpenError::Newer { .. } => Some(
-            "nothing was changed: start the shardmill that wrote it, or another folder with `--data DIR`",
-        ),
+        OpenError::Newer { .. } => {
+            Some("to try this version beside it, give it another folder: `--data DIR`")
+        }
         OpenError::Damaged { .. } | OpenError::View(_) | OpenError::Io(_) => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
 };
 
 /// An answer, its head as text.
@@ -25,19 +25,10 @@ impl Answer {
 }
 
 pub(crate) fn post(address: &str, action: &str, body: &str) -> Answer {
-    let mut stream = TcpStream::connect(address).expect("the server answers");
-    let head = format!(
-        "POST / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
-         content-type: application/x-amz-json-1.1\r\nx-amz-target: Kinesis_20131202.{action}\r\n\
-         x-amz-date: 20260101T000000Z\r\nauthorization: AWS4-HMAC-SHA256 \
-         Credential=dev/20260101/us-east-1/kinesis/aws4_request, SignedHeaders=host;x-amz-date, \
-         Signature=00\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
+    let mut stream = ask(address, action, body.len());
     stream
-        .write_all(head.as_bytes())
-        .and_then(|()| stream.write_all(body.as_bytes()))
-        .expect("the request is taken");
+        .write_all(body.as_bytes())
+        .expect("the body is taken");
     let mut answer = String::new();
     stream
         .read_to_string(&mut answer)
@@ -49,4 +40,31 @@ pub(crate) fn post(address: &str, action: &str, body: &str) -> Answer {
         head: head.to_owned(),
         body: body.to_owned(),
     }
+}
+
+/// Sends the first half of the body and goes away; returns once the server has let go of the connection too.
+pub(crate) fn post_half(address: &str, action: &str, body: &str) {
+    let mut stream = ask(address, action, body.len());
+    stream
+        .write_all(&body.as_bytes()[..body.len() / 2])
+        .and_then(|()| stream.shutdown(Shutdown::Write))
+        .expect("half the body is taken");
+    // Whatever it answers, nobody is there to read it.
+    drop(stream.read_to_end(&mut Vec::new()));
+}
+
+/// A connection on which the head of a request was sent.
+fn ask(address: &str, action: &str, length: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("the server answers");
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: application/x-amz-json-1.1\r\nx-amz-target: Kinesis_20131202.{action}\r\n\
+         x-amz-date: 20260101T000000Z\r\nauthorization: AWS4-HMAC-SHA256 \
+         Credential=dev/20260101/us-east-1/kinesis/aws4_request, SignedHeaders=host;x-amz-date, \
+         Signature=00\r\ncontent-length: {length}\r\n\r\n"
+    );
+    stream
+        .write_all(head.as_bytes())
+        .expect("the request is taken");
+    stream
 }

@@ -59,6 +59,12 @@ pub fn guest(name: &str) -> String {
     path.to_string_lossy().into_owned()
 }
 
+/// The items of a list that a verb gave.
+#[must_use]
+pub fn items(list: &Value) -> &[Value] {
+    list.as_array().expect("a list")
+}
+
 /// A folder with a `triggers.yaml`, removed at the end of the test.
 #[derive(Debug)]
 pub struct Project {
@@ -117,14 +123,26 @@ impl Project {
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {out}"))
     }
 
+    /// The same, for a verb that answers line by line.
+    #[must_use]
+    pub fn ndjson(&self, arguments: &[&str]) -> Vec<Value> {
+        let out = self.done(&[arguments, &["-o", "ndjson"]].concat());
+        out.lines()
+            .map(|line| serde_json::from_str(line).expect("one document a line"))
+            .collect()
+    }
+
     /// The records of a stream from the oldest on, as documents.
     #[must_use]
     pub fn records(&self, stream: &str) -> Vec<Value> {
-        let out = self.done(&["tail", stream, "--decode", "-o", "ndjson"]);
-        let lines = out.lines();
-        lines
-            .map(|line| serde_json::from_str(line).expect("one document a line"))
-            .collect()
+        self.ndjson(&["tail", stream, "--decode"])
+    }
+
+    /// What the records of a stream carry, from the oldest on.
+    #[must_use]
+    pub fn data(&self, stream: &str) -> Vec<Value> {
+        let records = self.records(stream).into_iter();
+        records.map(|mut record| record["data"].take()).collect()
     }
 
     /// Starts the server on a free port.

@@ -61,6 +61,11 @@ impl Server {
         http::post(&self.address, action, body)
     }
 
+    /// The same, from a client that goes away in the middle of the body.
+    pub fn kinesis_cut_off(&self, action: &str, body: &str) {
+        http::post_half(&self.address, action, body);
+    }
+
     /// Lets a client of AWS find this server and nothing else.
     pub fn for_aws<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
