@@ -145,7 +145,7 @@ fn engine(
     let simulation = platform.disk.is_simulated();
     let settings = EngineSettings {
         simulation,
-        cache_dir: (!simulation).then(|| options.data.join("functions")),
+        cache_dir: Some(options.data.join("functions")),
     };
     Engine::new(platform.clone(), settings, Arc::clone(logs) as _).map_err(other)
 }

@@ -143,7 +143,7 @@ async fn component(
     if let Some(path) = &path
         && shared.platform.disk.exists(path).await
     {
-        match open(&shared.wasmtime, path) {
+        match open(shared, path).await {
             Ok(component) => return Ok(component),
             Err(error) => tracing::warn!(%digest, error = %error, "compiled function not usable"),
         }
@@ -165,13 +165,8 @@ async fn component(
     Ok(component)
 }
 
-/// A simulation has no real files to map.
 fn cache_path(shared: &Shared, digest: Digest) -> Option<PathBuf> {
-    let dir = shared
-        .settings
-        .cache_dir
-        .as_ref()
-        .filter(|_| !shared.settings.simulation)?;
+    let dir = shared.settings.cache_dir.as_ref()?;
     let mut hasher = DefaultHasher::new();
     shared
         .wasmtime
@@ -184,10 +179,16 @@ fn cache_path(shared: &Shared, digest: Digest) -> Option<PathBuf> {
     unsafe_code,
     reason = "compiled code is mapped as it is, which only its origin makes safe"
 )]
-fn open(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
+async fn open(shared: &Shared, path: &Path) -> wasmtime::Result<Component> {
+    let (engine, disk) = (&shared.wasmtime, &shared.platform.disk);
     // SAFETY: the file was written whole by `keep` into a folder that only this host writes; its name holds the
-    // digest of the source and the engine's configuration, and wasmtime checks its version before it maps it.
-    unsafe { Component::deserialize_file(engine, path) }
+    // digest of the source and the engine's configuration, and wasmtime checks its version before it runs it.
+    if disk.is_simulated() {
+        let code = disk.read(path).await?;
+        unsafe { Component::deserialize(engine, code) }
+    } else {
+        unsafe { Component::deserialize_file(engine, path) }
+    }
 }
 
 async fn keep(shared: &Shared, component: &Component, path: &Path) {

@@ -26,6 +26,7 @@ fn build() -> BTreeMap<&'static str, Bytes> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions");
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--release", "--target", "wasm32-wasip2"])
+        .args(["--target-dir", "target"])
         .current_dir(&folder)
         .stdin(Stdio::null())
         .status()

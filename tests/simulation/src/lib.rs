@@ -6,6 +6,7 @@
 //! to build the functions, once.
 
 mod client;
+mod compiled;
 mod functions;
 mod producer;
 mod seeds;

@@ -8,13 +8,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
 use host::UpOptions;
 use platform::{Disk, Platform, Stop};
 
-use crate::{functions::components, trace::Trace};
+use crate::{compiled, functions::components, trace::Trace};
 
 pub(crate) const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 4566);
 const FOLDER: &str = "/project";
+pub(crate) const DATA: &str = "/project/.shardmill/dev/data";
 const TRIGGERS: &str = include_str!("../../../triggers.yaml");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,14 +65,22 @@ impl Server {
     }
 }
 
-/// Puts the project onto the disk, as a person's editor and `build` would.
-pub(crate) async fn furnish(disk: &Disk) -> std::io::Result<()> {
+/// Puts the project onto the disk, as a person's editor, `build` and earlier runs would.
+pub(crate) async fn furnish(
+    disk: &Disk,
+    compiled: &BTreeMap<String, Bytes>,
+) -> std::io::Result<()> {
     let folder = Path::new(FOLDER);
     disk.create_dir_all(folder).await?;
     disk.replace(&folder.join("triggers.yaml"), TRIGGERS.as_bytes())
         .await?;
     for (name, bytes) in components() {
         disk.replace(&component(name), bytes).await?;
+    }
+    let kept = Path::new(DATA).join(compiled::FOLDER);
+    disk.create_dir_all(&kept).await?;
+    for (name, code) in compiled {
+        disk.replace(&kept.join(name), code).await?;
     }
     Ok(())
 }
@@ -83,7 +93,7 @@ fn options() -> UpOptions {
     UpOptions {
         file: Path::new(FOLDER).join("triggers.yaml"),
         env: BTreeMap::new(),
-        data: Path::new(FOLDER).join(".shardmill/dev/data"),
+        data: PathBuf::from(DATA),
         listen: IpAddr::V4(ADDRESS.0),
         port: ADDRESS.1,
         components,

@@ -4,12 +4,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use bytes::Bytes;
 use platform::{Platform, Rng};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
 use crate::{
     client::{Ask, Client},
+    compiled::compiled,
     producer::{Acknowledged, Place, Producer},
     server::{Crash, Server, furnish},
     totals::Totals,
@@ -49,21 +51,29 @@ pub struct Ending {
 /// Plays the story of a seed.
 #[must_use]
 pub fn run(seed: u64) -> Ending {
-    let runtime = Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
+    let compiled = compiled();
     let trace = Trace::default();
     tracing::subscriber::with_default(Ear(trace.clone()), || {
-        runtime.block_on(played(seed, &trace))
+        simulated(played(seed, compiled, &trace))
     })
 }
 
-async fn played(seed: u64, trace: &Trace) -> Ending {
+/// Runs on time that passes only while everybody waits.
+pub(crate) fn simulated<T>(told: impl Future<Output = T>) -> T {
+    Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(told)
+}
+
+async fn played(seed: u64, compiled: &BTreeMap<String, Bytes>, trace: &Trace) -> Ending {
     let world = Platform::simulated(seed);
     trace.follow(&world.clock);
-    furnish(&world.disk).await.expect("a disk that is empty");
+    furnish(&world.disk, compiled)
+        .await
+        .expect("a disk that is empty");
     world.disk.wear(world.rng.fork("disk"), SYNC_MAX);
     let told = tell(&world, trace);
     world

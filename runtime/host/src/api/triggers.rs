@@ -256,11 +256,7 @@ pub(crate) async fn wait(rooms: &Rooms, call: &Call<'_>) -> Reply {
 async fn settle_all(rooms: &Rooms, names: &[&TriggerName]) -> Result<(), ApiError> {
     loop {
         let before = rooms.log.status().placed;
-        rooms
-            .log
-            .durable(before)
-            .await
-            .map_err(ApiError::failed)?;
+        rooms.log.durable(before).await.map_err(ApiError::failed)?;
         for settings in names.iter().filter_map(|name| rooms.triggers.get(*name)) {
             rooms.runners.settled(&rooms.streams, settings).await;
         }
