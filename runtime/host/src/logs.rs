@@ -5,9 +5,9 @@
 
 use std::{collections::VecDeque, sync::Mutex};
 
+use platform::watch;
 use sandbox::{GuestLog, LogSink};
 use serde::Serialize;
-use platform::watch;
 
 use crate::limits::LOG_LINES_MAX;
 

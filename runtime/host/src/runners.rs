@@ -14,8 +14,8 @@ use model::{
     keys::{self, Namespace},
     seams::{CommitError, Journal},
 };
-use streams::Streams;
 use platform::watch;
+use streams::Streams;
 
 #[derive(Debug)]
 pub(crate) struct Runners {
