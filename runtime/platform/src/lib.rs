@@ -17,6 +17,8 @@ pub mod watch;
 
 pub use clock::{Clock, Monotonic, TimedOut};
 pub use disk::{Disk, DiskFile, DiskLock, LockError, OpenMode};
+#[cfg(feature = "simulation")]
+pub use disk::{DiskFault, Survival};
 pub use net::{Connection, Listener, Net};
 pub use rng::Rng;
 pub use stop::{Stop, StopToken};

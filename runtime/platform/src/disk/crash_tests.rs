@@ -1,12 +1,13 @@
 //! What a crash of the simulated disk leaves.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Disk, LockError, OpenMode};
+use super::{Disk, DiskFault, LockError, OpenMode, Survival};
 
 const DIR: &str = "/data";
 const A: &str = "/data/a";
@@ -179,17 +180,20 @@ async fn worn(seed: u64) -> io::Result<(Bytes, std::time::Duration)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worn_disk_syncs_slowly_and_may_keep_the_beginning_of_what_was_not_synced()
--> io::Result<()> {
-    let mut lengths = std::collections::BTreeSet::new();
-    for seed in 0..50 {
+async fn a_worn_disk_syncs_slowly_and_size_and_bytes_survive_each_by_itself() -> io::Result<()> {
+    let (mut lengths, mut tails) = (BTreeSet::new(), BTreeSet::new());
+    for seed in 0..100 {
         let (left, took) = worn(seed).await?;
-        assert!("syncedabsent".as_bytes().starts_with(&left) && left.len() >= 6);
+        assert!(left.starts_with(b"synced") && left.len() <= 12);
+        let tail = &left[6..];
+        assert!(b"absent".starts_with(tail) || tail.iter().all(|byte| *byte == 0));
         assert!(took <= std::time::Duration::from_millis(101));
         assert_eq!(worn(seed).await?, (left.clone(), took));
         lengths.insert(left.len());
+        tails.extend(tail.first().copied());
     }
     assert_eq!(lengths, (6..=12).collect());
+    assert_eq!(tails, [0, b'a'].into());
     Ok(())
 }
 
@@ -199,4 +203,101 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         runtime.block_on(run(steps))?;
     }
+}
+
+#[tokio::test]
+async fn a_power_loss_leaves_any_subset_of_sectors_and_of_renames() -> io::Result<()> {
+    let rng = crate::Rng::simulated(1);
+    let disk = disk_with(A, "").await?;
+    let file = disk.open(Path::new(A), OpenMode::ReadWrite).await?;
+    file.write_all_at(&[vec![1; 4 * 512].into()], 0).await?;
+    file.sync_all().await?;
+    file.write_all_at(&[vec![2; 3 * 512].into()], 512).await?;
+    disk.rename(Path::new(A), Path::new(B)).await?;
+    let (mut patterns, mut names) = (BTreeSet::new(), BTreeSet::new());
+    for _ in 0..200 {
+        let left = disk.after_power_loss(Survival::Some(&rng));
+        let listed = listed(&left).await?.concat();
+        let path = Path::new(DIR).join(&listed);
+        let bytes = left.read(&path).await?;
+        let sectors: Vec<u8> = bytes.chunks(512).map(|sector| sector[0]).collect();
+        assert!(
+            bytes
+                .chunks(512)
+                .all(|sector| sector.iter().all(|byte| *byte == sector[0]))
+        );
+        patterns.insert(sectors);
+        names.insert(listed);
+    }
+    assert_eq!(patterns.len(), 8);
+    assert!(patterns.iter().all(|sectors| sectors[0] == 1));
+    assert_eq!(names, ["a".to_owned(), "b".to_owned()].into());
+    assert_eq!(disk.read(Path::new(B)).await?.len(), 4 * 512);
+    Ok(())
+}
+
+#[tokio::test]
+async fn operations_go_wrong_as_planned() -> io::Result<()> {
+    let disk = disk_with(A, "old").await?;
+    let file = disk.open(Path::new(A), OpenMode::ReadWrite).await?;
+    let first = disk.operations();
+    for (fault, code, left) in [
+        (DiskFault::Fails, 5, "old"),
+        (DiskFault::Full, 28, "old"),
+        (DiskFault::Short, 5, "ned"),
+    ] {
+        disk.fault(disk.operations(), fault);
+        let written = file.write_all_at(&[Bytes::from("new!")], 0).await;
+        assert_eq!(written.unwrap_err().raw_os_error(), Some(code));
+        assert_eq!(disk.read(Path::new(A)).await?, left);
+    }
+    assert_eq!(disk.operations(), first + 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_failed_sync_held_is_never_synced_again() -> io::Result<()> {
+    let disk = disk_with(A, "old").await?;
+    let file = overwrite(&disk, A, "new").await?;
+    disk.fault(disk.operations(), DiskFault::Fails);
+    assert!(file.sync_data().await.is_err());
+    file.sync_data().await?;
+    assert_eq!(disk.read(Path::new(A)).await?, "new");
+    disk.crash();
+    assert_eq!(disk.read(Path::new(A)).await?, "old");
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_power_nothing_works_until_the_crash_is_over() -> io::Result<()> {
+    let disk = disk_with(A, "old").await?;
+    let file = disk.open(Path::new(A), OpenMode::ReadWrite).await?;
+    disk.fault(disk.operations(), DiskFault::PowerLoss);
+    assert!(file.write_all_at(&[Bytes::from("new")], 0).await.is_err());
+    assert!(file.read_at(1, 0).await.is_err());
+    assert!(disk.read(Path::new(A)).await.is_err());
+    assert!(disk.list(Path::new(DIR)).await.is_err());
+    assert_eq!(
+        disk.after_power_loss(Survival::Everything)
+            .read(Path::new(A))
+            .await?,
+        "new"
+    );
+    disk.crash();
+    assert_eq!(disk.read(Path::new(A)).await?, "old");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_to_grow_but_takes_what_it_has_room_for() -> io::Result<()> {
+    let disk = disk_with(A, "old").await?;
+    disk.limit(5);
+    assert_eq!(disk.free_bytes(Path::new(DIR)).await?, 2);
+    let file = disk.open(Path::new(A), OpenMode::ReadWrite).await?;
+    file.write_all_at(&[Bytes::from("new")], 0).await?;
+    file.write_all_at(&[Bytes::from("er")], 3).await?;
+    let refused = file.write_all_at(&[Bytes::from("r")], 5).await;
+    assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::StorageFull);
+    assert_eq!(disk.read(Path::new(A)).await?, "newer");
+    Ok(())
 }

@@ -4,11 +4,16 @@
 mod real;
 #[cfg(feature = "simulation")]
 mod simulated;
+#[cfg(feature = "simulation")]
+mod simulation;
 
 use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
+
+#[cfg(feature = "simulation")]
+pub use simulated::{DiskFault, Survival};
 
 #[derive(Clone, Debug)]
 pub struct Disk {
@@ -93,33 +98,6 @@ impl Disk {
     pub(crate) fn real() -> Self {
         Self {
             kind: DiskKind::Real,
-        }
-    }
-
-    #[cfg(feature = "simulation")]
-    pub(crate) fn simulated() -> Self {
-        Self {
-            kind: DiskKind::Simulated(simulated::World::default()),
-        }
-    }
-
-    /// Power loss: drops what was not synced and frees the locks; handles opened before fail from now on.
-    /// Does nothing to a real disk.
-    #[cfg(feature = "simulation")]
-    pub fn crash(&self) {
-        match &self.kind {
-            DiskKind::Real => {}
-            DiskKind::Simulated(world) => world.crash(),
-        }
-    }
-
-    /// From now on syncs take up to `sync_max`, and a crash may leave a part of what was not synced; `rng` draws both.
-    /// Does nothing to a real disk.
-    #[cfg(feature = "simulation")]
-    pub fn wear(&self, rng: crate::Rng, sync_max: std::time::Duration) {
-        match &self.kind {
-            DiskKind::Real => {}
-            DiskKind::Simulated(world) => world.wear(rng, sync_max),
         }
     }
 

@@ -1,4 +1,4 @@
-//! One simulated file: the bytes that readers see, the bytes that a crash leaves, and who holds its lock.
+//! One simulated file: the bytes that readers see, the bytes that a power loss surely leaves, and who holds its lock.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,14 +6,17 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 
-use super::wear::Wear;
+use super::ranges::Ranges;
+use super::survival::Survival;
 
 #[derive(Default)]
 pub(super) struct Contents {
     seen: Vec<u8>,
     synced: Vec<u8>,
     /// Where the two may differ, lengths aside: a sync copies no more than this.
-    dirty: Range<usize>,
+    dirty: Ranges,
+    /// Written before a sync that failed: later syncs do not know of it, as with the kernel's pages.
+    given_up: Ranges,
     holder: Weak<()>,
 }
 
@@ -34,9 +37,7 @@ impl Contents {
     pub(super) fn set_len(&mut self, len: usize) {
         let old = self.seen.len();
         self.seen.resize(len, 0);
-        if old < len {
-            self.touch(old..len);
-        }
+        self.dirty.add(&(old..len));
     }
 
     /// Zeros fill the gap when `at` lies beyond the end.
@@ -46,7 +47,7 @@ impl Contents {
             self.set_len(end);
         }
         self.seen[at..end].copy_from_slice(bytes);
-        self.touch(at..end);
+        self.dirty.add(&(at..end));
     }
 
     pub(super) fn read_at(&self, len: usize, at: usize) -> Bytes {
@@ -57,25 +58,32 @@ impl Contents {
 
     pub(super) fn sync(&mut self) {
         self.synced.resize(self.seen.len(), 0);
-        let end = self.dirty.end.min(self.seen.len());
-        let start = self.dirty.start.min(end);
-        self.synced[start..end].copy_from_slice(&self.seen[start..end]);
-        self.dirty = 0..0;
+        for range in self.dirty.iter() {
+            copy(&self.seen, &mut self.synced, range);
+        }
+        self.dirty.clear();
     }
 
-    /// Back to what was synced, and what a worn disk wrote beyond that; nobody holds the lock any more.
-    pub(super) fn crash(&mut self, wear: &Wear) {
-        let end = self.dirty.end.min(self.seen.len());
-        let start = self.dirty.start.min(end);
-        let end = start + wear.written(end - start);
-        if start < end {
-            let len = self.synced.len().max(end);
-            self.synced.resize(len, 0);
-            self.synced[start..end].copy_from_slice(&self.seen[start..end]);
+    /// A sync failed: what was to be written may or may not be there, and nobody writes it again.
+    pub(super) fn fail_sync(&mut self) {
+        self.given_up.add_all(&self.dirty);
+        self.dirty.clear();
+    }
+
+    /// The file as a power loss leaves it.
+    pub(super) fn after_power_loss(&self, survival: Survival<'_>) -> Self {
+        let mut unsynced = self.dirty.clone();
+        unsynced.add_all(&self.given_up);
+        let mut left = self.synced.clone();
+        left.resize(survival.size(self.synced.len(), self.seen.len()), 0);
+        for range in survival.sectors(unsynced.iter()) {
+            copy(&self.seen, &mut left, range);
         }
-        self.seen.clone_from(&self.synced);
-        self.dirty = 0..0;
-        self.holder = Weak::new();
+        Self {
+            synced: left.clone(),
+            seen: left,
+            ..Self::default()
+        }
     }
 
     /// Held until the answer is dropped; `None` while somebody else holds it.
@@ -87,12 +95,11 @@ impl Contents {
         self.holder = Arc::downgrade(&held);
         Some(held)
     }
+}
 
-    fn touch(&mut self, range: Range<usize>) {
-        self.dirty = if self.dirty.is_empty() {
-            range
-        } else {
-            self.dirty.start.min(range.start)..self.dirty.end.max(range.end)
-        };
-    }
+/// As much of `range` as both have.
+fn copy(from: &[u8], to: &mut [u8], range: Range<usize>) {
+    let end = range.end.min(from.len()).min(to.len());
+    let start = range.start.min(end);
+    to[start..end].copy_from_slice(&from[start..end]);
 }

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::contents::Contents;
 use super::locked;
-use super::wear::Wear;
+use super::survival::Survival;
 
 type Names = BTreeMap<String, Entry>;
 
@@ -29,6 +29,30 @@ pub(super) struct Directory {
 struct TwoStates {
     seen: Names,
     synced: Names,
+    /// What leads from the one to the other, in order.
+    changes: Vec<Change>,
+}
+
+/// One change of names, which is there after a power loss or not.
+#[derive(Clone, Debug)]
+enum Change {
+    Put(String, Entry),
+    Take(String),
+    /// Within one directory; never leaves both names or neither.
+    Move(String, String, Entry),
+}
+
+impl Change {
+    fn apply(&self, names: &mut Names) {
+        match self {
+            Self::Put(name, entry) => drop(names.insert(name.clone(), entry.clone())),
+            Self::Take(name) => drop(names.remove(name)),
+            Self::Move(from, to, entry) => {
+                names.remove(from);
+                names.insert(to.clone(), entry.clone());
+            }
+        }
+    }
 }
 
 /// The names from the root to `p`; a relative path starts at the root too.
@@ -93,16 +117,6 @@ impl Directory {
         Ok(contents)
     }
 
-    pub(super) fn file_or_new(
-        self: &Arc<Self>,
-        path: &[String],
-    ) -> io::Result<Arc<Mutex<Contents>>> {
-        match self.file(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.create_file(path),
-            found => found,
-        }
-    }
-
     pub(super) fn create_dir_all(self: &Arc<Self>, path: &[String]) -> io::Result<()> {
         let mut at = Arc::clone(self);
         for (depth, name) in path.iter().enumerate() {
@@ -161,8 +175,13 @@ impl Directory {
             (Entry::File(_), Some(Entry::File(_)) | None)
             | (Entry::Directory(_), Some(Entry::Directory(_)) | None) => {}
         }
-        source.take(old);
-        target.put(new, moved);
+        if Arc::ptr_eq(&source, &target) {
+            let (from, to) = (old.to_owned(), new.to_owned());
+            source.change(Change::Move(from, to, moved));
+        } else {
+            source.take(old);
+            target.put(new, moved);
+        }
         Ok(())
     }
 }
@@ -177,6 +196,7 @@ impl Directory {
     pub(super) fn sync(&self) {
         let mut names = locked(&self.names);
         names.synced = names.seen.clone();
+        names.changes.clear();
     }
 
     pub(super) fn sync_all(&self) {
@@ -189,17 +209,50 @@ impl Directory {
         self.sync();
     }
 
-    pub(super) fn crash(&self, wear: &Wear) {
-        {
-            let mut names = locked(&self.names);
-            names.seen = names.synced.clone();
-        }
-        for entry in self.entries() {
-            match entry {
-                Entry::File(contents) => locked(&contents).crash(wear),
-                Entry::Directory(directory) => directory.crash(wear),
+    /// Becomes what a power loss leaves; handles of before keep files that nobody sees.
+    pub(super) fn lose_power(&self, survival: Survival<'_>) {
+        let left = self.after_power_loss(survival);
+        *locked(&self.names) = std::mem::take(&mut *locked(&left.names));
+    }
+
+    /// A copy of all below as a power loss leaves it.
+    pub(super) fn after_power_loss(&self, survival: Survival<'_>) -> Self {
+        let mut left = {
+            let names = locked(&self.names);
+            let mut left = names.synced.clone();
+            for change in names.changes.iter().filter(|_| survival.change()) {
+                change.apply(&mut left);
             }
+            left
+        };
+        for entry in left.values_mut() {
+            *entry = match entry {
+                Entry::File(contents) => {
+                    let contents = locked(contents).after_power_loss(survival);
+                    Entry::File(Arc::new(Mutex::new(contents)))
+                }
+                Entry::Directory(directory) => {
+                    Entry::Directory(Arc::new(directory.after_power_loss(survival)))
+                }
+            };
         }
+        let names = TwoStates {
+            seen: left.clone(),
+            synced: left,
+            changes: Vec::new(),
+        };
+        Self {
+            names: Mutex::new(names),
+        }
+    }
+
+    /// The sizes of all files below.
+    pub(super) fn bytes(&self) -> u64 {
+        let below = self.entries().into_iter().map(|entry| match entry {
+            Entry::File(contents) => locked(&contents).len() as u64,
+            Entry::Directory(directory) => directory.bytes(),
+        });
+        below.sum()
     }
 
     fn entries(&self) -> Vec<Entry> {
@@ -211,11 +264,17 @@ impl Directory {
     }
 
     fn put(&self, name: &str, entry: Entry) {
-        locked(&self.names).seen.insert(name.to_owned(), entry);
+        self.change(Change::Put(name.to_owned(), entry));
     }
 
     fn take(&self, name: &str) {
-        locked(&self.names).seen.remove(name);
+        self.change(Change::Take(name.to_owned()));
+    }
+
+    fn change(&self, change: Change) {
+        let mut names = locked(&self.names);
+        change.apply(&mut names.seen);
+        names.changes.push(change);
     }
 
     fn mount(&self, name: &str, directory: &Arc<Self>) {

@@ -1,4 +1,4 @@
-//! How a worn disk behaves: syncs take their time, and a crash may leave the first part of what was not synced.
+//! How a worn disk behaves: syncs take their time, and a crash may leave any part of what was not synced.
 //!
 //! A disk is new until `begin`: its syncs are immediate, and a crash leaves exactly what was synced. All is drawn from
 //! one sequence, so that the same seed wears the same way.
@@ -35,14 +35,8 @@ impl Wear {
         }
     }
 
-    /// How many of so many unsynced bytes a crash leaves, from the first on.
-    pub(super) fn written(&self, unsynced: usize) -> usize {
-        let begun = locked(&self.begun);
-        let Some(worn) = begun.as_ref() else {
-            return 0;
-        };
-        let most = u64::try_from(unsynced).unwrap_or(u64::MAX);
-        let written = worn.rng.below(most.saturating_add(1));
-        usize::try_from(written).map_or(unsynced, |written| written.min(unsynced))
+    /// Where a worn disk draws what a power loss leaves; a new one leaves only what was synced.
+    pub(super) fn rng(&self) -> Option<Rng> {
+        locked(&self.begun).as_ref().map(|worn| worn.rng.clone())
     }
 }
