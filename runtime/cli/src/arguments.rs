@@ -171,7 +171,7 @@ pub(crate) struct Invoke {
     #[arg(long, group = "input", value_name = "FILE|-")]
     pub(crate) records: Option<PathBuf>,
     /// The JSON field or CSV column that is the partition key
-    #[arg(long, value_name = "FIELD")]
+    #[arg(long, value_name = "FIELD", conflicts_with = "event")]
     pub(crate) key_field: Option<String>,
 }
 

@@ -47,6 +47,7 @@ fn lines() {
     check("put flights a --key k --key-field f", Err(2));
     check("invoke late", Err(2));
     check("invoke late --event a --records b", Err(2));
+    check("invoke late --event a --key-field f", Err(2));
     check("tail flights --from noon", Err(2));
     check("state", Err(2));
     check("--help", Err(0));

@@ -10,7 +10,7 @@ use crate::arguments::{DeadLetterVerb, FunctionVerb, StateVerb, StreamVerb, Trig
 use crate::client::{Client, percent_encoded};
 use crate::failure::{Exit, Failure};
 use crate::limits::PAGE_ITEMS_MAX;
-use crate::output::{Column, Output, fields, text};
+use crate::output::{Column, Output, fields};
 
 const STREAMS: &[Column] = &[
     ("NAME", "/name"),
@@ -59,11 +59,7 @@ pub(crate) async fn stream(
     verb: &StreamVerb,
 ) -> Result<(), Failure> {
     match verb {
-        StreamVerb::List => {
-            let answer = client.get("streams").await?;
-            let streams: Vec<Value> = items(&answer, "streams").into_iter().map(counted).collect();
-            output.list(&streams, STREAMS)
-        }
+        StreamVerb::List => list(client, output, "streams", STREAMS).await,
         StreamVerb::Show { name } => show(client, output, "streams", name).await,
         StreamVerb::Shards { name } => {
             let stream = client
@@ -217,8 +213,11 @@ async fn delete_stream(
     sureness: Sureness,
 ) -> Result<(), Failure> {
     let path = format!("streams/{}", percent_encoded(name));
-    let stream = counted(client.get(&path).await?);
-    let loss = format!("stream {name} with {} records", text(&stream, "/records"));
+    let stream = client.get(&path).await?;
+    let loss = format!(
+        "stream {name}, {} shards with all their records",
+        items(&stream, "shards").len()
+    );
     if sureness.dry_run {
         return output.one(&stream, |_| format!("would delete  {loss}"));
     }
@@ -251,38 +250,4 @@ fn confirm(output: Output, loss: &str) -> Result<(), Failure> {
         Exit::Failed,
         format!("delete {loss}: not done, as you said"),
     ))
-}
-
-/// A stream with the sums of its shards.
-fn counted(mut stream: Value) -> Value {
-    let shards = items(&stream, "shards");
-    let open = shards
-        .iter()
-        .filter(|shard| shard.get("open").and_then(Value::as_bool) == Some(true));
-    let records: u64 = shards
-        .iter()
-        .filter_map(|shard| shard.get("records").and_then(Value::as_u64))
-        .sum();
-    let open = open.count();
-    if let Some(stream) = stream.as_object_mut() {
-        stream.insert("open_shards".to_owned(), json!(open));
-        stream.insert("records".to_owned(), json!(records));
-    }
-    stream
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stream_counts_its_shards() {
-        let stream = counted(json!({"name": "a", "shards": [
-            {"open": true, "records": 2}, {"open": false, "records": 3}, {"open": true, "records": 0},
-        ]}));
-        assert_eq!(
-            (&stream["open_shards"], &stream["records"]),
-            (&json!(2), &json!(5))
-        );
-    }
 }

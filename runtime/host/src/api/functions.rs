@@ -176,7 +176,7 @@ fn answered(outcome: &Outcome, lines: &[logs::Line]) -> Value {
             "outputs": answer.outputs.iter().map(|record| json!({
                 "output": record.output,
                 "key": String::from_utf8_lossy(&record.partition_key),
-                "data": String::from_utf8_lossy(&record.data),
+                "data": base64_simd::STANDARD.encode_to_string(&record.data),
             })).collect::<Vec<_>>(),
             "error": null,
             "duration_us": u64::try_from(answer.usage.duration.as_micros()).unwrap_or(u64::MAX),
