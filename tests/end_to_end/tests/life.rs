@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use shardmill_end_to_end::{Project, Running, guest, items};
 
 const KEYS: usize = 10;
