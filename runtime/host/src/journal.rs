@@ -29,22 +29,27 @@ impl LogJournal {
             outputs,
             writes,
         } = transaction;
-        let appends = self
-            .streams
-            .route_outputs(outputs)
-            .map_err(|error| CommitError::NoSuchStream(error.to_string()))?;
-        let commit = Commit {
-            guards,
-            grants,
-            appends,
-            writes,
-            producer: None,
-        };
-        self.log
-            .place(commit)
-            .await
-            .map(|placed| placed.at)
-            .map_err(refused)
+        let mut changes = self.streams.changes();
+        loop {
+            let appends = self
+                .streams
+                .route_outputs(outputs.clone())
+                .map_err(|error| CommitError::NoSuchStream(error.to_string()))?;
+            let commit = Commit {
+                guards: guards.clone(),
+                grants: grants.clone(),
+                appends,
+                closes: Vec::new(),
+                writes: writes.clone(),
+                producer: None,
+            };
+            match self.log.place(commit).await {
+                Ok(placed) => return Ok(placed.at),
+                // A shard closed meanwhile; its children are known in a moment.
+                Err(Refused::NoSuchShard(_)) => changes.next().await,
+                Err(other) => return Err(refused(other)),
+            }
+        }
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Commit {
     /// New tokens; each must be above its slot's newest.
     pub grants: Vec<Guard>,
     pub appends: Vec<Append>,
+    /// Shards that take no records behind this commit. What says so durably is a write of the same commit.
+    pub closes: Vec<ShardSlot>,
     /// Later writes of the same key win.
     pub writes: Vec<ViewWrite>,
     pub producer: Option<ProducerMark>,

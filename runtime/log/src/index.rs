@@ -2,7 +2,7 @@
 //!
 //! Indexes of a shard grow but have gaps (a counter is shared by several shards), so everything is a binary search.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 use model::Timestamp;
 use platform::watch;
@@ -20,6 +20,16 @@ pub(crate) struct FrameRef {
     /// The part within the frame's bodies.
     pub part_at: u32,
     pub part_len: u32,
+}
+
+/// What a range of indexes holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    pub records: u64,
+    /// As they lie in the log; of a frame that is not whole in the range, its share.
+    pub bytes: u64,
+    /// When the first of them arrived.
+    pub oldest: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -73,6 +83,23 @@ impl Shard {
             .map_or(self.end, |frame| frame.first_index)
     }
 
+    /// Walks over the frames of the range.
+    pub(crate) fn count(&self, range: &Range<u64>) -> Counted {
+        let mut counted = Counted::default();
+        let frames = self.from(range.start);
+        for frame in frames.take_while(|frame| frame.first_index < range.end) {
+            let count = u64::from(frame.count);
+            let last = (frame.first_index + count).min(range.end);
+            let records = last.saturating_sub(frame.first_index.max(range.start));
+            counted.records += records;
+            counted.bytes += (u64::from(frame.part_len) * records)
+                .checked_div(count)
+                .unwrap_or_default();
+            counted.oldest.get_or_insert(frame.arrived);
+        }
+        counted
+    }
+
     /// Forgets frames that arrived before `time` and returns them.
     pub(crate) fn trim(&mut self, time: Timestamp) -> Vec<FrameRef> {
         let count = self.frames.partition_point(|frame| frame.arrived < time);
@@ -96,7 +123,7 @@ mod tests {
                 frame_len: 0,
                 segment: 0,
                 part_at: 0,
-                part_len: 0,
+                part_len: 100,
             });
         }
         for (index, found) in [
@@ -113,6 +140,20 @@ mod tests {
         }
         for (ms, index) in [(0, 10), (2, 20), (9, 30), (10, 32)] {
             assert_eq!(shard.index_at_time(Timestamp::from_millis(ms)), index);
+        }
+        for (range, records, bytes, oldest) in [
+            (0..u64::MAX, 6, 300, Some(1)),
+            (11..31, 4, 200, Some(1)),
+            (12..20, 0, 0, None),
+            (32..u64::MAX, 0, 0, None),
+        ] {
+            let oldest = oldest.map(Timestamp::from_millis);
+            let counted = Counted {
+                records,
+                bytes,
+                oldest,
+            };
+            assert_eq!(shard.count(&range), counted, "{range:?}");
         }
         assert_eq!(shard.trim(Timestamp::from_millis(6)).len(), 2);
         assert_eq!((shard.oldest(), shard.end), (30, 32));

@@ -33,6 +33,7 @@ mod tests;
 
 use std::{
     future::Future,
+    ops::Range,
     sync::{Arc, Mutex},
 };
 
@@ -46,6 +47,7 @@ use view::ViewFailed;
 
 pub use commit::{Append, Assigned, Commit, Placed, ProducerMark};
 pub use errors::{OpenError, ReadError, Refused, Stopped};
+pub use index::Counted;
 pub use read::{Chunk, Cursor, ReadLimit, StoredRecord};
 
 /// What may be chosen about a log.
@@ -202,6 +204,14 @@ impl Log {
             .shards
             .get(&slot)
             .map_or(0, |shard| shard.index_at_time(time))
+    }
+
+    /// What the visible records of these indexes come to. Reads nothing, but walks over the entries of the range.
+    #[must_use]
+    pub fn count(&self, slot: ShardSlot, range: Range<u64>) -> Counted {
+        let state = self.shared.state();
+        let shard = state.shards.get(&slot);
+        shard.map_or_else(Counted::default, |shard| shard.count(&range))
     }
 
     /// Hides records that arrived before `before` and returns how many. Their space is freed in the background, a

@@ -16,6 +16,7 @@ use model::{
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
+    Log,
     commit::{Assigned, Commit, Placed, ProducerMark},
     committer::Claim,
     encode,
@@ -34,6 +35,7 @@ use crate::{
 pub(crate) struct Encoded {
     guards: Vec<Guard>,
     grants: Vec<Guard>,
+    closes: Vec<ShardSlot>,
     producer: Option<ProducerMark>,
     writes: Vec<ViewWrite>,
     heads: Vec<Head>,
@@ -115,6 +117,7 @@ pub(crate) fn encode(commit: Commit) -> Result<Encoded, Refused> {
     Ok(Encoded {
         guards: commit.guards,
         grants: commit.grants,
+        closes: commit.closes,
         producer: commit.producer,
         writes,
         heads,
@@ -141,6 +144,13 @@ fn put_writes(bodies: &mut BytesMut, writes: &[ViewWrite]) -> Option<Head> {
 impl Encoded {
     pub(crate) fn bytes(&self) -> usize {
         self.bodies.len()
+    }
+}
+
+impl Log {
+    /// Declares that a shard takes no more records, as a commit of an earlier run said.
+    pub fn close_shard(&self, slot: ShardSlot) {
+        self.shared.state().close(slot);
     }
 }
 
@@ -179,7 +189,7 @@ impl State {
         if has_records && self.full {
             return Err(Refused::Full);
         }
-        self.check_shards(&encoded.heads)?;
+        self.check_shards(&encoded)?;
         let arrived = self.arrived.max(wall);
         let appends = self.assign(&mut encoded.heads, arrived);
         let mut placed = Placed {
@@ -192,6 +202,9 @@ impl State {
         }
         self.arrived = arrived;
         let answer = self.answer(&mut encoded, &mut placed);
+        for slot in &encoded.closes {
+            self.close(*slot);
+        }
         for grant in &encoded.grants {
             self.fences.insert(grant.slot, grant.token);
             self.newest_token = self.newest_token.max(grant.token);
@@ -217,18 +230,25 @@ impl State {
         Ok(())
     }
 
-    fn check_shards(&self, heads: &[Head]) -> Result<(), Refused> {
-        for head in heads.iter().filter(|head| head.kind == PartKind::Records) {
-            let slot = slot_of(head);
-            if self
-                .shards
-                .get(&slot)
-                .is_none_or(|shard| shard.counter.is_none())
-            {
+    fn check_shards(&self, encoded: &Encoded) -> Result<(), Refused> {
+        let records = encoded
+            .heads
+            .iter()
+            .filter(|head| head.kind == PartKind::Records);
+        for slot in records.map(slot_of).chain(encoded.closes.iter().copied()) {
+            let shard = self.shards.get(&slot);
+            if shard.is_none_or(|shard| shard.counter.is_none()) {
                 return Err(Refused::NoSuchShard(slot));
             }
         }
         Ok(())
+    }
+
+    /// The shard stays readable.
+    fn close(&mut self, slot: ShardSlot) {
+        if let Some(shard) = self.shards.get_mut(&slot) {
+            shard.counter = None;
+        }
     }
 
     fn assign(&mut self, heads: &mut [Head], arrived: Timestamp) -> Vec<Assigned> {

@@ -37,7 +37,8 @@ pub enum DeleteError {
 }
 
 /// The log did not take a change; nothing changed.
-struct NotWritten(String);
+#[derive(Debug)]
+pub(crate) struct NotWritten(pub(crate) String);
 
 impl Streams {
     /// Makes a stream, which is CREATING for the time that the settings say. Waits until it is durable.
@@ -97,6 +98,7 @@ impl Streams {
         for (key, entry) in streams {
             if entry.status(now).is_some() {
                 self.trim(&entry, now.minus(entry.retention()));
+                self.drop_expired_shards(&key).await?;
             } else {
                 self.forget(&key, now).await?;
             }
@@ -133,7 +135,7 @@ impl Streams {
             .await
             .map_err(|error| CreateError::Down(error.0))?;
         *numbers = left;
-        open_shards(&self.shared.log, &entry);
+        open_shards(&self.shared.log, &entry.shards);
         let gone = self.shared.registry_mut().insert(key, Arc::new(entry));
         if let Some(gone) = gone {
             self.drop_shards(&gone);
@@ -149,7 +151,9 @@ impl Streams {
         match entry.status(now) {
             None => return Err(unknown(key).into()),
             Some(StreamStatus::Active) => {}
-            Some(status @ (StreamStatus::Creating | StreamStatus::Deleting)) => {
+            Some(
+                status @ (StreamStatus::Creating | StreamStatus::Updating | StreamStatus::Deleting),
+            ) => {
                 return Err(DeleteError::NotActive(status));
             }
         }
@@ -201,7 +205,7 @@ impl Streams {
         }
     }
 
-    fn published(&self) {
+    pub(crate) fn published(&self) {
         self.shared.changes.send_modify(|count| *count += 1);
     }
 
@@ -210,6 +214,11 @@ impl Streams {
             writes,
             ..Commit::default()
         };
+        self.commit(commit).await
+    }
+
+    /// Waits until it is durable.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<(), NotWritten> {
         let log = &self.shared.log;
         let refused = |refused: Refused| NotWritten(refused.to_string());
         let placed = log.place(commit).await.map_err(refused)?;

@@ -81,7 +81,7 @@ impl Streams {
                 match Entry::decode(key, value)? {
                     Entry::Numbers(read) => numbers = read,
                     Entry::Stream(key, entry) => {
-                        open_shards(&log, &entry);
+                        open_shards(&log, &entry.shards);
                         registry.insert(key, Arc::new(entry));
                     }
                 }
@@ -110,10 +110,24 @@ impl Streams {
             .ok_or_else(|| unknown(key))
     }
 
-    /// Shards in order of their ids.
+    /// Every shard that may hold records, in order of their ids.
     pub fn shards(&self, key: &StreamKey) -> Result<Vec<ShardDescription>, UnknownStream> {
         let stream = self.existing(key)?;
-        Ok(stream.shards.iter().map(ShardEntry::description).collect())
+        let present = stream.present(self.now());
+        Ok(present.map(ShardEntry::description).collect())
+    }
+
+    /// The shards as descriptions show them: as they were before a change, while the stream is UPDATING.
+    pub fn shown_shards(&self, key: &StreamKey) -> Result<Vec<ShardDescription>, UnknownStream> {
+        let stream = self.existing(key)?;
+        let shown = stream.shown(self.now());
+        Ok(shown.map(|shard| shard.description()).collect())
+    }
+
+    /// Tells of changes of streams and shards from now on.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        Changes(self.shared.changes.subscribe())
     }
 
     /// At most `limit` streams of a world, those after the name `after`.
@@ -158,10 +172,25 @@ impl Shared {
     }
 }
 
+/// What happened to streams and shards since it was made.
+#[derive(Debug)]
+pub struct Changes(watch::Receiver<u64>);
+
+impl Changes {
+    /// Waits until there has been a change since the last one that was told.
+    pub async fn next(&mut self) {
+        // The counter lives as long as the engine, whose handle the caller holds.
+        drop(self.0.changed().await);
+    }
+}
+
 /// Indexes of earlier records are the log's own memory; here only the floor of a new counter is said.
-pub(crate) fn open_shards(log: &Log, entry: &StreamEntry) {
-    for shard in &entry.shards {
+pub(crate) fn open_shards<'a>(log: &Log, shards: impl IntoIterator<Item = &'a ShardEntry>) {
+    for shard in shards {
         log.open_shard(shard.slot, shard.counter, FIRST_RECORD_INDEX);
+        if shard.closed.is_some() {
+            log.close_shard(shard.slot);
+        }
     }
 }
 

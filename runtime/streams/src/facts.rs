@@ -24,7 +24,19 @@ pub enum StreamMode {
 pub enum StreamStatus {
     Creating,
     Active,
+    Updating,
     Deleting,
+}
+
+impl StreamStatus {
+    /// Whether records come and go as usual.
+    #[must_use]
+    pub fn takes_records(self) -> bool {
+        match self {
+            Self::Active | Self::Updating => true,
+            Self::Creating | Self::Deleting => false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +54,23 @@ pub struct ShardDescription {
     pub facts: ShardFacts,
     /// Below the number of every record of the shard.
     pub starting: SequenceNumber,
+    /// Above the number of every record; of closed shards only.
+    pub ending: Option<SequenceNumber>,
+    /// To the second.
+    pub created: Timestamp,
+    pub closed: Option<Timestamp>,
+}
+
+/// What of a shard lies behind a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    pub records: u64,
+    /// As they lie in the log.
+    pub bytes: u64,
+    /// When the first of them arrived.
+    pub oldest: Option<Timestamp>,
+    /// Records behind the place that retention no longer covers and that are not freed yet; not among `records`.
+    pub expired: u64,
 }
 
 /// Streams in order of their names.

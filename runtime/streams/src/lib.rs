@@ -14,15 +14,20 @@ mod number;
 mod put;
 mod read;
 mod registry;
+mod reshard;
+mod revise;
 mod route;
 
+#[cfg(test)]
+mod reshard_tests;
 #[cfg(test)]
 mod tests;
 
 pub use change::{CreateError, DeleteError};
-pub use engine::{OpenError, Settings, Streams};
+pub use engine::{Changes, OpenError, Settings, Streams};
 pub use facts::{
-    Listing, ShardDescription, StreamFacts, StreamMode, StreamStatus, UnknownStream, World,
+    Backlog, Listing, ShardDescription, StreamFacts, StreamMode, StreamStatus, UnknownStream, World,
 };
 pub use log::ProducerMark;
 pub use put::{PutAnswer, PutError};
+pub use reshard::{ReshardError, Scaled};

@@ -14,6 +14,9 @@ pub const FIRST_RECORD_INDEX: u64 = 1;
 /// AWS dates a shard some seconds before the call that created it, so that every record is younger.
 pub const SHARD_PREDATES: Duration = Duration::from_secs(2);
 
+/// AWS dates the children of a shard a little after the call that made them.
+pub const CHILD_POSTDATES: Duration = Duration::from_secs(1);
+
 /// Entries read from the view at once when the registry is loaded.
 pub const REGISTRY_PAGE_ENTRIES: usize = 1000;
 

@@ -27,6 +27,11 @@ impl ShardNumbers {
         self.number(0, self.created_s)
     }
 
+    /// Above the number of every record of a shard that was closed then.
+    pub(crate) fn ending(self, closed: Timestamp) -> SequenceNumber {
+        self.number(INDEX_LAST, closed.as_seconds().max(self.created_s))
+    }
+
     /// A number at or below that of the record with this index, and above those before it.
     pub(crate) fn place(self, index: u64) -> SequenceNumber {
         self.number(index.min(INDEX_LAST), 0)
@@ -47,6 +52,8 @@ impl ShardNumbers {
         let (head, index) = split(number);
         match head.cmp(&split(self.starting()).0) {
             Ordering::Less => 0,
+            // A number below that of the shard's own record with this index stands before it.
+            Ordering::Equal if number < self.place(index) => index,
             Ordering::Equal => index.saturating_add(1),
             Ordering::Greater => u64::MAX,
         }
@@ -91,6 +98,7 @@ mod tests {
             (SHARD.starting(), 0, 1),
             (SHARD.of_record(7, arrived), 7, 8),
             (SHARD.place(7), 7, 8),
+            (sibling(2).place(7), 0, 0),
             (SHARD.place(u64::MAX), INDEX_LAST, INDEX_LAST + 1),
             (sibling(2).of_record(7, arrived), 0, 0),
             (sibling(4).of_record(7, arrived), u64::MAX, u64::MAX),

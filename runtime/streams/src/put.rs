@@ -1,9 +1,10 @@
 //! Puts: records in, their shards and sequence numbers out, all of one request in one commit.
 //!
-//! A put is answered when the log calls it durable. A producer that repeats a request gets the first answer again.
+//! A put is answered when the log calls it durable. Records on their way to a shard that closes meanwhile are routed again
+//! once its children are known. A producer that repeats a request gets the first answer again.
 //! Outputs of transactions are only routed here; their commit is the caller's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use log::{Append, Assigned, Commit, ProducerMark, Refused};
 use model::{NewRecord, SequenceNumber, ShardId, ShardSlot, StreamKey};
@@ -11,6 +12,7 @@ use model::{NewRecord, SequenceNumber, ShardId, ShardSlot, StreamKey};
 use crate::{
     engine::{Streams, unknown},
     facts::{StreamStatus, UnknownStream},
+    registry::{ShardEntry, StreamEntry},
     route::{Gathered, Routed},
 };
 
@@ -46,27 +48,38 @@ impl Streams {
         records: Vec<NewRecord>,
         producer: Option<ProducerMark>,
     ) -> Result<PutAnswer, PutError> {
-        let stream = self.existing(key)?;
-        match stream.status(self.now()) {
-            Some(StreamStatus::Active) => {}
-            Some(status) => return Err(PutError::NotActive(status)),
-            None => return Err(unknown(key).into()),
-        }
-        let mut gathered = Gathered::default();
-        let mut routed = Vec::with_capacity(records.len());
-        for record in records {
-            let place = gathered.add(&stream.shards, record);
-            routed.push(place.ok_or_else(|| unknown(key))?);
-        }
-        let commit = Commit {
-            appends: gathered.into_appends(),
-            producer,
-            ..Commit::default()
+        let mut changes = self.changes();
+        let (entries, placed) = loop {
+            let stream = self.existing(key)?;
+            match stream.status(self.now()) {
+                Some(status) if status.takes_records() => {}
+                Some(status) => return Err(PutError::NotActive(status)),
+                None => return Err(unknown(key).into()),
+            }
+            let mut gathered = Gathered::default();
+            let mut routed = Vec::with_capacity(records.len());
+            for record in &records {
+                let place = gathered.add(stream.routes(), record.clone());
+                routed.push(place.ok_or_else(|| unknown(key))?);
+            }
+            let commit = Commit {
+                appends: gathered.into_appends(),
+                producer: producer.clone(),
+                ..Commit::default()
+            };
+            match self.shared.log.place(commit).await {
+                Ok(placed) if placed.repeated => {
+                    let entries = repeated(&stream, &records, &placed.appends);
+                    break (entries, placed);
+                }
+                Ok(placed) => break (numbered(&routed, &placed.appends), placed),
+                Err(Refused::NoSuchShard(_)) => changes.next().await,
+                Err(refused) => return Err(refused.into()),
+            }
         };
-        let placed = self.shared.log.place(commit).await?;
         let durable = self.shared.log.durable(placed.at).await;
         durable.map_err(|stopped| PutError::Down(stopped.to_string()))?;
-        let entries = numbered(&routed, &placed.appends).ok_or(PutError::OtherRequest)?;
+        let entries = entries.ok_or(PutError::OtherRequest)?;
         Ok(PutAnswer { entries })
     }
 
@@ -78,11 +91,30 @@ impl Streams {
         let mut gathered = Gathered::default();
         for (key, record) in outputs {
             let stream = self.existing(&key)?;
-            let place = gathered.add(&stream.shards, record);
+            let place = gathered.add(stream.routes(), record);
             place.ok_or_else(|| unknown(&key))?;
         }
         Ok(gathered.into_appends())
     }
+}
+
+/// The first answer to a request, whose shards may be closed by now.
+fn repeated(
+    stream: &StreamEntry,
+    records: &[NewRecord],
+    assigned: &[Assigned],
+) -> Option<Vec<(ShardId, SequenceNumber)>> {
+    let slots: BTreeSet<ShardSlot> = assigned.iter().map(|append| append.slot).collect();
+    let shards = stream.shards.iter();
+    let mut then: Vec<ShardEntry> = shards
+        .filter(|shard| slots.contains(&shard.slot))
+        .copied()
+        .collect();
+    then.sort_by_key(|shard| shard.range.starting);
+    let mut gathered = Gathered::default();
+    let places = records.iter().cloned();
+    let routed: Option<Vec<Routed>> = places.map(|record| gathered.add(&then, record)).collect();
+    numbered(&routed?, assigned)
 }
 
 /// `None` when the log's answer is not about these records: a producer's number was used for others before.

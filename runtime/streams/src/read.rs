@@ -14,9 +14,16 @@ use model::{
 
 use crate::{
     engine::Streams,
-    facts::UnknownStream,
+    facts::{Backlog, UnknownStream},
     registry::{ShardEntry, StreamEntry},
 };
+
+/// Where a shard stands.
+enum Found {
+    Present(Arc<StreamEntry>, ShardEntry),
+    /// Closed, and retention covers nothing of it any more.
+    Expired,
+}
 
 impl Streams {
     /// The next records after `from`, at most `limit`, at least one where there is one.
@@ -27,7 +34,10 @@ impl Streams {
         from: ReadFrom,
         limit: ReadLimit,
     ) -> Result<Page, SourceError> {
-        let (stream, shard) = self.find(key, shard)?;
+        let (stream, shard) = match self.find(key, shard)? {
+            Found::Present(stream, shard) => (stream, shard),
+            Found::Expired => return Ok(end_of_shard(from)),
+        };
         let now = self.now();
         let start = self
             .start(&shard, from)
@@ -40,25 +50,62 @@ impl Streams {
             .shared
             .log
             .read(shard.slot, Cursor::Index(start), limit);
-        Ok(page(&shard, read.await.map_err(|error| down(&error))?, now))
+        match read.await {
+            Ok(chunk) => Ok(page(&shard, chunk, now)),
+            // It expired between the two looks.
+            Err(ReadError::NoSuchShard(_)) if shard.closed.is_some() => Ok(end_of_shard(from)),
+            Err(
+                error @ (ReadError::NoSuchShard(_)
+                | ReadError::Damaged { .. }
+                | ReadError::Io(_)
+                | ReadError::Stopped(_)),
+            ) => Err(down(&error)),
+        }
     }
 
     /// The place behind everything that can be read now: where LATEST begins.
     pub fn tip(&self, key: &StreamKey, shard: ShardId) -> Result<SequenceNumber, SourceError> {
-        let (_, shard) = self.find(key, shard)?;
-        let end = self.shared.log.end_index(shard.slot);
-        Ok(shard.numbers().place(end))
+        match self.find(key, shard)? {
+            Found::Present(_, shard) => {
+                let end = self.shared.log.end_index(shard.slot);
+                Ok(shard.numbers().place(end))
+            }
+            Found::Expired => Err(SourceError::NoSuchShard(shard)),
+        }
     }
 
-    fn find(
+    /// What of a shard lies behind a place. Reads no records.
+    pub fn backlog(
         &self,
         key: &StreamKey,
         shard: ShardId,
-    ) -> Result<(Arc<StreamEntry>, ShardEntry), SourceError> {
+        from: ReadFrom,
+    ) -> Result<Backlog, SourceError> {
+        let Found::Present(stream, shard) = self.find(key, shard)? else {
+            return Ok(Backlog::default());
+        };
+        let log = &self.shared.log;
+        let start = self.start(&shard, from);
+        let visible = start.max(self.visible_from(&stream, &shard, self.now()));
+        let counted = log.count(shard.slot, visible..u64::MAX);
+        Ok(Backlog {
+            records: counted.records,
+            bytes: counted.bytes,
+            oldest: counted.oldest,
+            expired: log.count(shard.slot, start..visible).records,
+        })
+    }
+
+    /// Shards are numbered without gaps, so one that is missing below the newest has been there.
+    fn find(&self, key: &StreamKey, shard: ShardId) -> Result<Found, SourceError> {
         let stream = self.existing(key)?;
+        let now = self.now();
         let found = stream.shard(shard).copied();
-        let found = found.ok_or(SourceError::NoSuchShard(shard))?;
-        Ok((stream, found))
+        match found.filter(|found| !stream.has_expired(found, now)) {
+            Some(found) => Ok(Found::Present(stream, found)),
+            None if shard < stream.next_shard() => Ok(Found::Expired),
+            None => Err(SourceError::NoSuchShard(shard)),
+        }
     }
 
     /// The index from which a place reads.
@@ -89,8 +136,13 @@ impl Streams {
         shard: ShardId,
         tip: ReadFrom,
     ) -> Result<(), SourceError> {
-        let mut changes = self.shared.changes.subscribe();
-        let (_, entry) = self.find(key, shard)?;
+        let mut changes = self.changes();
+        let Found::Present(_, entry) = self.find(key, shard)? else {
+            return Ok(());
+        };
+        if entry.closed.is_some() {
+            return Ok(());
+        }
         let mut tail = self.shared.log.tail(entry.slot);
         let start = self.start(&entry, tip);
         loop {
@@ -103,14 +155,14 @@ impl Streams {
                         Err(_) => self.find(key, shard).map(drop),
                     };
                 }
-                changed = changes.changed() => {
-                    changed.map_err(|closed| SourceError::Down(closed.to_string()))?;
-                    let (_, now) = self.find(key, shard)?;
-                    if now.slot != entry.slot {
-                        // Another stream has taken the name.
+                () = changes.next() => match self.find(key, shard)? {
+                    // Another stream has taken the name, or nothing more will come.
+                    Found::Present(_, now) if now.slot != entry.slot || now.closed.is_some() => {
                         return Ok(());
                     }
-                }
+                    Found::Present(..) => {}
+                    Found::Expired => return Ok(()),
+                },
             }
         }
     }
@@ -119,7 +171,8 @@ impl Streams {
 impl Source for Streams {
     fn shards(&self, stream: &StreamKey) -> Result<Vec<ShardFacts>, SourceError> {
         let stream = self.existing(stream)?;
-        Ok(stream.shards.iter().map(ShardEntry::facts).collect())
+        let present = stream.present(self.now());
+        Ok(present.map(ShardEntry::facts).collect())
     }
 
     fn read<'a>(
@@ -145,9 +198,10 @@ impl Source for Streams {
 fn page(shard: &ShardEntry, chunk: Chunk, now: Timestamp) -> Page {
     let numbers = shard.numbers();
     let Cursor::Index(next) = chunk.next;
+    let at_tip = chunk.at_tip;
     let last_arrived = chunk.records.last().map(|record| record.arrived);
     let behind_ms = match last_arrived {
-        Some(arrived) if !chunk.at_tip => {
+        Some(arrived) if !at_tip => {
             u64::try_from(now.since(arrived).as_millis()).unwrap_or(u64::MAX)
         }
         Some(_) | None => 0,
@@ -171,7 +225,18 @@ fn page(shard: &ShardEntry, chunk: Chunk, now: Timestamp) -> Page {
         records,
         next,
         behind_ms,
-        ended: false,
+        // Closing is published once it is durable, and so is everything before it.
+        ended: shard.closed.is_some() && at_tip,
+    }
+}
+
+/// Of a shard whose records have all expired.
+fn end_of_shard(from: ReadFrom) -> Page {
+    Page {
+        records: Vec::new(),
+        next: from,
+        behind_ms: 0,
+        ended: true,
     }
 }
 

@@ -36,8 +36,24 @@ pub(crate) struct StreamEntry {
     /// DELETING before, gone from then on.
     pub(crate) gone_from: Option<Timestamp>,
     pub(crate) retention_ms: u64,
-    /// Sorted by id; those of a new stream are sorted by range as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) update: Option<Update>,
+    /// Sorted by id. Closed ones stay until their records have expired.
     pub(crate) shards: Vec<ShardEntry>,
+    /// The open ones, sorted by range.
+    #[serde(skip)]
+    routes: Vec<ShardEntry>,
+}
+
+/// A change that is shown as UPDATING for a while. It is complete from its first moment; what describes the stream
+/// shows new shards when the while is over, as AWS does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Update {
+    pub(crate) since: Timestamp,
+    pub(crate) until: Timestamp,
+    /// The first shard that did not exist before.
+    pub(crate) first_new: ShardId,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +64,14 @@ pub(crate) struct ShardEntry {
     pub(crate) counter: u32,
     pub(crate) created_s: u64,
     pub(crate) range: HashKeyRange,
+    /// Whose records come before those of this shard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) parent: Option<ShardId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) adjacent_parent: Option<ShardId>,
+    /// Since when it takes no more records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) closed: Option<Timestamp>,
 }
 
 /// What the next stream takes. Survives the deletion of streams, so that no slot comes back with old records in it.
@@ -99,7 +123,8 @@ impl Entry {
             return Ok(Self::Numbers(numbers));
         }
         let stream = stream_key(&name).ok_or_else(|| unreadable("not a stream's name".into()))?;
-        Ok(Self::Stream(stream, parse(value).map_err(unreadable)?))
+        let entry: StreamEntry = parse(value).map_err(unreadable)?;
+        Ok(Self::Stream(stream, entry.routed()))
     }
 }
 
@@ -125,6 +150,9 @@ impl StreamEntry {
                 counter: numbers.counter + index / SHARDS_PER_COUNTER,
                 created_s,
                 range,
+                parent: None,
+                adjacent_parent: None,
+                closed: None,
             })
             .collect();
         let entry = Self {
@@ -134,9 +162,11 @@ impl StreamEntry {
             active_from: now.plus(new.transition),
             gone_from: None,
             retention_ms: u64::try_from(new.retention.as_millis()).unwrap_or(u64::MAX),
+            update: None,
             shards,
+            routes: Vec::new(),
         };
-        Some((entry, left))
+        Some((entry.routed(), left))
     }
 
     /// `None` once the stream is gone.
@@ -145,8 +175,58 @@ impl StreamEntry {
             Some(gone) if now >= gone => None,
             Some(_) => Some(StreamStatus::Deleting),
             None if now < self.active_from => Some(StreamStatus::Creating),
+            None if self.updating(now).is_some() => Some(StreamStatus::Updating),
             None => Some(StreamStatus::Active),
         }
+    }
+
+    fn updating(&self, now: Timestamp) -> Option<Update> {
+        self.update.filter(|update| now < update.until)
+    }
+
+    /// Finds the open shards again, after shards have changed.
+    pub(crate) fn routed(mut self) -> Self {
+        let open = self.shards.iter().filter(|shard| shard.closed.is_none());
+        self.routes = open.copied().collect();
+        self.routes.sort_by_key(|shard| shard.range.starting);
+        self
+    }
+
+    /// The open shards, sorted by range.
+    pub(crate) fn routes(&self) -> &[ShardEntry] {
+        &self.routes
+    }
+
+    /// The id that no shard has had yet.
+    pub(crate) fn next_shard(&self) -> ShardId {
+        let last = self.shards.last();
+        last.map_or(ShardId(0), |last| ShardId(last.id.0 + 1))
+    }
+
+    /// Whether a closed shard holds nothing any more that retention covers.
+    pub(crate) fn has_expired(&self, shard: &ShardEntry, now: Timestamp) -> bool {
+        let end = shard.closed.map(|closed| closed.plus(self.retention()));
+        end.is_some_and(|end| end <= now)
+    }
+
+    /// Every shard that may still hold records.
+    pub(crate) fn present(&self, now: Timestamp) -> impl Iterator<Item = &ShardEntry> {
+        let present = move |shard: &&ShardEntry| !self.has_expired(shard, now);
+        self.shards.iter().filter(present)
+    }
+
+    /// The shards as descriptions show them: without what is still UPDATING.
+    pub(crate) fn shown(&self, now: Timestamp) -> impl Iterator<Item = ShardEntry> {
+        let update = self.updating(now);
+        let existed =
+            move |shard: &&ShardEntry| update.is_none_or(|update| shard.id < update.first_new);
+        let before = move |shard: &ShardEntry| ShardEntry {
+            closed: shard
+                .closed
+                .filter(|closed| update.is_none_or(|update| *closed < update.since)),
+            ..*shard
+        };
+        self.present(now).filter(existed).map(before)
     }
 
     pub(crate) fn facts(&self, key: &StreamKey, now: Timestamp) -> Option<StreamFacts> {
@@ -156,7 +236,10 @@ impl StreamEntry {
             mode: self.mode,
             retention: self.retention(),
             created: self.created,
-            open_shards: self.shards.len(),
+            open_shards: self
+                .shown(now)
+                .filter(|shard| shard.closed.is_none())
+                .count(),
         })
     }
 
@@ -192,8 +275,12 @@ impl ShardEntry {
         ShardFacts {
             id: self.id,
             range: self.range,
-            parents: Vec::new(),
-            open: true,
+            parents: self
+                .parent
+                .into_iter()
+                .chain(self.adjacent_parent)
+                .collect(),
+            open: self.closed.is_none(),
         }
     }
 
@@ -201,6 +288,9 @@ impl ShardEntry {
         ShardDescription {
             facts: self.facts(),
             starting: self.numbers().starting(),
+            ending: self.closed.map(|closed| self.numbers().ending(closed)),
+            created: Timestamp::from_millis(self.created_s.saturating_mul(1000)),
+            closed: self.closed,
         }
     }
 }
@@ -211,6 +301,19 @@ impl NextNumbers {
         slot: 1,
         counter: 1,
     };
+
+    /// `None` when they are used up.
+    pub(crate) fn take_slot(&mut self) -> Option<ShardSlot> {
+        let slot = ShardSlot(self.slot);
+        self.slot = self.slot.checked_add(1)?;
+        Some(slot)
+    }
+
+    pub(crate) fn take_counter(&mut self) -> Option<u32> {
+        let counter = self.counter;
+        self.counter = counter.checked_add(1)?;
+        Some(counter)
+    }
 
     /// Every slot that any stream has or had.
     pub(crate) fn slots_given(self) -> impl Iterator<Item = ShardSlot> {

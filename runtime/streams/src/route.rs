@@ -38,7 +38,7 @@ impl Gathered {
     }
 }
 
-/// Ranges of a stream's shards are sorted and meet without holes.
+/// Ranges of a stream's open shards are sorted and meet without holes.
 fn covering(shards: &[ShardEntry], key: HashKey) -> Option<&ShardEntry> {
     let behind = shards.partition_point(|shard| shard.range.starting <= key);
     shards
@@ -60,6 +60,9 @@ mod tests {
             counter: 1,
             created_s: 1,
             range,
+            parent: None,
+            adjacent_parent: None,
+            closed: None,
         };
         (0..count)
             .zip(HashKeyRange::split_whole(count))

@@ -12,13 +12,13 @@ use platform::Platform;
 
 use super::*;
 
-const ALL: ReadLimit = ReadLimit {
+pub(super) const ALL: ReadLimit = ReadLimit {
     records: 1000,
     bytes: 1 << 20,
 };
 const FIRST: ShardId = ShardId(0);
 
-fn key(name: &str) -> StreamKey {
+pub(super) fn key(name: &str) -> StreamKey {
     StreamKey {
         account: AccountId::parse("000000000000").unwrap(),
         region: Region::parse("us-east-1").unwrap(),
@@ -26,7 +26,7 @@ fn key(name: &str) -> StreamKey {
     }
 }
 
-fn record(data: &str, hash_key: u128) -> NewRecord {
+pub(super) fn record(data: &str, hash_key: u128) -> NewRecord {
     NewRecord {
         partition_key: Bytes::from_static(b"k"),
         explicit_hash_key: Some(HashKey(hash_key)),
@@ -34,7 +34,7 @@ fn record(data: &str, hash_key: u128) -> NewRecord {
     }
 }
 
-async fn start(platform: &Platform) -> (Streams, Log) {
+pub(super) async fn start(platform: &Platform) -> (Streams, Log) {
     let settings = log::Settings {
         view: ViewKind::Memory,
         ..log::Settings::default()
@@ -46,7 +46,7 @@ async fn start(platform: &Platform) -> (Streams, Log) {
     (streams, log)
 }
 
-async fn started() -> (Platform, Streams) {
+pub(super) async fn started() -> (Platform, Streams) {
     let platform = Platform::simulated(1);
     let (streams, _) = start(&platform).await;
     (platform, streams)
@@ -57,7 +57,7 @@ async fn put(streams: &Streams, data: &[&str]) -> PutAnswer {
     streams.put(&key("flights"), records, None).await.unwrap()
 }
 
-fn texts(page: &Page) -> Vec<String> {
+pub(super) fn texts(page: &Page) -> Vec<String> {
     let text = |record: &model::Record| String::from_utf8_lossy(&record.data).into_owned();
     page.records.iter().map(text).collect()
 }
@@ -160,11 +160,51 @@ async fn what_retention_no_longer_covers_is_invisible_before_it_is_trimmed() {
     streams.declare(key("flights"), 1, hour).await.unwrap();
     put(&streams, &["old"]).await;
     platform.clock.shift(hour / 2);
+    let young = platform.clock.wall();
     put(&streams, &["young"]).await;
     platform.clock.shift(hour / 2 + Duration::from_secs(1));
     assert_eq!(texts(&read(&streams, ReadFrom::Oldest).await), ["young"]);
+    let backlog = || streams.backlog(&key("flights"), FIRST, ReadFrom::Oldest);
+    let before = backlog().unwrap();
+    assert_eq!((before.records, before.expired), (1, 1));
+    assert_eq!(before.oldest, Some(young));
     streams.trim_expired(platform.clock.wall()).await.unwrap();
     assert_eq!(texts(&read(&streams, ReadFrom::Oldest).await), ["young"]);
+    assert_eq!(
+        backlog().unwrap(),
+        Backlog {
+            expired: 0,
+            ..before
+        }
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_is_what_lies_behind_a_place() {
+    let (platform, streams) = started().await;
+    let day = Duration::from_hours(24);
+    streams.declare(key("flights"), 1, day).await.unwrap();
+    let backlog = |from| {
+        streams
+            .backlog(&key("flights"), FIRST, from)
+            .unwrap()
+            .records
+    };
+    assert_eq!(backlog(ReadFrom::Oldest), 0);
+    let tip = streams.tip(&key("flights"), FIRST).unwrap();
+    let before = put(&streams, &["a", "b", "c"]).await.entries[1].1;
+    platform.clock.shift(Duration::from_secs(1));
+    put(&streams, &["d"]).await;
+    for (from, records) in [
+        (ReadFrom::Oldest, 4),
+        (ReadFrom::At(tip), 4),
+        (ReadFrom::At(before), 3),
+        (ReadFrom::After(before), 2),
+        (ReadFrom::Arrived(platform.clock.wall()), 1),
+        (ReadFrom::Latest, 0),
+    ] {
+        assert_eq!(backlog(from), records, "{from:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

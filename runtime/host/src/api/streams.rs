@@ -138,6 +138,7 @@ fn status(status: StreamStatus) -> &'static str {
     match status {
         StreamStatus::Creating => "CREATING",
         StreamStatus::Active => "ACTIVE",
+        StreamStatus::Updating => "UPDATING",
         StreamStatus::Deleting => "DELETING",
     }
 }

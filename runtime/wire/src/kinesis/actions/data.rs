@@ -64,11 +64,10 @@ impl Carrier<'_> {
     ) -> Result<PutAnswer, AwsError> {
         if dry_run {
             let facts = self.described(key)?;
-            return Err(match facts.status {
-                StreamStatus::Active => AwsError::dry_run(),
-                StreamStatus::Creating | StreamStatus::Deleting => {
-                    put_error(PutError::NotActive(facts.status), key)
-                }
+            return Err(if facts.status.takes_records() {
+                AwsError::dry_run()
+            } else {
+                put_error(PutError::NotActive(facts.status), key)
             });
         }
         let producer = self.producer.as_ref().map(|mark| streams::ProducerMark {

@@ -87,7 +87,9 @@ impl Carrier<'_> {
                 stream: facts_document(&facts),
                 open_shard_count: match facts.status {
                     StreamStatus::Creating => 0,
-                    StreamStatus::Active | StreamStatus::Deleting => facts.open_shards,
+                    StreamStatus::Active | StreamStatus::Updating | StreamStatus::Deleting => {
+                        facts.open_shards
+                    }
                 },
                 consumer_count: 0,
                 max_record_size_in_ki_b: RECORD_KIB_MAX,

@@ -157,6 +157,7 @@ fn status_name(status: StreamStatus) -> &'static str {
     match status {
         StreamStatus::Creating => "CREATING",
         StreamStatus::Active => "ACTIVE",
+        StreamStatus::Updating => "UPDATING",
         StreamStatus::Deleting => "DELETING",
     }
 }
