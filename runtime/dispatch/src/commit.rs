@@ -1,20 +1,24 @@
 //! Turns a settlement into transactions: outputs, state, progress and dead letters together, guarded by the lease.
 //!
 //! All but the last transaction hold only dead letters that do not fit beside the rest; repeating them is harmless, so
-//! a crash between them loses and doubles nothing. `Fenced` means that nothing was written and nothing may be.
+//! a crash between them loses and doubles nothing. `Fenced` means that nothing was written and nothing may be. What a
+//! bounded store does not admit is not placed.
 
 use std::{collections::BTreeMap, mem, sync::Arc};
 
 use model::{
-    Emitted, FencingToken, Guard, LeaseKey, LogPosition, NewRecord, StateWrite, StreamKey,
-    Timestamp, Transaction, TriggerName, UserRecord, ViewWrite, keys,
+    ByteSize, Emitted, FencingToken, Guard, LeaseKey, LogPosition, NewRecord, StateWrite,
+    StreamKey, Timestamp, Transaction, TriggerName, UserRecord, ViewWrite,
+    keys::{self, Namespace},
     seams::{CommitError, Journal},
 };
 
 use crate::{
-    dead_letters::entries,
+    dead_letters::{DeadLetterStore, entries},
+    kept::is_of,
     limits::TRANSACTION_DEAD_LETTER_BYTES_MAX,
     settle::{Discard, Settlement},
+    state::{KeptValue, StateStore},
 };
 
 /// Who writes, and with which right.
@@ -82,6 +86,7 @@ pub(crate) fn effects(
     trigger: &TriggerName,
     granted: &BTreeMap<String, StreamKey>,
     invoked: &[UserRecord],
+    now: Timestamp,
 ) -> Transaction {
     let output = |emitted: Emitted| {
         let record = NewRecord {
@@ -96,7 +101,10 @@ pub(crate) fn effects(
         let hash_key = record.effective_hash_key();
         Some(ViewWrite {
             key: keys::state(trigger, hash_key, &record.partition_key, &write.name),
-            value: write.value,
+            value: write.value.map(|value| {
+                let written = now;
+                KeptValue { written, value }.encode()
+            }),
         })
     };
     Transaction {
@@ -112,16 +120,61 @@ pub(crate) fn effects(
     }
 }
 
-/// Places them one after another; the position is that of the last.
-pub(crate) async fn place(
-    journal: &Arc<dyn Journal>,
-    transactions: Vec<Transaction>,
-) -> Result<LogPosition, CommitError> {
-    let mut at = LogPosition::default();
-    for transaction in transactions {
-        at = journal.commit(transaction).await?;
+/// Where transactions go, and the bounded stores that they write.
+#[derive(Debug, Clone)]
+pub(crate) struct Stores {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) state: Option<Arc<StateStore>>,
+    pub(crate) dead_letters: Arc<DeadLetterStore>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotPlaced {
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error(
+        "the state of trigger {trigger} would take {bytes} bytes, at most {max} are kept: raise `max` or set `ttl` under `triggers.{trigger}.state` in triggers.yaml"
+    )]
+    StateFull {
+        trigger: TriggerName,
+        bytes: u64,
+        max: ByteSize,
+    },
+    #[error("the dead-letter store is full: {bytes} of {max}")]
+    DeadLettersFull { bytes: ByteSize, max: ByteSize },
+}
+
+impl Stores {
+    /// Places them one after another; the position is that of the last.
+    pub(crate) async fn place(
+        &self,
+        transactions: Vec<Transaction>,
+    ) -> Result<LogPosition, NotPlaced> {
+        let mut at = LogPosition::default();
+        for transaction in transactions {
+            at = self.place_one(transaction).await?;
+        }
+        Ok(at)
     }
-    Ok(at)
+
+    async fn place_one(&self, mut transaction: Transaction) -> Result<LogPosition, NotPlaced> {
+        let holds = |store| transaction.writes.iter().any(|write| is_of(write, store));
+        let dead_letters = holds(Namespace::DeadLetter);
+        let state = self.state.as_ref().filter(|_| holds(Namespace::State));
+        // Always in this order, so that no two lanes wait for each other.
+        let counted_state = match state {
+            Some(store) => Some(store.admit(&mut transaction).await?),
+            None => None,
+        };
+        let counted_dead_letters = if dead_letters {
+            Some(self.dead_letters.admit(&mut transaction).await?)
+        } else {
+            None
+        };
+        let at = self.journal.commit(transaction).await?;
+        drop((counted_state, counted_dead_letters));
+        Ok(at)
+    }
 }
 
 #[cfg(test)]

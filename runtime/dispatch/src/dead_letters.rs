@@ -17,8 +17,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     limits::{DEAD_LETTER_BYTES_MAX, NOTE_BYTES_MAX},
-    settle::Discard,
+    settle::{Circumstances, Discard},
 };
+
+mod store;
+
+pub use store::DeadLetterStore;
 
 /// First byte of a stored entry.
 const VERSION: u8 = 1;
@@ -75,28 +79,33 @@ pub struct Note {
     pub duration_ms: u64,
     pub error_type: String,
     pub message: String,
+    /// The newest lines that the function said; empty in entries written before they were kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub log_tail: String,
 }
 
 impl Note {
     #[must_use]
-    pub fn of_fault(fault: &Fault, version: FunctionVersion, now: Timestamp) -> Self {
+    pub fn of_fault(fault: &Fault, at: Circumstances<'_>) -> Self {
         Self {
-            at_ms: now.as_millis(),
-            version,
+            at_ms: at.now.as_millis(),
+            version: at.version,
             duration_ms: u64::try_from(fault.usage.duration.as_millis()).unwrap_or(u64::MAX),
             error_type: fault.kind.clone(),
             message: clipped(&fault.message),
+            log_tail: at.log_tail.to_owned(),
         }
     }
 
     #[must_use]
-    pub fn of_failure(failure: &RecordFailure, version: FunctionVersion, now: Timestamp) -> Self {
+    pub fn of_failure(failure: &RecordFailure, at: Circumstances<'_>) -> Self {
         Self {
-            at_ms: now.as_millis(),
-            version,
+            at_ms: at.now.as_millis(),
+            version: at.version,
             duration_ms: 0,
             error_type: failure.kind.clone(),
             message: clipped(&failure.reason),
+            log_tail: at.log_tail.to_owned(),
         }
     }
 

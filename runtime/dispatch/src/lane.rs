@@ -12,25 +12,26 @@ use std::{
 use leases::{HeldLease, LeaseBook};
 use model::{
     Answer, Checkpoint, Fault, FaultClass, FencingToken, FunctionVersion, Invocation, LogPosition,
-    Outcome, Position, Timestamp, Transaction, UserRecord,
-    invocation::StateReader,
-    keys,
-    seams::{CommitError, Handler, Journal, ReadFrom, ReadLimit, ShardFacts, Source, SourceError},
+    Outcome, Position, Timestamp, Transaction, UserRecord, keys,
+    seams::{
+        CommitError, Handler, Journal, LogTail, ReadFrom, ReadLimit, ShardFacts, Source,
+        SourceError,
+    },
 };
 use platform::{Monotonic, Platform, StopToken, watch};
 use tracing::{debug, warn};
 
 use crate::{
     batch::{Batch, Batcher},
-    commit::{Holder, effects, place},
-    dead_letters::Condition,
+    commit::{Holder, NotPlaced, Stores, effects},
+    dead_letters::{Condition, DeadLetterStore},
     deaggregate::{Unpacked, raw, unpack},
     ledger::Ledger,
-    limits::{COALESCE, FULL_PAUSE, PAGE_BYTES_MAX, PAGE_RECORDS_MAX},
+    limits::{COALESCE, FULL_PAUSE, LOG_TAIL_BYTES_MAX, PAGE_BYTES_MAX, PAGE_RECORDS_MAX},
     progress::{DamagedProgress, Progress, Standing},
-    settings::TriggerSettings,
+    settings::{Switch, TriggerSettings},
     settle::{Circumstances, Discard, Mode, Settlement, Work, expire, oversized, settle},
-    state::StateView,
+    state::StateStore,
     status::{Counters, ShardState, ShardStatus},
 };
 
@@ -44,6 +45,8 @@ pub struct Rooms {
     /// Of the function that `handler` runs.
     pub version: FunctionVersion,
     pub leases: Arc<LeaseBook>,
+    pub dead_letters: Arc<DeadLetterStore>,
+    pub logs: Arc<dyn LogTail>,
 }
 
 #[derive(Debug)]
@@ -53,10 +56,10 @@ pub struct Lane {
     shard: ShardFacts,
     lease: HeldLease,
     holder: Holder,
-    enabled: watch::Receiver<bool>,
+    switch: watch::Receiver<Switch>,
     status: watch::Sender<ShardStatus>,
     outputs: Arc<std::collections::BTreeSet<String>>,
-    state: Option<Arc<dyn StateReader>>,
+    stores: Stores,
     ledger: Ledger,
     batcher: Batcher,
     /// Sub-records outside the shard that no transaction holds yet.
@@ -89,11 +92,19 @@ pub enum LaneEnd {
 #[derive(Debug, thiserror::Error)]
 enum Halt {
     #[error(transparent)]
-    Commit(#[from] CommitError),
+    Place(#[from] NotPlaced),
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
     Progress(#[from] DamagedProgress),
+    #[error("stopped while it waited for room")]
+    Stopped,
+}
+
+impl From<CommitError> for Halt {
+    fn from(error: CommitError) -> Self {
+        Self::Place(error.into())
+    }
 }
 
 /// What ended a pause of the lane.
@@ -112,13 +123,10 @@ impl Lane {
         settings: Arc<TriggerSettings>,
         shard: ShardFacts,
         lease: HeldLease,
-        enabled: watch::Receiver<bool>,
+        switch: watch::Receiver<Switch>,
         status: watch::Sender<ShardStatus>,
+        state: Option<Arc<StateStore>>,
     ) -> Self {
-        let state = settings.state.then(|| {
-            let view = StateView::new(Arc::clone(&rooms.journal), settings.name.clone());
-            Arc::new(view) as Arc<dyn StateReader>
-        });
         let start = Progress::starting(lease.token(), lease.row().initial);
         Self {
             holder: Holder {
@@ -126,7 +134,11 @@ impl Lane {
                 guard: lease.guard(),
             },
             outputs: Arc::new(settings.outputs.keys().cloned().collect()),
-            state,
+            stores: Stores {
+                journal: Arc::clone(&rooms.journal),
+                state,
+                dead_letters: Arc::clone(&rooms.dead_letters),
+            },
             ledger: Ledger::resume(&start, VecDeque::new()),
             batcher: Batcher::new(settings.batch),
             strays: VecDeque::new(),
@@ -142,7 +154,7 @@ impl Lane {
             settings,
             shard,
             lease,
-            enabled,
+            switch,
             status,
         }
     }
@@ -181,9 +193,17 @@ impl Lane {
                 self.rooms.journal.durable(self.placed).await?;
                 return Ok(LaneEnd::Stopped);
             }
-            if !*self.enabled.borrow_and_update() {
-                self.pause(stop).await?;
-                continue;
+            let switch = *self.switch.borrow_and_update();
+            match switch {
+                Switch::On => {}
+                Switch::Paused => {
+                    self.pause(stop, ShardState::Paused).await?;
+                    continue;
+                }
+                Switch::Disabled => {
+                    self.pause(stop, ShardState::Disabled).await?;
+                    continue;
+                }
             }
             let now = self.now();
             if let Some(work) = self.ledger.front() {
@@ -289,14 +309,18 @@ fn held_back(work: &Work, now: Timestamp) -> Option<(ShardState, Option<Timestam
 
 fn end_of(halt: Halt) -> LaneEnd {
     match halt {
-        Halt::Commit(CommitError::Fenced { current }) => LaneEnd::Fenced { current },
-        Halt::Commit(CommitError::Down(why)) | Halt::Source(SourceError::Down(why)) => {
-            LaneEnd::LogStopped(why)
+        Halt::Stopped => LaneEnd::Stopped,
+        Halt::Place(NotPlaced::Commit(CommitError::Fenced { current })) => {
+            LaneEnd::Fenced { current }
         }
-        Halt::Commit(
-            error @ (CommitError::Full
-            | CommitError::TooLarge { .. }
-            | CommitError::NoSuchStream(_)),
+        Halt::Place(NotPlaced::Commit(CommitError::Down(why)))
+        | Halt::Source(SourceError::Down(why)) => LaneEnd::LogStopped(why),
+        Halt::Place(
+            error @ (NotPlaced::StateFull { .. }
+            | NotPlaced::DeadLettersFull { .. }
+            | NotPlaced::Commit(
+                CommitError::Full | CommitError::TooLarge { .. } | CommitError::NoSuchStream(_),
+            )),
         ) => LaneEnd::Broken(error.to_string()),
         Halt::Source(error @ (SourceError::NoSuchShard(_) | SourceError::NoSuchStream(_))) => {
             LaneEnd::Broken(error.to_string())

@@ -104,6 +104,7 @@ impl Ledger {
                 alone: work.mode == Mode::Alone,
                 first_failed_ms: work.first_failed.unwrap_or_default().as_millis(),
                 not_before_ms: work.not_before.as_millis(),
+                notes: work.notes.clone(),
             })
         };
         Progress {

@@ -16,6 +16,8 @@ pub mod progress;
 
 mod ledger;
 
+mod kept;
+
 pub mod dead_letters;
 
 mod commit;
@@ -33,9 +35,14 @@ mod stories;
 #[cfg(test)]
 mod testing;
 
-pub use dead_letters::{Condition, DeadLetter, DeadLetterError, DeadLetters, KeptRecord, Note};
+pub use dead_letters::{
+    Condition, DeadLetter, DeadLetterError, DeadLetterStore, DeadLetters, KeptRecord, Note,
+};
 pub use lane::{Lane, LaneEnd, Rooms};
-pub use settings::{Backoff, BatchPolicy, RangeCheck, RetryPolicy, StartAt, Then, TriggerSettings};
-pub use state::StateView;
+pub use settings::{
+    Backoff, BatchPolicy, DeadLetterPolicy, RangeCheck, RetryPolicy, StartAt, StatePolicy, Switch,
+    Then, TriggerSettings, WhenFull,
+};
+pub use state::{Cleaned, DamagedValue, KeptValue, StateStore};
 pub use status::{Counters, ShardState, ShardStatus};
 pub use trigger::{StartError, TriggerRunner};

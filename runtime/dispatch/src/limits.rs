@@ -10,6 +10,10 @@ pub const PAGE_BYTES_MAX: usize = 8 << 20;
 pub const AGGREGATE_RECORDS_MAX: usize = 1_000_000;
 /// Bytes of data in one aggregate after expansion (AG-14).
 pub const AGGREGATE_BYTES_MAX: usize = 64 << 20;
+/// Patterns of one trigger, characters of one pattern, stars in one wildcard.
+pub const FILTERS_MAX: usize = 10;
+pub const PATTERN_CHARACTERS_MAX: usize = 4_096;
+pub const WILDCARDS_MAX: usize = 10;
 /// Settlements without effects are written together at least this often.
 pub const COALESCE: Duration = Duration::from_millis(50);
 /// Spans of unsettled records in a progress row; an answer with more failures is retried from the first one on.
@@ -20,11 +24,19 @@ pub const PROGRESS_BYTES_MAX: usize = 64 << 10;
 pub const NOTES_MAX: usize = 20;
 /// Bytes of a message kept with an attempt.
 pub const NOTE_BYTES_MAX: usize = 4 << 10;
+/// Bytes of an attempt's log kept with it: the newest lines.
+pub const LOG_TAIL_BYTES_MAX: usize = 4 << 10;
 /// Bytes of record data in one dead letter; a larger group becomes several.
 pub const DEAD_LETTER_BYTES_MAX: usize = 4 << 20;
 /// Bytes of dead letters in one transaction; more go into earlier ones.
 pub const TRANSACTION_DEAD_LETTER_BYTES_MAX: usize = 16 << 20;
-/// Pause before a settlement is tried again when the disk is full.
+/// Dead letters that make room for those of one transaction.
+pub const DROPPED_DEAD_LETTERS_MAX: usize = 1_000;
+/// Names listed under one key of the state.
+pub const STATE_NAMES_MAX: usize = 1_000;
+/// Values of the state read at once.
+pub const STATE_PAGE_ROWS: usize = 1_000;
+/// Pause before a settlement is tried again when the disk or the dead-letter store is full.
 pub const FULL_PAUSE: Duration = Duration::from_secs(1);
 
 const _: () = assert!(DEAD_LETTER_BYTES_MAX <= TRANSACTION_DEAD_LETTER_BYTES_MAX);

@@ -6,7 +6,7 @@
 use model::{Checkpoint, FencingToken, Position, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::limits::PROGRESS_BYTES_MAX;
+use crate::{dead_letters::Note, limits::PROGRESS_BYTES_MAX};
 
 /// First byte of a stored row.
 const VERSION: u8 = 1;
@@ -24,7 +24,7 @@ pub struct Progress {
     pub tries: Vec<Try>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Try {
     pub first: Position,
@@ -35,6 +35,9 @@ pub struct Try {
     pub alone: bool,
     pub first_failed_ms: u64,
     pub not_before_ms: u64,
+    /// What the attempts came to, as far as the row has room for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,15 +56,30 @@ impl Progress {
         }
     }
 
-    pub fn encode(&self) -> Result<Vec<u8>, DamagedProgress> {
-        let mut bytes = vec![VERSION];
-        serde_json::to_writer(&mut bytes, self).map_err(|e| DamagedProgress(e.to_string()))?;
+    /// Notes give way where the row would be too large: first what functions said, then all of them.
+    pub fn encode(mut self) -> Result<Vec<u8>, DamagedProgress> {
+        let mut bytes = self.written()?;
+        if bytes.len() > PROGRESS_BYTES_MAX {
+            let notes = self.tries.iter_mut().flat_map(|tried| &mut tried.notes);
+            notes.for_each(|note| note.log_tail.clear());
+            bytes = self.written()?;
+        }
+        if bytes.len() > PROGRESS_BYTES_MAX {
+            self.tries.iter_mut().for_each(|tried| tried.notes.clear());
+            bytes = self.written()?;
+        }
         if bytes.len() > PROGRESS_BYTES_MAX {
             return Err(DamagedProgress(format!(
                 "it has {} bytes, at most {PROGRESS_BYTES_MAX} are kept",
                 bytes.len()
             )));
         }
+        Ok(bytes)
+    }
+
+    fn written(&self) -> Result<Vec<u8>, DamagedProgress> {
+        let mut bytes = vec![VERSION];
+        serde_json::to_writer(&mut bytes, self).map_err(|e| DamagedProgress(e.to_string()))?;
         Ok(bytes)
     }
 
@@ -121,6 +139,7 @@ mod tests {
                 alone: false,
                 first_failed_ms: 10,
                 not_before_ms: 20,
+                notes: Vec::new(),
             }],
         }
     }
@@ -128,6 +147,29 @@ mod tests {
     #[test]
     fn a_row_reads_back() {
         assert_eq!(Progress::decode(&row().encode().unwrap()), Ok(row()));
+    }
+
+    #[test]
+    fn notes_give_way_to_the_bound_of_a_row() {
+        for (message, log_tail, kept) in [
+            (10, 10, (10, 10)),
+            (10, PROGRESS_BYTES_MAX, (10, 0)),
+            (PROGRESS_BYTES_MAX, 10, (0, 0)),
+        ] {
+            let mut noted = row();
+            noted.tries[0].notes.push(Note {
+                at_ms: 1,
+                version: model::FunctionVersion(1),
+                duration_ms: 1,
+                error_type: "Trap".to_owned(),
+                message: "m".repeat(message),
+                log_tail: "l".repeat(log_tail),
+            });
+            let read = Progress::decode(&noted.encode().unwrap()).unwrap();
+            let note = read.tries[0].notes.first();
+            let lengths = note.map_or((0, 0), |note| (note.message.len(), note.log_tail.len()));
+            assert_eq!(lengths, kept, "{message} {log_tail}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use model::{FunctionName, StreamKey, Timestamp, TriggerName};
+use model::{ByteSize, FunctionName, StreamKey, Timestamp, TriggerName};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct TriggerSettings {
@@ -18,10 +18,45 @@ pub struct TriggerSettings {
     pub batch: BatchPolicy,
     /// Names that the handler may emit to.
     pub outputs: BTreeMap<String, StreamKey>,
-    /// Whether the handler may keep values by key.
-    pub state: bool,
+    /// Where the handler may keep values by key.
+    pub state: Option<StatePolicy>,
     pub retry: RetryPolicy,
+    /// The wish of whoever wrote the trigger; an operator's pause is another matter.
     pub enabled: bool,
+}
+
+/// What keeps the lanes of a trigger from working.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    On,
+    /// By an operator, until an operator resumes it.
+    Paused,
+    /// By its settings.
+    Disabled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatePolicy {
+    /// A value that was not written for so long is gone; `None` keeps values until they are deleted.
+    pub ttl: Option<Duration>,
+    /// Of all keys and values of the trigger.
+    pub max: ByteSize,
+}
+
+/// Of all triggers together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeadLetterPolicy {
+    pub keep: Duration,
+    pub max: ByteSize,
+    pub when_full: WhenFull,
+}
+
+/// What happens to a dead letter that no longer fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The shard waits; nothing is lost.
+    Block,
+    DropOldest,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -68,6 +68,8 @@ pub struct Circumstances<'a> {
     pub now: Timestamp,
     /// Of the function that was run.
     pub version: FunctionVersion,
+    /// What the function said during the attempt, where it failed.
+    pub log_tail: &'a str,
     /// A draw in [0, 1) for the jitter.
     pub fraction: f64,
 }
@@ -206,7 +208,7 @@ fn succeeded(mut work: Work, answer: Answer) -> Settlement {
 
 /// The invocation failed as a whole; nothing it did counts.
 fn failed(mut work: Work, fault: &Fault, at: Circumstances<'_>) -> Settlement {
-    work.note(Note::of_fault(fault, at.version, at.now));
+    work.note(Note::of_fault(fault, at));
     work.failures = work.failures.saturating_add(1);
     work.first_failed.get_or_insert(at.now);
     let pause = at.policy.backoff.after(work.failures, at.fraction);
@@ -321,7 +323,7 @@ fn reject_head(
     mode: Mode,
 ) -> Settlement {
     let rest = work.split_off(1);
-    work.note(Note::of_failure(failure, at.version, at.now));
+    work.note(Note::of_failure(failure, at));
     Settlement {
         dead: vec![Discard {
             records: work.records,
@@ -384,7 +386,7 @@ fn each(work: &Work, answer: Answer, at: Circumstances<'_>) -> Settlement {
         match failure.action {
             RecordAction::DeadLetter => {
                 single.notes.clone_from(&work.notes);
-                single.note(Note::of_failure(&failure, at.version, at.now));
+                single.note(Note::of_failure(&failure, at));
                 settlement.dead.push(Discard {
                     records: single.records,
                     condition: Condition::Rejected,
@@ -394,11 +396,7 @@ fn each(work: &Work, answer: Answer, at: Circumstances<'_>) -> Settlement {
             RecordAction::NotTried => settlement.again.push(single),
             // A record that cannot be parked is kept in order and retried like any other.
             RecordAction::Retry | RecordAction::Park => {
-                single.note(Note::of_failure(
-                    &explained(failure.clone()),
-                    at.version,
-                    at.now,
-                ));
+                single.note(Note::of_failure(&explained(failure.clone()), at));
                 single.failures = 1;
                 single.first_failed = Some(at.now);
                 single.not_before = at.now.plus(at.policy.backoff.after(1, at.fraction));

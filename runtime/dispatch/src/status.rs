@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::{Checkpoint, FencingToken, Position, ShardId, Timestamp};
+use model::{ByteSize, Checkpoint, FencingToken, Position, ShardId, Timestamp};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardStatus {
@@ -41,12 +41,20 @@ pub enum ShardState {
         because: String,
     },
     Paused,
+    /// By its settings.
+    Disabled,
     Blocked {
         record: Position,
         because: String,
     },
     WaitingForParent(ShardId),
+    /// The lease could not be had.
+    NoLease(String),
     DiskFull,
+    DeadLettersFull {
+        bytes: ByteSize,
+        max: ByteSize,
+    },
     LogStopped(String),
     Fenced {
         current: FencingToken,
@@ -73,6 +81,7 @@ impl fmt::Display for ShardState {
                 )
             }
             Self::Paused => f.write_str("paused by an operator: resume the trigger"),
+            Self::Disabled => f.write_str("disabled: the trigger says `enabled: false`"),
             Self::Blocked { record, because } => {
                 write!(
                     f,
@@ -80,6 +89,11 @@ impl fmt::Display for ShardState {
                 )
             }
             Self::WaitingForParent(parent) => write!(f, "waiting for parent {parent} to end"),
+            Self::NoLease(why) => write!(f, "without a lease: {why}"),
+            Self::DeadLettersFull { bytes, max } => write!(
+                f,
+                "the dead-letter store is full ({bytes} of {max}): a record that was given up waits rather than be lost"
+            ),
             Self::DiskFull => f.write_str("the data disk is full: nothing can be committed"),
             Self::LogStopped(why) => write!(f, "the log has stopped: {why}"),
             Self::Fenced { current } => {

@@ -1,18 +1,16 @@
 //! Stories of a trigger over a stream, a log and a handler in memory, on paused time.
 
+mod bounds;
 mod world;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use model::{
     Answer, HashKey, HashKeyRange, Invocation, Outcome, RecordAction, RecordFailure, ShardId,
-    StateWrite, UserRecord, invocation::StateReader as _, seams::Journal,
 };
 use world::{World, copied, text, thrown};
 
-use crate::{
-    Condition, ShardState, StartAt, StateView, Then, deaggregate::tests::golden, testing::position,
-};
+use crate::{Condition, ShardState, StartAt, Then, deaggregate::tests::golden, testing::position};
 
 /// Fails the invocation while a record with such data is in it.
 fn throws_at(bad: &'static str) -> impl Fn(&Invocation) -> Outcome {
@@ -38,6 +36,8 @@ async fn a3_two_retries_are_three_invocations_and_the_next_record_follows() {
     assert_eq!(dead[0].condition, Condition::RetryAttemptsExhausted);
     assert_eq!(dead[0].attempts.len(), 3);
     assert_eq!(dead[0].attempts[2].error_type, "Unhandled");
+    assert_eq!(dead[0].attempts[2].version.0, 1);
+    assert_eq!(dead[0].attempts[2].log_tail, "this is attempt 3");
     assert_eq!(dead[0].records[0].data, "bad");
     assert_eq!(world.tape.outputs(), ["good"]);
     assert_eq!(runner.settled_through(ShardId(0)), Some(position(2)));
@@ -107,7 +107,8 @@ async fn a40_a_stop_during_a_pause_of_a_minute_is_at_once_and_loses_nothing() {
     let tried = ["0:bad,good", "0:bad,good", "0:bad,good", "0:bad", "0:good"];
     assert_eq!(world.invoked(), tried);
     assert_eq!(world.tape.outputs(), ["good"]);
-    assert_eq!(world.dead().len(), 1);
+    // The attempt before the restart is not forgotten.
+    assert_eq!(world.dead()[0].attempts.len(), 4);
     runner.stop().await;
 }
 
@@ -283,6 +284,53 @@ async fn a_trigger_that_starts_at_the_tip_gets_what_is_put_after_its_start() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_crash_while_a_trigger_starts_at_the_tip_moves_none_of_its_shards() {
+    for crash in 1..=5 {
+        for counts in [false, true] {
+            let mut world = World::new(copied);
+            world.settings.start = StartAt::Latest;
+            world.river.widen();
+            world.put(0, &["old"]);
+            world.put(1, &["old too"]);
+            world.tape.stop_at(Some((crash, counts)));
+            if let Ok(runner) = world.start().await {
+                runner.stop().await;
+            }
+            world.tape.stop_at(None);
+            let runner = world.start().await.unwrap();
+            world.put(0, &["new"]);
+            world.put(1, &["new too"]);
+            world.platform.clock.sleep(Duration::from_secs(1)).await;
+            let mut outputs = world.tape.outputs();
+            outputs.sort();
+            assert_eq!(outputs, ["new", "new too"], "{crash} {counts}");
+            runner.stop().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_switched_off_shard_says_who_switched_it_off() {
+    for (enabled, paused, state) in [
+        (false, false, ShardState::Disabled),
+        (false, true, ShardState::Disabled),
+        (true, true, ShardState::Paused),
+    ] {
+        let mut world = World::new(copied);
+        world.settings.enabled = enabled;
+        world.paused = paused;
+        world.put(0, &["1"]);
+        let runner = world.start().await.unwrap();
+        world.until(&runner, 0, |is| *is == state).await;
+        runner.resume();
+        world.platform.clock.sleep(Duration::from_secs(1)).await;
+        let moved = if enabled { vec!["1"] } else { vec![] };
+        assert_eq!(world.tape.outputs(), moved, "{enabled} {paused}");
+        runner.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_window_waits_for_more_in_its_own_time() {
     let mut world = World::new(copied);
     world.settings.batch.wait = Duration::from_secs(5);
@@ -346,43 +394,6 @@ async fn a_record_that_fits_no_request_is_discarded_between_its_neighbours() {
         (Condition::RetryAttemptsExhausted, 0)
     );
     assert_eq!(dead.records[0].data, "far too long");
-    runner.stop().await;
-}
-
-/// Counts the deliveries of each key in its state.
-fn counting(invocation: &Invocation) -> Outcome {
-    let state = invocation.state.as_ref().expect("granted");
-    let write = |(source, record): (u32, &UserRecord)| {
-        let held = state.get(record.effective_hash_key(), &record.partition_key, "count");
-        let count = held.unwrap().map_or(0, |bytes| bytes.len());
-        StateWrite {
-            source,
-            name: "count".to_owned(),
-            value: Some(vec![b'i'; count + 1].into()),
-        }
-    };
-    Outcome::Answered(Answer {
-        state: (0..).zip(invocation.records.iter()).map(write).collect(),
-        effects_attributed: true,
-        ..Answer::default()
-    })
-}
-
-#[tokio::test(start_paused = true)]
-async fn state_of_one_batch_is_seen_by_the_next() {
-    let mut world = World::new(counting);
-    world.settings.state = true;
-    world.settings.batch.records = 1;
-    world.put(0, &["k", "other", "k", "k"]);
-    let runner = world.start().await.unwrap();
-    world.caught_up(&runner).await;
-    let hash_key = HashKey::of_partition_key("k");
-    let view = StateView::new(
-        Arc::clone(&world.tape) as Arc<dyn Journal>,
-        world.settings.name.clone(),
-    );
-    assert_eq!(view.get(hash_key, b"k", "count").unwrap().unwrap(), "iii");
-    assert_eq!(view.names(hash_key, b"k").unwrap(), ["count"]);
     runner.stop().await;
 }
 

@@ -8,9 +8,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use leases::LeaseError;
+use leases::{LeaseError, NewLease};
 use model::{
-    Checkpoint, LeaseKey, Position, SequenceNumber, ShardId, keys,
+    Checkpoint, LeaseKey, LeaseRow, Position, SequenceNumber, ShardId, keys,
     seams::{CommitError, ReadFrom, ReadLimit, ShardFacts, SourceError},
 };
 use platform::{Stop, StopToken, Task, watch};
@@ -20,7 +20,8 @@ use tracing::{info, warn};
 use crate::{
     lane::{Lane, LaneEnd, Rooms},
     progress::{DamagedProgress, Progress},
-    settings::{StartAt, TriggerSettings},
+    settings::{StartAt, Switch, TriggerSettings},
+    state::StateStore,
     status::{Counters, ShardState, ShardStatus},
 };
 
@@ -31,7 +32,8 @@ type Statuses = Arc<Mutex<BTreeMap<ShardId, watch::Sender<ShardStatus>>>>;
 
 #[derive(Debug)]
 pub struct TriggerRunner {
-    enabled: watch::Sender<bool>,
+    switch: watch::Sender<Switch>,
+    state: Option<Arc<StateStore>>,
     statuses: Statuses,
     stop: Stop,
     task: Task<()>,
@@ -50,9 +52,27 @@ pub enum StartError {
 }
 
 impl TriggerRunner {
-    /// Returns once every shard has its starting position, so that what is put afterwards is delivered.
-    pub async fn start(rooms: Rooms, settings: TriggerSettings) -> Result<Self, StartError> {
-        let (enabled, switch) = watch::channel(settings.enabled);
+    /// Returns once every shard has its starting position, so that what is put afterwards is delivered. `paused` by an
+    /// operator, before this start.
+    pub async fn start(
+        rooms: Rooms,
+        settings: TriggerSettings,
+        paused: bool,
+    ) -> Result<Self, StartError> {
+        let (switch, turned) = watch::channel(match (settings.enabled, paused) {
+            (false, _) => Switch::Disabled,
+            (true, true) => Switch::Paused,
+            (true, false) => Switch::On,
+        });
+        let state = settings.state.map(|policy| {
+            let (journal, clock) = (Arc::clone(&rooms.journal), rooms.platform.clock.clone());
+            Arc::new(StateStore::new(
+                journal,
+                clock,
+                settings.name.clone(),
+                policy,
+            ))
+        });
         let (stop, token) = Stop::new();
         let (ends, ended) = mpsc::channel(ENDS_MAX);
         let tasks = rooms.platform.tasks.clone();
@@ -61,7 +81,8 @@ impl TriggerRunner {
             rooms,
             settings: Arc::new(settings),
             statuses: Arc::clone(&statuses),
-            switch,
+            state: state.clone(),
+            switch: turned,
             token,
             ends,
             ended: BTreeSet::new(),
@@ -70,7 +91,8 @@ impl TriggerRunner {
         crew.sweep().await?;
         let task = tasks.spawn("trigger", crew.run(ended));
         Ok(Self {
-            enabled,
+            switch,
+            state,
             statuses,
             stop,
             task,
@@ -79,12 +101,26 @@ impl TriggerRunner {
 
     /// Running invocations finish and keep their result; then nothing moves until `resume`.
     pub fn pause(&self) {
-        self.enabled.send_replace(false);
+        self.turn(Switch::Paused);
     }
 
     /// Also ends pauses between attempts and gives blocked records their attempts back.
     pub fn resume(&self) {
-        self.enabled.send_replace(true);
+        self.turn(Switch::On);
+    }
+
+    /// What the settings disable, no operator switches.
+    fn turn(&self, to: Switch) {
+        let disabled = *self.switch.borrow() == Switch::Disabled;
+        if !disabled {
+            self.switch.send_replace(to);
+        }
+    }
+
+    /// Where the trigger keeps values.
+    #[must_use]
+    pub fn state(&self) -> Option<Arc<StateStore>> {
+        self.state.clone()
     }
 
     /// By shard; each with exactly one reason where it does not move.
@@ -131,7 +167,8 @@ struct Crew {
     rooms: Rooms,
     settings: Arc<TriggerSettings>,
     statuses: Statuses,
-    switch: watch::Receiver<bool>,
+    state: Option<Arc<StateStore>>,
+    switch: watch::Receiver<Switch>,
     token: StopToken,
     ends: mpsc::Sender<(ShardId, LaneEnd)>,
     ended: BTreeSet<ShardId>,
@@ -167,12 +204,7 @@ impl Crew {
     async fn sweep(&mut self) -> Result<(), StartError> {
         let shards = self.rooms.source.shards(&self.settings.stream)?;
         let known: BTreeSet<ShardId> = shards.iter().map(|shard| shard.id).collect();
-        let first_time = self.rooms.leases.list(&self.settings.name)?.is_empty();
-        for shard in &shards {
-            if !self.lanes.contains_key(&shard.id) {
-                self.prepare(shard, first_time).await?;
-            }
-        }
+        self.prepare(&shards).await?;
         for shard in shards {
             if self.lanes.contains_key(&shard.id) || self.ended.contains(&shard.id) {
                 continue;
@@ -188,31 +220,46 @@ impl Crew {
         Ok(())
     }
 
-    /// Gives the shard its lease row and notes whether an earlier run has finished it.
-    async fn prepare(&mut self, shard: &ShardFacts, first_time: bool) -> Result<(), StartError> {
-        let key = self.key(shard.id);
-        let initial = if first_time {
-            self.start_of(shard.id).await?
-        } else {
-            Checkpoint::TrimHorizon
-        };
-        let row = self
-            .rooms
-            .leases
-            .ensure(key.clone(), shard.parents.clone(), initial)
-            .await?;
-        let checkpoint = match self.rooms.journal.get(&keys::progress(&key))? {
+    /// Gives the shards their lease rows and notes which of them an earlier run has finished. All starting positions of
+    /// a new trigger are decided before anything is read and written as one: a crash in between decides none of them.
+    async fn prepare(&mut self, shards: &[ShardFacts]) -> Result<(), StartError> {
+        let first_time = self.rooms.leases.list(&self.settings.name)?.is_empty();
+        let mut wanted = Vec::new();
+        for shard in shards {
+            if self.lanes.contains_key(&shard.id) {
+                continue;
+            }
+            let initial = if first_time {
+                self.start_of(shard.id).await?
+            } else {
+                Checkpoint::TrimHorizon
+            };
+            wanted.push(NewLease {
+                key: self.key(shard.id),
+                parents: shard.parents.clone(),
+                initial,
+            });
+        }
+        for row in self.rooms.leases.ensure(wanted).await? {
+            self.note(&row)?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, row: &LeaseRow) -> Result<(), StartError> {
+        let shard = row.key.shard;
+        let checkpoint = match self.rooms.journal.get(&keys::progress(&row.key))? {
             Some(bytes) => Progress::decode(&bytes)?.low,
             None => row.initial,
         };
         let state = if checkpoint == Checkpoint::ShardEnd {
-            self.ended.insert(shard.id);
+            self.ended.insert(shard);
             ShardState::Ended
         } else {
             ShardState::Running
         };
         let status = ShardStatus {
-            shard: shard.id,
+            shard,
             state,
             checkpoint,
             behind_ms: 0,
@@ -220,7 +267,7 @@ impl Crew {
         };
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         statuses
-            .entry(shard.id)
+            .entry(shard)
             .or_insert_with(|| watch::channel(status).0);
         Ok(())
     }
@@ -264,7 +311,16 @@ impl Crew {
         };
         let settings = Arc::clone(&self.settings);
         let switch = self.switch.clone();
-        let lane = Lane::new(self.rooms.clone(), settings, shard, lease, switch, status);
+        let state = self.state.clone();
+        let lane = Lane::new(
+            self.rooms.clone(),
+            settings,
+            shard,
+            lease,
+            switch,
+            status,
+            state,
+        );
         let (token, ends) = (self.token.clone(), self.ends.clone());
         let task = self.rooms.platform.tasks.spawn("lane", async move {
             let end = lane.run(token).await;
@@ -295,7 +351,13 @@ impl Crew {
             .iter()
             .filter(|(shard, _)| !self.lanes.contains_key(shard));
         for (_, status) in waiting.filter(|(shard, _)| !self.ended.contains(shard)) {
-            status.send_modify(|status| status.state = ShardState::Broken(error.to_string()));
+            let state = match error {
+                StartError::Lease(error) => ShardState::NoLease(error.to_string()),
+                StartError::Source(_) | StartError::Journal(_) | StartError::Progress(_) => {
+                    ShardState::Broken(error.to_string())
+                }
+            };
+            status.send_modify(|status| status.state = state);
         }
     }
 }

@@ -12,12 +12,12 @@ use std::{
 };
 
 use catalog::Catalog;
-use dispatch::{TriggerRunner, TriggerSettings};
+use dispatch::{DeadLetterStore, TriggerRunner, TriggerSettings};
 use leases::LeaseBook;
 use log::{Log, ViewKind};
 use model::{
     AccountId, FunctionName, FunctionVersion, NodeId, TriggerName,
-    seams::{Handler, Journal, Source},
+    seams::{Handler, Journal, LogTail, Source},
 };
 use platform::Platform;
 use sandbox::{Engine, EngineSettings, Function, FunctionLimits};
@@ -49,6 +49,7 @@ pub(crate) struct Rooms {
     pub(crate) functions: BTreeMap<FunctionName, LoadedFunction>,
     pub(crate) triggers: BTreeMap<TriggerName, TriggerSettings>,
     pub(crate) runners: Runners,
+    pub(crate) dead_letters: Arc<DeadLetterStore>,
     pub(crate) logs: Arc<LogStore>,
 }
 
@@ -100,7 +101,7 @@ pub(crate) async fn assemble(
             .map_err(other)?;
     }
     let journal: Arc<dyn Journal> = Arc::new(LogJournal::new(log.clone(), streams.clone()));
-    let logs = Arc::new(LogStore::new());
+    let logs = Arc::new(LogStore::new(&project.server.logs));
     let engine = engine(platform, options, &logs)?;
     let functions = load(
         platform,
@@ -118,6 +119,8 @@ pub(crate) async fn assemble(
         .map(|(name, trigger)| (name.clone(), plan::trigger(&world, name, trigger, now)))
         .collect();
     let runners = Runners::new(Arc::clone(&journal));
+    let policy = plan::dead_letters(&project.server.dead_letters);
+    let dead_letters = Arc::new(DeadLetterStore::new(Arc::clone(&journal), policy));
     let rooms = Rooms {
         platform: platform.clone(),
         world,
@@ -131,6 +134,7 @@ pub(crate) async fn assemble(
         functions,
         triggers,
         runners,
+        dead_letters,
         logs,
     };
     start(&rooms).await?;
@@ -218,14 +222,11 @@ async fn start(rooms: &Rooms) -> Result<(), StartError> {
             handler: Arc::clone(&loaded.function) as Arc<dyn Handler>,
             version: loaded.version,
             leases: Arc::clone(&leases),
+            dead_letters: Arc::clone(&rooms.dead_letters),
+            logs: Arc::clone(&rooms.logs) as Arc<dyn LogTail>,
         };
         let paused = rooms.runners.is_paused(name).map_err(other)?;
-        let enabled = settings.enabled && !paused;
-        let settings = TriggerSettings {
-            enabled,
-            ..settings.clone()
-        };
-        let runner = TriggerRunner::start(shared, settings)
+        let runner = TriggerRunner::start(shared, settings.clone(), paused)
             .await
             .map_err(other)?;
         rooms.runners.add(name.clone(), runner);

@@ -16,5 +16,13 @@ pub(crate) const API_PAGE_BYTES_MAX: usize = 4 << 20;
 pub(crate) const API_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long open requests get to finish when the server stops.
 pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);
-/// How often retention is looked at.
-pub(crate) const TRIM_PERIOD: Duration = Duration::from_secs(30);
+/// Between two rounds of housekeeping.
+pub(crate) const HOUSEKEEPING_PERIOD: Duration = Duration::from_secs(30);
+/// Dead letters that one round removes.
+pub(crate) const EXPIRED_DEAD_LETTERS_MAX: usize = 10_000;
+/// Of them, those of one transaction.
+pub(crate) const EXPIRED_DEAD_LETTERS_PAGE: usize = 500;
+/// Values of one trigger's state that one round looks at.
+pub(crate) const LOOKED_AT_VALUES_MAX: usize = 20_000;
+/// Of them, those looked at while the trigger's lanes wait.
+pub(crate) const LOOKED_AT_VALUES_PAGE: usize = 500;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use dispatch::{Backoff, BatchPolicy, RangeCheck, RetryPolicy, StartAt, Then, TriggerSettings};
+use dispatch::{
+    Backoff, BatchPolicy, DeadLetterPolicy, RangeCheck, RetryPolicy, StartAt, StatePolicy, Then,
+    TriggerSettings, WhenFull,
+};
 use model::{StreamKey, StreamName, Timestamp, TriggerName};
 use sandbox::{FunctionLimits, SandboxPolicy};
 use streams::World;
@@ -47,7 +50,10 @@ pub(crate) fn trigger(
             wait: trigger.batch.wait,
         },
         outputs,
-        state: trigger.state.is_some(),
+        state: trigger.state.as_ref().map(|state| StatePolicy {
+            ttl: state.ttl,
+            max: state.max,
+        }),
         retry: retry(&trigger.retry),
         enabled: trigger.enabled,
     }
@@ -69,6 +75,17 @@ fn retry(retry: &config::Retry) -> RetryPolicy {
         then: match retry.then {
             config::Then::DeadLetter => Then::DeadLetter,
             config::Then::Block => Then::Block,
+        },
+    }
+}
+
+pub(crate) fn dead_letters(policy: &config::DeadLetters) -> DeadLetterPolicy {
+    DeadLetterPolicy {
+        keep: policy.keep,
+        max: policy.max,
+        when_full: match policy.when_full {
+            config::WhenFull::Block => WhenFull::Block,
+            config::WhenFull::DropOldest => WhenFull::DropOldest,
         },
     }
 }

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use dispatch::{ShardState, ShardStatus, TriggerRunner, TriggerSettings};
+use dispatch::{ShardState, ShardStatus, StateStore, TriggerRunner, TriggerSettings};
 use model::{
     Checkpoint, SequenceNumber, ShardId, Transaction, TriggerName, ViewWrite,
     keys::{self, Namespace},
@@ -21,6 +21,8 @@ use streams::Streams;
 pub(crate) struct Runners {
     journal: Arc<dyn Journal>,
     running: Mutex<BTreeMap<TriggerName, TriggerRunner>>,
+    /// Records that expired before they were settled, since this server started.
+    lost: Mutex<BTreeMap<(TriggerName, ShardId), u64>>,
 }
 
 impl Runners {
@@ -28,6 +30,7 @@ impl Runners {
         Self {
             journal,
             running: Mutex::new(BTreeMap::new()),
+            lost: Mutex::new(BTreeMap::new()),
         }
     }
 
@@ -45,6 +48,22 @@ impl Runners {
             .get(name)
             .map(TriggerRunner::status)
             .unwrap_or_default()
+    }
+
+    pub(crate) fn lost(&self, name: &TriggerName, shard: ShardId, records: u64) {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        *lost.entry((name.clone(), shard)).or_default() += records;
+    }
+
+    /// Records that expired before they were settled, since this server started.
+    pub(crate) fn expired(&self, name: &TriggerName, shard: ShardId) -> u64 {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.get(&(name.clone(), shard)).copied().unwrap_or(0)
+    }
+
+    /// Where the trigger keeps values.
+    pub(crate) fn state(&self, name: &TriggerName) -> Option<Arc<StateStore>> {
+        self.running().get(name).and_then(TriggerRunner::state)
     }
 
     pub(crate) fn is_paused(&self, name: &TriggerName) -> Result<bool, CommitError> {

@@ -14,7 +14,7 @@ use crate::{
     assemble::{Rooms, assemble},
     config,
     errors::StartError,
-    limits::TRIM_PERIOD,
+    housekeeping::Housekeeping,
     listener::{Doors, serve},
     options::UpOptions,
 };
@@ -37,9 +37,8 @@ pub async fn up(
         .local_addr()
         .map_err(|error| StartError::Other(error.to_string()))?;
     let rooms = Arc::new(assemble(platform, &project, &options, address).await?);
-    let retention = platform
-        .tasks
-        .spawn("retention", trim(Arc::clone(&rooms), stop.clone()));
+    let housekeeping = Housekeeping::new(Arc::clone(&rooms)).run(stop.clone());
+    let housekeeping = platform.tasks.spawn("housekeeping", housekeeping);
     let doors = Arc::new(Doors {
         kinesis: KinesisDoor::new(rooms.streams.clone(), platform.clone(), hosts(&options)),
         api: Api::new(Arc::clone(&rooms)),
@@ -47,8 +46,8 @@ pub async fn up(
     announce(platform, &options, address).await?;
     ready(address);
     serve(platform.clone(), listener, doors, stop).await;
-    if let Err(error) = retention.await {
-        tracing::warn!(%error, "the look at retention ended early");
+    if let Err(error) = housekeeping.await {
+        tracing::warn!(%error, "housekeeping ended early");
     }
     down(platform, &options, &rooms).await;
     Ok(())
@@ -101,24 +100,6 @@ async fn announce(
     written
         .await
         .map_err(|error| StartError::Other(format!("write {}: {error}", path.display())))
-}
-
-/// Looks at retention from time to time; records past it are invisible at once, this only frees their room.
-async fn trim(rooms: Arc<Rooms>, stop: StopToken) {
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.stopped() => return,
-            () = rooms.platform.clock.sleep(TRIM_PERIOD) => {}
-        }
-        if let Err(error) = rooms
-            .streams
-            .trim_expired(rooms.platform.clock.wall())
-            .await
-        {
-            tracing::warn!(%error, "expired records could not be freed");
-        }
-    }
 }
 
 async fn down(platform: &Platform, options: &UpOptions, rooms: &Rooms) {

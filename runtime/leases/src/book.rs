@@ -24,6 +24,14 @@ const SCAN_ROWS_MAX: usize = 1_000;
 /// Holds the next free slot number. `#` cannot begin a lease key: those begin with a length of at most 128.
 const SLOT_COUNTER: &str = "#slots";
 
+/// A row that should be there, and what it says when it is new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLease {
+    pub key: LeaseKey,
+    pub parents: Vec<ShardId>,
+    pub initial: Checkpoint,
+}
+
 /// The right to work on one shard until it is released or a newer token is granted.
 #[derive(Debug)]
 pub struct HeldLease {
@@ -96,37 +104,40 @@ impl LeaseBook {
         }
     }
 
-    /// The row of `key`, created with a new slot number when there is none.
-    pub async fn ensure(
-        &self,
-        key: LeaseKey,
-        parents: Vec<ShardId>,
-        initial: Checkpoint,
-    ) -> Result<LeaseRow, LeaseError> {
+    /// The rows of these keys, in their order; those that are missing appear together, each with a new slot number.
+    pub async fn ensure(&self, wanted: Vec<NewLease>) -> Result<Vec<LeaseRow>, LeaseError> {
         let _one_at_a_time = self.writing.lock().await;
-        if let Some(row) = self.find(&key)? {
-            return Ok(row);
-        }
         let counter = keys::named(Namespace::Lease, SLOT_COUNTER);
-        let slot = self
+        let mut slot = self
             .journal
             .get(&counter)?
             .and_then(|bytes| bytes.as_ref().try_into().ok().map(u64::from_be_bytes))
             .unwrap_or(1);
-        let row = crate::created(key, LeaseSlot(slot), parents, initial);
-        self.journal
-            .commit(Transaction {
-                writes: vec![
-                    write(&row)?,
-                    ViewWrite {
-                        key: counter,
-                        value: Some((slot + 1).to_be_bytes().to_vec().into()),
-                    },
-                ],
-                ..Transaction::default()
-            })
-            .await?;
-        Ok(row)
+        let mut rows = Vec::with_capacity(wanted.len());
+        let mut writes = Vec::new();
+        for new in wanted {
+            if let Some(row) = self.find(&new.key)? {
+                rows.push(row);
+                continue;
+            }
+            let row = crate::created(new.key, LeaseSlot(slot), new.parents, new.initial);
+            slot += 1;
+            writes.push(write(&row)?);
+            rows.push(row);
+        }
+        if !writes.is_empty() {
+            writes.push(ViewWrite {
+                key: counter,
+                value: Some(slot.to_be_bytes().to_vec().into()),
+            });
+            self.journal
+                .commit(Transaction {
+                    writes,
+                    ..Transaction::default()
+                })
+                .await?;
+        }
+        Ok(rows)
     }
 
     /// Takes the lease, from whoever holds it: every effect of an earlier holder is refused from here on.

@@ -7,5 +7,5 @@
 mod book;
 mod rules;
 
-pub use book::{HeldLease, LeaseBook, LeaseError};
+pub use book::{HeldLease, LeaseBook, LeaseError, NewLease};
 pub use rules::{created, released, taken};

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use crate::{HashKey, LeaseKey, LeaseSlot, Position, ShardId, TriggerName};
+use crate::{HashKey, LeaseKey, LeaseSlot, Position, ShardId, Timestamp, TriggerName};
 
 /// The first byte of a key. Bytes never change meaning; new kinds take new bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,10 @@ pub enum Namespace {
     State = b's',
     /// Dead letters, owned by `dispatch`.
     DeadLetter = b'd',
+    /// Dead letters by the time they were written, owned by `dispatch`.
+    DeadLetterTime = b'e',
+    /// How many bytes a store keeps, owned by `dispatch`.
+    Kept = b'k',
     /// Newest token of a lease slot, owned by `log`.
     Fence = b'f',
     /// Last request of a producer and its answer, owned by `log`.
@@ -137,6 +141,36 @@ pub fn dead_letter(key: &LeaseKey, first: Position) -> Bytes {
         .done()
 }
 
+/// Sorts dead letters of all triggers by age; ends with the key of the dead letter.
+#[must_use]
+pub fn dead_letter_time(written: Timestamp, dead_letter: &[u8]) -> Bytes {
+    Key::of(Namespace::DeadLetterTime)
+        .raw(&written.as_millis().to_be_bytes())
+        .raw(dead_letter)
+        .done()
+}
+
+/// When it was written, and the key of the dead letter.
+#[must_use]
+pub fn split_dead_letter_time(key: &[u8]) -> Option<(Timestamp, &[u8])> {
+    let rest = key.strip_prefix(&[Namespace::DeadLetterTime as u8])?;
+    let (written, dead_letter) = rest.split_first_chunk::<8>()?;
+    Some((
+        Timestamp::from_millis(u64::from_be_bytes(*written)),
+        dead_letter,
+    ))
+}
+
+/// The bytes that a store keeps: of one trigger, or of the whole server.
+#[must_use]
+pub fn kept(store: Namespace, trigger: Option<&TriggerName>) -> Bytes {
+    let name = trigger.map_or("", TriggerName::as_str);
+    Key::of(Namespace::Kept)
+        .raw(&[store as u8])
+        .raw(name.as_bytes())
+        .done()
+}
+
 #[must_use]
 pub fn fence(slot: LeaseSlot) -> Bytes {
     Key::of(Namespace::Fence).raw(&slot.0.to_be_bytes()).done()
@@ -154,6 +188,17 @@ mod tests {
             split_state(&trigger, &key),
             Some((HashKey(7), b"JFK".as_slice(), "totals"))
         );
+    }
+
+    #[test]
+    fn dead_letters_sort_by_time_and_keep_their_key() {
+        let [early, late] = [1, 256].map(|ms| dead_letter_time(Timestamp::from_millis(ms), b"dx"));
+        assert!(early < late);
+        assert_eq!(
+            split_dead_letter_time(&late),
+            Some((Timestamp::from_millis(256), b"dx".as_slice()))
+        );
+        assert_eq!(split_dead_letter_time(b"dx"), None);
     }
 
     #[test]

@@ -86,6 +86,12 @@ pub trait Handler: Send + Sync + fmt::Debug {
     fn encoded_len(&self, record: &UserRecord) -> usize;
 }
 
+/// What functions said, as far as it is still there.
+pub trait LogTail: Send + Sync + fmt::Debug {
+    /// The newest lines of one attempt that began at `since`, oldest first, together at most `bytes_max`.
+    fn tail(&self, request_id: &str, attempt: u32, since: Timestamp, bytes_max: usize) -> String;
+}
+
 /// The durable truth as `dispatch`, `leases` and `catalog` see it.
 pub trait Journal: Send + Sync + fmt::Debug {
     /// Resolves once the transaction has its place in the log's order; it may not be durable yet.

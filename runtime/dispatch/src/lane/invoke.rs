@@ -9,7 +9,7 @@ impl Lane {
         };
         let now = self.now();
         let fresh = {
-            let (expired, rest) = expire(work, self.circumstances(now));
+            let (expired, rest) = expire(work, self.circumstances(now, ""));
             match (expired, rest) {
                 (None, Some(work)) => work,
                 (expired, rest) => {
@@ -30,14 +30,15 @@ impl Lane {
         }
         let records = self.delivered(&fresh);
         let outcome = self.invoke(&fresh, &records, now).await;
-        self.conclude(fresh, &records, outcome, stop).await
+        self.conclude(fresh, &records, (now, outcome), stop).await
     }
 
-    fn circumstances(&self, now: Timestamp) -> Circumstances<'_> {
+    fn circumstances<'a>(&'a self, now: Timestamp, log_tail: &'a str) -> Circumstances<'a> {
         Circumstances {
             policy: &self.settings.retry,
             now,
             version: self.rooms.version,
+            log_tail,
             fraction: self.rooms.platform.rng.fraction(),
         }
     }
@@ -60,22 +61,14 @@ impl Lane {
         now: Timestamp,
     ) -> Outcome {
         self.counters.invocations += 1;
-        let first = records
-            .first()
-            .map(|record| record.position)
-            .unwrap_or_default();
+        let state = self.stores.state.clone();
         let invocation = Invocation {
             trigger: self.settings.name.clone(),
             function: self.settings.function.clone(),
             version: self.rooms.version,
             stream: self.settings.stream.clone(),
             shard: self.shard.id,
-            request_id: format!(
-                "{}/{}/{first}+{}",
-                self.settings.name,
-                self.shard.id,
-                records.len()
-            ),
+            request_id: self.request_id(records),
             attempt: work.attempts.saturating_add(1),
             attempts_max: self.settings.retry.attempts,
             fencing_token: self.holder.token(),
@@ -83,12 +76,26 @@ impl Lane {
             started: now,
             records: Arc::clone(records),
             outputs: Arc::clone(&self.outputs),
-            state: self.state.clone(),
+            state: state.map(|store| store as _),
         };
         match self.rooms.handler.invoke(invocation).await {
             Outcome::Answered(answer) => self.only_granted(answer),
             failed @ Outcome::Failed(_) => failed,
         }
+    }
+
+    /// Stable over the attempts of one batch.
+    fn request_id(&self, records: &[UserRecord]) -> String {
+        let first = records
+            .first()
+            .map(|record| record.position)
+            .unwrap_or_default();
+        format!(
+            "{}/{}/{first}+{}",
+            self.settings.name,
+            self.shard.id,
+            records.len()
+        )
     }
 
     /// An answer may only use what the trigger grants.
@@ -99,7 +106,7 @@ impl Lane {
             .find(|emitted| !self.outputs.contains(&emitted.output));
         let message = match unknown {
             Some(emitted) => format!("the trigger grants no output `{}`", emitted.output),
-            None if !answer.state.is_empty() && !self.settings.state => {
+            None if !answer.state.is_empty() && self.stores.state.is_none() => {
                 "the trigger grants no state".to_owned()
             }
             None => return Outcome::Answered(answer),
@@ -113,11 +120,12 @@ impl Lane {
         })
     }
 
+    /// `outcome` of the invocation that began at the moment before it.
     async fn conclude(
         &mut self,
         work: Work,
         records: &Arc<[UserRecord]>,
-        outcome: Outcome,
+        (began, outcome): (Timestamp, Outcome),
         stop: &StopToken,
     ) -> Result<(), Halt> {
         let failed = match &outcome {
@@ -125,23 +133,42 @@ impl Lane {
             Outcome::Answered(answer) => !answer.failures.is_empty(),
         };
         self.counters.failures += u64::from(failed);
+        let log_tail = if failed {
+            self.log_tail(&work, records, began)
+        } else {
+            String::new()
+        };
         let before = work.clone();
         let now = self.now();
-        let mut settlement = settle(work, outcome, self.circumstances(now));
+        let mut settlement = settle(work, outcome, self.circumstances(now, &log_tail));
         let (trigger, granted) = (&self.settings.name, &self.settings.outputs);
-        let effects = effects(&mut settlement, trigger, granted, records);
+        let effects = effects(&mut settlement, trigger, granted, records, now);
         let refused = match self.write(settlement, effects, stop).await {
-            Err(Halt::Commit(CommitError::NoSuchStream(name))) => refusal(
+            Err(Halt::Place(NotPlaced::Commit(CommitError::NoSuchStream(name)))) => refusal(
                 FaultClass::Invoke,
+                "CommitRefused",
                 format!("output stream {name} does not exist"),
             ),
-            Err(Halt::Commit(error @ CommitError::TooLarge { .. })) => {
-                refusal(FaultClass::Function, error.to_string())
+            Err(Halt::Place(NotPlaced::Commit(error @ CommitError::TooLarge { .. }))) => {
+                refusal(FaultClass::Function, "CommitRefused", error.to_string())
+            }
+            Err(Halt::Place(error @ NotPlaced::StateFull { .. })) => {
+                refusal(FaultClass::Function, "StateFull", error.to_string())
             }
             other => return other,
         };
-        let settlement = settle(before, Outcome::Failed(refused), self.circumstances(now));
+        let log_tail = self.log_tail(&before, records, began);
+        let circumstances = self.circumstances(now, &log_tail);
+        let settlement = settle(before, Outcome::Failed(refused), circumstances);
         self.write(settlement, Transaction::default(), stop).await
+    }
+
+    fn log_tail(&self, work: &Work, records: &[UserRecord], began: Timestamp) -> String {
+        let attempt = work.attempts.saturating_add(1);
+        let request_id = self.request_id(records);
+        self.rooms
+            .logs
+            .tail(&request_id, attempt, began, LOG_TAIL_BYTES_MAX)
     }
 
     /// Replaces the front work by what remains of it and writes what came of it; quiet settlements are only noted.
@@ -213,22 +240,28 @@ impl Lane {
             notes: Vec::new(),
         }));
         let row = next.row(self.holder.token()).encode()?;
-        let dead = self.holder.dead_letters(dead, self.now());
-        let transactions = self.holder.transactions(effects, dead, row);
         loop {
-            match place(&self.rooms.journal, transactions.clone()).await {
+            // Dead letters are as old as their place in the store, however long they waited for it.
+            let dead = self.holder.dead_letters(dead.clone(), self.now());
+            let transactions = self.holder.transactions(effects.clone(), dead, row.clone());
+            let full = match self.stores.place(transactions).await {
                 Ok(at) => {
                     self.placed = at;
                     self.unwritten_since = None;
                     return Ok(());
                 }
-                // Nothing is lost by waiting; a stop leaves the work to be repeated.
-                Err(CommitError::Full) if !stop.is_stopped() => {
-                    self.show(ShardState::DiskFull);
-                    self.full_pause(stop).await;
+                Err(NotPlaced::Commit(CommitError::Full)) => ShardState::DiskFull,
+                Err(NotPlaced::DeadLettersFull { bytes, max }) => {
+                    ShardState::DeadLettersFull { bytes, max }
                 }
                 Err(error) => return Err(error.into()),
+            };
+            // Nothing is lost by waiting; a stop leaves the work to be repeated.
+            if stop.is_stopped() {
+                return Err(Halt::Stopped);
             }
+            self.show(full);
+            self.full_pause(stop).await;
         }
     }
 
@@ -241,10 +274,10 @@ impl Lane {
     }
 }
 
-fn refusal(class: FaultClass, message: String) -> Fault {
+fn refusal(class: FaultClass, kind: &str, message: String) -> Fault {
     Fault {
         class,
-        kind: "CommitRefused".to_owned(),
+        kind: kind.to_owned(),
         message,
         retry_after: None,
         usage: model::outcome::Usage::default(),

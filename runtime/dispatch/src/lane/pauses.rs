@@ -26,10 +26,10 @@ impl Lane {
         Ok(())
     }
 
-    /// Stands still until the trigger is resumed or stopped.
-    pub(super) async fn pause(&mut self, stop: &StopToken) -> Result<(), Halt> {
+    /// Stands still until the switch is turned or the trigger stopped.
+    pub(super) async fn pause(&mut self, stop: &StopToken, state: ShardState) -> Result<(), Halt> {
         self.flush().await?;
-        self.idle(stop, ShardState::Paused, None, false).await
+        self.idle(stop, state, None, false).await
     }
 
     async fn woken(&mut self, stop: &StopToken, until: Option<Timestamp>, listen: bool) -> Woken {
@@ -38,11 +38,11 @@ impl Lane {
         let flush_in = self
             .unwritten_since
             .map(|since| (since.0 + COALESCE).saturating_sub(clock.monotonic().0));
-        let enabled = &mut self.enabled;
+        let switch = &mut self.switch;
         tokio::select! {
             biased;
             () = stop.stopped() => Woken::Stop,
-            () = switched(enabled) => Woken::Switched,
+            () = switched(switch) => Woken::Switched,
             more = source.wait(&self.settings.stream, self.shard.id, self.reader), if listen => {
                 Woken::Source(more)
             }
@@ -72,15 +72,25 @@ impl Lane {
         let transactions = self
             .holder
             .transactions(Transaction::default(), Vec::new(), row);
-        self.placed = place(&self.rooms.journal, transactions).await?;
-        self.unwritten_since = None;
-        Ok(())
+        match self.stores.place(transactions).await {
+            Ok(at) => {
+                self.placed = at;
+                self.unwritten_since = None;
+                Ok(())
+            }
+            // Without room the progress is written later; until then a restart repeats what had no effects.
+            Err(NotPlaced::Commit(CommitError::Full)) => {
+                self.unwritten_since = Some(self.rooms.platform.clock.monotonic());
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
 /// A trigger whose switch is gone stays as it is: the stop token ends the lane.
-async fn switched(enabled: &mut watch::Receiver<bool>) {
-    if enabled.changed().await.is_err() {
+async fn switched(switch: &mut watch::Receiver<Switch>) {
+    if switch.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
 }

@@ -57,6 +57,7 @@ impl Lane {
                 first_failed: (tried.first_failed_ms > 0)
                     .then(|| Timestamp::from_millis(tried.first_failed_ms)),
                 not_before: tried.not_before(),
+                notes: tried.notes.clone(),
                 ..Work::new(records)
             })
         };

@@ -27,6 +27,7 @@ fn at(policy: &RetryPolicy) -> Circumstances<'_> {
         policy,
         now: NOW,
         version: FunctionVersion(1),
+        log_tail: "",
         fraction: 0.0,
     }
 }

@@ -13,21 +13,21 @@ use std::{
 use bytes::Bytes;
 use leases::LeaseBook;
 use model::{
-    AccountId, Answer, Emitted, Fault, FaultClass, FencingToken, FunctionName, FunctionVersion,
-    HashKeyRange, Invocation, LeaseSlot, LogPosition, NodeId, Outcome, Record, Region,
-    SequenceNumber, ShardId, StreamKey, StreamName, Timestamp, Transaction, TriggerName,
+    AccountId, Answer, ByteSize, Emitted, Fault, FaultClass, FencingToken, FunctionName,
+    FunctionVersion, HashKeyRange, Invocation, LeaseSlot, LogPosition, NodeId, Outcome, Record,
+    Region, SequenceNumber, ShardId, StreamKey, StreamName, Timestamp, Transaction, TriggerName,
     UserRecord,
     outcome::Usage,
     seams::{
-        BoxFuture, CommitError, Handler, Journal, Page, ReadFrom, ReadLimit, ShardFacts, Source,
-        SourceError,
+        BoxFuture, CommitError, Handler, Journal, LogTail, Page, ReadFrom, ReadLimit, ShardFacts,
+        Source, SourceError,
     },
 };
 use platform::{Platform, watch};
 
 use crate::{
-    Backoff, BatchPolicy, DeadLetter, DeadLetters, RangeCheck, RetryPolicy, Rooms, ShardState,
-    StartAt, Then, TriggerRunner, TriggerSettings,
+    Backoff, BatchPolicy, DeadLetter, DeadLetterPolicy, DeadLetterStore, DeadLetters, RangeCheck,
+    RetryPolicy, Rooms, ShardState, StartAt, Then, TriggerRunner, TriggerSettings, WhenFull,
 };
 
 /// No story takes longer, in its own time.
@@ -171,6 +171,14 @@ impl River {
             .send_modify(|shards| shards[shard].0.range = range);
     }
 
+    /// One more shard, without parents.
+    pub(super) fn widen(&self) {
+        self.shards.send_modify(|shards| {
+            let next = u32::try_from(shards.len()).unwrap();
+            shards.push((facts(next, &[]), Vec::new()));
+        });
+    }
+
     pub(super) fn split(&self, parent: usize) {
         self.shards.send_modify(|shards| {
             shards[parent].0.open = false;
@@ -296,6 +304,16 @@ impl Handler for Actor {
     }
 }
 
+/// Every attempt said which one it was.
+#[derive(Debug)]
+struct Said;
+
+impl LogTail for Said {
+    fn tail(&self, _: &str, attempt: u32, _: Timestamp, _: usize) -> String {
+        format!("this is attempt {attempt}")
+    }
+}
+
 pub(super) fn text(record: &UserRecord) -> String {
     String::from_utf8_lossy(&record.data).into_owned()
 }
@@ -333,6 +351,8 @@ pub(super) struct World {
     pub(super) river: Arc<River>,
     pub(super) actor: Arc<Actor>,
     pub(super) settings: TriggerSettings,
+    pub(super) paused: bool,
+    pub(super) dead_letters: DeadLetterPolicy,
     tokens: Arc<AtomicU64>,
 }
 
@@ -351,6 +371,12 @@ impl World {
             river: Arc::new(River::new()),
             actor: Arc::new(actor),
             settings: settings(),
+            paused: false,
+            dead_letters: DeadLetterPolicy {
+                keep: Duration::from_secs(3_600),
+                max: ByteSize::mib(1),
+                when_full: WhenFull::Block,
+            },
             tokens: Arc::new(AtomicU64::new(1)),
         }
     }
@@ -373,8 +399,15 @@ impl World {
             handler: Arc::clone(&self.actor) as Arc<dyn Handler>,
             version: FunctionVersion(1),
             leases: Arc::new(LeaseBook::open(journal, node, next)),
+            dead_letters: Arc::new(self.dead_letter_store()),
+            logs: Arc::new(Said),
         };
-        TriggerRunner::start(rooms, self.settings.clone()).await
+        TriggerRunner::start(rooms, self.settings.clone(), self.paused).await
+    }
+
+    pub(super) fn dead_letter_store(&self) -> DeadLetterStore {
+        let journal = Arc::clone(&self.tape) as Arc<dyn Journal>;
+        DeadLetterStore::new(journal, self.dead_letters)
     }
 
     /// Waits until the shard stands in such a state.
@@ -427,7 +460,7 @@ fn settings() -> TriggerSettings {
             wait: Duration::ZERO,
         },
         outputs: BTreeMap::from([("out".to_owned(), stream("board"))]),
-        state: false,
+        state: None,
         retry: RetryPolicy {
             attempts: Some(3),
             age: None,

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use dispatch::{ShardState, ShardStatus, TriggerSettings};
-use model::{Checkpoint, TriggerName};
+use model::{ByteSize, Checkpoint, TriggerName};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{ApiError, Call, Reply, functions, streams};
-use crate::assemble::Rooms;
+use crate::{assemble::Rooms, lag};
 
 /// What people must know about this version.
 const NOTES: [&str; 1] = [
@@ -33,8 +33,39 @@ pub(crate) fn status(rooms: &Rooms) -> Reply {
         "streams": streams::all(rooms),
         "functions": functions::all(rooms),
         "triggers": all(rooms)?,
-        "notes": NOTES,
+        "dead_letters": {
+            "bytes": rooms.dead_letters.bytes().map_err(ApiError::failed)?.bytes(),
+            "max_bytes": rooms.dead_letters.max().bytes(),
+        },
+        "logs": { "bytes": rooms.logs.bytes().bytes() },
+        "notes": notes(rooms)?,
     }))
+}
+
+/// What holds always, and which store is nearly full.
+fn notes(rooms: &Rooms) -> Result<Vec<String>, ApiError> {
+    let mut notes: Vec<String> = NOTES.iter().map(ToString::to_string).collect();
+    let dead_letters = &rooms.dead_letters;
+    let bytes = dead_letters.bytes().map_err(ApiError::failed)?;
+    notes.extend(nearly_full(
+        "the dead-letter store",
+        bytes,
+        dead_letters.max(),
+    ));
+    for name in rooms.triggers.keys() {
+        if let Some(state) = rooms.runners.state(name) {
+            let bytes = state.bytes().map_err(ApiError::failed)?;
+            let store = format!("the state of trigger {name}");
+            notes.extend(nearly_full(&store, bytes, state.max()));
+        }
+    }
+    Ok(notes)
+}
+
+/// At four fifths.
+fn nearly_full(store: &str, bytes: ByteSize, max: ByteSize) -> Option<String> {
+    let nearly = bytes.bytes() / 4 >= max.bytes() / 5;
+    nearly.then(|| format!("{store} is nearly full: {bytes} of {max}"))
 }
 
 pub(crate) fn list(rooms: &Rooms) -> Reply {
@@ -76,6 +107,12 @@ pub(crate) async fn pause(rooms: &Rooms, name: &str) -> Reply {
 
 pub(crate) async fn resume(rooms: &Rooms, name: &str) -> Reply {
     let settings = known(rooms, name)?;
+    if !settings.enabled {
+        return Err(ApiError::conflict(format!(
+            "resume trigger {name}: it is not paused but disabled, triggers.yaml says `enabled: false`"
+        ))
+        .with_hint("say `enabled: true` there and start the server again"));
+    }
     rooms
         .runners
         .resume(&settings.name)
@@ -89,7 +126,7 @@ fn document(rooms: &Rooms, settings: &TriggerSettings) -> Reply {
         .runners
         .status(&settings.name)
         .iter()
-        .map(shard)
+        .map(|status| shard(rooms, settings, status))
         .collect();
     let outputs: serde_json::Map<String, Value> = settings
         .outputs
@@ -103,17 +140,34 @@ fn document(rooms: &Rooms, settings: &TriggerSettings) -> Reply {
         "outputs": outputs,
         "enabled": settings.enabled,
         "paused": rooms.runners.is_paused(&settings.name).map_err(ApiError::failed)?,
+        "state": state(rooms, settings)?,
         "shards": shards,
     }))
 }
 
-fn shard(status: &ShardStatus) -> Value {
+/// What the trigger's values take and may take, where it keeps any.
+fn state(rooms: &Rooms, settings: &TriggerSettings) -> Reply {
+    let Some(state) = rooms.runners.state(&settings.name) else {
+        return Ok(Value::Null);
+    };
+    let bytes = state.bytes().map_err(ApiError::failed)?;
+    Ok(json!({ "bytes": bytes.bytes(), "max_bytes": state.max().bytes() }))
+}
+
+fn shard(rooms: &Rooms, settings: &TriggerSettings, status: &ShardStatus) -> Value {
     let moving = is_moving(&status.state);
+    let lag = lag::of_shard(rooms, settings, status);
     json!({
         "shard": status.shard.to_string(),
         "moving": moving,
         "reason": status.state.to_string(),
         "checkpoint": checkpoint(status.checkpoint),
+        "lag": {
+            "records": lag.records,
+            "bytes": lag.bytes,
+            "ms": u64::try_from(lag.time.as_millis()).unwrap_or(u64::MAX),
+        },
+        "expired": rooms.runners.expired(&settings.name, status.shard),
         "behind_ms": status.behind_ms,
         "records": status.counters.records_in,
         "settled": status.counters.settled,
@@ -132,9 +186,12 @@ fn is_moving(state: &ShardState) -> bool {
         | ShardState::Ended => true,
         ShardState::BackingOff { .. }
         | ShardState::Paused
+        | ShardState::Disabled
         | ShardState::Blocked { .. }
         | ShardState::WaitingForParent(_)
+        | ShardState::NoLease(_)
         | ShardState::DiskFull
+        | ShardState::DeadLettersFull { .. }
         | ShardState::LogStopped(_)
         | ShardState::Fenced { .. }
         | ShardState::Broken(_)
@@ -155,6 +212,12 @@ fn checkpoint(checkpoint: Checkpoint) -> String {
 fn hint(trigger: &TriggerName, state: &ShardState) -> Option<String> {
     match state {
         ShardState::Paused => Some(format!("`shardmill trigger resume {trigger}`")),
+        ShardState::Disabled => {
+            Some("say `enabled: true` in triggers.yaml and start the server again".to_owned())
+        }
+        ShardState::DeadLettersFull { .. } => Some(
+            "raise `server.dead_letters.max` in triggers.yaml, or say `when_full: drop-oldest`, and start the server again".to_owned(),
+        ),
         ShardState::Blocked { .. } => Some(format!(
             "mend the function, start again, then `shardmill trigger resume {trigger}`"
         )),
@@ -164,7 +227,8 @@ fn hint(trigger: &TriggerName, state: &ShardState) -> Option<String> {
         ShardState::DiskFull => {
             Some("free space or shorten retention: `shardmill stream list`".to_owned())
         }
-        ShardState::LogStopped(_)
+        ShardState::NoLease(_)
+        | ShardState::LogStopped(_)
         | ShardState::Fenced { .. }
         | ShardState::Broken(_)
         | ShardState::Stopped => {

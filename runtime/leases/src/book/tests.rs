@@ -17,6 +17,7 @@ use super::*;
 struct Memory {
     view: Mutex<BTreeMap<Bytes, Bytes>>,
     tokens: Mutex<BTreeMap<LeaseSlot, FencingToken>>,
+    commits: Mutex<u64>,
 }
 
 impl Journal for Memory {
@@ -34,6 +35,7 @@ impl Journal for Memory {
                 .iter()
                 .map(|grant| (grant.slot, grant.token)),
         );
+        *self.commits.lock().unwrap() += 1;
         let mut view = self.view.lock().unwrap();
         for write in transaction.writes {
             match write.value {
@@ -84,25 +86,34 @@ fn key(trigger: &str, shard: u32) -> LeaseKey {
     }
 }
 
+fn new(key: LeaseKey, initial: Checkpoint) -> NewLease {
+    NewLease {
+        key,
+        parents: Vec::new(),
+        initial,
+    }
+}
+
 #[tokio::test]
-async fn slots_are_unique_over_triggers_and_a_second_ensure_changes_nothing() {
+async fn rows_appear_together_and_a_second_ensure_changes_nothing() {
     let journal = Arc::new(Memory::default());
     let book = book(&journal, "a", 1);
-    let mut slots = Vec::new();
-    for key in [key("board", 0), key("board", 1), key("late", 0)] {
-        let row = book
-            .ensure(key.clone(), vec![], Checkpoint::TrimHorizon)
-            .await
-            .unwrap();
-        assert_eq!(
-            book.ensure(key, vec![ShardId(9)], Checkpoint::Latest)
-                .await
-                .unwrap(),
-            row
-        );
-        slots.push(row.slot.0);
-    }
-    assert_eq!(slots, [1, 2, 3]);
+    let oldest = |key| new(key, Checkpoint::TrimHorizon);
+    let first = book
+        .ensure(vec![oldest(key("board", 0)), oldest(key("board", 1))])
+        .await
+        .unwrap();
+    assert_eq!(*journal.commits.lock().unwrap(), 1);
+    let again = book
+        .ensure(vec![
+            new(key("board", 1), Checkpoint::Latest),
+            new(key("late", 0), Checkpoint::Latest),
+        ])
+        .await
+        .unwrap();
+    assert_eq!(again[0], first[1]);
+    let slots: Vec<u64> = first.iter().chain(&again).map(|row| row.slot.0).collect();
+    assert_eq!(slots, [1, 2, 2, 3]);
     let listed = book.list(&TriggerName::parse("board").unwrap()).unwrap();
     assert_eq!(
         listed.iter().map(|row| row.key.shard.0).collect::<Vec<_>>(),
@@ -126,7 +137,7 @@ async fn a_holder_that_lost_its_lease_cannot_even_release_it() {
     let [first, second] = [book(&journal, "a", 1), book(&journal, "b", 10)];
     let key = key("board", 0);
     first
-        .ensure(key.clone(), vec![], Checkpoint::TrimHorizon)
+        .ensure(vec![new(key.clone(), Checkpoint::TrimHorizon)])
         .await
         .unwrap();
     let old = first.take(&key).await.unwrap();

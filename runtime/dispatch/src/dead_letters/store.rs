@@ -1,0 +1,180 @@
+//! How long dead letters are kept and how much room they have, all triggers together.
+//!
+//! In: transactions with new entries. Out: the same with their place in the order of time and the new count, or a
+//! refusal where the store is full and the shard is to wait. Where the oldest make room, that is said in the log.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use bytes::Bytes;
+use model::{
+    ByteSize, Timestamp, Transaction, ViewWrite,
+    keys::{self, Namespace},
+    seams::{CommitError, Journal},
+};
+use tracing::warn;
+
+use super::DeadLetter;
+use crate::{
+    commit::NotPlaced,
+    kept::{Counting, Stock, is_of, size},
+    limits::DROPPED_DEAD_LETTERS_MAX,
+    settings::{DeadLetterPolicy, WhenFull},
+};
+
+/// The one store of the server; share it by `Arc`.
+#[derive(Debug)]
+pub struct DeadLetterStore {
+    journal: Arc<dyn Journal>,
+    policy: DeadLetterPolicy,
+    stock: Stock,
+}
+
+/// An entry in the order of time.
+struct Dated {
+    index_key: Bytes,
+    written: Timestamp,
+    key: Bytes,
+    bytes: u64,
+}
+
+impl DeadLetterStore {
+    #[must_use]
+    pub fn new(journal: Arc<dyn Journal>, policy: DeadLetterPolicy) -> Self {
+        Self {
+            stock: Stock::new(Arc::clone(&journal), Namespace::DeadLetter, None),
+            journal,
+            policy,
+        }
+    }
+
+    #[must_use]
+    pub fn max(&self) -> ByteSize {
+        self.policy.max
+    }
+
+    pub fn bytes(&self) -> Result<ByteSize, CommitError> {
+        self.stock.bytes().map(ByteSize)
+    }
+
+    /// Removes entries that are older than they are kept, at most `entries`, the oldest first; says how many.
+    pub async fn expire(&self, now: Timestamp, entries: usize) -> Result<usize, CommitError> {
+        let counting = self.stock.count().await?;
+        let mut old = self.oldest(entries)?;
+        old.retain(|entry| entry.written.plus(self.policy.keep) <= now);
+        if old.is_empty() {
+            return Ok(0);
+        }
+        let gone: u64 = old.iter().map(|entry| entry.bytes).sum();
+        let mut writes: Vec<ViewWrite> = old.iter().flat_map(removal).collect();
+        writes.push(counting.row(counting.bytes.saturating_sub(gone)));
+        let transaction = Transaction {
+            writes,
+            ..Transaction::default()
+        };
+        self.journal.commit(transaction).await?;
+        Ok(old.len())
+    }
+
+    /// Makes room for what a transaction writes, or refuses it. The answer is held until the transaction is placed.
+    pub(crate) async fn admit(
+        &self,
+        transaction: &mut Transaction,
+    ) -> Result<Counting<'_>, NotPlaced> {
+        let counting = self.stock.count().await?;
+        let max = self.policy.max;
+        let mut bytes = counting.after(&transaction.writes)?;
+        self.index(&mut transaction.writes)?;
+        // An empty store takes an entry of any size: waiting would never end.
+        if bytes > max.bytes() && bytes > counting.bytes && counting.bytes > 0 {
+            match self.policy.when_full {
+                WhenFull::Block => {
+                    let bytes = counting.bytes;
+                    return Err(NotPlaced::DeadLettersFull {
+                        bytes: ByteSize(bytes),
+                        max,
+                    });
+                }
+                WhenFull::DropOldest => {
+                    let dropped = self.make_room(&transaction.writes, &mut bytes)?;
+                    warn!(dropped = dropped.len(), "oldest dead letters made room");
+                    let removals = dropped.iter().flat_map(removal);
+                    transaction.writes.extend(removals);
+                }
+            }
+        }
+        transaction.writes.push(counting.row(bytes));
+        Ok(counting)
+    }
+
+    /// Gives each new entry its row in the order of time; an entry that is written again loses its old one.
+    fn index(&self, writes: &mut Vec<ViewWrite>) -> Result<(), CommitError> {
+        let mut rows = Vec::new();
+        let entries = writes
+            .iter()
+            .filter(|write| is_of(write, Namespace::DeadLetter));
+        for write in entries {
+            let Some(value) = &write.value else {
+                continue;
+            };
+            if let Some(before) = self.journal.get(&write.key)?
+                && let Some(written) = written_at(&before)
+            {
+                rows.push(ViewWrite {
+                    key: keys::dead_letter_time(written, &write.key),
+                    value: None,
+                });
+            }
+            let written = written_at(value).unwrap_or_default();
+            let bytes = size(&write.key, value).to_be_bytes();
+            rows.push(ViewWrite {
+                key: keys::dead_letter_time(written, &write.key),
+                value: Some(Bytes::copy_from_slice(&bytes)),
+            });
+        }
+        writes.append(&mut rows);
+        Ok(())
+    }
+
+    /// The oldest entries, as many as must go so that `bytes` fit; none of those that are being written.
+    fn make_room(&self, writes: &[ViewWrite], bytes: &mut u64) -> Result<Vec<Dated>, CommitError> {
+        let new: BTreeSet<&Bytes> = writes.iter().map(|write| &write.key).collect();
+        let mut dropped = Vec::new();
+        for entry in self.oldest(DROPPED_DEAD_LETTERS_MAX)? {
+            if *bytes <= self.policy.max.bytes() {
+                break;
+            }
+            if !new.contains(&entry.key) {
+                *bytes = bytes.saturating_sub(entry.bytes);
+                dropped.push(entry);
+            }
+        }
+        Ok(dropped)
+    }
+
+    fn oldest(&self, limit: usize) -> Result<Vec<Dated>, CommitError> {
+        let prefix = keys::namespace(Namespace::DeadLetterTime);
+        let page = self.journal.scan(&prefix, None, limit)?;
+        let dated = |(index_key, value): &(Bytes, Bytes)| {
+            let (written, key) = keys::split_dead_letter_time(index_key)?;
+            Some(Dated {
+                written,
+                key: index_key.slice_ref(key),
+                bytes: value.as_ref().try_into().map(u64::from_be_bytes).ok()?,
+                index_key: index_key.clone(),
+            })
+        };
+        Ok(page.iter().filter_map(dated).collect())
+    }
+}
+
+fn written_at(stored: &[u8]) -> Option<Timestamp> {
+    let entry = DeadLetter::decode(stored).ok()?;
+    Some(Timestamp::from_millis(entry.written_ms))
+}
+
+fn removal(entry: &Dated) -> [ViewWrite; 2] {
+    [&entry.key, &entry.index_key].map(|key| ViewWrite {
+        key: key.clone(),
+        value: None,
+    })
+}

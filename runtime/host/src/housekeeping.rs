@@ -1,0 +1,117 @@
+//! What goes by itself: expired records, dead letters, values of the state, lines of the log.
+//!
+//! One task on the platform's clock, right after the start and then from time to time. A round has a bound; what it leaves
+//! the next one takes up. Everything expired is invisible or useless before it is removed, so a round that fails is a
+//! line in the log and another try.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use model::{TriggerName, seams::CommitError};
+use platform::StopToken;
+use tracing::{debug, warn};
+
+use crate::{
+    assemble::Rooms,
+    lag,
+    limits::{
+        EXPIRED_DEAD_LETTERS_MAX, EXPIRED_DEAD_LETTERS_PAGE, HOUSEKEEPING_PERIOD,
+        LOOKED_AT_VALUES_MAX, LOOKED_AT_VALUES_PAGE,
+    },
+};
+
+#[derive(Debug)]
+pub(crate) struct Housekeeping {
+    rooms: Arc<Rooms>,
+    /// Where the next round goes on with the state of a trigger; those that are not here begin anew.
+    places: BTreeMap<TriggerName, Bytes>,
+}
+
+impl Housekeeping {
+    pub(crate) fn new(rooms: Arc<Rooms>) -> Self {
+        Self {
+            rooms,
+            places: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) async fn run(mut self, stop: StopToken) {
+        let clock = self.rooms.platform.clock.clone();
+        loop {
+            self.round(&stop).await;
+            tokio::select! {
+                biased;
+                () = stop.stopped() => return,
+                () = clock.sleep(HOUSEKEEPING_PERIOD) => {}
+            }
+        }
+    }
+
+    async fn round(&mut self, stop: &StopToken) {
+        self.records().await;
+        if let Err(error) = self.dead_letters(stop).await {
+            warn!(%error, "expired dead letters could not be removed");
+        }
+        let names: Vec<TriggerName> = self.rooms.triggers.keys().cloned().collect();
+        for name in names {
+            if let Err(error) = self.state(&name, stop).await {
+                warn!(trigger = %name, %error, "expired state could not be removed");
+            }
+        }
+        self.rooms.logs.expire(self.rooms.platform.clock.wall());
+    }
+
+    /// Records past their retention are invisible at once; this says which of them nobody settled, and frees their room.
+    async fn records(&self) {
+        for settings in self.rooms.triggers.values() {
+            for (shard, expired) in lag::expired(&self.rooms, settings) {
+                warn!(trigger = %settings.name, %shard, expired, "records expired before they were settled");
+                self.rooms.runners.lost(&settings.name, shard, expired);
+            }
+        }
+        let now = self.rooms.platform.clock.wall();
+        if let Err(error) = self.rooms.streams.trim_expired(now).await {
+            warn!(%error, "expired records could not be freed");
+        }
+    }
+
+    async fn dead_letters(&self, stop: &StopToken) -> Result<(), CommitError> {
+        let now = self.rooms.platform.clock.wall();
+        let mut removed = 0;
+        while removed < EXPIRED_DEAD_LETTERS_MAX && !stop.is_stopped() {
+            let page = EXPIRED_DEAD_LETTERS_PAGE;
+            let count = self.rooms.dead_letters.expire(now, page).await?;
+            removed += count;
+            if count < page {
+                break;
+            }
+        }
+        if removed > 0 {
+            debug!(removed, "expired dead letters removed");
+        }
+        Ok(())
+    }
+
+    async fn state(&mut self, name: &TriggerName, stop: &StopToken) -> Result<(), CommitError> {
+        let Some(state) = self.rooms.runners.state(name) else {
+            return Ok(());
+        };
+        let mut after = self.places.remove(name);
+        let mut removed = 0;
+        for _ in 0..LOOKED_AT_VALUES_MAX / LOOKED_AT_VALUES_PAGE {
+            let cleaned = state.clean(after.as_deref(), LOOKED_AT_VALUES_PAGE).await?;
+            removed += cleaned.removed;
+            after = cleaned.after;
+            if after.is_none() || stop.is_stopped() {
+                break;
+            }
+        }
+        if removed > 0 {
+            debug!(trigger = %name, removed, "expired state removed");
+        }
+        if let Some(after) = after {
+            self.places.insert(name.clone(), after);
+        }
+        Ok(())
+    }
+}

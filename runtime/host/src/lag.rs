@@ -1,0 +1,58 @@
+//! How far a trigger is behind its stream: records, bytes and time of what is not settled yet.
+//!
+//! In: the checkpoint of a shard and what the stream still holds. Out: counts that are exact to the record (not to the
+//! sub-record) and cost no reading. It never waits.
+
+use std::time::Duration;
+
+use dispatch::{ShardStatus, TriggerSettings};
+use model::{Checkpoint, ShardId, seams::ReadFrom};
+use streams::Backlog;
+
+use crate::assemble::Rooms;
+
+/// What lies after a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Lag {
+    pub(crate) records: u64,
+    /// As they lie in the log.
+    pub(crate) bytes: u64,
+    /// How long the oldest of them has been there.
+    pub(crate) time: Duration,
+}
+
+pub(crate) fn of_shard(rooms: &Rooms, settings: &TriggerSettings, status: &ShardStatus) -> Lag {
+    let now = rooms.platform.clock.wall();
+    backlog(rooms, settings, status).map_or_else(Lag::default, |backlog| Lag {
+        records: backlog.records,
+        bytes: backlog.bytes,
+        time: backlog
+            .oldest
+            .map_or(Duration::ZERO, |oldest| now.since(oldest)),
+    })
+}
+
+/// Records that retention took before the trigger settled them, by shard, as far as they are not freed yet.
+pub(crate) fn expired(rooms: &Rooms, settings: &TriggerSettings) -> Vec<(ShardId, u64)> {
+    let shards = rooms.runners.status(&settings.name);
+    let counts = shards.iter().filter_map(|status| {
+        let expired = backlog(rooms, settings, status)?.expired;
+        (expired > 0).then_some((status.shard, expired))
+    });
+    counts.collect()
+}
+
+/// None where nothing can be behind: the shard has ended, or is gone with its stream.
+fn backlog(rooms: &Rooms, settings: &TriggerSettings, status: &ShardStatus) -> Option<Backlog> {
+    let from = match status.checkpoint {
+        Checkpoint::Settled(position) => ReadFrom::After(position.sequence),
+        Checkpoint::AtTimestamp(at) => ReadFrom::Arrived(at),
+        Checkpoint::TrimHorizon => ReadFrom::Oldest,
+        Checkpoint::Latest => ReadFrom::Latest,
+        Checkpoint::ShardEnd => return None,
+    };
+    rooms
+        .streams
+        .backlog(&settings.stream, status.shard, from)
+        .ok()
+}
