@@ -1,4 +1,4 @@
-//! A producer: it puts its flights in requests of drawn size at drawn moments, each under a number of its own.
+//! A producer: it puts its lines in requests of drawn size at drawn moments, each under a number of its own.
 //!
 //! A request that is not answered is sent again under the same number. Now and then the producer loses its patience, hangs
 //! up in the middle of a request and sends it again at once. What was answered is acknowledged, at a place.
@@ -12,7 +12,11 @@ use std::{
 use platform::Rng;
 use serde_json::{Value, json};
 
-use crate::client::{Ask, Client};
+use crate::{
+    client::{Ask, Client},
+    fault::Fault,
+    trace::Trace,
+};
 
 const PAUSE_MAX_MS: u64 = 80;
 const PATIENCE_MAX_US: u64 = 3_000;
@@ -27,7 +31,7 @@ pub struct Place {
     pub sequence: String,
 }
 
-/// Acknowledged flights by the number of their line. Cheap to clone; clones write the same book.
+/// Acknowledged lines by the number of their line. Cheap to clone; clones write the same book.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Acknowledged(Arc<Mutex<BTreeMap<usize, Place>>>);
 
@@ -46,29 +50,31 @@ pub(crate) struct Producer {
     pub(crate) client: Client,
     pub(crate) name: String,
     pub(crate) rng: Rng,
+    pub(crate) trace: Trace,
     /// Each with the number of its line.
-    pub(crate) flights: Vec<(usize, &'static str)>,
+    pub(crate) lines: Vec<(usize, String)>,
     pub(crate) acknowledged: Acknowledged,
 }
 
 impl Producer {
     pub(crate) async fn run(mut self) {
-        let mut flights = std::mem::take(&mut self.flights).into_iter().peekable();
+        let mut lines = std::mem::take(&mut self.lines).into_iter().peekable();
         for number in 0.. {
-            if flights.peek().is_none() {
+            if lines.peek().is_none() {
                 return;
             }
             let records = usize::try_from(1 + self.rng.below(RECORDS_MAX)).unwrap_or(1);
-            let batch: Vec<_> = flights.by_ref().take(records).collect();
+            let batch: Vec<_> = lines.by_ref().take(records).collect();
             let pause = Duration::from_millis(self.rng.below(PAUSE_MAX_MS));
             self.client.platform.clock.sleep(pause).await;
             self.put(number, &batch).await;
         }
     }
 
-    async fn put(&mut self, number: u64, batch: &[(usize, &str)]) {
+    async fn put(&mut self, number: u64, batch: &[(usize, String)]) {
         let ask = Ask::put_records(&body(batch), &self.name, number);
         if self.rng.below(IMPATIENCE) == 0 {
+            self.trace.fault(Fault::HangUp);
             let patience = Duration::from_micros(self.rng.below(PATIENCE_MAX_US));
             let clock = self.client.platform.clock.clone();
             // Whatever came of it, the request is sent again.
@@ -87,12 +93,12 @@ impl Producer {
     }
 }
 
-fn body(batch: &[(usize, &str)]) -> Value {
+fn body(batch: &[(usize, String)]) -> Value {
     let records: Vec<Value> = batch
         .iter()
-        .map(|(line, flight)| {
-            let data = base64_simd::STANDARD.encode_to_string(flight);
-            json!({ "PartitionKey": format!("flight-{line}"), "Data": data })
+        .map(|(number, line)| {
+            let data = base64_simd::STANDARD.encode_to_string(line);
+            json!({ "PartitionKey": format!("line-{number}"), "Data": data })
         })
         .collect();
     json!({ "StreamName": "flights", "Records": records })

@@ -1,13 +1,43 @@
 //! Which seeds a test runs, and how one that failed is run again.
 
-/// Runs `check` for each seed; with `SHARDMILL_SEED=N` for that one alone.
-pub fn each_seed(test: &str, seeds: impl IntoIterator<Item = u64>, check: impl Fn(u64)) {
-    let seeds: Vec<u64> = asked().map_or_else(|| seeds.into_iter().collect(), |seed| vec![seed]);
-    for seed in seeds {
+use crate::{
+    promises::{self, Kept},
+    story::{Ending, run},
+    trace::Trace,
+};
+
+/// Plays the story of each seed and holds one promise against its end; with `SHARDMILL_SEED=N` that story alone.
+pub fn each_seed(test: &str, seeds: impl IntoIterator<Item = u64>, kept: impl Fn(&Ending) -> Kept) {
+    for seed in chosen(seeds) {
         let replay = Replay { test, seed };
-        check(seed);
+        if let Err(broken) = kept(&run(seed, &Trace::default())) {
+            panic!("{broken}");
+        }
         drop(replay);
     }
+}
+
+/// Plays each story twice, and then that of the seed after it, which must be another one.
+pub fn each_seed_twice(test: &str, seeds: impl IntoIterator<Item = u64>) {
+    for seed in chosen(seeds) {
+        let replay = Replay { test, seed };
+        let traces = [seed, seed, seed + 1].map(traced);
+        if let Err(broken) = promises::runs_are_the_same(&traces[0], &traces[1]) {
+            panic!("{broken}");
+        }
+        assert_ne!(traces[1], traces[2], "the seed changes nothing");
+        drop(replay);
+    }
+}
+
+fn traced(seed: u64) -> Vec<String> {
+    let trace = Trace::default();
+    drop(run(seed, &trace));
+    trace.lines()
+}
+
+fn chosen(seeds: impl IntoIterator<Item = u64>) -> Vec<u64> {
+    asked().map_or_else(|| seeds.into_iter().collect(), |seed| vec![seed])
 }
 
 #[expect(

@@ -1,6 +1,6 @@
-//! The server as a process of the simulated world: it is started, it is crashed in the middle of anything, it is started again.
+//! The server as a process of the simulated world: it is started, it is killed in the middle of anything, it is started again.
 //!
-//! A crash drops every task where it stands. A power loss takes the disk along; what it leaves is the disk's matter.
+//! A kill drops every task where it stands. A server that ends by itself says so in the trace.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use host::UpOptions;
-use platform::{Disk, Platform, Stop};
+use platform::{Disk, Platform, Stop, Task};
 
 use crate::{compiled, functions::components, trace::Trace};
 
@@ -19,19 +19,11 @@ const FOLDER: &str = "/project";
 pub(crate) const DATA: &str = "/project/.shardmill/dev/data";
 const TRIGGERS: &str = include_str!("../../../triggers.yaml");
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Crash {
-    Killed,
-    PowerLoss,
-}
-
 #[derive(Debug)]
 pub(crate) struct Server {
-    world: Platform,
-    trace: Trace,
-    /// Of the present life; without it the server would stop by itself.
-    _stop: Stop,
     process: Platform,
+    stop: Stop,
+    task: Task<()>,
 }
 
 impl Server {
@@ -43,25 +35,24 @@ impl Server {
             async move {
                 let ready = |address| trace.note(&format!("ready on {address}"));
                 let ended = host::up(&process, options(), token, ready).await;
-                panic!("a server that nobody stopped ended: {ended:?}");
+                trace.note(&format!("ended: {ended:?}"));
             }
         };
-        drop(process.tasks.spawn("server", life));
+        let task = process.tasks.spawn("server", life);
         Self {
-            world: world.clone(),
-            trace: trace.clone(),
-            _stop: stop,
             process,
+            stop,
+            task,
         }
     }
 
-    pub(crate) async fn crash(self, crash: Crash) {
-        self.trace.note(&format!("{crash:?}"));
+    pub(crate) async fn kill(self) {
         self.process.tasks.kill().await;
-        match crash {
-            Crash::Killed => {}
-            Crash::PowerLoss => self.world.disk.crash(),
-        }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.stop.stop();
+        self.task.await.expect("a server does not panic");
     }
 }
 

@@ -1,60 +1,76 @@
-//! One story from its first to its last line: producers put, crashes come, all is settled, the end is looked at.
+//! One story from its first to its last line: producers put, lives of the server end, all is settled, the end is looked at.
 //!
 //! Every choice is drawn from the seed. The story has a deadline in simulated time: a server that hangs fails it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use platform::{Platform, Rng};
+use platform::{Platform, Rng, Stop, Task};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
 use crate::{
     client::{Ask, Client},
     compiled::compiled,
+    fault::{Fault, Faults},
+    life::Fate,
+    operator::Operator,
+    pages::{Pages, Stored, dead_letters, rows, text},
     producer::{Acknowledged, Place, Producer},
-    server::{Crash, Server, furnish},
+    reader::Reader,
+    server::{Server, furnish},
     totals::Totals,
     trace::{Ear, Trace},
+    trouble::Trouble,
 };
 
 const WEEK: &str = include_str!("../../../functions/samples/flights-2013-01-week1.ndjson");
-const FLIGHTS: usize = 500;
-const PRODUCERS: usize = 3;
-const CRASHES: usize = 3;
-const LIFE_MAX_MS: u64 = 250;
-/// A crash comes after so many rounds of the scheduler, so that it finds work half done.
-const ROUNDS_MAX: u64 = 60;
-const DOWN_MAX_MS: u64 = 100;
+const FLIGHTS_MIN: u64 = 50;
+const FLIGHTS_MAX: u64 = 500;
+const PRODUCERS_MAX: u64 = 4;
+const LIVES_MAX: u64 = 6;
+/// One line in so many is no flight.
+const BROKEN: u64 = 40;
 const SYNC_MAX: Duration = Duration::from_millis(3);
+const SLOW_SYNC_MAX: Duration = Duration::from_millis(80);
 const STORY_MAX: Duration = Duration::from_secs(600);
-const PAGE_ROWS: usize = 1_000;
 
 /// What is there when everything is settled.
 #[derive(Debug)]
 pub struct Ending {
-    /// The flights that were put; a line's number is its index.
-    pub lines: Vec<&'static str>,
+    /// What was put; a line's number is its index.
+    pub lines: Vec<String>,
+    /// The numbers of the lines that are no flights.
+    pub broken: BTreeSet<usize>,
     /// By the number of the line.
     pub acknowledged: BTreeMap<usize, Place>,
+    /// What a reader was shown along the way.
+    pub shown: Vec<(Place, String)>,
     /// All records of the stream `flights`.
     pub flights: BTreeMap<Place, String>,
-    /// Bodies of the streams that the functions wrote.
-    pub departures: Vec<String>,
-    pub late: Vec<String>,
-    pub boards: Vec<String>,
+    /// Records of the streams that the functions wrote, in order within each shard.
+    pub departures: Vec<(Place, String)>,
+    pub late: Vec<(Place, String)>,
+    pub boards: Vec<(Place, String)>,
     pub totals: Totals,
-    pub dead_letters: Vec<Value>,
-    pub trace: Vec<String>,
+    /// Bodies of the records that were given up.
+    pub dead_letters: Vec<String>,
+    /// Answers to `why` along the way, the last one from the end.
+    pub looks: Vec<Value>,
+    pub faults: Faults,
+    /// Simulated.
+    pub took: Duration,
 }
 
-/// Plays the story of a seed.
+/// Plays the story of a seed; everything that is said goes into the trace.
 #[must_use]
-pub fn run(seed: u64) -> Ending {
+pub fn run(seed: u64, trace: &Trace) -> Ending {
     let compiled = compiled();
-    let trace = Trace::default();
     tracing::subscriber::with_default(Ear(trace.clone()), || {
-        simulated(played(seed, compiled, &trace))
+        simulated(played(seed, compiled, trace))
     })
 }
 
@@ -74,141 +90,124 @@ async fn played(seed: u64, compiled: &BTreeMap<String, Bytes>, trace: &Trace) ->
     furnish(&world.disk, compiled)
         .await
         .expect("a disk that is empty");
-    world.disk.wear(world.rng.fork("disk"), SYNC_MAX);
-    let told = tell(&world, trace);
-    world
-        .clock
-        .timeout(STORY_MAX, told)
-        .await
-        .unwrap_or_else(|_| {
-            panic!(
-                "after {STORY_MAX:?} the story has not ended:\n{}",
-                last(trace)
-            )
-        })
+    let fate = Fate {
+        world: world.clone(),
+        trace: trace.clone(),
+        rng: world.rng.fork("fate"),
+        trouble: Trouble::default(),
+    };
+    fate.trouble.watch(&world.disk, trace);
+    let told = world.clock.timeout(STORY_MAX, tell(&fate)).await;
+    Trouble::calm(&world.disk);
+    told.unwrap_or_else(|_| panic!("after {STORY_MAX:?} the story has not ended"))
 }
 
-fn last(trace: &Trace) -> String {
-    let lines = trace.take();
-    lines[lines.len().saturating_sub(40)..].join("\n")
-}
-
-async fn tell(world: &Platform, trace: &Trace) -> Ending {
-    let lines: Vec<&'static str> = WEEK.lines().take(FLIGHTS).collect();
+async fn tell(fate: &Fate) -> Ending {
+    let (world, trace) = (&fate.world, &fate.trace);
+    let slow = fate.rng.below(5) == 0;
+    if slow {
+        trace.fault(Fault::SlowDisk);
+    }
+    let sync_max = if slow { SLOW_SYNC_MAX } else { SYNC_MAX };
+    world.disk.wear(world.rng.fork("disk"), sync_max);
+    let (lines, broken) = lines(&fate.rng);
     let acknowledged = Acknowledged::default();
-    let mut server = Server::start(world, trace);
-    let producers: Vec<_> = (0..PRODUCERS)
+    let producers = producers(fate, &lines, &acknowledged);
+    let (stop, token) = Stop::new();
+    let reader = Reader {
+        client: Client::new(world, "reader", trace),
+        rng: world.rng.fork("reader"),
+    };
+    let reader = world.tasks.spawn("reader", reader.run(token.clone()));
+    let operator = Operator {
+        client: Client::new(world, "operator", trace),
+        rng: world.rng.fork("operator"),
+        trace: trace.clone(),
+    };
+    let operator = world.tasks.spawn("operator", operator.run(token));
+    for _ in 0..fate.rng.below(LIVES_MAX) {
+        fate.life().await;
+    }
+    let server = Server::start(world, trace);
+    for producer in producers {
+        producer.await.expect("a producer ends well");
+    }
+    stop.stop();
+    let shown = reader.await.expect("a reader ends well");
+    let looks = operator.await.expect("an operator ends well");
+    let mut ending = look(world, trace).await;
+    drop(server);
+    ending.looks.splice(0..0, looks);
+    Ending {
+        lines,
+        broken,
+        acknowledged: acknowledged.take(),
+        shown,
+        ..ending
+    }
+}
+
+fn lines(rng: &Rng) -> (Vec<String>, BTreeSet<usize>) {
+    let count = FLIGHTS_MIN + rng.below(FLIGHTS_MAX - FLIGHTS_MIN);
+    let mut broken = BTreeSet::new();
+    let lines = (0..usize::try_from(count).unwrap_or_default())
+        .zip(WEEK.lines())
+        .map(|(number, flight)| {
+            if rng.below(BROKEN) == 0 {
+                broken.insert(number);
+                format!("line {number} is no flight")
+            } else {
+                flight.to_owned()
+            }
+        });
+    (lines.collect(), broken)
+}
+
+fn producers(fate: &Fate, lines: &[String], acknowledged: &Acknowledged) -> Vec<Task<()>> {
+    let world = &fate.world;
+    let count = usize::try_from(1 + fate.rng.below(PRODUCERS_MAX)).unwrap_or(1);
+    (0..count)
         .map(|turn| {
             let name = format!("producer-{turn}");
-            let flights = lines.iter().copied().enumerate();
+            let mine = lines.iter().cloned().enumerate().skip(turn).step_by(count);
             let producer = Producer {
-                client: Client::new(world, &name, trace),
+                client: Client::new(world, &name, &fate.trace),
                 rng: world.rng.fork(&name),
-                flights: flights.skip(turn).step_by(PRODUCERS).collect(),
+                trace: fate.trace.clone(),
+                lines: mine.collect(),
                 acknowledged: acknowledged.clone(),
                 name,
             };
             world.tasks.spawn("producer", producer.run())
         })
-        .collect();
-    let rng = world.rng.fork("crashes");
-    for _ in 0..CRASHES {
-        server = crashed(server, world, trace, &rng).await;
-    }
-    for producer in producers {
-        producer.await.expect("a producer ends well");
-    }
+        .collect()
+}
+
+/// Waits until everything is settled and looks at what is there.
+async fn look(world: &Platform, trace: &Trace) -> Ending {
     let mut client = Client::new(world, "looker", trace);
     let wait = Ask::post("wait", &json!({ "timeout_ms": 60_000 }));
     client.ask(&wait).await;
-    let ending = look(&mut client, lines, acknowledged.take(), trace).await;
-    drop(server);
-    ending
-}
-
-/// One life of the server ends at a drawn moment, the next begins.
-async fn crashed(server: Server, world: &Platform, trace: &Trace, rng: &Rng) -> Server {
-    let drawn = |most| Duration::from_millis(rng.below(most));
-    world.clock.sleep(drawn(LIFE_MAX_MS)).await;
-    for _ in 0..rng.below(ROUNDS_MAX) {
-        tokio::task::yield_now().await;
-    }
-    let crash = if rng.below(3) == 0 {
-        Crash::Killed
-    } else {
-        Crash::PowerLoss
-    };
-    server.crash(crash).await;
-    world.clock.sleep(drawn(DOWN_MAX_MS)).await;
-    Server::start(world, trace)
-}
-
-async fn look(
-    client: &mut Client,
-    lines: Vec<&'static str>,
-    acknowledged: BTreeMap<usize, Place>,
-    trace: &Trace,
-) -> Ending {
-    let flights = records(client, "flights").await.into_iter().collect();
-    let mut bodies = Vec::new();
-    for stream in ["departures", "late-flights", "boards"] {
-        let stored = records(client, stream).await;
-        bodies.push(stored.into_iter().map(|(_, body)| body).collect());
-    }
-    let [departures, late, boards] = bodies.try_into().unwrap_or_default();
-    let state = client.ask(&Ask::get("state/board")).await;
+    let client = &mut client;
     let mut totals = Totals::default();
+    let state = client.ask(&Ask::get("state/board")).await;
     for row in rows(&state, "values") {
         totals.add_board(&text(row, "key"), &text(row, "value"));
     }
-    let letters = client.ask(&Ask::get("dead-letters")).await;
-    let dead_letters = rows(&letters, "dead_letters").to_vec();
-    client.ask(&Ask::get("status")).await;
+    let flights: Vec<Stored> = Pages::oldest("flights").all(client).await;
     Ending {
-        lines,
-        acknowledged,
-        flights,
-        departures,
-        late,
-        boards,
+        lines: Vec::new(),
+        broken: BTreeSet::new(),
+        acknowledged: BTreeMap::new(),
+        shown: Vec::new(),
+        flights: flights.into_iter().collect(),
+        departures: Pages::oldest("departures").all(client).await,
+        late: Pages::oldest("late-flights").all(client).await,
+        boards: Pages::oldest("boards").all(client).await,
         totals,
-        dead_letters,
-        trace: trace.take(),
+        dead_letters: dead_letters(client).await,
+        looks: vec![client.ask(&Ask::get("why")).await],
+        faults: trace.faults(),
+        took: world.clock.monotonic().0,
     }
-}
-
-/// Every record of a stream, from its oldest on.
-async fn records(client: &mut Client, stream: &str) -> Vec<(Place, String)> {
-    let first = format!("streams/{stream}/records?from=oldest&limit={PAGE_ROWS}");
-    let mut page = client.ask(&Ask::get(&first)).await;
-    let mut found = Vec::new();
-    while page["at_tip"] != true {
-        found.extend(rows(&page, "records").iter().map(stored));
-        let after = text(&page, "after");
-        let next = format!("streams/{stream}/records?after={after}&limit={PAGE_ROWS}");
-        page = client.ask(&Ask::get(&next)).await;
-    }
-    found
-}
-
-fn stored(record: &Value) -> (Place, String) {
-    let place = Place {
-        shard: text(record, "shard"),
-        sequence: text(record, "sequence"),
-    };
-    let body = base64_simd::STANDARD
-        .decode_to_vec(text(record, "data"))
-        .expect("the API shows data as base64");
-    (
-        place,
-        String::from_utf8(body).expect("flights and what becomes of them are text"),
-    )
-}
-
-fn rows<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
-    answer[name].as_array().map_or(&[], Vec::as_slice)
-}
-
-fn text(value: &Value, name: &str) -> String {
-    value[name].as_str().unwrap_or_default().to_owned()
 }

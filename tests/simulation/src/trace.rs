@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+use crate::fault::{Fault, Faults};
 use platform::Clock;
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -16,9 +17,15 @@ use tracing::{
 
 /// Cheap to clone; clones write the same trace.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Trace {
+pub struct Trace {
     clock: Arc<OnceLock<Clock>>,
-    lines: Arc<Mutex<Vec<String>>>,
+    said: Arc<Mutex<Said>>,
+}
+
+#[derive(Debug, Default)]
+struct Said {
+    lines: Vec<String>,
+    faults: Faults,
 }
 
 impl Trace {
@@ -33,15 +40,26 @@ impl Trace {
             .clock
             .get()
             .map_or(0, |clock| clock.monotonic().0.as_micros());
-        self.lines().push(format!("{at:>12} us  {line}"));
+        self.said().lines.push(format!("{at:>12} us  {line}"));
     }
 
-    pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.lines())
+    /// Counts it, too.
+    pub(crate) fn fault(&self, fault: Fault) {
+        self.note(&format!("fault: {fault}"));
+        *self.said().faults.entry(fault).or_default() += 1;
     }
 
-    fn lines(&self) -> MutexGuard<'_, Vec<String>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn faults(&self) -> Faults {
+        self.said().faults.clone()
+    }
+
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.said().lines.clone()
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,54 +1,40 @@
-//! What Shardmill promises, each held in stories full of crashes. A failing seed is printed with the command that runs it again.
+//! What Shardmill promises, each held in stories full of crashes. A failing seed is printed with the command that runs it
+//! again; `cargo xtask simulate` holds all of them in any number of stories.
 
-use serde_json::Value;
-use shardmill_simulation::{Totals, each_seed, run};
+use shardmill_simulation::{each_seed, each_seed_twice, promises};
 
 #[test]
-fn an_acknowledged_record_survives_a_crash() {
-    each_seed("an_acknowledged_record_survives_a_crash", 1..=4, |seed| {
-        let ending = run(seed);
-        assert_eq!(ending.acknowledged.len(), ending.lines.len());
-        for (line, place) in &ending.acknowledged {
-            let found = ending.flights.get(place).map(String::as_str);
-            assert_eq!(found, Some(ending.lines[*line]), "line {line} at {place:?}");
-        }
-        assert_eq!(ending.flights.len(), ending.lines.len(), "stored twice");
-    });
+fn promise_1_an_acknowledged_record_survives_a_crash() {
+    let name = "promise_1_an_acknowledged_record_survives_a_crash";
+    each_seed(name, 1..=10, promises::acknowledged_survives);
 }
 
 #[test]
-fn effects_appear_exactly_once() {
-    each_seed("effects_appear_exactly_once", 5..=8, |seed| {
-        let ending = run(seed);
-        assert_eq!(ending.dead_letters, Vec::<Value>::new());
-        let totals = Totals::of_flights(ending.lines.iter().copied());
-        assert_eq!(ending.totals, totals);
-        assert_eq!(ending.departures.len(), ending.lines.len());
-        assert_eq!(ending.boards.len(), ending.lines.len());
-        assert_eq!(ending.late.len(), late(&ending.lines));
-    });
+fn promise_2_records_of_a_shard_are_handled_in_order() {
+    let name = "promise_2_records_of_a_shard_are_handled_in_order";
+    each_seed(name, 11..=20, promises::order_is_kept);
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run() {
-    each_seed("the_same_seed_gives_the_same_run", 9..=10, |seed| {
-        let (first, second) = (run(seed).trace, run(seed).trace);
-        for (number, (one, other)) in (1..).zip(first.iter().zip(&second)) {
-            assert_eq!(one, other, "line {number} of {}", first.len());
-        }
-        assert_eq!(first.len(), second.len());
-        assert_ne!(first, run(seed + 1).trace);
-    });
+fn promise_3_effects_appear_exactly_once() {
+    let name = "promise_3_effects_appear_exactly_once";
+    each_seed(name, 21..=30, promises::effects_are_exactly_once);
 }
 
-/// Flights that left more than half an hour late.
-fn late(lines: &[&str]) -> usize {
-    let delay = |line: &str| {
-        serde_json::from_str::<Value>(line).expect("a line of the file")["dep_delay"].as_i64()
-    };
-    lines
-        .iter()
-        .filter_map(|line| delay(line))
-        .filter(|minutes| *minutes > 30)
-        .count()
+#[test]
+fn promise_4_nothing_is_skipped_without_a_dead_letter() {
+    let name = "promise_4_nothing_is_skipped_without_a_dead_letter";
+    each_seed(name, 31..=40, promises::nothing_is_skipped);
+}
+
+#[test]
+fn promise_6_a_shard_that_does_not_move_has_one_reason() {
+    let name = "promise_6_a_shard_that_does_not_move_has_one_reason";
+    each_seed(name, 41..=50, promises::every_standstill_has_a_reason);
+}
+
+#[test]
+fn promise_7_the_same_seed_gives_the_same_run() {
+    let name = "promise_7_the_same_seed_gives_the_same_run";
+    each_seed_twice(name, 51..=54);
 }
