@@ -4,7 +4,7 @@
 //! after another, each in a task of its own: a caller who goes away cannot leave log and memory with different
 //! stories. The waiting between states is no task but a time in the entry.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use log::{Commit, Refused};
 use model::{StreamKey, Timestamp, ViewWrite};
@@ -14,6 +14,7 @@ use crate::{
     facts::{StreamMode, StreamStatus, UnknownStream},
     limits::SHARDS_PER_STREAM_MAX,
     registry::{NewStream, NextNumbers, StreamEntry, entry_key},
+    revise::Unrevised,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +59,8 @@ impl Streams {
         self.make(key, new).await
     }
 
-    /// Makes a stream that a file declares: active at once. One that exists stays as it is, its shards included.
+    /// Makes a stream that a file declares: active at once. One that exists keeps its shards, and its records from now on
+    /// as long as the file says.
     pub async fn declare(
         &self,
         key: StreamKey,
@@ -71,9 +73,24 @@ impl Streams {
             retention,
             transition: Duration::ZERO,
         };
-        match self.make(key, new).await {
-            Ok(()) | Err(CreateError::Exists(_)) => Ok(()),
+        match self.make(key.clone(), new).await {
+            Ok(()) => Ok(()),
+            Err(CreateError::Exists(_)) => self.retain(key, retention).await,
             Err(error @ (CreateError::Shards { .. } | CreateError::Down(_))) => Err(error),
+        }
+    }
+
+    async fn retain(&self, key: StreamKey, retention: Duration) -> Result<(), CreateError> {
+        let retention_ms = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
+        let revised = self.revise(key, move |draft| {
+            draft.entry.retention_ms = retention_ms;
+            Ok::<_, Infallible>(())
+        });
+        match revised.await {
+            // A stream that is gone meanwhile keeps nothing.
+            Ok(()) | Err(Unrevised::Unknown(_)) => Ok(()),
+            Err(Unrevised::Refused(never)) => match never {},
+            Err(Unrevised::Down(why)) => Err(CreateError::Down(why)),
         }
     }
 

@@ -56,8 +56,8 @@ pub struct ShardDescription {
     pub starting: SequenceNumber,
     /// Above the number of every record; of closed shards only.
     pub ending: Option<SequenceNumber>,
-    /// To the second.
-    pub created: Timestamp,
+    /// When it began to take records.
+    pub opened: Timestamp,
     pub closed: Option<Timestamp>,
 }
 

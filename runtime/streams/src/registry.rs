@@ -64,6 +64,9 @@ pub(crate) struct ShardEntry {
     pub(crate) counter: u32,
     pub(crate) created_s: u64,
     pub(crate) range: HashKeyRange,
+    /// Since when it takes records, unless it is as old as its stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) opened: Option<Timestamp>,
     /// Whose records come before those of this shard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parent: Option<ShardId>,
@@ -150,6 +153,7 @@ impl StreamEntry {
                 counter: numbers.counter + index / SHARDS_PER_COUNTER,
                 created_s,
                 range,
+                opened: None,
                 parent: None,
                 adjacent_parent: None,
                 closed: None,
@@ -289,7 +293,9 @@ impl ShardEntry {
             facts: self.facts(),
             starting: self.numbers().starting(),
             ending: self.closed.map(|closed| self.numbers().ending(closed)),
-            created: Timestamp::from_millis(self.created_s.saturating_mul(1000)),
+            opened: self
+                .opened
+                .unwrap_or_else(|| Timestamp::from_millis(self.created_s.saturating_mul(1000))),
             closed: self.closed,
         }
     }

@@ -144,9 +144,11 @@ fn open_shard(draft: &Draft, id: ShardId) -> Result<ShardEntry, ReshardError> {
         return Err(ReshardError::OnDemand);
     }
     let found = draft.entry.shard(id).copied();
-    found
-        .filter(|shard| shard.closed.is_none())
-        .ok_or(ReshardError::NoSuchShard(id))
+    // While a change is shown as UPDATING, what it closed still looks open; that the stream is busy is found next.
+    let since = draft.entry.update.map(|update| update.since);
+    let busy = draft.status == StreamStatus::Updating;
+    let open = |shard: &ShardEntry| shard.closed.is_none() || busy && shard.closed >= since;
+    found.filter(open).ok_or(ReshardError::NoSuchShard(id))
 }
 
 fn begin(draft: &mut Draft) -> Result<(), ReshardError> {
@@ -291,6 +293,7 @@ fn open(
             .as_seconds()
             .max(parents_s + 1),
         range,
+        opened: Some(draft.now),
         parent: Some(parent.id),
         adjacent_parent: adjacent.map(|shard| shard.id),
         closed: None,

@@ -328,7 +328,7 @@ fn check_lineage(streams: &Streams) {
             .filter(|child| child.facts.parents.contains(&shard.facts.id));
         assert_eq!(children.count() > 0, !shard.facts.open);
         for parent in shard.facts.parents.iter().map(|id| of(*id)) {
-            assert!(parent.created < shard.created);
+            assert!(parent.opened <= shard.opened && parent.closed == Some(shard.opened));
             assert!(parent.ending.unwrap() < shard.starting);
         }
     }

@@ -60,6 +60,7 @@ mod tests {
             counter: 1,
             created_s: 1,
             range,
+            opened: None,
             parent: None,
             adjacent_parent: None,
             closed: None,

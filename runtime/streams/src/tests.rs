@@ -208,6 +208,23 @@ async fn a_backlog_is_what_lies_behind_a_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_file_that_says_another_retention_changes_that_of_its_stream() {
+    let platform = Platform::simulated(1);
+    let (streams, log) = start(&platform).await;
+    let hour = Duration::from_hours(1);
+    streams.declare(key("flights"), 1, hour).await.unwrap();
+    put(&streams, &["a"]).await;
+    streams.declare(key("flights"), 1, 3 * hour).await.unwrap();
+    drop(streams);
+    log.stop().await;
+    let (streams, _) = start(&platform).await;
+    platform.clock.shift(2 * hour);
+    assert_eq!(texts(&read(&streams, ReadFrom::Oldest).await), ["a"]);
+    streams.declare(key("flights"), 1, hour).await.unwrap();
+    assert!(read(&streams, ReadFrom::Oldest).await.records.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restart_keeps_streams_records_and_numbers() {
     let platform = Platform::simulated(1);
     let (streams, log) = start(&platform).await;

@@ -14,7 +14,7 @@ use crate::hosts::AllowedHosts;
 /// A client and the server it talks to.
 pub(super) struct Client {
     pub(super) door: KinesisDoor,
-    platform: Platform,
+    pub(super) platform: Platform,
 }
 
 impl Client {
@@ -33,7 +33,7 @@ impl Client {
     }
 
     /// A client of a server with the active stream `flights`.
-    async fn with_stream(shards: u32) -> Self {
+    pub(super) async fn with_stream(shards: u32) -> Self {
         let client = Self::new().await;
         let input = json!({"StreamName": "flights", "ShardCount": shards});
         assert_eq!(client.call("CreateStream", input).await, (200, Value::Null));
@@ -63,33 +63,33 @@ impl Client {
         (status, serde_json::from_slice(&body).unwrap())
     }
 
-    async fn call(&self, action: &str, input: Value) -> (u16, Value) {
+    pub(super) async fn call(&self, action: &str, input: Value) -> (u16, Value) {
         self.send(action, &input, None).await
     }
 
     /// A call that must succeed.
-    async fn done(&self, action: &str, input: Value) -> Value {
+    pub(super) async fn done(&self, action: &str, input: Value) -> Value {
         let (status, answer) = self.call(action, input).await;
         assert_eq!(status, 200, "{answer}");
         answer
     }
 
     /// A call that must fail: the error's name and text.
-    async fn refused(&self, action: &str, input: Value) -> String {
+    pub(super) async fn refused(&self, action: &str, input: Value) -> String {
         let (status, answer) = self.call(action, input).await;
         assert_eq!(status, 400, "{answer}");
         let text = |member: &str| answer[member].as_str().unwrap().to_owned();
         format!("{}: {}", text("__type"), text("message"))
     }
 
-    async fn put(&self, data: &str) -> String {
+    pub(super) async fn put(&self, data: &str) -> String {
         let data = base64_simd::STANDARD.encode_to_string(data);
         let input = json!({"StreamName": "flights", "PartitionKey": "k", "Data": data});
         let answer = self.done("PutRecord", input).await;
         answer["SequenceNumber"].as_str().unwrap().to_owned()
     }
 
-    async fn iterator(&self, kind: &str, start: Value) -> Value {
+    pub(super) async fn iterator(&self, kind: &str, start: Value) -> Value {
         let mut input = json!({
             "StreamName": "flights", "ShardId": "shardId-000000000000", "ShardIteratorType": kind,
         });
@@ -99,7 +99,7 @@ impl Client {
     }
 
     /// The data behind an iterator, and the next one.
-    async fn get(&self, iterator: &Value) -> (Vec<String>, Value) {
+    pub(super) async fn get(&self, iterator: &Value) -> (Vec<String>, Value) {
         let input = json!({"ShardIterator": iterator});
         let mut answer = self.done("GetRecords", input).await;
         let data = |record: &Value| {

@@ -126,6 +126,19 @@ pub(super) struct HashKeyRangeDocument {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct SequenceNumberRangeDocument {
     pub(super) starting_sequence_number: String,
+    /// Of closed shards only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ending_sequence_number: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct UpdateShardCountReply {
+    pub(super) stream_name: String,
+    #[serde(rename = "StreamARN")]
+    pub(super) stream_arn: String,
+    pub(super) current_shard_count: u32,
+    pub(super) target_shard_count: u32,
 }
 
 #[derive(Debug, Serialize)]

@@ -1,7 +1,7 @@
 //! What a caller is told when a request fails: AWS's name for it, AWS's words, and sometimes a hint of ours.
 //!
 //! In: facts found by the other rooms of this door. Out: one error value, which `answer` writes in the codec of
-//! the request. Every error text of the door is made here or in `validate`, so that they can be read together.
+//! the request. Every error text of the door is made here, in `refusals` or in `validate`, so that they can be read together.
 
 use std::fmt;
 

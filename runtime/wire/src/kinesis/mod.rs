@@ -15,6 +15,7 @@ mod producer;
 mod puts;
 mod reception;
 mod records;
+mod refusals;
 mod schema;
 mod validate;
 
@@ -24,5 +25,7 @@ mod actions_tests;
 mod door_tests;
 #[cfg(test)]
 mod reception_tests;
+#[cfg(test)]
+mod reshard_tests;
 
 pub use door::KinesisDoor;

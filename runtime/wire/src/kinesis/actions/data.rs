@@ -4,7 +4,7 @@ use model::{
     HashKey, NewRecord, SequenceNumber, ShardId, StreamKey, Timestamp,
     seams::{Page, ReadFrom, ReadLimit, SourceError},
 };
-use streams::{PutAnswer, PutError, StreamStatus};
+use streams::{PutAnswer, PutError};
 
 use super::{
     super::{
@@ -136,7 +136,8 @@ impl Carrier<'_> {
         key: &StreamKey,
         parent: ShardId,
     ) -> Result<Vec<ChildShardDocument>, AwsError> {
-        let (mut shards, _) = self.shard_page(key, StreamStatus::Active, None, usize::MAX)?;
+        let shards = self.streams.shards(key);
+        let mut shards = shards.map_err(|error| source_error(error.into(), key))?;
         shards.retain(|shard| shard.facts.parents.contains(&parent));
         let child = |shard: &streams::ShardDescription| ChildShardDocument {
             shard_id: shard.facts.id.to_string(),

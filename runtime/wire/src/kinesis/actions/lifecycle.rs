@@ -16,7 +16,7 @@ use super::{
         next_token::{ListKind, NextToken},
     },
     Carrier,
-    shards::{shard_documents, starting_shard},
+    shards::{resolved, shard_documents},
     status_name,
 };
 use crate::limits::{DESCRIBED_PER_PAGE_MAX, RECORD_KIB_MAX, SHARDS_DEFAULT};
@@ -63,13 +63,17 @@ impl Carrier<'_> {
     pub(super) fn describe_stream(&self, input: Members<'_>) -> Result<Answer, AwsError> {
         let key = self.addressed(input)?;
         let facts = self.described(&key)?;
-        let after = starting_shard(input, "ExclusiveStartShardId", &key)?;
+        let start = input.text("ExclusiveStartShardId");
+        let after = start.map(|given| resolved(given, &key)).transpose()?;
         let limit = input
             .count("Limit")
             .map_or(DESCRIBED_PER_PAGE_MAX, |asked| {
                 asked.min(DESCRIBED_PER_PAGE_MAX)
             });
-        let (shards, has_more_shards) = self.shard_page(&key, facts.status, after, limit)?;
+        let mut shards = self.shown(&key)?;
+        shards.retain(|shard| after.is_none_or(|after| shard.facts.id > after));
+        let has_more_shards = shards.len() > limit;
+        shards.truncate(limit);
         self.document(&DescribeStreamReply {
             stream_description: StreamDescription {
                 stream: facts_document(&facts),

@@ -5,6 +5,8 @@
 
 mod data;
 mod lifecycle;
+mod listing;
+mod reshard;
 mod shards;
 
 use model::{AccountId, Region, StreamKey, StreamName, Timestamp};
@@ -34,34 +36,6 @@ pub(super) struct Carrier<'a> {
     producer: Option<ProducerMark>,
 }
 
-/// The actions that this server carries out.
-#[derive(Clone, Copy, Debug)]
-enum Served {
-    CreateStream,
-    DeleteStream,
-    DescribeStream,
-    DescribeStreamSummary,
-    GetRecords,
-    GetShardIterator,
-    ListShards,
-    ListStreams,
-    PutRecord,
-    PutRecords,
-}
-
-const SERVED: [(Action, Served); 10] = [
-    (Action::CreateStream, Served::CreateStream),
-    (Action::DeleteStream, Served::DeleteStream),
-    (Action::DescribeStream, Served::DescribeStream),
-    (Action::DescribeStreamSummary, Served::DescribeStreamSummary),
-    (Action::GetRecords, Served::GetRecords),
-    (Action::GetShardIterator, Served::GetShardIterator),
-    (Action::ListShards, Served::ListShards),
-    (Action::ListStreams, Served::ListStreams),
-    (Action::PutRecord, Served::PutRecord),
-    (Action::PutRecords, Served::PutRecords),
-];
-
 /// Carries out a call. Puts wait until they are durable; nothing else waits for long.
 pub(super) async fn carry_out(
     streams: &Streams,
@@ -78,30 +52,76 @@ pub(super) async fn carry_out(
     match call.input {
         Input::PutRecord(body) => carrier.put_record(body).await,
         Input::PutRecords(body) => carrier.put_records(body).await,
-        Input::Object(object) => {
-            let served = SERVED.iter().find(|(action, _)| *action == call.action);
-            match served {
-                Some((_, served)) => carrier.serve(*served, object).await,
-                None => Err(AwsError::not_implemented(call.name)),
-            }
-        }
+        Input::Object(object) => carrier.serve(call.action, call.name, object).await,
     }
 }
 
 impl Carrier<'_> {
-    async fn serve(self, served: Served, object: Map<String, Value>) -> Result<Answer, AwsError> {
+    async fn serve(
+        self,
+        action: Action,
+        name: &str,
+        object: Map<String, Value>,
+    ) -> Result<Answer, AwsError> {
         let input = Members(&object);
-        match served {
-            Served::CreateStream => self.create_stream(input).await,
-            Served::DeleteStream => self.delete_stream(input).await,
-            Served::DescribeStream => self.describe_stream(input),
-            Served::DescribeStreamSummary => self.describe_stream_summary(input),
-            Served::GetRecords => self.get_records(input).await,
-            Served::GetShardIterator => self.get_shard_iterator(input),
-            Served::ListShards => self.list_shards(input),
-            Served::ListStreams => self.list_streams(input),
-            Served::PutRecord => self.put_record(PutRecordBody::from_object(object)?).await,
-            Served::PutRecords => self.put_records(PutRecordsBody::from_object(object)?).await,
+        match action {
+            Action::CreateStream => self.create_stream(input).await,
+            Action::DeleteStream => self.delete_stream(input).await,
+            Action::DescribeStream => self.describe_stream(input),
+            Action::DescribeStreamSummary => self.describe_stream_summary(input),
+            Action::GetRecords => self.get_records(input).await,
+            Action::GetShardIterator => self.get_shard_iterator(input),
+            Action::ListShards => self.list_shards(input),
+            Action::ListStreams => self.list_streams(input),
+            Action::MergeShards => self.merge_shards(input).await,
+            Action::PutRecord => self.put_record(PutRecordBody::from_object(object)?).await,
+            Action::PutRecords => self.put_records(PutRecordsBody::from_object(object)?).await,
+            Action::SplitShard => self.split_shard(input).await,
+            Action::UpdateShardCount => self.update_shard_count(input).await,
+            Action::AcknowledgeDeadLetterQueueRecords
+            | Action::AcknowledgeQueueRecords
+            | Action::CreateChannel
+            | Action::CreateQueue
+            | Action::DeleteChannel
+            | Action::DeleteQueue
+            | Action::DescribeChannel
+            | Action::DescribeQueue
+            | Action::ListChannels
+            | Action::ListQueues
+            | Action::ReceiveDeadLetterQueueRecords
+            | Action::ReceiveQueueRecords
+            | Action::RestoreDeadLetterQueueRecords
+            | Action::UpdateChannel
+            | Action::UpdateDeadLetterQueueRecordsVisibility
+            | Action::UpdateQueue
+            | Action::UpdateQueueRecordsVisibility
+            | Action::AddTagsToStream
+            | Action::DecreaseStreamRetentionPeriod
+            | Action::DeleteResourcePolicy
+            | Action::DeregisterStreamConsumer
+            | Action::DescribeAccountSettings
+            | Action::DescribeLimits
+            | Action::DescribeStreamConsumer
+            | Action::DisableEnhancedMonitoring
+            | Action::EnableEnhancedMonitoring
+            | Action::GetResourcePolicy
+            | Action::IncreaseStreamRetentionPeriod
+            | Action::ListStreamConsumers
+            | Action::ListTagsForResource
+            | Action::ListTagsForStream
+            | Action::PutResourcePolicy
+            | Action::RegisterStreamConsumer
+            | Action::RemoveTagsFromStream
+            | Action::StartStreamEncryption
+            | Action::StopStreamEncryption
+            | Action::SubscribeToShard
+            | Action::TagResource
+            | Action::UntagResource
+            | Action::UpdateAccountSettings
+            | Action::UpdateMaxRecordSize
+            | Action::UpdateStreamMode
+            | Action::UpdateStreamRecordDistributionStrategy
+            | Action::UpdateStreamWarmThroughput => Err(AwsError::not_implemented(name)),
         }
     }
 

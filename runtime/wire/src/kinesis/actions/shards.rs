@@ -1,4 +1,4 @@
-//! Shards of a stream: listed, resolved from what a client calls them, and pointed into by iterators.
+//! Shards of a stream: resolved from what a client calls them, described, and pointed into by iterators.
 
 use model::{
     SequenceNumber, ShardId, StreamKey, Timestamp,
@@ -10,116 +10,37 @@ use super::{
     super::{
         answer::Answer,
         documents::{
-            GetShardIteratorReply, HashKeyRangeDocument, ListShardsReply,
-            SequenceNumberRangeDocument, ShardDocument,
+            GetShardIteratorReply, HashKeyRangeDocument, SequenceNumberRangeDocument, ShardDocument,
         },
         error::AwsError,
-        input::{Members, StreamFields},
+        input::Members,
         iterator::{Place, ShardIterator},
-        next_token::{ListKind, NextToken},
     },
-    Carrier, key,
-    lifecycle::not_active,
+    Carrier,
 };
-use crate::limits::LISTED_SHARDS_PER_PAGE_MAX;
 
 impl Carrier<'_> {
-    pub(super) fn list_shards(&self, input: Members<'_>) -> Result<Answer, AwsError> {
-        let now_ms = self.now().as_millis();
-        let (key, after) = match input.text("NextToken") {
-            Some(token) => self.continued(input, token, now_ms)?,
-            None => {
-                if input.stream() == StreamFields::default() {
-                    return Err(AwsError::list_unnamed());
-                }
-                let key = self.addressed(input)?;
-                let start = starting_shard(input, "ExclusiveStartShardId", &key)?;
-                let filter = input.inside("ShardFilter");
-                // No shard has ended yet in this server: every other filter selects all shards.
-                let filtered = match filter.filter(|f| f.text("Type") == Some("AFTER_SHARD_ID")) {
-                    Some(filter) => starting_shard(filter, "ShardId", &key)?,
-                    None => None,
-                };
-                (key, start.max(filtered))
-            }
-        };
-        let facts = self.described(&key)?;
-        if facts.status == StreamStatus::Creating {
-            return Err(not_active(&key, facts.status));
-        }
-        let limit = input
-            .count("MaxResults")
-            .map_or(LISTED_SHARDS_PER_PAGE_MAX, |asked| {
-                asked.min(LISTED_SHARDS_PER_PAGE_MAX)
-            });
-        let (shards, more) = self.shard_page(&key, facts.status, after, limit)?;
-        let last = shards.last().filter(|_| more);
-        let next_token = last.map(|last| {
-            let token = NextToken {
-                created_ms: now_ms,
-                list: ListKind::Shards,
-                parts: vec![key.name.as_str().to_owned(), last.facts.id.to_string()],
-            };
-            token.encode(self.platform.rng.u64())
-        });
-        self.document(&ListShardsReply {
-            shards: shard_documents(&shards),
-            next_token,
-        })
-    }
-
-    /// Where a listing goes on, which its token says alone.
-    fn continued(
-        &self,
-        input: Members<'_>,
-        token: &str,
-        now_ms: u64,
-    ) -> Result<(StreamKey, Option<ShardId>), AwsError> {
-        for member in ["StreamName", "ExclusiveStartShardId", "ShardFilter"] {
-            if input.0.get(member).is_some_and(|value| !value.is_null()) {
-                return Err(AwsError::beside_next_token(member));
-            }
-        }
-        let parts = NextToken::decode(token, ListKind::Shards, now_ms)?;
-        let [name, last] = parts.as_slice() else {
-            return Err(AwsError::next_token_invalid());
-        };
-        let fields = StreamFields {
-            name: Some(name.clone()),
-            arn: input.stream().arn,
-        };
-        let key = key(&fields.addressed(&self.caller)?)?;
-        Ok((key, ShardId::parse(last)))
-    }
-
-    /// Shards behind `after`, and whether there are more than `limit`. A stream that is CREATING shows none.
-    pub(super) fn shard_page(
-        &self,
-        key: &StreamKey,
-        status: StreamStatus,
-        after: Option<ShardId>,
-        limit: usize,
-    ) -> Result<(Vec<ShardDescription>, bool), AwsError> {
-        if status == StreamStatus::Creating {
-            return Ok((Vec::new(), false));
-        }
+    /// Shards as descriptions show them. A stream that is CREATING shows none.
+    pub(super) fn shown(&self, key: &StreamKey) -> Result<Vec<ShardDescription>, AwsError> {
         let unknown = |_| AwsError::stream_not_found(key.name.as_str(), key.account.as_str());
-        let mut shards = self.streams.shards(key).map_err(unknown)?;
-        shards.retain(|shard| after.is_none_or(|after| shard.facts.id > after));
-        let more = shards.len() > limit;
-        shards.truncate(limit);
-        Ok((shards, more))
+        if self.described(key)?.status == StreamStatus::Creating {
+            return Ok(Vec::new());
+        }
+        self.streams.shown_shards(key).map_err(unknown)
     }
 
     pub(super) fn get_shard_iterator(&self, input: Members<'_>) -> Result<Answer, AwsError> {
         let key = self.addressed(input)?;
         let given = input.text("ShardId").unwrap_or_default();
         let (name, account) = (key.name.as_str(), key.account.as_str());
-        let shard = ShardId::parse(given)
-            .ok_or_else(|| AwsError::shard_unresolved(given, name, account))?;
+        let shard = resolved(given, &key)?;
         let missing = || AwsError::shard_missing(&shard.to_string(), name, account);
         let facts = self.streams.describe(&key).map_err(|_| missing())?;
-        let (shards, _) = self.shard_page(&key, facts.status, None, usize::MAX)?;
+        let shards = self.streams.shards(&key).map_err(|_| missing())?;
+        let shards = match facts.status {
+            StreamStatus::Creating => Vec::new(),
+            StreamStatus::Active | StreamStatus::Updating | StreamStatus::Deleting => shards,
+        };
         let found = shards.iter().find(|found| found.facts.id == shard);
         let from = self.asked_place(input, &key, found.ok_or_else(missing)?)?;
         if input.flag("DryRun") {
@@ -212,18 +133,10 @@ fn starting_number(
     Ok(number)
 }
 
-/// The shard behind which a listing begins.
-pub(super) fn starting_shard(
-    input: Members<'_>,
-    member: &str,
-    key: &StreamKey,
-) -> Result<Option<ShardId>, AwsError> {
-    let resolve = |given| {
-        ShardId::parse(given).ok_or_else(|| {
-            AwsError::shard_unresolved(given, key.name.as_str(), key.account.as_str())
-        })
-    };
-    input.text(member).map(resolve).transpose()
+/// A shard by whatever name AWS takes for it.
+pub(super) fn resolved(given: &str, key: &StreamKey) -> Result<ShardId, AwsError> {
+    ShardId::parse(given)
+        .ok_or_else(|| AwsError::shard_unresolved(given, key.name.as_str(), key.account.as_str()))
 }
 
 pub(super) fn source_error(error: SourceError, key: &StreamKey) -> AwsError {
@@ -249,6 +162,7 @@ pub(super) fn shard_documents(shards: &[ShardDescription]) -> Vec<ShardDocument>
         hash_key_range: range_document(shard),
         sequence_number_range: SequenceNumberRangeDocument {
             starting_sequence_number: shard.starting.to_string(),
+            ending_sequence_number: shard.ending.map(|ending| ending.to_string()),
         },
     };
     shards.iter().map(one).collect()
