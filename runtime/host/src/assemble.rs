@@ -71,26 +71,11 @@ pub(crate) async fn assemble(
     options: &UpOptions,
     address: SocketAddr,
 ) -> Result<Rooms, StartError> {
-    let simulated = platform.disk.is_simulated();
-    let view = if simulated {
-        ViewKind::Memory
-    } else {
-        ViewKind::Sled
-    };
-    let log = Log::open(
-        platform,
-        &options.data,
-        log::Settings {
-            view,
-            ..log::Settings::default()
-        },
-    )
-    .await?;
+    let log = open_log(platform, options).await?;
     let streams =
         Streams::open(platform, log.clone(), streams::Settings::default()).map_err(other)?;
-    let account = AccountId::parse(ACCOUNT).map_err(other)?;
     let world = World {
-        account,
+        account: AccountId::parse(ACCOUNT).map_err(other)?,
         region: project.server.region.clone(),
     };
     for (name, stream) in &project.streams {
@@ -101,7 +86,7 @@ pub(crate) async fn assemble(
             .map_err(other)?;
     }
     let journal: Arc<dyn Journal> = Arc::new(LogJournal::new(log.clone(), streams.clone()));
-    let logs = Arc::new(LogStore::new(&project.server.logs));
+    let logs = open_lines(platform, project, options).await?;
     let engine = engine(platform, options, &logs)?;
     let functions = load(
         platform,
@@ -139,6 +124,36 @@ pub(crate) async fn assemble(
     };
     start(&rooms).await?;
     Ok(rooms)
+}
+
+async fn open_log(platform: &Platform, options: &UpOptions) -> Result<Log, StartError> {
+    let simulated = platform.disk.is_simulated();
+    let view = if simulated {
+        ViewKind::Memory
+    } else {
+        ViewKind::Sled
+    };
+    let settings = log::Settings {
+        view,
+        ..log::Settings::default()
+    };
+    Ok(Log::open(platform, &options.data, settings).await?)
+}
+
+/// What functions say.
+async fn open_lines(
+    platform: &Platform,
+    project: &Project,
+    options: &UpOptions,
+) -> Result<Arc<LogStore>, StartError> {
+    let folder = options.data.join("logs");
+    let opened = LogStore::open(platform, &folder, &project.server.logs).await;
+    opened.map(Arc::new).map_err(|error| {
+        StartError::Other(format!(
+            "open the log lines in {}: {error}",
+            folder.display()
+        ))
+    })
 }
 
 fn engine(

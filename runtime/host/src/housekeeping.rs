@@ -58,7 +58,8 @@ impl Housekeeping {
                 warn!(trigger = %name, %error, "expired state could not be removed");
             }
         }
-        self.rooms.logs.expire(self.rooms.platform.clock.wall());
+        let now = self.rooms.platform.clock.wall();
+        self.rooms.logs.expire(now).await;
     }
 
     /// Records past their retention are invisible at once; this says which of them nobody settled, and frees their room.
@@ -115,3 +116,6 @@ impl Housekeeping {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,16 @@
 
 use std::time::Duration;
 
-/// Lines kept for `shardmill logs`.
+/// Newest log lines kept in memory.
 pub(crate) const LOG_LINES_MAX: usize = 20_000;
+/// Bytes that they may take.
+pub(crate) const LOG_MEMORY_BYTES_MAX: u64 = 8 << 20;
+/// Bytes of one file of log lines, unless a quarter of what all of them may take is less.
+pub(crate) const LOG_FILE_BYTES_MAX: u64 = 8 << 20;
+/// Files of log lines; a run begins a new one.
+pub(crate) const LOG_FILES_MAX: usize = 1_000;
+/// Where the last line of a file is looked for, in bytes before its end.
+pub(crate) const LOG_LAST_LINE_BYTES_MAX: usize = 2 << 20;
 /// Connections served at once; further ones wait in the kernel's queue.
 pub(crate) const CONNECTIONS_MAX: usize = 4_096;
 /// Body of a request to the JSON API.

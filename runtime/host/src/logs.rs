@@ -1,191 +1,179 @@
-//! What functions and the system say, kept for `shardmill logs`: the newest lines, in memory, bounded.
+//! What functions and the system say, kept for `shardmill logs`.
 //!
-//! Lines come in from the sandbox and from triggers, each with trigger, shard, invocation and attempt; readers page
-//! through them by number and may wait for more. Lines go when they are too old or too many; nothing here is durable.
+//! Lines come in from the sandbox, each with trigger, shard, invocation and attempt; readers page through them by number
+//! and may wait for more. The newest are in memory; all of them are written to files by `run`, as long and as many as
+//! triggers.yaml says. Whoever says something never waits: where files cannot keep up, the oldest lines are lost, and
+//! that is said.
 
 use std::{
     collections::VecDeque,
+    io,
+    path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use model::{ByteSize, Timestamp, seams::LogTail};
-use platform::watch;
+use platform::{Platform, StopToken, watch};
 use sandbox::{GuestLog, LogSink};
-use serde::Serialize;
+use tracing::warn;
 
-use crate::{config, limits::LOG_LINES_MAX};
+use crate::{
+    config,
+    limits::{LOG_LINES_MAX, LOG_MEMORY_BYTES_MAX},
+};
 
-/// One line, as the API shows it.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Line {
-    pub(crate) id: u64,
-    pub(crate) at_ms: u64,
-    pub(crate) level: &'static str,
-    pub(crate) trigger: String,
-    pub(crate) function: String,
-    pub(crate) version: u64,
-    pub(crate) shard: String,
-    pub(crate) invocation: String,
-    pub(crate) attempt: u32,
-    pub(crate) message: String,
-}
+mod files;
+mod line;
 
-/// What a reader wants to see.
-#[derive(Debug, Default)]
-pub(crate) struct Wanted {
-    pub(crate) after: u64,
-    pub(crate) since_ms: u64,
-    pub(crate) trigger: Option<String>,
-    pub(crate) shard: Option<String>,
-    pub(crate) invocation: Option<String>,
-    /// Lines below this level are left out.
-    pub(crate) level: Option<u32>,
-    pub(crate) limit: usize,
-}
+use files::LogFiles;
+pub(crate) use line::{Level, Line, Wanted};
 
 #[derive(Debug)]
 pub(crate) struct LogStore {
-    policy: config::Logs,
-    kept: Mutex<Kept>,
+    recent: Mutex<Recent>,
+    files: tokio::sync::Mutex<LogFiles>,
     newest: watch::Sender<u64>,
 }
 
+/// The newest lines, bounded in number and bytes.
 #[derive(Debug, Default)]
-struct Kept {
+struct Recent {
     lines: VecDeque<Line>,
     bytes: u64,
-}
-
-const LEVELS: [&str; 5] = ["trace", "debug", "info", "warn", "error"];
-
-/// The rank of a level by its name, 0 to 4; unknown names let everything through.
-pub(crate) fn level(name: &str) -> u32 {
-    (0_u32..)
-        .zip(LEVELS)
-        .find(|(_, level)| *level == name)
-        .map_or(0, |(rank, _)| rank)
-}
-
-fn level_name(rank: u32) -> &'static str {
-    let rank = usize::try_from(rank).unwrap_or(usize::MAX);
-    LEVELS.get(rank).copied().unwrap_or("error")
+    /// The newest line that is in a file.
+    written: u64,
+    /// Lines that made room before they were written.
+    lost: u64,
 }
 
 impl LogStore {
-    pub(crate) fn new(policy: &config::Logs) -> Self {
-        Self {
-            policy: policy.clone(),
-            kept: Mutex::default(),
-            newest: watch::channel(0).0,
-        }
+    /// Goes on behind the lines that an earlier run has left in the folder.
+    pub(crate) async fn open(
+        platform: &Platform,
+        folder: &Path,
+        policy: &config::Logs,
+    ) -> io::Result<Self> {
+        let files = LogFiles::open(platform, folder, policy.clone()).await?;
+        let written = files.newest();
+        Ok(Self {
+            recent: Mutex::new(Recent {
+                written,
+                ..Recent::default()
+            }),
+            files: tokio::sync::Mutex::new(files),
+            newest: watch::channel(written).0,
+        })
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Writes lines to files as they come, and once more when asked to stop.
+    pub(crate) async fn run(&self, stop: &StopToken) {
+        let mut newest = self.newest.subscribe();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.stopped() => break,
+                _ = newest.changed() => {}
+            }
+            self.write().await;
+        }
+        self.write().await;
+    }
+
+    async fn write(&self) {
+        let mut files = self.files.lock().await;
+        let (lines, lost) = {
+            let mut recent = self.recent();
+            let written = recent.written;
+            let new = recent.lines.iter().filter(|line| line.id > written);
+            let lines: Vec<Line> = new.cloned().collect();
+            recent.written = lines.last().map_or(written, |line| line.id);
+            (lines, std::mem::take(&mut recent.lost))
+        };
+        if lost > 0 {
+            warn!(
+                lost,
+                "log lines were lost: functions say more than the disk takes"
+            );
+        }
+        if let Err(error) = files.append(&lines).await {
+            warn!(%error, lines = lines.len(), "log lines could not be written");
+        }
     }
 
     /// Forgets lines that are older than they are kept.
-    pub(crate) fn expire(&self, now: Timestamp) {
-        let oldest = now.minus(self.policy.keep).as_millis();
-        let mut kept = self.kept();
-        while kept.lines.front().is_some_and(|line| line.at_ms < oldest) {
-            kept.forget_oldest();
+    pub(crate) async fn expire(&self, now: Timestamp) {
+        if let Err(error) = self.files.lock().await.expire(now).await {
+            warn!(%error, "old log lines could not be removed");
         }
     }
 
-    /// Of all lines that are kept.
-    pub(crate) fn bytes(&self) -> ByteSize {
-        ByteSize(self.kept().bytes)
+    /// Of all lines in files.
+    pub(crate) async fn bytes(&self) -> ByteSize {
+        self.files.lock().await.bytes()
     }
 
     /// Lines in order of arrival, and the number of the newest line looked at.
-    pub(crate) fn read(&self, wanted: &Wanted) -> (Vec<Line>, u64) {
-        let same = |want: &Option<String>, is: &str| want.as_ref().is_none_or(|want| want == is);
-        let kept = self.kept();
-        let lines = &kept.lines;
-        let found: Vec<Line> = lines
-            .iter()
-            .filter(|line| line.id > wanted.after && line.at_ms >= wanted.since_ms)
-            .filter(|line| wanted.level.is_none_or(|least| level(line.level) >= least))
-            .filter(|line| same(&wanted.trigger, &line.trigger))
-            .filter(|line| same(&wanted.shard, &line.shard))
-            .filter(|line| same(&wanted.invocation, &line.invocation))
-            .take(wanted.limit)
-            .cloned()
-            .collect();
-        let newest = lines.back().map_or(wanted.after, |line| line.id);
-        let after = if found.len() == wanted.limit {
-            found.last().map_or(newest, |line| line.id)
+    pub(crate) async fn read(&self, wanted: &Wanted) -> io::Result<(Vec<Line>, u64)> {
+        let files = self.files.lock().await;
+        let newest = *self.newest.borrow();
+        let in_memory = self
+            .recent()
+            .lines
+            .front()
+            .map_or(newest + 1, |line| line.id);
+        let mut found = if wanted.after + 1 < in_memory {
+            files.read(wanted, in_memory).await?
         } else {
-            newest
+            Vec::new()
         };
-        (found, after)
+        drop(files);
+        let left = wanted.limit - found.len();
+        found.extend(self.recent().wanted(wanted, left));
+        let after = match found.last() {
+            Some(last) if found.len() == wanted.limit => last.id,
+            Some(_) | None => newest.max(wanted.after),
+        };
+        Ok((found, after))
+    }
+
+    /// What one invocation said just now.
+    pub(crate) fn of_invocation(&self, invocation: &str) -> Vec<Line> {
+        let wanted = Wanted {
+            invocation: Some(invocation.to_owned()),
+            ..Wanted::default()
+        };
+        self.recent().wanted(&wanted, LOG_LINES_MAX)
     }
 
     /// Changes with every line.
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.newest.subscribe()
     }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl LogSink for LogStore {
-    fn log(&self, line: GuestLog) {
-        let mut kept = self.kept();
+    fn log(&self, said: GuestLog) {
+        let mut recent = self.recent();
         let id = self.newest.borrow().saturating_add(1);
-        let line = Line {
-            id,
-            at_ms: line.at.as_millis(),
-            level: level_name(line.level),
-            trigger: line.trigger.to_string(),
-            function: line.function.to_string(),
-            version: line.version.0,
-            shard: line.shard.to_string(),
-            invocation: line.request_id,
-            attempt: line.attempt,
-            message: line.message,
-        };
-        kept.bytes += line.bytes();
-        kept.lines.push_back(line);
-        let max = self.policy.max.bytes();
-        while kept.lines.len() > LOG_LINES_MAX || kept.bytes > max {
-            kept.forget_oldest();
-        }
+        recent.push(Line::new(id, said));
         self.newest.send_replace(id);
-    }
-}
-
-impl Kept {
-    fn forget_oldest(&mut self) {
-        if let Some(line) = self.lines.pop_front() {
-            self.bytes = self.bytes.saturating_sub(line.bytes());
-        }
-    }
-}
-
-impl Line {
-    fn bytes(&self) -> u64 {
-        let texts = [
-            &self.trigger,
-            &self.function,
-            &self.shard,
-            &self.invocation,
-            &self.message,
-        ];
-        let text: usize = texts.iter().map(|text| text.len()).sum();
-        u64::try_from(size_of::<Self>() + text).unwrap_or(u64::MAX)
     }
 }
 
 impl LogTail for LogStore {
     fn tail(&self, request_id: &str, attempt: u32, since: Timestamp, bytes_max: usize) -> String {
-        let kept = self.kept();
-        let recent = kept.lines.iter().rev();
-        let recent = recent.take_while(|line| line.at_ms >= since.as_millis());
-        let own = recent.filter(|line| line.attempt == attempt && line.invocation == request_id);
+        let recent = self.recent();
+        let lines = recent.lines.iter().rev();
+        let lines = lines.take_while(|line| line.at_ms >= since.as_millis());
+        let own = lines.filter(|line| line.attempt == attempt && line.invocation == request_id);
         let mut tail: Vec<String> = Vec::new();
         let mut room = bytes_max;
         for line in own {
-            let text = format!("{} {}", line.level, line.message);
+            let text = format!("{} {}", line.level.name(), line.message);
             let Some(left) = room.checked_sub(text.len() + 1) else {
                 break;
             };
@@ -197,91 +185,24 @@ impl LogTail for LogStore {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use model::{FunctionName, FunctionVersion, ShardId, TriggerName};
-
-    use super::*;
-
-    fn store(max: u64) -> LogStore {
-        LogStore::new(&config::Logs {
-            keep: Duration::from_secs(3_600),
-            max: ByteSize(max),
-        })
+impl Recent {
+    fn push(&mut self, line: Line) {
+        self.bytes += line.bytes();
+        self.lines.push_back(line);
+        while self.lines.len() > LOG_LINES_MAX || self.bytes > LOG_MEMORY_BYTES_MAX {
+            let Some(oldest) = self.lines.pop_front() else {
+                return;
+            };
+            self.bytes = self.bytes.saturating_sub(oldest.bytes());
+            self.lost += u64::from(oldest.id > self.written);
+        }
     }
 
-    fn say(store: &LogStore, attempt: u32, ms: u64, message: &str) {
-        store.log(GuestLog {
-            trigger: TriggerName::parse("board").unwrap(),
-            function: FunctionName::parse("count").unwrap(),
-            version: FunctionVersion(1),
-            shard: ShardId(0),
-            request_id: "board/0/1+1".to_owned(),
-            attempt,
-            level: 2,
-            message: message.to_owned(),
-            at: Timestamp::from_millis(ms),
-        });
-    }
-
-    fn messages(store: &LogStore) -> Vec<String> {
-        let wanted = Wanted {
-            limit: 100,
-            ..Wanted::default()
-        };
-        let (lines, _) = store.read(&wanted);
-        lines.into_iter().map(|line| line.message).collect()
-    }
-
-    #[test]
-    fn lines_go_when_they_are_too_old_or_too_many() {
-        let store = store(u64::MAX);
-        for (ms, message) in [(0, "old"), (1, "older than an hour"), (2, "new")] {
-            say(&store, 1, ms, message);
-        }
-        store.expire(Timestamp::from_millis(3_600_002));
-        assert_eq!(messages(&store), ["new"]);
-        let one = store.bytes();
-        store.expire(Timestamp::from_millis(u64::MAX));
-        assert_eq!(store.bytes(), ByteSize(0));
-
-        let small = self::store(2 * one.bytes());
-        for message in ["one", "two", "six"] {
-            say(&small, 1, 0, message);
-        }
-        assert_eq!(messages(&small), ["two", "six"]);
-        // Numbers go on, whatever was forgotten.
-        let wanted = Wanted {
-            limit: 1,
-            ..Wanted::default()
-        };
-        assert_eq!(small.read(&wanted).0[0].id, 2);
-    }
-
-    #[test]
-    fn the_tail_of_an_attempt_is_its_newest_lines_that_fit() {
-        let store = store(u64::MAX);
-        for (attempt, ms, message) in [
-            (1, 5, "an earlier life of attempt 1"),
-            (1, 10, "first"),
-            (1, 11, "second"),
-            (2, 12, "third"),
-        ] {
-            say(&store, attempt, ms, message);
-        }
-        let since = Timestamp::from_millis(10);
-        for (attempt, bytes, tail) in [
-            (1, 100, "info first\ninfo second"),
-            (1, 20, "info second"),
-            (1, 5, ""),
-            (2, 100, "info third"),
-            (3, 100, ""),
-        ] {
-            let told = store.tail("board/0/1+1", attempt, since, bytes);
-            assert_eq!(told, tail, "{attempt} {bytes}");
-        }
-        assert_eq!(store.tail("another", 1, since, 100), "");
+    fn wanted(&self, wanted: &Wanted, limit: usize) -> Vec<Line> {
+        let lines = self.lines.iter().filter(|line| wanted.takes(line));
+        lines.take(limit).cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

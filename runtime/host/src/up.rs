@@ -6,7 +6,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use platform::{Listener, Platform, StopToken};
+use platform::{Listener, Platform, Stop, StopToken};
 use wire::{AllowedHosts, kinesis::KinesisDoor};
 
 use crate::{
@@ -39,9 +39,14 @@ pub async fn up(
     let rooms = Arc::new(assemble(platform, &project, &options, address).await?);
     let housekeeping = Housekeeping::new(Arc::clone(&rooms)).run(stop.clone());
     let housekeeping = platform.tasks.spawn("housekeeping", housekeeping);
+    let (quiet, silence) = Stop::new();
+    let logs = Arc::clone(&rooms.logs);
+    let logs = platform
+        .tasks
+        .spawn("logs", async move { logs.run(&silence).await });
     let doors = Arc::new(Doors {
         kinesis: KinesisDoor::new(rooms.streams.clone(), platform.clone(), hosts(&options)),
-        api: Api::new(Arc::clone(&rooms)),
+        api: Api::new(Arc::clone(&rooms), hosts(&options)),
     });
     announce(platform, &options, address).await?;
     ready(address);
@@ -50,6 +55,10 @@ pub async fn up(
         tracing::warn!(%error, "housekeeping ended early");
     }
     down(platform, &options, &rooms).await;
+    quiet.stop();
+    if let Err(error) = logs.await {
+        tracing::warn!(%error, "the newest log lines may not be written");
+    }
     Ok(())
 }
 

@@ -18,7 +18,7 @@ impl Query {
         let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
         Self(
             pairs
-                .map(|(name, value)| (decoded(name), decoded(value)))
+                .map(|(name, value)| (form(name), form(value)))
                 .collect(),
         )
     }
@@ -53,8 +53,19 @@ impl Query {
     }
 }
 
-/// Takes `%XX` and `+` apart; what is not valid stays as it is.
-pub(crate) fn decoded(text: &str) -> String {
+/// The parts of a path; a part may hold a `/` of its own as `%2F`.
+pub(crate) fn segments(path: &str) -> Vec<String> {
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    parts.map(decoded).collect()
+}
+
+/// Names and values of a query, where `+` is a space.
+fn form(text: &str) -> String {
+    decoded(&text.replace('+', " "))
+}
+
+/// Takes `%XX` apart; what is not valid stays as it is.
+fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
@@ -63,10 +74,6 @@ pub(crate) fn decoded(text: &str) -> String {
             (b'%', Some(byte)) => {
                 bytes.push(byte);
                 rest = tail.get(2..).unwrap_or_default();
-            }
-            (b'+', _) => {
-                bytes.push(b' ');
-                rest = tail;
             }
             (byte, _) => {
                 bytes.push(*byte);
@@ -154,5 +161,13 @@ mod tests {
         assert_eq!(query.get("odd"), Some("%zz"));
         assert!(Query::parse("limit=x").limit().is_err());
         assert_eq!(Query::parse("limit=0").limit(), Ok(1));
+    }
+
+    #[test]
+    fn a_part_of_a_path_may_hold_a_slash() {
+        assert_eq!(
+            segments("state/board//a%2Fb+c"),
+            ["state", "board", "a/b+c"]
+        );
     }
 }

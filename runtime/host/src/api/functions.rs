@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{ApiError, Call, Reply};
 use crate::{
     assemble::{LoadedFunction, Rooms},
-    logs::{self, Wanted},
+    logs::{Level, Line, Wanted},
     plan::stream_key,
 };
 
@@ -86,12 +86,7 @@ pub(crate) async fn invoke(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply 
     let function = (name, loaded.version);
     let invocation = invocation(rooms, function, request_id.clone(), records)?;
     let outcome = loaded.function.invoke(invocation).await;
-    let wanted = Wanted {
-        invocation: Some(request_id),
-        limit: 1_000,
-        ..Wanted::default()
-    };
-    let (lines, _) = rooms.logs.read(&wanted);
+    let lines = rooms.logs.of_invocation(&request_id);
     Ok(answered(&outcome, &lines))
 }
 
@@ -163,7 +158,7 @@ fn invocation(
     })
 }
 
-fn answered(outcome: &Outcome, lines: &[logs::Line]) -> Value {
+fn answered(outcome: &Outcome, lines: &[Line]) -> Value {
     match outcome {
         Outcome::Answered(answer) => json!({
             "ok": answer.failures.is_empty(),
@@ -204,16 +199,17 @@ pub(crate) async fn logs(rooms: &Rooms, call: &Call<'_>) -> Reply {
             .and_then(ShardId::parse)
             .map(|shard| shard.to_string()),
         invocation: query.get("invocation").map(str::to_owned),
-        level: query.get("level").map(logs::level),
+        level: query.get("level").and_then(Level::parse),
         limit: query.limit()?,
     };
     let mut newest = rooms.logs.watch();
-    let (mut lines, mut after) = rooms.logs.read(&wanted);
+    let read = || rooms.logs.read(&wanted);
+    let (mut lines, mut after) = read().await.map_err(ApiError::failed)?;
     let wait = query.wait()?;
     if lines.is_empty() && !wait.is_zero() {
         // Whether a line came or the time is over: the next look tells.
         drop(rooms.platform.clock.timeout(wait, newest.changed()).await);
-        (lines, after) = rooms.logs.read(&wanted);
+        (lines, after) = read().await.map_err(ApiError::failed)?;
     }
     Ok(json!({ "lines": lines, "after": after }))
 }

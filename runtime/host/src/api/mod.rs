@@ -8,7 +8,7 @@ mod dead_letters;
 mod functions;
 mod records;
 mod state;
-mod streams;
+pub(crate) mod streams;
 mod triggers;
 
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
+use wire::AllowedHosts;
 
 pub(crate) use answer::{ApiError, Query};
 
@@ -35,15 +36,21 @@ pub(crate) type Reply = Result<serde_json::Value, ApiError>;
 #[derive(Debug)]
 pub(crate) struct Api {
     rooms: Arc<Rooms>,
+    hosts: AllowedHosts,
 }
 
 impl Api {
-    pub(crate) fn new(rooms: Arc<Rooms>) -> Self {
-        Self { rooms }
+    pub(crate) fn new(rooms: Arc<Rooms>, hosts: AllowedHosts) -> Self {
+        Self { rooms, hosts }
     }
 
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
+        if !self.hosts.admit(&parts.uri, &parts.headers) {
+            return ApiError::refused("this server does not answer to that host name")
+                .with_hint("use 127.0.0.1 or localhost")
+                .respond();
+        }
         let own = parts
             .headers
             .get(header::HOST)
@@ -59,9 +66,9 @@ impl Api {
         let Ok(body) = Limited::new(body, API_BODY_BYTES_MAX).collect().await else {
             return ApiError::bad("the body is over 8 MiB or was cut off").respond();
         };
-        let path = answer::decoded(parts.uri.path().trim_start_matches("/_shardmill/api/"));
+        let path = answer::segments(parts.uri.path().trim_start_matches("/_shardmill/api/"));
         let call = Call {
-            path: path.split('/').filter(|part| !part.is_empty()).collect(),
+            path: path.iter().map(String::as_str).collect(),
             query: Query::parse(parts.uri.query().unwrap_or_default()),
             body: body.to_bytes(),
         };
@@ -75,7 +82,7 @@ impl Api {
         let rooms = &*self.rooms;
         let path = call.path.clone();
         match (method.as_str(), path.as_slice()) {
-            ("GET", ["status"]) => triggers::status(rooms),
+            ("GET", ["status"]) => triggers::status(rooms).await,
             ("GET", ["streams"]) => streams::list(rooms),
             ("GET", ["streams", name]) => streams::show(rooms, name),
             ("POST", ["streams"]) => streams::create(rooms, &call).await,

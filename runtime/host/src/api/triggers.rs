@@ -15,7 +15,7 @@ const NOTES: [&str; 1] = [
     "isolation and breaker are not active yet: a batch whose attempts are spent is run record by record once, and the records that fail become dead letters",
 ];
 
-pub(crate) fn status(rooms: &Rooms) -> Reply {
+pub(crate) async fn status(rooms: &Rooms) -> Reply {
     let log = rooms.log.status();
     Ok(json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -37,7 +37,7 @@ pub(crate) fn status(rooms: &Rooms) -> Reply {
             "bytes": rooms.dead_letters.bytes().map_err(ApiError::failed)?.bytes(),
             "max_bytes": rooms.dead_letters.max().bytes(),
         },
-        "logs": { "bytes": rooms.logs.bytes().bytes() },
+        "logs": { "bytes": rooms.logs.bytes().await.bytes() },
         "notes": notes(rooms)?,
     }))
 }
