@@ -29,7 +29,8 @@ impl AllowedHosts {
     }
 
     /// Whether a request may be answered. One without any host name cannot come from a browser.
-    pub(crate) fn admit(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+    #[must_use]
+    pub fn admit(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         if self.any {
             return true;
         }
