@@ -21,10 +21,25 @@ use crate::{
     committer::{Claim, Committer, Progress, Shared},
     errors::OpenError,
     format,
+    frame::crc_of,
     limits::{LOCK_RETRY_PAUSE, LOCK_WAIT_MAX, WAITING_BYTES_MAX},
     recovery::{Found, recover},
     view::{NotOpened, View, memory::MemoryView, sled::SledView},
 };
+
+/// Where a clean stop ended.
+const MARKER: &str = "CLEAN";
+
+fn marker_text(end: u64) -> String {
+    format!("{end} {:08x}\n", crc_of(&end.to_le_bytes()))
+}
+
+/// A marker that is not whole vouches for nothing.
+fn parse_marker(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let end = text.split(' ').next()?.parse().ok()?;
+    (text == marker_text(end)).then_some(end)
+}
 
 /// The running parts; they end with the last handle, or when asked to stop.
 #[derive(Debug)]
@@ -58,15 +73,12 @@ impl Log {
     ) -> Result<Self, OpenError> {
         let disk = &platform.disk;
         disk.create_dir_all(&dir.join("log")).await?;
-        let lock = lock(platform, dir).await?;
+        let lock = lock(platform, &dir.join("LOCK")).await?;
         format::check(platform, dir).await?;
         disk.sync_dir(dir).await?;
-        let marker = dir.join("CLEAN");
+        let marker = dir.join(MARKER);
         let clean_end = if disk.exists(&marker).await {
-            let text = disk.read(&marker).await?;
-            std::str::from_utf8(&text)
-                .ok()
-                .and_then(|text| text.trim().parse().ok())
+            parse_marker(&disk.read(&marker).await?)
         } else {
             None
         };
@@ -152,21 +164,20 @@ impl Log {
         self.shared.apply(claim)?;
         self.shared.sync_view(claim)?;
         let end = self.shared.state().durable;
-        let marker = self.shared.dir.join("CLEAN");
+        let marker = self.shared.dir.join(MARKER);
         self.shared
             .platform
             .disk
-            .replace(&marker, format!("{end}\n").as_bytes())
+            .replace(&marker, marker_text(end).as_bytes())
             .await
     }
 }
 
 /// A log of this process that was just let go may still be finishing its last sync, so this waits a little.
-async fn lock(platform: &Platform, dir: &Path) -> Result<DiskLock, OpenError> {
-    let path = dir.join("LOCK");
+async fn lock(platform: &Platform, path: &Path) -> Result<DiskLock, OpenError> {
     let mut waited = Duration::ZERO;
     loop {
-        match platform.disk.lock(&path).await {
+        match platform.disk.lock(path).await {
             Ok(lock) => return Ok(lock),
             Err(LockError::Io(error)) => return Err(OpenError::Io(error)),
             Err(LockError::HeldBy { pid }) if waited >= LOCK_WAIT_MAX => {
@@ -198,14 +209,23 @@ async fn recover_all(
         reason,
         "the view cannot be used: deleted and built again from the log"
     );
-    let view_dir = view_dir(dir);
-    if platform.disk.exists(&view_dir).await {
-        platform.disk.remove_dir_all(&view_dir).await?;
-    }
+    delete_view(platform, dir).await?;
     let view = open_view(platform, dir, settings.view).await?;
     let mut found = recover(platform, dir, settings, view.as_ref(), clean_end).await?;
     found.recovered.view_rebuilt = true;
     Ok((view, found))
+}
+
+/// Sled that was dropped may still write files by their names, so this waits until it has let go.
+pub(crate) async fn delete_view(platform: &Platform, dir: &Path) -> Result<(), OpenError> {
+    let view = view_dir(dir);
+    if !platform.disk.exists(&view).await {
+        return Ok(());
+    }
+    let held = lock(platform, &view.join("db")).await?;
+    platform.disk.remove_dir_all(&view).await?;
+    drop(held);
+    Ok(())
 }
 
 /// Only `OpenError::View` means that the view is damaged.

@@ -9,6 +9,7 @@ use platform::{OpenMode, Platform};
 use super::*;
 
 mod cleaning;
+mod crashes;
 mod opening;
 
 const A: ShardSlot = ShardSlot(1);
@@ -296,10 +297,9 @@ async fn the_view_shows_what_is_placed_and_is_rebuilt_from_the_log() {
         assert_eq!(log.scan(b"k", None, 10).unwrap(), expected);
         log.stop().await;
         assert!(log.scan(b"k", None, 10).is_err());
-        let view_dir = world.dir.path().join("view");
-        if world.platform.disk.exists(&view_dir).await {
-            world.platform.disk.remove_dir_all(&view_dir).await.unwrap();
-        }
+        open::delete_view(&world.platform, world.dir.path())
+            .await
+            .unwrap();
         let log = world.open().await;
         assert_eq!(log.scan(b"k", None, 10).unwrap(), expected);
         assert_eq!(log.scan(b"k", Some(b"k1"), 10).unwrap(), expected[1..]);

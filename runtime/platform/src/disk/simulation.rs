@@ -24,7 +24,8 @@ impl Disk {
         }
     }
 
-    /// Power loss, and power again: drops what was not synced and frees the locks; handles opened before fail from now on.
+    /// Power loss, and power again: drops what was not synced and frees the locks; handles opened before fail from now on,
+    /// and planned faults are forgotten.
     pub fn crash(&self) {
         if let Some(world) = self.world() {
             world.crash();

@@ -74,8 +74,11 @@ impl Faults {
         locked(&self.state).watcher = Some(watcher);
     }
 
+    /// Power again; what was planned is forgotten.
     pub(super) fn turn_on(&self) {
-        locked(&self.state).off = false;
+        let mut state = locked(&self.state);
+        state.off = false;
+        state.plan.clear();
     }
 
     pub(super) fn check_on(&self) -> io::Result<()> {
