@@ -96,7 +96,7 @@ impl Batcher {
 mod tests {
     use std::time::Duration;
 
-    use model::lambda::encoded_len;
+    use model::{AccountId, Region, StreamKey, StreamName, lambda::encoded_len};
 
     use super::*;
     use crate::testing::user_record;
@@ -120,7 +120,12 @@ mod tests {
             data: vec![0; bytes].into(),
             ..user_record(index, "k")
         };
-        let encoded = encoded_len(&record);
+        let stream = StreamKey {
+            account: AccountId::parse("000000000000").unwrap(),
+            region: Region::parse("us-east-1").unwrap(),
+            name: StreamName::parse("clicks").unwrap(),
+        };
+        let encoded = encoded_len(&stream, &record);
         batcher.push(record, encoded, now);
     }
 

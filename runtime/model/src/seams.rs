@@ -82,8 +82,8 @@ pub enum SourceError {
 /// What takes an invocation.
 pub trait Handler: Send + Sync + fmt::Debug {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome>;
-    /// What this record costs in a request, in bytes.
-    fn encoded_len(&self, record: &UserRecord) -> usize;
+    /// What a record of this stream costs in a request, in bytes, at most.
+    fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize;
 }
 
 /// What functions said, as far as it is still there.

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use model::{
     Answer, Digest, Fault, FaultClass, Invocation, Outcome, RecordAction, RecordFailure, ShardId,
-    TriggerName, UserRecord, lambda,
+    StreamKey, TriggerName, UserRecord, lambda,
     outcome::Usage,
     seams::{BoxFuture, Handler},
 };
@@ -126,10 +126,10 @@ impl Handler for Function {
         })
     }
 
-    fn encoded_len(&self, record: &UserRecord) -> usize {
+    fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize {
         match self.inner.guest {
             Guest::Stream(_) => packed::encoded_len(record),
-            Guest::Event(_) => lambda::encoded_len(record),
+            Guest::Event(_) => lambda::encoded_len(stream, record),
         }
     }
 }

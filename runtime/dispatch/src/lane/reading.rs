@@ -90,12 +90,17 @@ impl Lane {
             for user_record in unpacked.records.into_iter().filter(new) {
                 last = last.max(Some(user_record.position));
                 self.counters.records_in += 1;
-                let encoded = self.rooms.handler.encoded_len(&user_record);
+                let encoded = self.encoded_len(&user_record);
                 self.batcher.push(user_record, encoded, now);
             }
             self.floor = self.floor.max(last);
         }
         Ok(())
+    }
+
+    fn encoded_len(&self, record: &UserRecord) -> usize {
+        let handler = &self.rooms.handler;
+        handler.encoded_len(&self.settings.stream, record)
     }
 
     async fn page(&self, from: ReadFrom) -> Result<model::seams::Page, SourceError> {

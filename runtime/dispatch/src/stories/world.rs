@@ -299,7 +299,7 @@ impl Handler for Actor {
         })
     }
 
-    fn encoded_len(&self, record: &UserRecord) -> usize {
+    fn encoded_len(&self, _: &StreamKey, record: &UserRecord) -> usize {
         record.data.len()
     }
 }
