@@ -20,7 +20,8 @@ pub struct Diagnostic {
     pub width: usize,
     pub message: String,
     pub source_line: String,
-    pub hint: Option<String>,
+    /// What to do about it.
+    pub hint: String,
 }
 
 impl fmt::Display for Diagnostic {
@@ -37,11 +38,8 @@ impl fmt::Display for Diagnostic {
         writeln!(f, "{path}:{line}:{column}: {message}")?;
         writeln!(f, "{line:>5} | {source_line}")?;
         let indent = column.saturating_sub(1);
-        write!(f, "      | {:indent$}{}", "", "^".repeat(*width))?;
-        match hint {
-            Some(hint) => write!(f, "\nhint: {hint}"),
-            None => Ok(()),
-        }
+        writeln!(f, "      | {:indent$}{}", "", "^".repeat(*width))?;
+        write!(f, "hint: {hint}")
     }
 }
 
@@ -117,7 +115,7 @@ impl Source<'_> {
         &self,
         at: At,
         message: impl Into<String>,
-        hint: Option<String>,
+        hint: impl Into<String>,
     ) -> Diagnostic {
         let line = self
             .text
@@ -140,7 +138,7 @@ impl Source<'_> {
             width: at.width.min(rest).max(1),
             message: message.into(),
             source_line,
-            hint,
+            hint: hint.into(),
         }
     }
 }

@@ -54,7 +54,8 @@ fn source(reader: &mut Reader<'_>, section: &mut Section, folder: &Path) -> Func
         .and_then(|extension| extension.to_str());
     let elsewhere = text.contains("://");
     if text.is_empty() {
-        reader.note(at, format!("`source` of {} is empty", section.title), "");
+        let message = format!("`source` of {} is empty", section.title);
+        reader.note(at, message, "name a folder that is built, or a .wasm file");
     } else if elsewhere || matches!(extension, Some("py" | "mjs" | "js" | "cjs" | "ts")) {
         let what = format!("`source: {text}` in {}", section.title);
         reader.not_supported_but(

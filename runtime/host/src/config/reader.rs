@@ -45,9 +45,8 @@ impl Section {
 
 impl Reader<'_> {
     pub(super) fn note(&mut self, at: At, message: impl Into<String>, hint: impl Into<String>) {
-        let hint = Some(hint.into()).filter(|hint| !hint.is_empty());
-        self.diagnostics
-            .push(self.source.diagnostic(at, message, hint));
+        let diagnostic = self.source.diagnostic(at, message, hint);
+        self.diagnostics.push(diagnostic);
     }
 
     /// Opens a map whose keys are ours. Keys that are not known here are noted at once.
@@ -121,7 +120,12 @@ impl Reader<'_> {
     pub(super) fn entries(&mut self, title: &str, node: Node) -> Vec<(Key, Node)> {
         let found = described(&node.value);
         let Value::Map(entries) = node.value else {
-            self.note(node.at, format!("{title} must be a map, found {found}"), "");
+            let message = format!("{title} must be a map, found {found}");
+            self.note(
+                node.at,
+                message,
+                "write its keys below it, or in { braces }",
+            );
             return Vec::new();
         };
         let mut seen = BTreeSet::new();
@@ -185,7 +189,8 @@ impl Reader<'_> {
         if value < key.min || value > key.max {
             let (min, max) = (key.min.print(), key.max.print());
             let message = format!("`{name}` of {title} must be {min} to {max}, found `{text}`");
-            self.note(at, message, "");
+            let default = key.default.print();
+            self.note(at, message, format!("without the key it is {default}"));
             return None;
         }
         Some(value)
@@ -241,7 +246,8 @@ impl Reader<'_> {
             },
             Value::Null | Value::List(_) | Value::Map(_) => {
                 let message = format!("`{key}` of {title} must be a single value, found {found}");
-                self.note(node.at, message, "");
+                let hint = format!("write it as `{key}: VALUE`");
+                self.note(node.at, message, hint);
                 None
             }
         }

@@ -155,33 +155,40 @@ fn units_and_ranges() {
     error: triggers.yaml:8:20: `wait` of `batch` of trigger `late-flights` must be 0s to 5m, found `6m`
         8 |     batch: { wait: 6m, bytes: 7MiB, records: 0 }
           |                    ^^
+    hint: without the key it is 0s
 
     error: triggers.yaml:8:31: `bytes` of `batch` of trigger `late-flights` must be 1KiB to 6MiB, found `7MiB`
         8 |     batch: { wait: 6m, bytes: 7MiB, records: 0 }
           |                               ^^^^
+    hint: without the key it is 6MiB
 
     error: triggers.yaml:8:46: `records` of `batch` of trigger `late-flights` must be 1 to 10000, found `0`
         8 |     batch: { wait: 6m, bytes: 7MiB, records: 0 }
           |                                              ^
+    hint: without the key it is 100
     ");
     insta::assert_snapshot!(trigger("stream: flights\nfunction: late\nretry: { attempts: 0, backoff: { jitter: 1.5 } }"), @r"
     error: triggers.yaml:8:24: `attempts` of `retry` of trigger `late-flights` must be 1 to 10000, found `0`
         8 |     retry: { attempts: 0, backoff: { jitter: 1.5 } }
           |                        ^
+    hint: without the key it is 5
 
     error: triggers.yaml:8:46: `jitter` of `backoff` of `retry` of trigger `late-flights` must be 0 to 1, found `1.5`
         8 |     retry: { attempts: 0, backoff: { jitter: 1.5 } }
           |                                              ^^^
+    hint: without the key it is 0.5
     ");
     insta::assert_snapshot!(trigger("stream: flights\nfunction: late\nretry: { backoff: { first: 2m } }"), @r"
     error: triggers.yaml:8:14: `max` of `backoff` of `retry` of trigger `late-flights` is 1m, below the first pause of 2m
         8 |     retry: { backoff: { first: 2m } }
           |              ^^^^^^^
+    hint: raise `max`, or lower `first`
     ");
     insta::assert_snapshot!(function("source: functions/late\nmemory: 2GiB"), @r"
     error: triggers.yaml:5:13: `memory` of function `late` must be 1MiB to 1GiB, found `2GiB`
         5 |     memory: 2GiB
           |             ^^^^
+    hint: without the key it is 128MiB
     ");
     insta::assert_snapshot!(function("source: functions/late\nsandbox: worm"), @r"
     error: triggers.yaml:5:14: `sandbox` of function `late` cannot be `worm`
@@ -293,14 +300,17 @@ fn values_of_another_shape() {
     error: triggers.yaml:6:13: `stream` of trigger `late-flights` must be a single value, found a list
         6 |     stream: [flights]
           |             ^
+    hint: write it as `stream: VALUE`
 
     error: triggers.yaml:7:13: `function` of trigger `late-flights` must be a single value, found nothing
         7 |     function:
           |             ^
+    hint: write it as `function: VALUE`
 
     error: triggers.yaml:8:12: `batch` of trigger `late-flights` must be a map, found a single value
         8 |     batch: 100
           |            ^^^
+    hint: write its keys below it, or in { braces }
     ");
     insta::assert_snapshot!(function("memory: 64MiB"), @r"
     error: triggers.yaml:3:3: function `late` has no source
@@ -317,11 +327,13 @@ fn values_of_another_shape() {
     error: triggers.yaml:5:27: `LIST` of `env` of function `late` must be a single value, found a list
         5 |     env: { "1A": x, LIST: [1] }
           |                           ^
+    hint: write it as `LIST: VALUE`
     "#);
     insta::assert_snapshot!(refused("version: 1\nstreams:\n  flights:\n"), @r"
     error: triggers.yaml:3:10: stream `flights` must be a map, found nothing
         3 |   flights:
           |          ^
+    hint: write its keys below it, or in { braces }
     ");
 }
 
@@ -408,11 +420,13 @@ fn what_is_not_yaml_of_settings() {
     error: triggers.yaml:2:10: not readable as YAML: unclosed bracket '{'
         2 | streams: {
           |          ^
+    hint: keys of one map begin in one column, `key: value`; brackets and quotes are closed
     ");
     insta::assert_snapshot!(refused("version: !number 1"), @r"
     error: triggers.yaml:1:18: not readable as YAML: unsupported tag `!number`
         1 | version: !number 1
           |                  ^
+    hint: keys of one map begin in one column, `key: value`; brackets and quotes are closed
     ");
     insta::assert_snapshot!(refused("version: 1\n---\nversion: 1"), @r"
     error: triggers.yaml:2:1: the file has more than one document
@@ -424,11 +438,13 @@ fn what_is_not_yaml_of_settings() {
     error: triggers.yaml:3:2: not readable as YAML: tabs disallowed within this context (block indentation)
         3 |  a: {}
           |  ^
+    hint: keys of one map begin in one column, `key: value`; brackets and quotes are closed
     ");
     insta::assert_snapshot!(refused(""), @r"
     error: triggers.yaml:1:1: the file must be a map, found nothing
         1 | 
           | ^
+    hint: write its keys below it, or in { braces }
 
     error: triggers.yaml:1:1: the file does not say its version
         1 | 
@@ -439,6 +455,7 @@ fn what_is_not_yaml_of_settings() {
     error: triggers.yaml:1:35: maps and lists are nested too deep
         1 | a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]
           |                                   ^
+    hint: no setting lies deeper than five maps
     ");
 }
 

@@ -45,7 +45,8 @@ pub(super) fn parse(source: Source<'_>) -> Result<Node, Diagnostic> {
             "the file has {} bytes, {FILE_BYTES_MAX} are accepted",
             source.text.len()
         );
-        return Err(source.diagnostic(At::START, message, None));
+        let hint = "settings are small: move what is not settings elsewhere";
+        return Err(source.diagnostic(At::START, message, hint));
     }
     let raw: Raw = serde_saphyr::from_str_with_options(source.text, options())
         .map_err(|error| unreadable(source, &error))?;
@@ -80,13 +81,15 @@ fn unreadable(source: Source<'_>, error: &Error) -> Diagnostic {
         .nth(at.line.saturating_sub(1))
         .unwrap_or_default();
     if let Some((message, hint)) = refused_on_purpose(error) {
-        return source.diagnostic(at, message, hint.map(str::to_owned));
+        return source.diagnostic(at, message, hint);
     }
     let message = UserMessageFormatter
         .format_message(error)
         .replace(char::is_control, " ");
-    let quotes = "text that begins with @ needs quotes: \"@-1h\"".to_owned();
-    let hint = line.contains(": @").then_some(quotes);
+    let quotes = "text that begins with @ needs quotes: \"@-1h\"";
+    let spaces =
+        "keys of one map begin in one column, `key: value`; brackets and quotes are closed";
+    let hint = if line.contains(": @") { quotes } else { spaces };
     source.diagnostic(at, format!("not readable as YAML: {message}"), hint)
 }
 
@@ -95,23 +98,28 @@ fn unreadable(source: Source<'_>, error: &Error) -> Diagnostic {
     clippy::wildcard_enum_match_arm,
     reason = "errors of another crate, which may gain more"
 )]
-fn refused_on_purpose(error: &Error) -> Option<(&'static str, Option<&'static str>)> {
+fn refused_on_purpose(error: &Error) -> Option<(&'static str, &'static str)> {
     match error {
-        Error::MergeKeyNotAllowed { .. } => Some((
-            "merge keys are refused",
-            Some("write the keys out at each place"),
-        )),
+        Error::MergeKeyNotAllowed { .. } => {
+            Some(("merge keys are refused", "write the keys out at each place"))
+        }
         Error::Budget { breach, .. } => match breach {
             BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. } => {
                 let hint = "write the value out at each place";
-                Some(("anchors and aliases are refused", Some(hint)))
+                Some(("anchors and aliases are refused", hint))
             }
             BudgetBreach::Documents { .. } => Some((
                 "the file has more than one document",
-                Some("remove what follows `---`"),
+                "remove what follows `---`",
             )),
-            BudgetBreach::Depth { .. } => Some(("maps and lists are nested too deep", None)),
-            _ => Some(("the file is too large to be hand-written settings", None)),
+            BudgetBreach::Depth { .. } => Some((
+                "maps and lists are nested too deep",
+                "no setting lies deeper than five maps",
+            )),
+            _ => Some((
+                "the file is too large to be hand-written settings",
+                "settings are small: move what is not settings elsewhere",
+            )),
         },
         _ => None,
     }
@@ -213,7 +221,7 @@ fn settle(source: Source<'_>, raw: Raw) -> Result<Node, Diagnostic> {
         RawValue::Bare { readable: false } => {
             let hint = "in quotes it is text and stays as it is";
             let message = "a number beyond 2^53 loses digits";
-            return Err(source.diagnostic(at, message, Some(hint.to_owned())));
+            return Err(source.diagnostic(at, message, hint));
         }
         RawValue::List(items) => {
             let settled: Result<Vec<_>, _> =

@@ -311,7 +311,7 @@ fn backoff(reader: &mut Reader<'_>, section: &mut Section) -> Backoff {
             "`max` of {} is {max}, below the first pause of {first}",
             section.title
         );
-        reader.note(at, message, "");
+        reader.note(at, message, "raise `max`, or lower `first`");
     }
     backoff
 }
