@@ -40,6 +40,10 @@ pub(crate) const PARTITION_KEY_BYTES_MAX: usize = 1_024;
 pub(crate) const STATE_NAME_BYTES_MAX: usize = 255;
 pub(crate) const STATE_VALUE_BYTES_MAX: usize = 1 << 20;
 pub(crate) const STATE_WRITES_MAX: usize = 10_000;
+/// Entries of `batchItemFailures`: twice the largest batch, for handlers that name a record more than once.
+pub(crate) const ITEM_FAILURES_MAX: usize = 20_000;
+/// Of an identifier that is not in the batch, as its fault repeats it.
+pub(crate) const ITEM_IDENTIFIER_BYTES_MAX: usize = 128;
 pub(crate) const FAULT_KIND_BYTES_MAX: usize = 128;
 pub(crate) const FAULT_MESSAGE_BYTES_MAX: usize = 8 << 10;
 pub(crate) const BACKTRACE_FRAMES_MAX: usize = 24;

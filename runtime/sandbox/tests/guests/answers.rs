@@ -126,6 +126,24 @@ async fn an_event_function_gets_lambdas_document_and_names_what_failed() {
 }
 
 #[tokio::test]
+async fn a_sequence_number_names_all_that_came_out_of_an_aggregate() {
+    let world = World::real();
+    let function = world.load("event-echo", FunctionLimits::default()).await;
+    let mut invocation = batch(&[("a", "x"), ("b", "x"), ("c", "fail"), ("d", "x")]);
+    let mut records = invocation.records.to_vec();
+    for (sub_sequence, record) in (0..).zip(&mut records[1..3]) {
+        record.position.sequence = model::SequenceNumber([0, 0, 2]);
+        record.position.sub_sequence = sub_sequence;
+        record.aggregated = true;
+    }
+    invocation.records = records.into();
+    let answer = world.answer(&function, invocation).await;
+    let failures = answer.failures.iter();
+    let failed: Vec<u32> = failures.map(|failure| failure.index).collect();
+    assert_eq!(failed, [1, 2], "the one that failed, and its neighbour");
+}
+
+#[tokio::test]
 async fn a_guest_sees_its_invocation_and_the_granted_environment_alone() {
     let world = World::real();
     let env = [("THRESHOLD".to_owned(), "15".to_owned())].into();
