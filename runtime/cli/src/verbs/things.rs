@@ -168,9 +168,10 @@ pub(crate) async fn dead_letter(
             output.list(&items(&answer, "dead_letters"), DEAD_LETTERS)
         }
         DeadLetterVerb::Show { id } => {
-            let mut entry = client
-                .get(&format!("dead-letters/{}", percent_encoded(id)))
-                .await?;
+            // An id is TRIGGER/ENTRY, and each is a part of the path.
+            let parts: Vec<String> = id.split('/').map(percent_encoded).collect();
+            let path = format!("dead-letters/{}", parts.join("/"));
+            let mut entry = client.get(&path).await?;
             if let Some(records) = entry.get_mut("records").and_then(Value::as_array_mut) {
                 records.iter_mut().for_each(|record| {
                     tail::decode(record);
