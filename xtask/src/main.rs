@@ -10,9 +10,11 @@
 )]
 
 mod bench;
+mod clients;
 mod codegen;
 mod demo;
 mod environment;
+mod simulate;
 mod step;
 mod test;
 mod tools;
@@ -27,6 +29,8 @@ commands:
   demo                   real flights through real functions, with a crash in the middle
   test                   check everything that CI checks; installs what it needs
   bench [PART]           measure a release build on this machine; a table, and target/bench.json
+  simulate --seeds N [--from S]
+                         stories full of faults in a simulated world; every promise is checked
   codegen --model PATH   write the tables of the Kinesis door from botocore's service-2.json(.gz)";
 
 fn main() -> ExitCode {
@@ -48,6 +52,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "demo" => demo::run_demo(),
         "test" => test::run_all(),
         "bench" => bench::run_bench(rest),
+        "simulate" => simulate::run_simulation(rest),
         "codegen" => codegen::run(rest),
         "help" | "--help" => {
             report(USAGE);

@@ -21,8 +21,20 @@ pub(crate) fn root() -> PathBuf {
 
 /// Runs `program` in `directory` and fails with `hint` when it does not succeed.
 pub(crate) fn run(name: &str, directory: &Path, program: &[&str], hint: &str) -> Result<()> {
+    run_with(name, directory, &[], program, hint)
+}
+
+/// The same, with variables for the program's environment.
+pub(crate) fn run_with(
+    name: &str,
+    directory: &Path,
+    environment: &[(&str, &str)],
+    program: &[&str],
+    hint: &str,
+) -> Result<()> {
     report(&format!("==> {name}"));
     let status = command(directory, program)?
+        .envs(environment.iter().copied())
         .status()
         .with_context(|| format!("start {}", program.join(" ")))?;
     if !status.success() {

@@ -6,7 +6,7 @@
 use anyhow::Result;
 
 use crate::{
-    report,
+    clients, report,
     step::{root, run},
     tools,
 };
@@ -14,13 +14,13 @@ use crate::{
 pub(crate) fn run_all() -> Result<()> {
     let root = root();
     tools::wasm_target()?;
-    let python = tools::python()?;
     run(
         "format",
         &root,
         &["cargo", "fmt", "--all", "--check"],
         "run `cargo fmt --all`",
     )?;
+    let settings = clients::install()?;
     functions()?;
     run(
         "lints",
@@ -36,14 +36,13 @@ pub(crate) fn run_all() -> Result<()> {
         ],
         "mend what clippy names above",
     )?;
-    let interpreter = python
-        .map(|path| path.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let setting = format!("env.SHARDMILL_TEST_PYTHON=\"{interpreter}\"");
+    let mut test = vec!["cargo"];
+    test.extend(settings.iter().flat_map(|setting| ["--config", setting]));
+    test.extend(["test", "--workspace"]);
     run(
         "tests",
         &root,
-        &["cargo", "--config", &setting, "test", "--workspace"],
+        &test,
         "the failing test is named above; `cargo test -p CRATE NAME` runs it alone",
     )?;
     report("all passed");

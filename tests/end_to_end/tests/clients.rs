@@ -10,31 +10,68 @@ use std::process::Command;
 
 use shardmill_end_to_end::{Project, root, run};
 
-/// Runs `program ARGUMENTS` with the clients' folder as its working directory; `None` where the tool is not there.
-fn client(tool: &str, arguments: &[&str]) -> Option<Command> {
-    let program = std::env::var(tool).ok().filter(|path| !path.is_empty())?;
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .current_dir(root().join("tests/end_to_end/clients"));
-    Some(command)
-}
-
-/// The client puts, reads and is refused as AWS would refuse it, or its program ends with what went wrong.
-fn check(command: Option<Command>) {
-    let Some(mut command) = command else { return };
+/// The client puts, reads and is refused as AWS would refuse it, or its program ends with what went wrong. `command`
+/// gets the place at which the client is installed; where it is not, there is nothing to run.
+fn check(variable: &str, command: impl FnOnce(&str) -> Command) {
+    let Ok(place) = std::env::var(variable) else {
+        return;
+    };
+    let mut command = command(&place);
+    command.current_dir(root().join("tests/end_to_end/clients"));
     let project = Project::new("version: 1\nstreams: { flights: { shards: 4 } }\n");
     let server = project.up();
     let said = run(server.for_aws(&mut command));
     assert_eq!(said.code, Some(0), "{}\n{}", said.out, said.err);
 }
 
+fn python(program: &str) {
+    check("SHARDMILL_TEST_PYTHON", |interpreter| {
+        let mut python = Command::new(interpreter);
+        python.arg(program);
+        python
+    });
+}
+
+fn java(settings: &[&str]) {
+    check("SHARDMILL_TEST_JAVA", |built| {
+        let mut java = Command::new("java");
+        java.args(settings)
+            .args(["-cp", &format!("{built}/classes:{built}/libraries/*")])
+            .arg("DriveKinesis");
+        java
+    });
+}
+
 #[test]
 fn boto3() {
-    check(client("SHARDMILL_TEST_PYTHON", &["boto3_client.py"]));
+    python("python/boto3_client.py");
 }
 
 #[test]
 fn the_aws_cli() {
-    check(client("SHARDMILL_TEST_PYTHON", &["aws_cli.py"]));
+    python("python/aws_cli.py");
+}
+
+#[test]
+fn the_sdk_for_javascript() {
+    check("SHARDMILL_TEST_JAVASCRIPT", |modules| {
+        let mut node = Command::new("node");
+        node.arg("javascript/client.cjs").env("NODE_PATH", modules);
+        node
+    });
+}
+
+#[test]
+fn the_sdk_for_go() {
+    check("SHARDMILL_TEST_GO", |program| Command::new(program));
+}
+
+#[test]
+fn the_sdk_for_java_in_cbor() {
+    java(&[]);
+}
+
+#[test]
+fn the_sdk_for_java_in_json() {
+    java(&["-Daws.cborEnabled=false"]);
 }

@@ -1,0 +1,199 @@
+//! The clients of AWS that the end-to-end tests drive: boto3 and the AWS CLI, the SDKs for JavaScript, Go and Java.
+//!
+//! Each is installed once into `target/clients/` from the manifest and lock file beside its program in
+//! `tests/end_to_end/clients/`, and again when one of those changes. Out come the variables that tell the tests where
+//! it is. A client whose toolchain the machine lacks is said and left out; in CI that is a failure, so that no client
+//! goes untested in silence.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{
+    report,
+    step::{root, run, run_with, succeeds},
+};
+
+/// For cargo's `--config`: where the tests find each client that is there.
+pub(crate) fn install() -> Result<Vec<String>> {
+    let found = [
+        ("SHARDMILL_TEST_PYTHON", python()?),
+        ("SHARDMILL_TEST_JAVASCRIPT", javascript()?),
+        ("SHARDMILL_TEST_GO", go()?),
+        ("SHARDMILL_TEST_JAVA", java()?),
+    ];
+    let there = found.into_iter().filter_map(|(variable, place)| {
+        let place = place?;
+        Some(format!("env.{variable}=\"{}\"", place.display()))
+    });
+    Ok(there.collect())
+}
+
+/// The interpreter of an environment that has both.
+fn python() -> Result<Option<PathBuf>> {
+    let kit = Kit::new("python", &["requirements.txt"])?;
+    if !kit.is_ready() {
+        if !succeeds(&["python3", "-c", "import venv, ensurepip"]) {
+            return missing("python3 with venv", "boto3 and the AWS CLI");
+        }
+        let hint = "PyPI is needed once; run again when the network is there";
+        let place = text(&kit.place);
+        let create = ["python3", "-m", "venv", "--clear", &place];
+        run("Python environment", &root(), &create, hint)?;
+        let pip = text(&kit.place.join("bin/pip"));
+        let quietly = ["--quiet", "--disable-pip-version-check"];
+        let install = [
+            &[pip.as_str(), "install"][..],
+            &quietly,
+            &["-r", "requirements.txt"],
+        ];
+        let name = "boto3 and the AWS CLI (about 30 MB, once)";
+        run(name, &kit.sources, &install.concat(), hint)?;
+        kit.set_ready()?;
+    }
+    Ok(Some(kit.place.join("bin/python")))
+}
+
+/// The folder of its modules.
+fn javascript() -> Result<Option<PathBuf>> {
+    let manifests = ["package.json", "package-lock.json"];
+    let kit = Kit::new("javascript", &manifests)?;
+    if !kit.is_ready() {
+        let is_new = "process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)";
+        if !succeeds(&["node", "-e", is_new]) || !succeeds(&["npm", "--version"]) {
+            return missing("node 20 with npm", "the AWS SDK for JavaScript");
+        }
+        for manifest in manifests {
+            std::fs::copy(kit.sources.join(manifest), kit.place.join(manifest))
+                .with_context(|| format!("copy {manifest}"))?;
+        }
+        let install = [
+            "npm",
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        ];
+        run(
+            "AWS SDK for JavaScript (about 10 MB, once)",
+            &kit.place,
+            &install,
+            "npm's registry is needed once; run again when the network is there",
+        )?;
+        kit.set_ready()?;
+    }
+    Ok(Some(kit.place.join("node_modules")))
+}
+
+/// The program.
+fn go() -> Result<Option<PathBuf>> {
+    let kit = Kit::new("go", &["go.mod", "go.sum", "main.go"])?;
+    let program = kit.place.join("drive-kinesis");
+    if !kit.is_ready() {
+        if !succeeds(&["go", "version"]) {
+            return missing("go", "the AWS SDK for Go");
+        }
+        let modules = text(&kit.place.join("modules"));
+        let cache = text(&kit.place.join("cache"));
+        let environment = [
+            ("GOMODCACHE", modules.as_str()),
+            ("GOCACHE", cache.as_str()),
+            // Without it a modules' folder could not be deleted with `target/`.
+            ("GOFLAGS", "-modcacherw"),
+        ];
+        run_with(
+            "AWS SDK for Go (about 30 MB, once; its compiler takes a minute)",
+            &kit.sources,
+            &environment,
+            &["go", "build", "-mod=readonly", "-o", &text(&program), "."],
+            "Go's module proxy is needed once; run again when the network is there",
+        )?;
+        kit.set_ready()?;
+    }
+    Ok(Some(program))
+}
+
+/// The folder of its classes and libraries.
+fn java() -> Result<Option<PathBuf>> {
+    let kit = Kit::new("java", &["pom.xml", "src/main/java/DriveKinesis.java"])?;
+    let built = kit.place.join("built");
+    if !kit.is_ready() {
+        if !succeeds(&["javac", "--version"]) || !succeeds(&["mvn", "--version"]) {
+            return missing("a JDK (17 or later) with Maven", "the AWS SDK for Java");
+        }
+        let repository = format!("-Dmaven.repo.local={}", text(&kit.place.join("repository")));
+        let directory = format!("-Dclient.directory={}", text(&built));
+        let quietly = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never"];
+        let goals = [
+            &repository,
+            &directory,
+            "compile",
+            "dependency:copy-dependencies",
+        ];
+        run(
+            "AWS SDK for Java (about 30 MB, once)",
+            &kit.sources,
+            &[&quietly[..], &goals].concat(),
+            "Maven Central is needed once; run again when the network is there",
+        )?;
+        kit.set_ready()?;
+    }
+    Ok(Some(built))
+}
+
+/// Where a client comes from and where it is installed.
+struct Kit {
+    /// Its program, manifest and lock file.
+    sources: PathBuf,
+    place: PathBuf,
+    /// Where it is, and the text of the files that decide what is installed.
+    wanted: String,
+}
+
+impl Kit {
+    fn new(language: &str, files: &[&str]) -> Result<Self> {
+        let sources = root().join("tests/end_to_end/clients").join(language);
+        let place = root().join("target/clients").join(language);
+        std::fs::create_dir_all(&place).with_context(|| format!("create {}", place.display()))?;
+        let texts: Result<Vec<String>> = files
+            .iter()
+            .map(|file| {
+                let path = sources.join(file);
+                std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
+            })
+            .collect();
+        // A Python environment works only where it was made, and a repository may be moved.
+        let wanted = format!("{}\n{}", place.display(), texts?.concat());
+        Ok(Self {
+            sources,
+            place,
+            wanted,
+        })
+    }
+
+    fn marker(&self) -> PathBuf {
+        self.place.join("ready")
+    }
+
+    fn is_ready(&self) -> bool {
+        std::fs::read_to_string(self.marker()).is_ok_and(|ready| ready == self.wanted)
+    }
+
+    fn set_ready(&self) -> Result<()> {
+        std::fs::write(self.marker(), &self.wanted)
+            .with_context(|| format!("note that {} is installed", self.place.display()))
+    }
+}
+
+fn missing<T>(tool: &str, what: &str) -> Result<Option<T>> {
+    if crate::environment::in_ci() {
+        bail!("{tool} is missing and CI=true: {what} must be tested\nhint: install {tool}");
+    }
+    report(&format!("not run: {what}, because {tool} is missing"));
+    Ok(None)
+}
+
+fn text(path: &std::path::Path) -> String {
+    path.to_string_lossy().into_owned()
+}
