@@ -110,6 +110,27 @@ pub(crate) struct Call {
     pub(crate) progress: Option<u32>,
 }
 
+impl Call {
+    pub(crate) fn new(
+        invocation: Invocation,
+        deadline: Monotonic,
+        deadline_wall: Timestamp,
+        output_bytes_max: usize,
+    ) -> Self {
+        Self {
+            invocation,
+            deadline,
+            deadline_wall,
+            outputs: Vec::new(),
+            output_bytes: 0,
+            output_bytes_max,
+            state: Vec::new(),
+            state_newest: BTreeMap::new(),
+            progress: None,
+        }
+    }
+}
+
 /// Counts what the guest's memories hold and refuses what goes beyond.
 #[derive(Debug)]
 pub(crate) struct MemoryLimit {

@@ -206,19 +206,13 @@ impl Inner {
     /// A warm sandbox of the lane, or a new one.
     fn sandbox(&self, lane: &(TriggerName, ShardId), invocation: Invocation) -> Sandbox {
         let shared = &self.engine.shared;
-        let output_bytes_max = to_usize(self.limits.output_bytes.bytes());
         let clock = &shared.platform.clock;
-        let call = Call {
-            deadline: Monotonic(clock.monotonic().0 + self.limits.timeout),
-            deadline_wall: clock.wall().plus(self.limits.timeout),
+        let call = Call::new(
             invocation,
-            outputs: Vec::new(),
-            output_bytes: 0,
-            output_bytes_max,
-            state: Vec::new(),
-            state_newest: BTreeMap::new(),
-            progress: None,
-        };
+            Monotonic(clock.monotonic().0 + self.limits.timeout),
+            clock.wall().plus(self.limits.timeout),
+            to_usize(self.limits.output_bytes.bytes()),
+        );
         if let Some(mut sandbox) = self.warm().get_mut(lane).and_then(Vec::pop) {
             let context = sandbox.store.data_mut();
             context.log.restart(&call.invocation);

@@ -10,7 +10,10 @@ use std::sync::Arc;
 use crate::{
     bindings::{host, invocation, state, types},
     context::{Call, Context},
-    limits::{STATE_NAME_BYTES_MAX, STATE_VALUE_BYTES_MAX, STATE_WRITES_MAX},
+    limits::{
+        STATE_NAME_BYTES_MAX, STATE_NAMES_PER_CALL_MAX, STATE_READ_BYTES_MAX,
+        STATE_VALUE_BYTES_MAX, STATE_WRITES_MAX,
+    },
     packed,
 };
 
@@ -212,7 +215,7 @@ impl Call {
         &self,
         source: u32,
         name: String,
-    ) -> wasmtime::Result<Result<Option<Vec<u8>>, host::Refusal>> {
+    ) -> wasmtime::Result<Result<Option<Bytes>, host::Refusal>> {
         let (store, (hash_key, partition_key)) = match self
             .store()
             .and_then(|store| Ok((store, self.key(source)?)))
@@ -229,7 +232,38 @@ impl Call {
             Some(write) => write.value.clone(),
             None => store.get(hash_key, &key.1, &key.2)?,
         };
-        Ok(Ok(value.map(Vec::from)))
+        Ok(Ok(value))
+    }
+
+    /// Bounded before anything is copied: nothing interrupts the host while it copies.
+    fn read_many(
+        &self,
+        names: Vec<(u32, String)>,
+    ) -> wasmtime::Result<Result<Vec<Option<Vec<u8>>>, host::Refusal>> {
+        if names.len() > STATE_NAMES_PER_CALL_MAX {
+            let text = format!(
+                "{} names, at most {STATE_NAMES_PER_CALL_MAX} a call: ask for fewer at a time",
+                names.len()
+            );
+            return Ok(Err(refusal(TOO_LARGE, text)));
+        }
+        let mut values = Vec::with_capacity(names.len());
+        let mut bytes = 0;
+        for (source, name) in names {
+            let value = match self.read(source, name)? {
+                Ok(value) => value,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            bytes += value.as_ref().map_or(0, Bytes::len);
+            if bytes > STATE_READ_BYTES_MAX {
+                let text = format!(
+                    "the values have more than {STATE_READ_BYTES_MAX} bytes together: ask for fewer at a time"
+                );
+                return Ok(Err(refusal(TOO_LARGE, text)));
+            }
+            values.push(value.map(Vec::from));
+        }
+        Ok(Ok(values))
     }
 
     fn names(&self, source: u32) -> wasmtime::Result<Result<Vec<String>, host::Refusal>> {
@@ -266,17 +300,15 @@ impl state::Host for Context {
         source: u32,
         name: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, host::Refusal>> {
-        self.call.read(source, name)
+        let read = self.call.read(source, name)?;
+        Ok(read.map(|value| value.map(Vec::from)))
     }
 
     fn get_many(
         &mut self,
         names: Vec<(u32, String)>,
     ) -> wasmtime::Result<Result<Vec<Option<Vec<u8>>>, host::Refusal>> {
-        let read = names
-            .into_iter()
-            .map(|(source, name)| self.call.read(source, name));
-        read.collect::<wasmtime::Result<Result<Vec<_>, _>>>()
+        self.call.read_many(names)
     }
 
     fn names(&mut self, source: u32) -> wasmtime::Result<Result<Vec<String>, host::Refusal>> {
@@ -296,3 +328,7 @@ impl state::Host for Context {
         Ok(self.call.write(source, name, None))
     }
 }
+
+#[cfg(test)]
+#[path = "imports/tests.rs"]
+mod tests;

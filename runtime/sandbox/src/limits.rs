@@ -39,6 +39,9 @@ pub(crate) const HOSTCALL_SLACK_BYTES: usize = 1 << 20;
 pub(crate) const PARTITION_KEY_BYTES_MAX: usize = 1_024;
 pub(crate) const STATE_NAME_BYTES_MAX: usize = 255;
 pub(crate) const STATE_VALUE_BYTES_MAX: usize = 1 << 20;
+/// Names in one call of `get-many`, and the bytes of the values it returns.
+pub(crate) const STATE_NAMES_PER_CALL_MAX: usize = 1_000;
+pub(crate) const STATE_READ_BYTES_MAX: usize = 8 << 20;
 pub(crate) const STATE_WRITES_MAX: usize = 10_000;
 /// Entries of `batchItemFailures`: twice the largest batch, for handlers that name a record more than once.
 pub(crate) const ITEM_FAILURES_MAX: usize = 20_000;
@@ -53,3 +56,4 @@ pub(crate) const LAST_WORDS_BYTES_MAX: usize = 1 << 10;
 pub(crate) const SIMULATED_RANDOM_BYTES: usize = 4 << 10;
 
 const _: () = assert!(STACK_BYTES_MAX < ASYNC_STACK_BYTES);
+const _: () = assert!(STATE_VALUE_BYTES_MAX <= STATE_READ_BYTES_MAX);

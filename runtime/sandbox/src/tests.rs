@@ -65,7 +65,7 @@ async fn load(engine: &Engine, text: &str, limits: FunctionLimits) -> Function {
         .unwrap()
 }
 
-fn invocation(outputs: &[&str]) -> Invocation {
+pub(crate) fn invocation(outputs: &[&str]) -> Invocation {
     let record = |low| UserRecord {
         position: Position {
             sequence: SequenceNumber([0, 0, low]),
