@@ -1,7 +1,7 @@
 //! Records out of what people have: arguments, NDJSON, CSV. In: bytes and the wish for a key. Out: records one at a
 //! time, so that a file larger than memory passes through. A line that cannot serve is named by its number.
 
-use std::io::BufRead;
+use std::{cell::Cell, io::BufRead};
 
 use serde_json::{Map, Number, Value};
 
@@ -20,8 +20,30 @@ pub(crate) enum Keys {
     /// A field of the record's JSON object, or a column.
     Field(String),
     Same(String),
-    /// A new one each time, so that records spread over the shards.
-    Spread,
+    /// Another one each time, so that records spread over the shards.
+    Spread(Spread),
+}
+
+/// Keys that differ from record to record, and are the same again when the same input is read for the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spread {
+    name: String,
+    next: Cell<u64>,
+}
+
+impl Spread {
+    pub(crate) fn of(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            next: Cell::new(0),
+        }
+    }
+
+    fn key(&self) -> String {
+        let number = self.next.get();
+        self.next.set(number + 1);
+        format!("{}-{number}", self.name)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +70,7 @@ impl Keys {
     pub(crate) fn keyed(&self, data: Vec<u8>, place: &str) -> Result<Record, Failure> {
         let key = match self {
             Self::Same(key) => key.clone(),
-            Self::Spread => uuid::Uuid::now_v7().simple().to_string(),
+            Self::Spread(spread) => spread.key(),
             Self::Field(field) => {
                 let value: Value = serde_json::from_slice(&data).map_err(|error| {
                     Failure::failed(format!("read {place}: it is not JSON: {error}"))
@@ -238,7 +260,11 @@ mod tests {
                 data: vec![0xff]
             }
         );
-        let spread = |data: &[u8]| Keys::Spread.keyed(data.to_vec(), "x").unwrap().key;
-        assert_ne!(spread(b"a"), spread(b"a"));
+        let spread = || {
+            let keys = Keys::Spread(Spread::of("run"));
+            [0, 1].map(|_| keys.keyed(b"a".to_vec(), "x").unwrap().key)
+        };
+        assert_eq!(spread(), ["run-0", "run-1"]);
+        assert_eq!(spread(), spread());
     }
 }

@@ -12,7 +12,7 @@ use crate::arguments::Invoke;
 use crate::client::{Client, percent_encoded};
 use crate::failure::Failure;
 use crate::output::{Output, text};
-use crate::records::{self, Keys, Layout, Record};
+use crate::records::{self, Keys, Layout, Record, Spread};
 
 pub(crate) async fn invoke(
     client: &mut Client,
@@ -66,7 +66,10 @@ fn event_in(path: &Path) -> Result<Value, Failure> {
 
 fn records_in(path: &Path, invoke: &Invoke) -> Result<Vec<Value>, Failure> {
     let name = path.to_string_lossy();
-    let keys = invoke.key_field.clone().map_or(Keys::Spread, Keys::Field);
+    let keys = match invoke.key_field.clone() {
+        Some(field) => Keys::Field(field),
+        None => Keys::Spread(Spread::of("record")),
+    };
     let layout = Layout::of_name(&name).unwrap_or(Layout::Lines);
     let records = if name == "-" {
         records::read(BufReader::new(io::stdin()), "standard input", layout, &keys)

@@ -15,8 +15,8 @@ use crate::client::{Client, ProducerNumber, Unsent, World, percent_encoded};
 use crate::failure::Failure;
 use crate::limits::{PUT_ATTEMPTS_MAX, PUT_PAUSE_FIRST, PUT_PAUSE_MAX};
 use crate::output::{Output, text};
-use crate::progress::{Bookkeeping, Progress};
-use crate::records::{self, Keys, Layout, Record, Records};
+use crate::progress::{Bookkeeping, Target};
+use crate::records::{self, Keys, Layout, Record, Records, Spread};
 use crate::waiting;
 
 pub(crate) async fn put(client: &mut Client, output: Output, put: &Put) -> Result<(), Failure> {
@@ -27,14 +27,22 @@ pub(crate) async fn put(client: &mut Client, output: Output, put: &Put) -> Resul
         account: text(&stream, "/account"),
         region: text(&stream, "/region"),
     };
+    let name = put.resume.as_deref();
+    let target = Target {
+        name: put.stream.clone(),
+        created_ms: stream
+            .pointer("/created_ms")
+            .and_then(Value::as_u64)
+            .unwrap_or_default(),
+    };
+    let mut books = Bookkeeping::open(name, target)?;
     let keys = match (&put.key_field, &put.key) {
         (Some(field), _) => Keys::Field(field.clone()),
         (None, Some(key)) => Keys::Same(key.clone()),
-        (None, None) => Keys::Spread,
+        (None, None) => Keys::Spread(Spread::of(books.producer())),
     };
-    let books = Bookkeeping::open(put.resume.as_deref(), &put.stream)?;
     let mut records = sources(put, &keys);
-    skip(&mut records, books.progress.records)?;
+    books.skip(name, &mut records)?;
     let bar = output.spinner();
     let mut sender = Sender {
         client,
@@ -97,10 +105,6 @@ pub(super) fn file<'a>(name: &'a str, layout: Layout, keys: &'a Keys) -> Records
     }
 }
 
-fn skip(records: &mut Records<'_>, count: usize) -> Result<(), Failure> {
-    records.take(count).try_for_each(|record| record.map(drop))
-}
-
 struct Sender<'a> {
     client: &'a mut Client,
     output: Output,
@@ -112,12 +116,7 @@ struct Sender<'a> {
 impl Sender<'_> {
     /// Puts a batch until each of its records is stored; gives their number.
     async fn settle(&mut self, batch: Vec<Record>) -> Result<usize, Failure> {
-        let Progress {
-            records: before,
-            left,
-            ..
-        } = self.books.progress.clone();
-        let mut open: Vec<usize> = match left.as_slice() {
+        let mut open: Vec<usize> = match self.books.progress.left.as_slice() {
             [] => (0..batch.len()).collect(),
             left => left
                 .iter()
@@ -131,9 +130,9 @@ impl Sender<'_> {
             let answer = self.send(body(self.stream, &batch, &open)).await?;
             let (refused, reason) = refused(&answer, &open);
             let settled = if refused.is_empty() {
-                before + batch.len()
+                batch.as_slice()
             } else {
-                before
+                &[]
             };
             self.books.answered(settled, refused.clone())?;
             open = refused;
@@ -156,7 +155,7 @@ impl Sender<'_> {
     /// One request under one number, until it is answered.
     async fn send(&mut self, body: Bytes) -> Result<Value, Failure> {
         let producer = ProducerNumber {
-            producer: self.books.producer.clone(),
+            producer: self.books.producer().to_owned(),
             number: self.books.progress.number,
         };
         let mut pause = PUT_PAUSE_FIRST;
