@@ -25,6 +25,7 @@ use crate::{
     context::{Call, Context, ContextFacts},
     engine::Engine,
     fault::{DeadlinePassed, Failed, diagnose},
+    imports::TOO_LARGE,
     limits::{
         FAULT_KIND_BYTES_MAX, FAULT_MESSAGE_BYTES_MAX, TIMEOUT_GRACE, WARM_INVOCATIONS_MAX,
         WARM_SANDBOXES_MAX,
@@ -345,14 +346,11 @@ impl Call {
     fn response(&mut self, response: types::Response) -> Result<Vec<RecordFailure>, Refused> {
         if !response.output.is_empty() {
             let output = Bytes::from(response.output);
-            let all = self.output_bytes.saturating_add(output.len());
-            let kind = if all > self.output_bytes_max {
-                "OutputTooLarge"
-            } else {
-                "MalformedOutput"
-            };
             self.emit(DEFAULT_OUTPUT, &output)
-                .map_err(|refusal| (kind, refusal.message))?;
+                .map_err(|refusal| match refusal.code {
+                    TOO_LARGE => ("OutputTooLarge", refusal.message),
+                    _ => ("MalformedOutput", refusal.message),
+                })?;
         }
         let mut failures = BTreeMap::new();
         for failure in response.failed {

@@ -19,7 +19,7 @@ use crate::{
 
 const NOT_GRANTED: u32 = 1;
 const NO_SUCH_OUTPUT: u32 = 2;
-const TOO_LARGE: u32 = 3;
+pub(crate) const TOO_LARGE: u32 = 3;
 const MALFORMED: u32 = 4;
 const NO_KEY: u32 = 5;
 
@@ -128,18 +128,25 @@ impl Call {
             );
             return Err(refusal(NO_SUCH_OUTPUT, text));
         }
-        let bytes = self.output_bytes.saturating_add(chunk.len());
-        if bytes > self.output_bytes_max {
+        self.check_room(chunk.len())?;
+        let emitted = packed::unpack(chunk, output, self.invocation.records.len())
+            .map_err(|error| refusal(MALFORMED, format!("output `{output}`: {error}")))?;
+        let bytes = packed::unpacked_bytes(&emitted).max(chunk.len());
+        self.check_room(bytes)?;
+        self.output_bytes += bytes;
+        self.outputs.extend(emitted);
+        Ok(())
+    }
+
+    fn check_room(&self, bytes: usize) -> Result<(), host::Refusal> {
+        let all = self.output_bytes.saturating_add(bytes);
+        if all > self.output_bytes_max {
             let text = format!(
-                "the invocation has put out {bytes} bytes, at most {} are accepted",
+                "the invocation has put out {all} bytes, at most {} are accepted",
                 self.output_bytes_max
             );
             return Err(refusal(TOO_LARGE, text));
         }
-        let emitted = packed::unpack(chunk, output, self.invocation.records.len())
-            .map_err(|error| refusal(MALFORMED, format!("output `{output}`: {error}")))?;
-        self.output_bytes = bytes;
-        self.outputs.extend(emitted);
         Ok(())
     }
 

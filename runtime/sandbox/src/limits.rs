@@ -36,7 +36,9 @@ pub(crate) const WARM_INVOCATIONS_MAX: u32 = 10_000;
 
 /// What one host call may copy out of a guest besides its output.
 pub(crate) const HOSTCALL_SLACK_BYTES: usize = 1 << 20;
-pub(crate) const PARTITION_KEY_BYTES_MAX: usize = 1_024;
+/// As Kinesis has it for each record: characters of its key, bytes of its data and key together.
+pub(crate) const PARTITION_KEY_CHARS_MAX: usize = 256;
+pub(crate) const OUTPUT_RECORD_BYTES_MAX: usize = 1 << 20;
 pub(crate) const STATE_NAME_BYTES_MAX: usize = 255;
 pub(crate) const STATE_VALUE_BYTES_MAX: usize = 1 << 20;
 /// Names in one call of `get-many`, and the bytes of the values it returns.

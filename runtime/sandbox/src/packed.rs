@@ -7,7 +7,7 @@
 use bytes::{BufMut as _, Bytes};
 use model::{Emitted, HashKey, UserRecord};
 
-use crate::limits::PARTITION_KEY_BYTES_MAX;
+use crate::limits::{OUTPUT_RECORD_BYTES_MAX, PARTITION_KEY_CHARS_MAX};
 
 const BATCH_MAGIC: u32 = 0x3142_4d53;
 const OUTPUT_MAGIC: u32 = 0x314f_4d53;
@@ -84,16 +84,28 @@ pub(crate) enum MalformedOutput {
     Count { count: u32, bytes: usize },
     #[error("record {record}: the {part} lies outside of the buffer")]
     Offset { record: u32, part: &'static str },
-    #[error("record {record}: the partition key has {bytes} bytes, 1 to 1024 are accepted")]
-    KeyLength { record: u32, bytes: usize },
+    #[error(
+        "record {record}: the partition key has {chars} characters, 1 to {PARTITION_KEY_CHARS_MAX} are accepted"
+    )]
+    KeyLength { record: u32, chars: usize },
     #[error("record {record}: the partition key is not UTF-8")]
     KeyText { record: u32 },
+    #[error(
+        "record {record} has {bytes} bytes with its key, at most {OUTPUT_RECORD_BYTES_MAX} fit into a stream"
+    )]
+    RecordLength { record: u32, bytes: usize },
     #[error("record {record}: source {source_index} is not in the batch of {batch}")]
     Source {
         record: u32,
         source_index: u32,
         batch: usize,
     },
+}
+
+/// What records cost as they will be stored: several may be views of the same bytes.
+pub(crate) fn unpacked_bytes(emitted: &[Emitted]) -> usize {
+    let record = |record: &Emitted| OUTPUT_STRIDE + record.partition_key.len() + record.data.len();
+    emitted.iter().map(record).sum()
 }
 
 /// The records of a packed output; keys and data are views of `buffer`. An empty buffer holds none.
@@ -161,14 +173,15 @@ impl Entry<'_> {
         let record = self.record;
         let partition_key = self.part(&mut fields, "partition key")?;
         let data = self.part(&mut fields, "data")?;
-        if !(1..=PARTITION_KEY_BYTES_MAX).contains(&partition_key.len()) {
-            return Err(MalformedOutput::KeyLength {
-                record,
-                bytes: partition_key.len(),
-            });
+        let key =
+            std::str::from_utf8(&partition_key).map_err(|_| MalformedOutput::KeyText { record })?;
+        let chars = key.chars().count();
+        if !(1..=PARTITION_KEY_CHARS_MAX).contains(&chars) {
+            return Err(MalformedOutput::KeyLength { record, chars });
         }
-        if std::str::from_utf8(&partition_key).is_err() {
-            return Err(MalformedOutput::KeyText { record });
+        let bytes = partition_key.len() + data.len();
+        if bytes > OUTPUT_RECORD_BYTES_MAX {
+            return Err(MalformedOutput::RecordLength { record, bytes });
         }
         let outside = || MalformedOutput::Offset {
             record,
@@ -235,4 +248,4 @@ impl Cursor<'_> {
 
 #[cfg(test)]
 #[path = "packed/tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -6,7 +6,7 @@ use model::{Invocation, Timestamp, invocation::StateUnavailable};
 use platform::Monotonic;
 
 use super::*;
-use crate::tests::invocation;
+use crate::{packed::tests::output, tests::invocation};
 
 /// Every name has a value of this size.
 #[derive(Debug)]
@@ -50,4 +50,45 @@ fn many_values_are_read_up_to_a_number_and_a_size() {
     let one_is_bad = vec![(0, "total".to_owned()), (9, "total".to_owned())];
     let refused = call(8, 0).read_many(one_is_bad).unwrap().unwrap_err();
     assert_eq!(refused.code, MALFORMED);
+}
+
+/// A packed output of so many records that are all views of the same bytes.
+fn shared(records: usize, data_bytes: usize) -> Bytes {
+    let data = vec![b'd'; data_bytes];
+    let entries: Vec<(&[u8], &[u8], u32)> = vec![(b"k", b"", 0); records - 1];
+    let last: (&[u8], &[u8], u32) = (b"k", &data, 0);
+    let mut packed = output(&[&entries[..], &[last]].concat(), 0);
+    let place = |index: usize| 32 + index * 40 + 8..32 + index * 40 + 16;
+    let of_last = packed[place(records - 1)].to_vec();
+    for index in 0..records - 1 {
+        packed[place(index)].copy_from_slice(&of_last);
+    }
+    packed.into()
+}
+
+#[test]
+fn an_output_counts_what_its_records_will_take_in_a_stream() {
+    let cases = [
+        (shared(1, 500), 1_000, Ok(573)),
+        (shared(3, 500), 1_000, Err(TOO_LARGE)),
+        (shared(3, 500), 2_000, Ok(1_623)),
+        (vec![0; 1_001].into(), 1_000, Err(TOO_LARGE)),
+        (vec![0; 1_000].into(), 1_000, Err(MALFORMED)),
+    ];
+    for (chunk, output_bytes_max, expect) in cases {
+        let mut call = call(0, output_bytes_max);
+        let emitted = call.emit("default", &chunk);
+        let got = emitted.map(|()| call.output_bytes);
+        assert_eq!(got.map_err(|refusal| refusal.code), expect);
+    }
+}
+
+#[test]
+fn what_fits_no_stream_is_refused_with_the_name_of_the_output() {
+    let long = Bytes::from(output(&[(&[b'k'; 257], b"", 0)], 0));
+    let refused = call(0, 1_000).emit("default", &long).unwrap_err();
+    assert_eq!(
+        refused.message,
+        "output `default`: record 0: the partition key has 257 characters, 1 to 256 are accepted"
+    );
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn output(records: &[(&[u8], &[u8], u32)], flags: u16) -> Vec<u8> {
+pub(crate) fn output(records: &[(&[u8], &[u8], u32)], flags: u16) -> Vec<u8> {
     let mut out = Vec::new();
     out.put_u32_le(OUTPUT_MAGIC);
     out.put_u16_le(VERSION);
@@ -72,7 +72,21 @@ fn damaged_outputs_are_refused_with_the_reason() {
             changed(36, &[0]),
             MalformedOutput::KeyLength {
                 record: 0,
-                bytes: 0,
+                chars: 0,
+            },
+        ),
+        (
+            output(&[(&[b'k'; 257], b"", 0)], 0),
+            MalformedOutput::KeyLength {
+                record: 0,
+                chars: 257,
+            },
+        ),
+        (
+            output(&[(b"a", b"", 0), (b"b", &vec![0; 1 << 20], 0)], 0),
+            MalformedOutput::RecordLength {
+                record: 1,
+                bytes: (1 << 20) + 1,
             },
         ),
         (changed(72, &[255]), MalformedOutput::KeyText { record: 0 }),
@@ -88,6 +102,14 @@ fn damaged_outputs_are_refused_with_the_reason() {
     for (bytes, expect) in cases {
         assert_eq!(unpack(&Bytes::from(bytes), "out", 3), Err(expect));
     }
+}
+
+#[test]
+fn the_largest_key_and_the_largest_record_are_read() {
+    let key = "\u{e9}".repeat(256);
+    let data = vec![0; (1 << 20) - key.len()];
+    let bytes = Bytes::from(output(&[(key.as_bytes(), &data, 0)], 0));
+    assert_eq!(unpack(&bytes, "out", 1).unwrap()[0].data.len(), data.len());
 }
 
 #[test]
