@@ -15,6 +15,7 @@ use crate::{
     limits::SHARDS_PER_STREAM_MAX,
     registry::{NewStream, NextNumbers, StreamEntry, entry_key},
     revise::Unrevised,
+    traits::Traits,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,9 +49,11 @@ impl Streams {
         key: StreamKey,
         shards: u32,
         mode: StreamMode,
+        traits: Traits,
     ) -> Result<(), CreateError> {
         let settings = self.shared.settings;
         let new = NewStream {
+            traits: Arc::new(traits),
             shards,
             mode,
             retention: settings.retention,
@@ -72,6 +75,7 @@ impl Streams {
             mode: StreamMode::Provisioned,
             retention,
             transition: Duration::ZERO,
+            traits: Arc::default(),
         };
         match self.make(key.clone(), new).await {
             Ok(()) => Ok(()),
@@ -226,7 +230,7 @@ impl Streams {
         self.shared.changes.send_modify(|count| *count += 1);
     }
 
-    async fn write(&self, writes: Vec<ViewWrite>) -> Result<(), NotWritten> {
+    pub(crate) async fn write(&self, writes: Vec<ViewWrite>) -> Result<(), NotWritten> {
         let commit = Commit {
             writes,
             ..Commit::default()

@@ -19,6 +19,7 @@ use platform::{Platform, watch};
 use tokio::sync::Mutex;
 
 use crate::{
+    account::AccountSettings,
     facts::{Listing, ShardDescription, StreamFacts, UnknownStream, World},
     limits::{FIRST_RECORD_INDEX, REGISTRY_PAGE_ENTRIES, RETENTION, TRANSITION},
     registry::{Entry, NextNumbers, ShardEntry, StreamEntry, UnreadableEntry},
@@ -62,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) log: Log,
     pub(crate) settings: Settings,
     registry: RwLock<BTreeMap<StreamKey, Arc<StreamEntry>>>,
+    accounts: std::sync::Mutex<BTreeMap<World, AccountSettings>>,
     /// Held over a change of the registry, from looking to publishing.
     pub(crate) changing: Mutex<NextNumbers>,
     /// Counts published changes, so that waiting readers look again.
@@ -72,6 +74,7 @@ impl Streams {
     /// Reads the registry and opens every shard in the log.
     pub fn open(platform: &Platform, log: Log, settings: Settings) -> Result<Self, OpenError> {
         let mut registry = BTreeMap::new();
+        let mut accounts = BTreeMap::new();
         let mut numbers = NextNumbers::FIRST;
         let prefix = namespace(Namespace::Registry);
         let mut after = None;
@@ -80,6 +83,9 @@ impl Streams {
             for (key, value) in &page {
                 match Entry::decode(key, value)? {
                     Entry::Numbers(read) => numbers = read,
+                    Entry::Account(world, settings) => {
+                        accounts.insert(world, settings);
+                    }
                     Entry::Stream(key, entry) => {
                         open_shards(&log, &entry.shards);
                         registry.insert(key, Arc::new(entry));
@@ -98,6 +104,7 @@ impl Streams {
                 log,
                 settings,
                 registry: RwLock::new(registry),
+                accounts: std::sync::Mutex::new(accounts),
                 changing: Mutex::new(numbers),
                 changes: watch::Sender::new(0),
             }),
@@ -161,6 +168,10 @@ impl Streams {
 impl Shared {
     pub(crate) fn registry(&self) -> RwLockReadGuard<'_, BTreeMap<StreamKey, Arc<StreamEntry>>> {
         self.registry.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn accounts(&self) -> std::sync::MutexGuard<'_, BTreeMap<World, AccountSettings>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn registry_mut(

@@ -1,9 +1,11 @@
 //! What the engine tells about streams and shards, free of how it is stored.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use model::{AccountId, Region, SequenceNumber, StreamKey, Timestamp, seams::ShardFacts};
 use serde::{Deserialize, Serialize};
+
+use crate::traits::Traits;
 
 /// Account and region: streams of different worlds do not see each other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +49,7 @@ pub struct StreamFacts {
     pub retention: Duration,
     pub created: Timestamp,
     pub open_shards: usize,
+    pub traits: Arc<Traits>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

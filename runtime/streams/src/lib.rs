@@ -7,6 +7,8 @@
 
 pub mod limits;
 
+mod account;
+mod amend;
 mod change;
 mod engine;
 mod facts;
@@ -17,12 +19,15 @@ mod registry;
 mod reshard;
 mod revise;
 mod route;
+mod traits;
 
 #[cfg(test)]
 mod reshard_tests;
 #[cfg(test)]
 mod tests;
 
+pub use account::{AccountSettings, SettingsNotWritten};
+pub use amend::Amendment;
 pub use change::{CreateError, DeleteError};
 pub use engine::{Changes, OpenError, Settings, Streams};
 pub use facts::{
@@ -31,3 +36,5 @@ pub use facts::{
 pub use log::ProducerMark;
 pub use put::{PutAnswer, PutError};
 pub use reshard::{ReshardError, Scaled};
+pub use revise::Unrevised;
+pub use traits::{Consumer, ConsumerStatus, Distribution, Traits};

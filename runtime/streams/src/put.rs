@@ -88,9 +88,14 @@ impl Streams {
         &self,
         outputs: Vec<(StreamKey, NewRecord)>,
     ) -> Result<Vec<Append>, UnknownStream> {
+        let now = self.now();
         let mut gathered = Gathered::default();
         for (key, record) in outputs {
             let stream = self.existing(&key)?;
+            // What a stream takes while it is being deleted goes with it.
+            if stream.status(now) == Some(StreamStatus::Deleting) {
+                return Err(unknown(&key));
+            }
             let place = gathered.add(stream.routes(), record);
             place.ok_or_else(|| unknown(&key))?;
         }

@@ -3,7 +3,7 @@
 //! In: entries as values. Out: keys and bytes of the view (JSON with a version), and back. A version that is not
 //! known here is an error, never a guess. States follow from the times in an entry.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use model::{
@@ -15,14 +15,17 @@ use model::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    facts::{ShardDescription, StreamFacts, StreamMode, StreamStatus},
+    account::{AccountSettings, world_of},
+    facts::{ShardDescription, StreamFacts, StreamMode, StreamStatus, World},
     limits::{SHARD_PREDATES, SHARDS_PER_COUNTER},
     number::ShardNumbers,
+    traits::Traits,
 };
 
 const VERSION: u32 = 1;
 /// No account begins with this letter, so the entry cannot be taken for a stream.
 const NUMBERS_NAME: &str = "!numbers";
+const ACCOUNT_PREFIX: &str = "!account/";
 
 /// A stream, as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +41,8 @@ pub(crate) struct StreamEntry {
     pub(crate) retention_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) update: Option<Update>,
+    #[serde(default, skip_serializing_if = "is_plain")]
+    pub(crate) traits: Arc<Traits>,
     /// Sorted by id. Closed ones stay until their records have expired.
     pub(crate) shards: Vec<ShardEntry>,
     /// The open ones, sorted by range.
@@ -87,13 +92,14 @@ pub(crate) struct NextNumbers {
 }
 
 /// The shape of a stream to be made.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct NewStream {
     pub(crate) shards: u32,
     pub(crate) mode: StreamMode,
     pub(crate) retention: Duration,
     /// How long it is CREATING.
     pub(crate) transition: Duration,
+    pub(crate) traits: Arc<Traits>,
 }
 
 /// An entry of the view that this version cannot read.
@@ -108,6 +114,7 @@ pub struct UnreadableEntry {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     Numbers(NextNumbers),
+    Account(World, AccountSettings),
     Stream(StreamKey, StreamEntry),
 }
 
@@ -124,6 +131,12 @@ impl Entry {
         if name == NUMBERS_NAME {
             let numbers: NextNumbers = parse(value).map_err(unreadable)?;
             return Ok(Self::Numbers(numbers));
+        }
+        if let Some(world) = name.strip_prefix(ACCOUNT_PREFIX) {
+            let world = world_of(world).ok_or_else(|| unreadable("not a world's name".into()))?;
+            let settings = serde_json::from_slice(value);
+            let settings = settings.map_err(|error| unreadable(error.to_string()))?;
+            return Ok(Self::Account(world, settings));
         }
         let stream = stream_key(&name).ok_or_else(|| unreadable("not a stream's name".into()))?;
         let entry: StreamEntry = parse(value).map_err(unreadable)?;
@@ -165,8 +178,9 @@ impl StreamEntry {
             created: now,
             active_from: now.plus(new.transition),
             gone_from: None,
-            retention_ms: u64::try_from(new.retention.as_millis()).unwrap_or(u64::MAX),
+            retention_ms: milliseconds(new.retention),
             update: None,
+            traits: new.traits,
             shards,
             routes: Vec::new(),
         };
@@ -240,6 +254,7 @@ impl StreamEntry {
             mode: self.mode,
             retention: self.retention(),
             created: self.created,
+            traits: Arc::clone(&self.traits),
             open_shards: self
                 .shown(now)
                 .filter(|shard| shard.closed.is_none())
@@ -249,6 +264,10 @@ impl StreamEntry {
 
     pub(crate) fn retention(&self) -> Duration {
         Duration::from_millis(self.retention_ms)
+    }
+
+    pub(crate) fn set_retention(&mut self, retention: Duration) {
+        self.retention_ms = milliseconds(retention);
     }
 
     pub(crate) fn shard(&self, id: ShardId) -> Option<&ShardEntry> {
@@ -340,6 +359,19 @@ pub(crate) fn entry_key(key: &StreamKey) -> Bytes {
     named(Namespace::Registry, &name)
 }
 
+pub(crate) fn account_key(world: &World) -> Bytes {
+    let name = format!("{ACCOUNT_PREFIX}{}/{}", world.account, world.region);
+    named(Namespace::Registry, &name)
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn is_plain(traits: &Traits) -> bool {
+    traits.are_plain()
+}
+
 fn stream_key(name: &str) -> Option<StreamKey> {
     let mut parts = name.split('/');
     let key = StreamKey {
@@ -383,6 +415,7 @@ mod tests {
             mode: StreamMode::Provisioned,
             retention: Duration::from_hours(24),
             transition: Duration::from_millis(500),
+            traits: Arc::default(),
         };
         StreamEntry::new(new, Timestamp::from_millis(10_000), NextNumbers::FIRST).unwrap()
     }

@@ -4,7 +4,7 @@
 //! The log closes shards in the same frame that says so; new ones are opened before anybody can route to them. A
 //! task of its own carries the change: a caller who goes away cannot leave log and memory with different stories.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use log::Commit;
 use model::{ShardSlot, StreamKey, Timestamp, ViewWrite};
@@ -26,12 +26,12 @@ pub(crate) struct Draft {
     pub(crate) drops: Vec<ShardSlot>,
     pub(crate) status: StreamStatus,
     pub(crate) now: Timestamp,
-    transition: std::time::Duration,
+    pub(crate) transition: Duration,
 }
 
-/// Why nothing changed.
+/// Why nothing changed. `Refused` is what the decision said.
 #[derive(Debug)]
-pub(crate) enum Unrevised<E> {
+pub enum Unrevised<E> {
     Unknown(UnknownStream),
     Refused(E),
     Down(String),

@@ -136,7 +136,7 @@ async fn states_pass_with_the_clock() {
     let (platform, streams) = started().await;
     let key = key("flights");
     let status = || streams.describe(&key).map(|facts| facts.status).ok();
-    let create = || streams.create(key.clone(), 1, StreamMode::Provisioned);
+    let create = || streams.create(key.clone(), 1, StreamMode::Provisioned, Traits::default());
     create().await.unwrap();
     assert_eq!(status(), Some(StreamStatus::Creating));
     assert_eq!(create().await, Err(CreateError::Exists(key.arn())));

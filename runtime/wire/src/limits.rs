@@ -40,8 +40,31 @@ pub const LISTED_SHARDS_PER_PAGE_MAX: usize = 1000;
 /// Shards of a stream whose CreateStream names no count.
 pub const SHARDS_DEFAULT: u32 = 4;
 
-/// Data and partition key of one record, in KiB.
-pub const RECORD_KIB_MAX: u32 = 1024;
+/// Data and partition key of one record, in KiB, unless a stream says otherwise.
+pub const RECORD_KIB_DEFAULT: u32 = 1024;
+
+/// Tags of one stream or consumer, and in one answer of ListTagsForStream.
+pub const TAGS_PER_RESOURCE_MAX: usize = 50;
+pub const TAGS_PER_PAGE_MAX: usize = 50;
+
+/// What a retention period may be set to, in hours.
+pub const RETENTION_HOURS_MIN: i64 = 24;
+pub const RETENTION_HOURS_MAX: i64 = 8760;
+
+/// A resource policy.
+pub const POLICY_BYTES_MAX: usize = 20 * 1024;
+
+/// Registered consumers of one stream, and those of them that are CREATING.
+pub const CONSUMERS_PER_STREAM_MAX: usize = 20;
+pub const CONSUMERS_CREATING_MAX: usize = 5;
+
+/// What DescribeLimits tells, as of an account in one of AWS's large regions.
+pub const SHARDS_PER_ACCOUNT: usize = 20_000;
+pub const ON_DEMAND_STREAMS_PER_ACCOUNT: usize = 50;
+pub const CHANNELS_PER_ACCOUNT: usize = 0;
+
+/// How long a commitment to a least throughput holds at least.
+pub const COMMITMENT_MIN: Duration = Duration::from_hours(24);
 
 /// Records in one answer of GetRecords, and their data and partition keys.
 pub const GET_RECORDS_MAX: usize = 10_000;

@@ -72,12 +72,16 @@ impl Answer {
         };
         let mut answer = Self::with_type(error.kind.status(), codec.content_type(), body);
         if let Some(hint) = error.hint {
-            answer.headers.push((
-                header::HeaderName::from_static("x-shardmill-hint"),
-                hint.to_owned(),
-            ));
+            answer = answer.with_hint(hint);
         }
         answer
+    }
+
+    /// Adds what to know or to do beyond AWS's answer.
+    pub(super) fn with_hint(mut self, hint: &str) -> Self {
+        let name = header::HeaderName::from_static("x-shardmill-hint");
+        self.headers.push((name, hint.to_owned()));
+        self
     }
 
     /// The form in which AWS answers requests it cannot assign to an operation.
@@ -93,12 +97,7 @@ impl Answer {
 
     pub(super) fn host_refused() -> Self {
         let hint = "this server answers on loopback names only: use localhost or 127.0.0.1 as host";
-        let mut answer = Self::access_denied_xml();
-        answer.headers.push((
-            header::HeaderName::from_static("x-shardmill-hint"),
-            hint.to_owned(),
-        ));
-        answer
+        Self::access_denied_xml().with_hint(hint)
     }
 
     pub(super) fn unknown_operation_xml() -> Self {

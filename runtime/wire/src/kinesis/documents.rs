@@ -45,6 +45,10 @@ pub(super) struct StreamDescriptionSummary {
     pub(super) consumer_count: usize,
     #[serde(rename = "MaxRecordSizeInKiB")]
     pub(super) max_record_size_in_ki_b: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) warm_throughput: Option<WarmThroughput>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) record_distribution_strategy: Option<&'static str>,
 }
 
 /// What both descriptions of a stream say.
@@ -60,6 +64,8 @@ pub(super) struct StreamFacts {
     pub(super) stream_creation_timestamp: f64,
     pub(super) enhanced_monitoring: [EnhancedMetrics; 1],
     pub(super) encryption_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key_id: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -161,4 +167,118 @@ pub(super) struct ChildShardDocument {
     pub(super) shard_id: String,
     pub(super) parent_shards: Vec<String>,
     pub(super) hash_key_range: HashKeyRangeDocument,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Tag {
+    pub(super) key: String,
+    pub(super) value: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListTagsForStreamReply {
+    pub(super) tags: Vec<Tag>,
+    pub(super) has_more_tags: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListTagsForResourceReply {
+    pub(super) tags: Vec<Tag>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct EnhancedMonitoringReply {
+    pub(super) stream_name: String,
+    #[serde(rename = "StreamARN")]
+    pub(super) stream_arn: String,
+    pub(super) current_shard_level_metrics: Vec<String>,
+    pub(super) desired_shard_level_metrics: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct WarmThroughput {
+    #[serde(rename = "TargetMiBps")]
+    pub(super) target_mi_bps: u32,
+    #[serde(rename = "CurrentMiBps")]
+    pub(super) current_mi_bps: u32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct UpdateWarmThroughputReply {
+    pub(super) stream_name: String,
+    #[serde(rename = "StreamARN")]
+    pub(super) stream_arn: String,
+    pub(super) warm_throughput: WarmThroughput,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DescribeLimitsReply {
+    pub(super) shard_limit: usize,
+    pub(super) open_shard_count: usize,
+    pub(super) on_demand_stream_count: usize,
+    pub(super) on_demand_stream_count_limit: usize,
+    pub(super) channel_count: usize,
+    pub(super) channel_count_limit: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct AccountSettingsReply {
+    pub(super) minimum_throughput_billing_commitment: Commitment,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Commitment {
+    pub(super) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) started_at: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ended_at: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) earliest_allowed_end_at: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GetResourcePolicyReply {
+    pub(super) policy: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ConsumerDocument {
+    pub(super) consumer_name: String,
+    #[serde(rename = "ConsumerARN")]
+    pub(super) consumer_arn: String,
+    pub(super) consumer_status: &'static str,
+    pub(super) consumer_creation_timestamp: f64,
+    #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
+    pub(super) stream_arn: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct RegisterStreamConsumerReply {
+    pub(super) consumer: ConsumerDocument,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DescribeStreamConsumerReply {
+    pub(super) consumer_description: ConsumerDocument,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListStreamConsumersReply {
+    pub(super) consumers: Vec<ConsumerDocument>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_token: Option<String>,
 }

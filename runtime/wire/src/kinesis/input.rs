@@ -33,8 +33,13 @@ impl<'a> Members<'a> {
     }
 
     pub(super) fn count(self, name: &str) -> Option<usize> {
+        usize::try_from(self.whole(name)?).ok()
+    }
+
+    /// A number as AWS's 32-bit integers take it.
+    pub(super) fn whole(self, name: &str) -> Option<i64> {
         match self.0.get(name)? {
-            Value::Number(number) => usize::try_from(integer(number)).ok(),
+            Value::Number(number) => Some(integer(number)),
             Value::Null
             | Value::Bool(_)
             | Value::String(_)

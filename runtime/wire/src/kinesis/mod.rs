@@ -16,16 +16,21 @@ mod puts;
 mod reception;
 mod records;
 mod refusals;
+mod resource;
 mod schema;
 mod validate;
 
 #[cfg(test)]
 mod actions_tests;
 #[cfg(test)]
+mod consumer_tests;
+#[cfg(test)]
 mod door_tests;
 #[cfg(test)]
 mod reception_tests;
 #[cfg(test)]
 mod reshard_tests;
+#[cfg(test)]
+mod settings_tests;
 
 pub use door::KinesisDoor;

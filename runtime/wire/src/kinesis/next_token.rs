@@ -1,4 +1,4 @@
-//! Tokens of further pages, for ListShards and ListStreams.
+//! Tokens of further pages, for ListShards, ListStreams and ListStreamConsumers.
 //!
 //! In: which list, of which stream, after which item, under which filter. Out: an opaque text that is good for
 //! 300 seconds and survives a restart of the server, because nothing is kept here.
@@ -19,6 +19,7 @@ pub(super) struct NextToken {
 pub(super) enum ListKind {
     Shards,
     Streams,
+    Consumers,
 }
 
 impl ListKind {
@@ -26,6 +27,7 @@ impl ListKind {
         match self {
             Self::Shards => 1,
             Self::Streams => 2,
+            Self::Consumers => 3,
         }
     }
 }

@@ -2,7 +2,13 @@
 
 use model::{HashKeyRange, ShardId, StreamKey};
 
-use super::error::{AwsError, Kind};
+use super::{
+    error::{AwsError, Kind},
+    resource::ConsumerKey,
+};
+use crate::limits::{
+    CONSUMERS_CREATING_MAX, CONSUMERS_PER_STREAM_MAX, RETENTION_HOURS_MAX, RETENTION_HOURS_MIN,
+};
 
 impl AwsError {
     pub(super) fn new_hash_key_out_of_range(given: &str) -> Self {
@@ -62,5 +68,167 @@ impl AwsError {
         Self::invalid_argument(format_args!(
             "ShardFilter of type {kind} must specify {member}."
         ))
+    }
+
+    pub(super) fn resource_unreadable(arn: &str) -> Self {
+        Self::invalid_argument(format_args!(
+            "ARN {} does not name a stream or a consumer of one.",
+            super::validate::shortened(arn)
+        ))
+    }
+
+    pub(super) fn kind_not_implemented(kind: &str) -> Self {
+        Self::new(
+            Kind::UnknownOperation,
+            format_args!("A {kind} is not implemented by this server."),
+        )
+    }
+
+    pub(super) fn stream_unnamed() -> Self {
+        Self::invalid_argument("Either StreamName or StreamARN should be provided.")
+    }
+
+    pub(super) fn tag_characters() -> Self {
+        Self::invalid_argument(
+            "Some tags contain invalid characters. Valid characters: \
+             Unicode letters, digits, white space, _ . / = + - % @ :.",
+        )
+    }
+
+    /// `doing` is `add tags to` or `remove tags from`.
+    pub(super) fn tag_percent(doing: &str, stream: &str, account: &str) -> Self {
+        Self::invalid_argument(format_args!(
+            "Failed to {doing} stream {stream} under account {account} because some tags contained \
+             illegal characters. The allowed characters are Unicode letters, white-spaces, \
+             '_',',','/','=','+','-','@',':'."
+        ))
+    }
+
+    pub(super) fn too_many_tags(stream: &StreamKey) -> Self {
+        Self::too_many_tags_at_creation(stream.name.as_str(), stream.account.as_str())
+    }
+
+    /// The limit is 50; AWS's text still names the first one.
+    pub(super) fn too_many_tags_at_creation(stream: &str, account: &str) -> Self {
+        Self::invalid_argument(format_args!(
+            "Failed to add tags to stream {stream} under account {account} because a given stream \
+             cannot have more than 10 tags associated with it."
+        ))
+    }
+
+    pub(super) fn retention_over_maximum(asked: i64) -> Self {
+        Self::new(
+            Kind::Validation,
+            format_args!(
+                "1 validation error detected: Value '{asked}' at 'retentionPeriodHours' failed to satisfy \
+                 constraint: Member must have value less than or equal to {RETENTION_HOURS_MAX}"
+            ),
+        )
+    }
+
+    pub(super) fn retention_too_short(asked: i64) -> Self {
+        Self::invalid_argument(format_args!(
+            "Minimum allowed retention period is {RETENTION_HOURS_MIN} hours. \
+             Requested retention period ({asked} hours) is too short."
+        ))
+    }
+
+    pub(super) fn retention_not_longer(asked: u64, known: u64, stream: &StreamKey) -> Self {
+        Self::invalid_argument(format_args!(
+            "Requested retention period ({asked} hours) for stream {} can not be shorter than existing \
+             retention period ({known} hours). Use DecreaseRetentionPeriod API.",
+            stream.name
+        ))
+    }
+
+    pub(super) fn retention_not_shorter(asked: u64, known: u64, stream: &StreamKey) -> Self {
+        Self::invalid_argument(format_args!(
+            "Requested retention period ({asked} hours) for stream {} can not be longer than existing \
+             retention period ({known} hours). Use IncreaseRetentionPeriod API.",
+            stream.name
+        ))
+    }
+
+    pub(super) fn encryption_type_none() -> Self {
+        Self::invalid_argument("EncryptionType must be KMS.")
+    }
+
+    pub(super) fn auto_on_provisioned() -> Self {
+        Self::invalid_argument(
+            "RecordDistributionStrategy AUTO is only supported for streams in On-Demand mode.",
+        )
+    }
+
+    pub(super) fn warmth_of_provisioned() -> Self {
+        Self::invalid_argument("Warm throughput is only supported for streams in On-Demand mode.")
+    }
+
+    pub(super) fn warmth_without_commitment() -> Self {
+        Self::new(
+            Kind::Validation,
+            "Warm throughput needs a minimum throughput billing commitment for the account.",
+        )
+        .with_hint(
+            "call UpdateAccountSettings with MinimumThroughputBillingCommitment ENABLED first",
+        )
+    }
+
+    pub(super) fn policy_invalid(reason: &str) -> Self {
+        Self::invalid_argument(format_args!("The policy cannot be used: {reason}."))
+    }
+
+    pub(super) fn policy_missing(arn: &str) -> Self {
+        Self::new(
+            Kind::ResourceNotFound,
+            format_args!("No resource policy found for resource ARN {arn}."),
+        )
+    }
+
+    pub(super) fn consumer_exists(name: &str, stream: &StreamKey) -> Self {
+        Self::new(
+            Kind::ResourceInUse,
+            format_args!(
+                "Consumer {name} under stream {} already exists for account {}.",
+                stream.name, stream.account
+            ),
+        )
+    }
+
+    pub(super) fn consumer_missing(consumer: &ConsumerKey) -> Self {
+        Self::new(
+            Kind::ResourceNotFound,
+            format_args!(
+                "Consumer {} under stream {} not found for account {}.",
+                consumer.name, consumer.stream.name, consumer.stream.account
+            ),
+        )
+    }
+
+    pub(super) fn consumer_unnamed() -> Self {
+        Self::invalid_argument(
+            "Either ConsumerARN, or StreamARN and ConsumerName, should be provided.",
+        )
+    }
+
+    pub(super) fn too_many_consumers(stream: &StreamKey) -> Self {
+        Self::new(
+            Kind::LimitExceeded,
+            format_args!(
+                "Stream {} under account {} has {CONSUMERS_PER_STREAM_MAX} registered consumers, \
+                 which is the limit.",
+                stream.name, stream.account
+            ),
+        )
+    }
+
+    pub(super) fn too_many_consumers_creating(stream: &StreamKey) -> Self {
+        Self::new(
+            Kind::LimitExceeded,
+            format_args!(
+                "Stream {} under account {} has {CONSUMERS_CREATING_MAX} consumers in state CREATING, \
+                 which is the limit.",
+                stream.name, stream.account
+            ),
+        )
     }
 }

@@ -19,7 +19,7 @@ use super::{
     Carrier, key,
     shards::{range_document, source_error},
 };
-use crate::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_MAX, RECORD_KIB_MAX};
+use crate::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_MAX, RECORD_KIB_DEFAULT};
 
 impl Carrier<'_> {
     pub(super) async fn put_record(&self, body: PutRecordBody) -> Result<Answer, AwsError> {
@@ -31,7 +31,7 @@ impl Carrier<'_> {
                 return Err(AwsError::ordering_number_invalid(given, name, account));
             }
         }
-        check_size("data", &body.record)?;
+        self.check_size(|| "data".to_owned(), &body.record, &key)?;
         let answer = self
             .put(&key, body.dry_run, vec![new_record(body.record)])
             .await?;
@@ -48,12 +48,31 @@ impl Carrier<'_> {
     pub(super) async fn put_records(&self, body: PutRecordsBody) -> Result<Answer, AwsError> {
         let key = key(&body.stream.addressed(&self.caller)?)?;
         for (index, entry) in body.records.iter().enumerate() {
-            check_size(&format!("records.{}.member.data", index + 1), entry)?;
+            self.check_size(|| format!("records.{}.member.data", index + 1), entry, &key)?;
         }
         let records = body.records.into_iter().map(new_record).collect();
         let answer = self.put(&key, body.dry_run, records).await?;
         let body = results_body(self.codec, &answer.entries);
         Ok(Answer::success(self.codec, body))
+    }
+
+    /// Streams may take larger records than others; most records are not even near to that.
+    fn check_size(
+        &self,
+        path: impl FnOnce() -> String,
+        entry: &PutEntry,
+        key: &StreamKey,
+    ) -> Result<(), AwsError> {
+        if size(entry) <= kib(RECORD_KIB_DEFAULT) {
+            return Ok(());
+        }
+        let stream = self.streams.describe(key).ok();
+        let raised = stream.and_then(|stream| stream.traits.record_kib_max);
+        let bytes_max = kib(raised.unwrap_or(RECORD_KIB_DEFAULT));
+        if size(entry) > bytes_max {
+            return Err(AwsError::record_too_large(&path(), bytes_max));
+        }
+        Ok(())
     }
 
     async fn put(
@@ -167,12 +186,14 @@ fn new_record(entry: PutEntry) -> NewRecord {
 }
 
 /// AWS counts the partition key with the data.
-fn check_size(path: &str, entry: &PutEntry) -> Result<(), AwsError> {
-    let bytes_max = usize::try_from(RECORD_KIB_MAX).unwrap_or(usize::MAX) * 1024;
-    if entry.data.len() + entry.partition_key.len() > bytes_max {
-        return Err(AwsError::record_too_large(path, bytes_max));
-    }
-    Ok(())
+fn size(entry: &PutEntry) -> usize {
+    entry.data.len() + entry.partition_key.len()
+}
+
+fn kib(count: u32) -> usize {
+    usize::try_from(count)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(1024)
 }
 
 /// A stream that is not active takes no records, and AWS says that it is not there.

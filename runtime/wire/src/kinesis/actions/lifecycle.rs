@@ -1,7 +1,7 @@
 //! Streams as a whole: made, deleted, described, listed.
 
 use model::{StreamKey, StreamName};
-use streams::{CreateError, DeleteError, StreamFacts, StreamMode, StreamStatus};
+use streams::{CreateError, DeleteError, Distribution, StreamFacts, StreamMode, StreamStatus};
 
 use super::{
     super::{
@@ -9,7 +9,7 @@ use super::{
         documents::{
             DescribeStreamReply, DescribeStreamSummaryReply, EnhancedMetrics, ListStreamsReply,
             StreamDescription, StreamDescriptionSummary, StreamFacts as FactsDocument,
-            StreamModeDetails, StreamSummary, seconds,
+            StreamModeDetails, StreamSummary, WarmThroughput, seconds,
         },
         error::AwsError,
         input::Members,
@@ -19,7 +19,7 @@ use super::{
     shards::{resolved, shard_documents},
     status_name,
 };
-use crate::limits::{DESCRIBED_PER_PAGE_MAX, RECORD_KIB_MAX, SHARDS_DEFAULT};
+use crate::limits::{DESCRIBED_PER_PAGE_MAX, RECORD_KIB_DEFAULT, SHARDS_DEFAULT};
 
 impl Carrier<'_> {
     /// A stream whose count of shards is not named gets AWS's count, on demand unless it says otherwise.
@@ -36,7 +36,8 @@ impl Carrier<'_> {
         let shards = count.map_or(SHARDS_DEFAULT, |count| {
             u32::try_from(count).unwrap_or(u32::MAX)
         });
-        let created = self.streams.create(key.clone(), shards, mode).await;
+        let traits = self.traits_at_creation(input, &key, mode)?;
+        let created = self.streams.create(key.clone(), shards, mode, traits).await;
         created.map_err(|error| match error {
             CreateError::Exists(_) => {
                 AwsError::stream_exists(key.name.as_str(), key.account.as_str())
@@ -95,8 +96,13 @@ impl Carrier<'_> {
                         facts.open_shards
                     }
                 },
-                consumer_count: 0,
-                max_record_size_in_ki_b: RECORD_KIB_MAX,
+                consumer_count: facts.traits.consumers(self.now()).count(),
+                max_record_size_in_ki_b: facts.traits.record_kib_max.unwrap_or(RECORD_KIB_DEFAULT),
+                warm_throughput: facts.traits.warm_mibps.map(|warm| WarmThroughput {
+                    target_mi_bps: warm,
+                    current_mi_bps: warm,
+                }),
+                record_distribution_strategy: facts.traits.distribution.map(distribution_name),
             },
         })
     }
@@ -146,8 +152,21 @@ fn facts_document(facts: &StreamFacts) -> FactsDocument {
         stream_mode_details: mode_document(facts.mode),
         retention_period_hours: facts.retention.as_secs() / 3600,
         stream_creation_timestamp: seconds(facts.created.as_millis()),
-        enhanced_monitoring: [EnhancedMetrics::default()],
-        encryption_type: "NONE",
+        enhanced_monitoring: [EnhancedMetrics {
+            shard_level_metrics: facts.traits.metrics.iter().cloned().collect(),
+        }],
+        encryption_type: match facts.traits.key_id {
+            Some(_) => "KMS",
+            None => "NONE",
+        },
+        key_id: facts.traits.key_id.clone(),
+    }
+}
+
+fn distribution_name(distribution: Distribution) -> &'static str {
+    match distribution {
+        Distribution::Auto => "AUTO",
+        Distribution::UserPartitionKey => "USER_PARTITION_KEY",
     }
 }
 

@@ -3,17 +3,22 @@
 //! In: a call whose input fits its shape. Out: an answer, or an error in AWS's words. What is asked here comes last
 //! in AWS's order: whether the stream and the shard exist, and whether their state allows it.
 
+mod account;
+mod consumers;
 mod data;
 mod lifecycle;
 mod listing;
+mod policies;
 mod reshard;
+mod settings;
 mod shards;
+mod tags;
 
 use model::{AccountId, Region, StreamKey, StreamName, Timestamp};
 use platform::Platform;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use streams::{StreamFacts, StreamStatus, Streams, World};
+use streams::{Amendment, StreamFacts, StreamStatus, Streams, Unrevised, World};
 
 use super::{
     answer::{Answer, Codec},
@@ -65,19 +70,45 @@ impl Carrier<'_> {
     ) -> Result<Answer, AwsError> {
         let input = Members(&object);
         match action {
+            Action::AddTagsToStream => self.add_tags_to_stream(input).await,
             Action::CreateStream => self.create_stream(input).await,
+            Action::DecreaseStreamRetentionPeriod => self.change_retention(input, false).await,
+            Action::DeleteResourcePolicy => self.delete_resource_policy(input).await,
             Action::DeleteStream => self.delete_stream(input).await,
+            Action::DeregisterStreamConsumer => self.deregister_consumer(input).await,
+            Action::DescribeAccountSettings => self.describe_account_settings(),
+            Action::DescribeLimits => self.describe_limits(),
             Action::DescribeStream => self.describe_stream(input),
+            Action::DescribeStreamConsumer => self.describe_consumer(input),
             Action::DescribeStreamSummary => self.describe_stream_summary(input),
+            Action::DisableEnhancedMonitoring => self.change_monitoring(input, false).await,
+            Action::EnableEnhancedMonitoring => self.change_monitoring(input, true).await,
             Action::GetRecords => self.get_records(input).await,
+            Action::GetResourcePolicy => self.get_resource_policy(input),
             Action::GetShardIterator => self.get_shard_iterator(input),
+            Action::IncreaseStreamRetentionPeriod => self.change_retention(input, true).await,
             Action::ListShards => self.list_shards(input),
+            Action::ListStreamConsumers => self.list_consumers(input),
             Action::ListStreams => self.list_streams(input),
+            Action::ListTagsForResource => self.list_tags_for_resource(input),
+            Action::ListTagsForStream => self.list_tags_for_stream(input),
             Action::MergeShards => self.merge_shards(input).await,
             Action::PutRecord => self.put_record(PutRecordBody::from_object(object)?).await,
             Action::PutRecords => self.put_records(PutRecordsBody::from_object(object)?).await,
+            Action::PutResourcePolicy => self.put_resource_policy(input).await,
+            Action::RegisterStreamConsumer => self.register_consumer(input).await,
+            Action::RemoveTagsFromStream => self.remove_tags_from_stream(input).await,
             Action::SplitShard => self.split_shard(input).await,
+            Action::StartStreamEncryption => self.start_encryption(input).await,
+            Action::StopStreamEncryption => self.stop_encryption(input).await,
+            Action::TagResource => self.tag_resource(input).await,
+            Action::UntagResource => self.untag_resource(input).await,
+            Action::UpdateAccountSettings => self.update_account_settings(input).await,
+            Action::UpdateMaxRecordSize => self.update_max_record_size(input).await,
             Action::UpdateShardCount => self.update_shard_count(input).await,
+            Action::UpdateStreamMode => self.update_stream_mode(input).await,
+            Action::UpdateStreamRecordDistributionStrategy => self.update_distribution(input).await,
+            Action::UpdateStreamWarmThroughput => self.update_warm_throughput(input).await,
             Action::AcknowledgeDeadLetterQueueRecords
             | Action::AcknowledgeQueueRecords
             | Action::CreateChannel
@@ -95,33 +126,7 @@ impl Carrier<'_> {
             | Action::UpdateDeadLetterQueueRecordsVisibility
             | Action::UpdateQueue
             | Action::UpdateQueueRecordsVisibility
-            | Action::AddTagsToStream
-            | Action::DecreaseStreamRetentionPeriod
-            | Action::DeleteResourcePolicy
-            | Action::DeregisterStreamConsumer
-            | Action::DescribeAccountSettings
-            | Action::DescribeLimits
-            | Action::DescribeStreamConsumer
-            | Action::DisableEnhancedMonitoring
-            | Action::EnableEnhancedMonitoring
-            | Action::GetResourcePolicy
-            | Action::IncreaseStreamRetentionPeriod
-            | Action::ListStreamConsumers
-            | Action::ListTagsForResource
-            | Action::ListTagsForStream
-            | Action::PutResourcePolicy
-            | Action::RegisterStreamConsumer
-            | Action::RemoveTagsFromStream
-            | Action::StartStreamEncryption
-            | Action::StopStreamEncryption
-            | Action::SubscribeToShard
-            | Action::TagResource
-            | Action::UntagResource
-            | Action::UpdateAccountSettings
-            | Action::UpdateMaxRecordSize
-            | Action::UpdateStreamMode
-            | Action::UpdateStreamRecordDistributionStrategy
-            | Action::UpdateStreamWarmThroughput => Err(AwsError::not_implemented(name)),
+            | Action::SubscribeToShard => Err(AwsError::not_implemented(name)),
         }
     }
 
@@ -136,6 +141,22 @@ impl Carrier<'_> {
     /// The stream that the input names.
     fn addressed(&self, input: Members<'_>) -> Result<StreamKey, AwsError> {
         key(&input.stream().addressed(&self.caller)?)
+    }
+
+    /// Changes what is set on a stream; `decide` is asked while nobody else changes it.
+    async fn amend<T: Send + 'static>(
+        &self,
+        key: StreamKey,
+        decide: impl FnOnce(&mut Amendment<'_>) -> Result<T, AwsError> + Send + 'static,
+    ) -> Result<T, AwsError> {
+        let amended = self.streams.amend(key.clone(), decide).await;
+        amended.map_err(|error| match error {
+            Unrevised::Unknown(_) => {
+                AwsError::stream_not_found(key.name.as_str(), key.account.as_str())
+            }
+            Unrevised::Refused(refused) => refused,
+            Unrevised::Down(reason) => AwsError::internal(reason),
+        })
     }
 
     fn described(&self, key: &StreamKey) -> Result<StreamFacts, AwsError> {

@@ -1,0 +1,179 @@
+//! Registered consumers: made, described, listed, and let go.
+
+use model::{StreamKey, Timestamp};
+use streams::{Consumer, ConsumerStatus};
+
+use super::{
+    super::{
+        answer::Answer,
+        documents::{
+            ConsumerDocument, DescribeStreamConsumerReply, ListStreamConsumersReply,
+            RegisterStreamConsumerReply, seconds,
+        },
+        error::AwsError,
+        input::Members,
+        next_token::{ListKind, NextToken},
+        resource::{ConsumerKey, Resource},
+    },
+    Carrier,
+    tags::tags_at_creation,
+};
+use crate::limits::{CONSUMERS_CREATING_MAX, CONSUMERS_PER_STREAM_MAX, DESCRIBED_PER_PAGE_MAX};
+
+impl Carrier<'_> {
+    pub(super) async fn register_consumer(&self, input: Members<'_>) -> Result<Answer, AwsError> {
+        let key = self.addressed(input)?;
+        let name = input.text("ConsumerName").unwrap_or_default().to_owned();
+        let tags = tags_at_creation(input, key.name.as_str(), key.account.as_str())?;
+        let stream = key.clone();
+        let made = self
+            .amend(key.clone(), move |amendment| {
+                if !amendment.status().takes_records() {
+                    return Err(super::lifecycle::not_active(&stream, amendment.status()));
+                }
+                let (now, transition) = (amendment.now(), amendment.transition());
+                let traits = amendment.traits_mut();
+                if traits.consumer(&name, None, now).is_some() {
+                    return Err(AwsError::consumer_exists(&name, &stream));
+                }
+                check_counts(traits.consumers(now), &stream, now)?;
+                let consumer = Consumer {
+                    name,
+                    created: now,
+                    active_from: now.plus(transition),
+                    gone_from: None,
+                    tags,
+                    policy: None,
+                };
+                traits.add_consumer(consumer.clone(), now);
+                Ok(consumer)
+            })
+            .await?;
+        self.document(&RegisterStreamConsumerReply {
+            consumer: consumer_document(&key, &made, ConsumerStatus::Creating, false),
+        })
+    }
+
+    pub(super) async fn deregister_consumer(&self, input: Members<'_>) -> Result<Answer, AwsError> {
+        let consumer = self.named_consumer(input)?;
+        let stream = consumer.stream.clone();
+        self.amend(stream, move |amendment| {
+            let (now, transition) = (amendment.now(), amendment.transition());
+            let traits = amendment.traits_mut();
+            let found = traits.consumer_mut(&consumer.name, consumer.created_s, now);
+            let found = found.ok_or_else(|| AwsError::consumer_missing(&consumer))?;
+            found.gone_from.get_or_insert(now.plus(transition));
+            Ok(())
+        })
+        .await?;
+        Ok(Answer::done(self.codec))
+    }
+
+    pub(super) fn describe_consumer(&self, input: Members<'_>) -> Result<Answer, AwsError> {
+        let consumer = self.named_consumer(input)?;
+        let traits = self.described(&consumer.stream)?.traits;
+        let now = self.now();
+        let found = traits.consumer(&consumer.name, consumer.created_s, now);
+        let found = found.and_then(|found| Some((found, found.status(now)?)));
+        let (found, status) = found.ok_or_else(|| AwsError::consumer_missing(&consumer))?;
+        self.document(&DescribeStreamConsumerReply {
+            consumer_description: consumer_document(&consumer.stream, found, status, true),
+        })
+    }
+
+    pub(super) fn list_consumers(&self, input: Members<'_>) -> Result<Answer, AwsError> {
+        let key = self.addressed(input)?;
+        let now = self.now();
+        let after = match input.text("NextToken") {
+            Some(token) => NextToken::decode(token, ListKind::Consumers, now.as_millis())?.pop(),
+            None => None,
+        };
+        let traits = self.described(&key)?.traits;
+        let max = DESCRIBED_PER_PAGE_MAX;
+        let limit = input
+            .count("MaxResults")
+            .map_or(max, |asked| asked.min(max));
+        let mut consumers: Vec<(&Consumer, ConsumerStatus)> = traits
+            .consumers(now)
+            .filter(|consumer| after.as_ref().is_none_or(|after| consumer.name > *after))
+            .filter_map(|consumer| Some((consumer, consumer.status(now)?)))
+            .collect();
+        let more = consumers.len() > limit;
+        consumers.truncate(limit);
+        let last = consumers.last().filter(|_| more);
+        let next_token = last.map(|(last, _)| {
+            let token = NextToken {
+                created_ms: now.as_millis(),
+                list: ListKind::Consumers,
+                parts: vec![last.name.clone()],
+            };
+            token.encode(self.platform.rng.u64())
+        });
+        let document = |(consumer, status): &(&Consumer, ConsumerStatus)| {
+            consumer_document(&key, consumer, *status, false)
+        };
+        self.document(&ListStreamConsumersReply {
+            consumers: consumers.iter().map(document).collect(),
+            next_token,
+        })
+    }
+
+    /// By its ARN, or by its name and the ARN of its stream.
+    fn named_consumer(&self, input: Members<'_>) -> Result<ConsumerKey, AwsError> {
+        let name = input.text("ConsumerName");
+        if let Some(arn) = input.text("ConsumerARN") {
+            return match Resource::parse(arn)? {
+                Resource::Consumer(consumer) => Ok(consumer),
+                Resource::Stream(_) => Err(AwsError::resource_unreadable(arn)),
+            };
+        }
+        match (name, input.text("StreamARN")) {
+            (Some(name), Some(_)) => Ok(ConsumerKey {
+                stream: self.addressed(input)?,
+                name: name.to_owned(),
+                created_s: None,
+            }),
+            (Some(_) | None, Some(_) | None) => Err(AwsError::consumer_unnamed()),
+        }
+    }
+}
+
+/// A consumer is checked against the others of its stream.
+fn check_counts<'a>(
+    consumers: impl Iterator<Item = &'a Consumer>,
+    stream: &StreamKey,
+    now: Timestamp,
+) -> Result<(), AwsError> {
+    let states: Vec<_> = consumers
+        .filter_map(|consumer| consumer.status(now))
+        .collect();
+    if states.len() >= CONSUMERS_PER_STREAM_MAX {
+        return Err(AwsError::too_many_consumers(stream));
+    }
+    let creating = states
+        .iter()
+        .filter(|status| **status == ConsumerStatus::Creating);
+    if creating.count() >= CONSUMERS_CREATING_MAX {
+        return Err(AwsError::too_many_consumers_creating(stream));
+    }
+    Ok(())
+}
+
+fn consumer_document(
+    stream: &StreamKey,
+    consumer: &Consumer,
+    status: ConsumerStatus,
+    with_stream: bool,
+) -> ConsumerDocument {
+    ConsumerDocument {
+        consumer_name: consumer.name.clone(),
+        consumer_arn: consumer.arn(stream),
+        consumer_status: match status {
+            ConsumerStatus::Creating => "CREATING",
+            ConsumerStatus::Active => "ACTIVE",
+            ConsumerStatus::Deleting => "DELETING",
+        },
+        consumer_creation_timestamp: seconds(consumer.created.as_millis()),
+        stream_arn: with_stream.then(|| stream.arn()),
+    }
+}

@@ -1,0 +1,182 @@
+//! Conversations about registered consumers: their states, their names, and lists of them.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::actions_tests::Client;
+
+pub(super) const STREAM: &str = "arn:aws:kinesis:eu-west-1:000000000000:stream/flights";
+
+/// Lets a change of state pass.
+fn settle(client: &Client) {
+    client.platform.clock.shift(Duration::from_secs(1));
+}
+
+pub(super) async fn register(client: &Client, name: &str) -> String {
+    let input = json!({"StreamARN": STREAM, "ConsumerName": name});
+    let answer = client.done("RegisterStreamConsumer", input).await;
+    answer["Consumer"]["ConsumerARN"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_lives_from_creating_to_gone() {
+    let client = Client::with_stream(1).await;
+    let arn = register(&client, "board").await;
+    let status = async |input: &Value| {
+        let answer = client.done("DescribeStreamConsumer", input.clone()).await;
+        assert_eq!(answer["ConsumerDescription"]["StreamARN"], STREAM);
+        assert_eq!(answer["ConsumerDescription"]["ConsumerARN"], *arn);
+        answer["ConsumerDescription"]["ConsumerStatus"].clone()
+    };
+    let by_arn = json!({"ConsumerARN": arn});
+    let by_name = json!({"StreamARN": STREAM, "ConsumerName": "board"});
+    assert_eq!(status(&by_arn).await, "CREATING");
+    settle(&client);
+    assert_eq!(status(&by_name).await, "ACTIVE");
+    let summary = client
+        .done("DescribeStreamSummary", json!({"StreamName": "flights"}))
+        .await;
+    assert_eq!(summary["StreamDescriptionSummary"]["ConsumerCount"], 1);
+    client.done("DeregisterStreamConsumer", by_name).await;
+    assert_eq!(status(&by_arn).await, "DELETING");
+    settle(&client);
+    let missing = "ResourceNotFoundException: Consumer board under stream flights not found for account 000000000000.";
+    assert_eq!(
+        client
+            .refused("DescribeStreamConsumer", by_arn.clone())
+            .await,
+        missing
+    );
+    assert_eq!(
+        client
+            .refused("DeregisterStreamConsumer", by_arn.clone())
+            .await,
+        missing
+    );
+    assert_ne!(register(&client, "board").await, arn);
+    assert_eq!(
+        client.refused("DescribeStreamConsumer", by_arn).await,
+        missing
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn consumers_are_few_and_have_one_name_each() {
+    let client = Client::with_stream(1).await;
+    for name in ["a", "b", "c", "d", "e"] {
+        register(&client, name).await;
+    }
+    let named = |name: &str| json!({"StreamARN": STREAM, "ConsumerName": name});
+    assert_eq!(
+        client.refused("RegisterStreamConsumer", named("a")).await,
+        "ResourceInUseException: Consumer a under stream flights already exists for account 000000000000."
+    );
+    assert_eq!(
+        client.refused("RegisterStreamConsumer", named("f")).await,
+        "LimitExceededException: Stream flights under account 000000000000 has 5 consumers in state CREATING, which is the limit."
+    );
+    for name in 0..15 {
+        settle(&client);
+        register(&client, &format!("more-{name}")).await;
+    }
+    settle(&client);
+    assert_eq!(
+        client.refused("RegisterStreamConsumer", named("f")).await,
+        "LimitExceededException: Stream flights under account 000000000000 has 20 registered consumers, which is the limit."
+    );
+    for input in [
+        json!({}),
+        json!({"StreamARN": STREAM}),
+        json!({"ConsumerName": "a"}),
+    ] {
+        assert_eq!(
+            client.refused("DescribeStreamConsumer", input).await,
+            "InvalidArgumentException: Either ConsumerARN, or StreamARN and ConsumerName, should be provided."
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_of_consumers_go_on_where_their_token_says() {
+    let client = Client::with_stream(1).await;
+    for name in ["c", "a", "b"] {
+        register(&client, name).await;
+    }
+    let mut input = json!({"StreamARN": STREAM, "MaxResults": 2});
+    let mut names = Vec::new();
+    loop {
+        let answer = client.done("ListStreamConsumers", input).await;
+        for consumer in answer["Consumers"].as_array().unwrap() {
+            names.push(consumer["ConsumerName"].as_str().unwrap().to_owned());
+            assert!(consumer["StreamARN"].is_null());
+        }
+        if answer["NextToken"].is_null() {
+            break;
+        }
+        input = json!({"StreamARN": STREAM, "NextToken": answer["NextToken"]});
+    }
+    assert_eq!(names, ["a", "b", "c"]);
+    let streams = client.done("ListStreams", json!({"Limit": 1})).await;
+    assert!(streams["NextToken"].is_null());
+    let expired = client
+        .done(
+            "ListStreamConsumers",
+            json!({"StreamARN": STREAM, "MaxResults": 1}),
+        )
+        .await;
+    client.platform.clock.shift(Duration::from_secs(301));
+    let input = json!({"StreamARN": STREAM, "NextToken": expired["NextToken"]});
+    assert_eq!(
+        client.refused("ListStreamConsumers", input).await,
+        "ExpiredNextTokenException: The specified NextToken has expired: it may be used for 300 seconds."
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn consumers_have_tags_and_policies_of_their_own() {
+    let client = Client::with_stream(1).await;
+    let input = json!({"StreamARN": STREAM, "ConsumerName": "board", "Tags": {"a": "1"}});
+    let answer = client.done("RegisterStreamConsumer", input).await;
+    let arn = &answer["Consumer"]["ConsumerARN"];
+    client
+        .done(
+            "TagResource",
+            json!({"ResourceARN": arn, "Tags": {"b": "2"}}),
+        )
+        .await;
+    client
+        .done(
+            "UntagResource",
+            json!({"ResourceARN": arn, "TagKeys": ["a"]}),
+        )
+        .await;
+    let tags = client
+        .done("ListTagsForResource", json!({"ResourceARN": arn}))
+        .await;
+    assert_eq!(tags["Tags"], json!([{"Key": "b", "Value": "2"}]));
+    let tags = client
+        .done("ListTagsForResource", json!({"ResourceARN": STREAM}))
+        .await;
+    assert_eq!(tags["Tags"], json!([]));
+    let policy =
+        r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"kinesis:SubscribeToShard"}}"#;
+    client
+        .done(
+            "PutResourcePolicy",
+            json!({"ResourceARN": arn, "Policy": policy}),
+        )
+        .await;
+    let kept = client
+        .done("GetResourcePolicy", json!({"ResourceARN": arn}))
+        .await;
+    assert_eq!(kept["Policy"], policy);
+    let missing = json!({"ResourceARN": format!("{STREAM}/consumer/none:1")});
+    assert_eq!(
+        client.refused("ListTagsForResource", missing).await,
+        "ResourceNotFoundException: Consumer none under stream flights not found for account 000000000000."
+    );
+}
