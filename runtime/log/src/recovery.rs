@@ -82,8 +82,10 @@ pub(crate) async fn recover(
             platform.disk.sync_dir(&log_dir).await?;
             scan.state.segments.remove(&last.base);
         } else {
-            // What we just read may be in the page cache alone.
-            last.file.sync_data().await?;
+            // What we just read may be in the page cache alone, and what a sync failed to write before is not written by
+            // the next one: the last group is written anew.
+            let group = scan.last_commit.unwrap_or_default();
+            last.write_again(group, scan.state.next).await?;
         }
     }
     scan.restore()?;

@@ -89,6 +89,15 @@ impl Segment {
         SEGMENT_HEADER_BYTES + (position - self.base)
     }
 
+    /// Writes what lies between two positions once more, and syncs it.
+    pub(crate) async fn write_again(&self, from: u64, until: u64) -> io::Result<()> {
+        let start = self.offset(from.max(self.base));
+        let len = usize::try_from(self.offset(until) - start).map_err(io::Error::other)?;
+        let bytes = self.file.read_at(len, start).await?;
+        self.file.write_all_at(&[bytes], start).await?;
+        self.file.sync_data().await
+    }
+
     pub(crate) fn seal(&self, position: u64) -> Seal {
         Seal {
             salt: self.salt,

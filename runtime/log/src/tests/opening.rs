@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use platform::DiskFault;
+
 use super::*;
 use crate::{
     recovery::recover,
@@ -52,6 +54,34 @@ async fn a_format_that_is_no_number_or_missing_beside_data_fails_closed() {
         matches!(opened, Err(OpenError::Damaged { .. })),
         "{opened:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_failed_sync_left_in_the_page_cache_is_written_anew_or_not_shown() {
+    let platform = Platform::simulated(1);
+    let dir = Path::new("/data");
+    let settings = Settings {
+        view: ViewKind::Memory,
+        ..Settings::default()
+    };
+    let open = async || {
+        let log = Log::open(&platform, dir, settings.clone()).await.unwrap();
+        log.open_shard(A, 7, 100);
+        log
+    };
+    let log = open().await;
+    durably(&log, puts(A, &["a"])).await;
+    let sync = platform.disk.operations() + 1;
+    platform.disk.fault(sync, DiskFault::Fails);
+    let placed = log.place(puts(A, &["b"])).await.unwrap();
+    assert!(log.durable(placed.at).await.is_err());
+    drop(log);
+    let log = open().await;
+    let shown = texts(&log, A).await;
+    assert_eq!(shown.len(), 2);
+    drop(log);
+    platform.disk.crash();
+    assert_eq!(texts(&open().await, A).await, shown);
 }
 
 #[derive(Debug)]
