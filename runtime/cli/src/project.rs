@@ -5,15 +5,23 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use host::config::{FunctionSource, Project};
+use platform::Platform;
 use serde_json::json;
 
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, text};
 use crate::verbs::build::Source;
 
-/// `check`: exit 7 when the file would be refused.
-pub(crate) fn check(output: Output, file: &Path) -> Result<(), Failure> {
+/// `check`: exit 7 when the file would be refused, or a component that is there already could not serve.
+pub(crate) async fn check(output: Output, file: &Path) -> Result<(), Failure> {
     let project = read(file)?;
+    host::inspect(&Platform::real(), &project)
+        .await
+        .map_err(|error| Failure {
+            exit: Exit::CheckFailed,
+            message: error.to_string(),
+            hint: error.hint().map(str::to_owned),
+        })?;
     let found = json!({
         "file": file,
         "streams": project.streams.len(),

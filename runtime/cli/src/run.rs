@@ -31,7 +31,7 @@ pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
 async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<(), Failure> {
     match here {
         Here::Up(arguments) => up::up(output, &arguments).await,
-        Here::Check(file) => project::check(output, &file.file),
+        Here::Check(file) => project::check(output, &file.file).await,
         Here::Build(arguments) => {
             let project = project::read(&arguments.project.file)?;
             let sources = project::sources(&project, arguments.function.as_deref())?;

@@ -3,13 +3,7 @@
 //! The same assembly runs in production and in simulation; only `platform`, the view and the engine's settings differ.
 //! What fails here stops the start with a sentence; nothing is half started.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use catalog::Catalog;
 use dispatch::{DeadLetterStore, TriggerRunner, TriggerSettings};
@@ -27,6 +21,7 @@ use crate::{
     config::{FunctionSource, Project},
     errors::{StartError, Unloaded},
     journal::LogJournal,
+    loading,
     logs::LogStore,
     options::UpOptions,
     plan,
@@ -178,26 +173,19 @@ async fn load(
 ) -> Result<BTreeMap<FunctionName, LoadedFunction>, StartError> {
     let mut functions = BTreeMap::new();
     for (name, function) in &project.functions {
-        let failed = |path: &Path, reason: Unloaded| StartError::Function {
-            function: name.to_string(),
-            path: path.to_owned(),
-            reason,
-        };
         let source = match (&function.source, options.components.get(name.as_str())) {
             (_, Some(built)) => built.clone(),
             (FunctionSource::Component(path), None) => path.clone(),
-            (FunctionSource::Folder(path), None) => return Err(failed(path, Unloaded::NotBuilt)),
+            (FunctionSource::Folder(path), None) => {
+                return Err(StartError::Function {
+                    function: name.to_string(),
+                    path: path.clone(),
+                    reason: Unloaded::NotBuilt,
+                });
+            }
         };
-        let bytes = platform
-            .disk
-            .read(&source)
-            .await
-            .map_err(|error| failed(&source, error.into()))?;
         let limits = plan::limits(function);
-        let loaded = engine
-            .load(&bytes, limits.clone())
-            .await
-            .map_err(|error| failed(&source, error.into()))?;
+        let loaded = loading::load(platform, engine, name, &source, limits.clone()).await?;
         let version = catalog
             .register(name, loaded.digest())
             .await

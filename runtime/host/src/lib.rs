@@ -12,6 +12,7 @@ mod journal;
 mod lag;
 mod limits;
 mod listener;
+mod loading;
 mod logs;
 mod options;
 mod plan;
@@ -20,5 +21,6 @@ mod scratch_state;
 mod up;
 
 pub use errors::{StartError, Unloaded};
+pub use loading::inspect;
 pub use options::UpOptions;
 pub use up::up;

@@ -1,0 +1,60 @@
+//! From the file of a function to the function: its bytes in, compiled code out, or a sentence on why the file is none.
+//!
+//! `up` loads what it runs; `check` only wants to know whether that would succeed, and keeps nothing.
+
+use std::{path::Path, sync::Arc};
+
+use model::FunctionName;
+use platform::Platform;
+use sandbox::{Engine, EngineSettings, Function, FunctionLimits, GuestLog, LogSink};
+
+use crate::{
+    config::{FunctionSource, Project},
+    errors::{StartError, Unloaded},
+    plan,
+};
+
+/// Whether every component that the file names can serve. Folders are not looked at: they may not be built yet.
+pub async fn inspect(platform: &Platform, project: &Project) -> Result<(), StartError> {
+    let engine = Engine::new(
+        platform.clone(),
+        EngineSettings::default(),
+        Arc::new(Unheard),
+    )
+    .map_err(|error| StartError::Other(error.to_string()))?;
+    for (name, function) in &project.functions {
+        match &function.source {
+            FunctionSource::Folder(_) => {}
+            FunctionSource::Component(path) => {
+                load(platform, &engine, name, path, plan::limits(function)).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn load(
+    platform: &Platform,
+    engine: &Engine,
+    name: &FunctionName,
+    path: &Path,
+    limits: FunctionLimits,
+) -> Result<Function, StartError> {
+    let failed = |reason: Unloaded| StartError::Function {
+        function: name.to_string(),
+        path: path.to_owned(),
+        reason,
+    };
+    let bytes = platform.disk.read(path).await;
+    let bytes = bytes.map_err(|error| failed(error.into()))?;
+    let loaded = engine.load(&bytes, limits).await;
+    loaded.map_err(|error| failed(error.into()))
+}
+
+/// Nothing that is only looked at ever runs, so nobody listens.
+#[derive(Debug)]
+struct Unheard;
+
+impl LogSink for Unheard {
+    fn log(&self, _line: GuestLog) {}
+}
