@@ -102,3 +102,54 @@ fn what_is_wrong_with_a_line() {
     For more information, try '--help'.
     ");
 }
+
+/// The command lines in tables of the guide: cells in code that begin with the binary's name.
+fn of_the_guide() -> Vec<Vec<String>> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/guides/command-line.md"
+    );
+    let guide = std::fs::read_to_string(path).expect("the guide is in the repository");
+    let rows = guide
+        .lines()
+        .filter_map(|row| row.strip_prefix("| `shardmill "));
+    let lines = rows.filter_map(|row| row.split_once('`'));
+    lines
+        .map(|(line, _)| line.split(' ').map(str::to_owned).collect())
+        .collect()
+}
+
+#[test]
+fn the_guide_shows_every_verb_with_a_line_that_is_understood() {
+    let shown = of_the_guide();
+    for line in &shown {
+        let words = std::iter::once("shardmill").chain(line.iter().map(String::as_str));
+        if let Err(error) = Arguments::try_parse_from(words) {
+            panic!("{line:?}: {error}");
+        }
+    }
+    for verb in Arguments::command().get_subcommands() {
+        let nested: Vec<&str> = verb
+            .get_subcommands()
+            .map(clap::Command::get_name)
+            .collect();
+        let wanted = if nested.is_empty() {
+            vec![vec![verb.get_name()]]
+        } else {
+            let of = |name| vec![verb.get_name(), name];
+            nested.into_iter().map(of).collect()
+        };
+        for words in wanted {
+            let begins = |line: &Vec<String>| {
+                line.iter()
+                    .map(String::as_str)
+                    .take(words.len())
+                    .eq(words.iter().copied())
+            };
+            assert!(
+                shown.iter().any(begins),
+                "the guide does not show {words:?}"
+            );
+        }
+    }
+}

@@ -76,6 +76,7 @@ pub struct Note {
     /// Of the function that was run; 0 in entries written before versions were kept.
     #[serde(default)]
     pub version: FunctionVersion,
+    /// Of the whole invocation.
     pub duration_ms: u64,
     pub error_type: String,
     pub message: String,
@@ -98,11 +99,11 @@ impl Note {
     }
 
     #[must_use]
-    pub fn of_failure(failure: &RecordFailure, at: Circumstances<'_>) -> Self {
+    pub fn of_failure(failure: &RecordFailure, usage: Usage, at: Circumstances<'_>) -> Self {
         Self {
             at_ms: at.now.as_millis(),
             version: at.version,
-            duration_ms: 0,
+            duration_ms: u64::try_from(usage.duration.as_millis()).unwrap_or(u64::MAX),
             error_type: failure.kind.clone(),
             message: clipped(&failure.reason),
             log_tail: at.log_tail.to_owned(),

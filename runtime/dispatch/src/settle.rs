@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use model::{
     Answer, Emitted, Fault, FaultClass, FunctionVersion, Outcome, RecordAction, RecordFailure,
-    StateWrite, Timestamp, UserRecord,
+    StateWrite, Timestamp, UserRecord, outcome::Usage,
 };
 
 use crate::{
@@ -286,7 +286,9 @@ fn partly(work: Work, answer: Answer, at: Circumstances<'_>) -> Settlement {
     let start = usize::try_from(first.index).unwrap_or(usize::MAX);
     match work.mode {
         Mode::Prefix(_) => return failed(work, &whole, at),
-        Mode::Alone if handed_on(first) => return reject_head(work, first, at, Mode::Alone),
+        Mode::Alone if handed_on(first) => {
+            return reject_head(work, (first, answer.usage), at, Mode::Alone);
+        }
         Mode::Alone | Mode::Oversized | Mode::Blocked => return failed(work, &whole, at),
         Mode::Together => {}
     }
@@ -296,7 +298,7 @@ fn partly(work: Work, answer: Answer, at: Circumstances<'_>) -> Settlement {
         failed(work, &whole, at)
     } else if effects && !(answer.effects_attributed && sourced) {
         match start {
-            0 if handed_on(first) => reject_head(work, first, at, Mode::Together),
+            0 if handed_on(first) => reject_head(work, (first, answer.usage), at, Mode::Together),
             0 => failed(work, &whole, at),
             // No attempt is used: the prefix already succeeded once.
             len => Settlement {
@@ -318,12 +320,12 @@ fn partly(work: Work, answer: Answer, at: Circumstances<'_>) -> Settlement {
 /// The handler itself gave up on the first record; the others start afresh.
 fn reject_head(
     mut work: Work,
-    failure: &RecordFailure,
+    (failure, usage): (&RecordFailure, Usage),
     at: Circumstances<'_>,
     mode: Mode,
 ) -> Settlement {
     let rest = work.split_off(1);
-    work.note(Note::of_failure(failure, at));
+    work.note(Note::of_failure(failure, usage, at));
     Settlement {
         dead: vec![Discard {
             records: work.records,
@@ -373,7 +375,7 @@ fn each(work: &Work, answer: Answer, at: Circumstances<'_>) -> Settlement {
         .iter()
         .map(|failure| failure.index)
         .collect();
-    let failures = answer.failures.clone();
+    let (failures, usage) = (answer.failures.clone(), answer.usage);
     let mut settlement = kept_effects(answer, |source| !failed.contains(&source));
     for failure in failures {
         let record = usize::try_from(failure.index)
@@ -386,7 +388,7 @@ fn each(work: &Work, answer: Answer, at: Circumstances<'_>) -> Settlement {
         match failure.action {
             RecordAction::DeadLetter => {
                 single.notes.clone_from(&work.notes);
-                single.note(Note::of_failure(&failure, at));
+                single.note(Note::of_failure(&failure, usage, at));
                 settlement.dead.push(Discard {
                     records: single.records,
                     condition: Condition::Rejected,
@@ -396,7 +398,7 @@ fn each(work: &Work, answer: Answer, at: Circumstances<'_>) -> Settlement {
             RecordAction::NotTried => settlement.again.push(single),
             // A record that cannot be parked is kept in order and retried like any other.
             RecordAction::Retry | RecordAction::Park => {
-                single.note(Note::of_failure(&explained(failure.clone()), at));
+                single.note(Note::of_failure(&explained(failure.clone()), usage, at));
                 single.failures = 1;
                 single.first_failed = Some(at.now);
                 single.not_before = at.now.plus(at.policy.backoff.after(1, at.fraction));

@@ -14,7 +14,9 @@ use crate::waiting;
 const SHARDS: &[Column] = &[
     ("TRIGGER", "/trigger"),
     ("SHARD", "/shard"),
-    ("BEHIND MS", "/behind_ms"),
+    ("LAG", "/lag/records"),
+    ("LAG BYTES", "/lag/bytes"),
+    ("LAG MS", "/lag/ms"),
     ("READ", "/records"),
     ("SETTLED", "/settled"),
     ("DEAD LETTERS", "/dead_letters"),
@@ -135,16 +137,16 @@ mod tests {
             "version": "0.1.0", "address": "127.0.0.1:4566", "data": ".shardmill/dev/data",
             "log": {"bytes": 4096, "segments": 1, "poisoned": null},
             "triggers": [{"name": "late", "shards": [
-                {"shard": 0, "moving": true, "reason": "caught up", "records": 9, "behind_ms": 5, "settled": 9, "dead_letters": 0},
-                {"shard": 1, "moving": false, "reason": "paused by an operator", "records": 0, "behind_ms": 0, "settled": 0, "dead_letters": 1},
+                {"shard": 0, "moving": true, "reason": "caught up", "records": 9, "lag": {"records": 2, "bytes": 300, "ms": 5}, "settled": 9, "dead_letters": 0},
+                {"shard": 1, "moving": false, "reason": "paused by an operator", "records": 0, "lag": {"records": 0, "bytes": 0, "ms": 0}, "settled": 0, "dead_letters": 1},
             ]}],
             "notes": ["breakers are not active"],
         });
         insta::assert_snapshot!(readable(&status), @r"
         shardmill 0.1.0 at 127.0.0.1:4566  data .shardmill/dev/data  log 4096 bytes in 1 segments
-         TRIGGER  SHARD  BEHIND MS  READ  SETTLED  DEAD LETTERS  STATE
-         late     0      5          9     9        0             caught up
-         late     1      0          0     0        1             paused by an operator
+         TRIGGER  SHARD  LAG  LAG BYTES  LAG MS  READ  SETTLED  DEAD LETTERS  STATE
+         late     0      2    300        5       9     9        0             caught up
+         late     1      0    0          0       0     0        1             paused by an operator
         note: breakers are not active
         ");
     }

@@ -36,6 +36,7 @@ fn summary(letter: &DeadLetter) -> Value {
         "at_ms": letter.written_ms,
         "records": letter.records.len(),
         "attempts": letter.attempts.len(),
+        "version": last.map(|note| note.version),
         "error": last.map(error),
     })
 }
@@ -55,7 +56,10 @@ pub(crate) fn show(rooms: &Rooms, trigger: &str, id: &str) -> Reply {
             ApiError::not_found(&format!("dead letter {trigger}/{id}"))
                 .with_hint("`shardmill dead-letter list` shows what is there")
         })?;
-    serde_json::to_value(&letter).map_err(ApiError::failed)
+    let mut document = serde_json::to_value(&letter).map_err(ApiError::failed)?;
+    document["id"] = json!(format!("{}/{}", letter.trigger, letter.id));
+    document["shard"] = json!(letter.shard.to_string());
+    Ok(document)
 }
 
 fn store(rooms: &Rooms) -> DeadLetters {

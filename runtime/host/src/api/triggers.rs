@@ -301,7 +301,8 @@ pub(crate) async fn wait(rooms: &Rooms, call: &Call<'_>) -> Reply {
         .transpose()?;
     let names: Vec<&TriggerName> = match only {
         Some(settings) => vec![&settings.name],
-        None => rooms.triggers.keys().collect(),
+        // What the file disables settles nothing; whoever names it is told so by the timeout.
+        None => enabled(rooms).map(|settings| &settings.name).collect(),
     };
     let timeout = Duration::from_millis(asked.timeout_ms);
     let settled = settle_all(rooms, &names);
@@ -313,6 +314,10 @@ pub(crate) async fn wait(rooms: &Rooms, call: &Call<'_>) -> Reply {
         ))
         .with_hint("`shardmill why` says what waits")),
     }
+}
+
+fn enabled(rooms: &Rooms) -> impl Iterator<Item = &TriggerSettings> {
+    rooms.triggers.values().filter(|settings| settings.enabled)
 }
 
 /// One trigger may fill the stream of another, so rounds repeat until a whole round finds nothing left. What is placed is
