@@ -1,184 +1,182 @@
-//! Lambda's answer to a batch: which records failed, read from the JSON an event function returns.
+//! What a guest answered, as an outcome: records that failed, outputs and state of an invocation that succeeded.
 //!
-//! An answer is partial only if it is an object with the key `batchItemFailures`; any other answer (no JSON, no object,
-//! another key such as `{"statusCode":200}`) is a full success. Lambda itself calls another key a failure where it was
-//! told to expect failures (PB-5); nobody can tell us so yet. A list that cannot be believed fails the whole batch: it is
-//! no list, an entry has no identifier, or one that is not in the batch (PB-4, PB-6, PB-7).
-#![deny(clippy::indexing_slicing)]
+//! A guest is never trusted: an answer that breaks the rules of its interface fails the whole invocation, with the
+//! rule that was broken.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{collections::BTreeMap, time::Duration};
 
-use model::{Position, RecordAction, RecordFailure, SequenceNumber, UserRecord};
-use serde_json::Value;
+use bytes::Bytes;
+use model::{Answer, Fault, FaultClass, Outcome, RecordAction, RecordFailure, outcome::Usage};
 
 use crate::{
-    limits::{ITEM_FAILURES_MAX, ITEM_IDENTIFIER_BYTES_MAX},
+    bindings::types,
+    context::Call,
+    imports::TOO_LARGE,
+    item_failures,
+    limits::{FAULT_KIND_BYTES_MAX, FAULT_MESSAGE_BYTES_MAX, RETRY_AFTER_MAX},
     logs::cut,
+    sandbox::GuestAnswer,
 };
 
-/// The whole batch failed: its list of failures cannot be believed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadBatchAnswer {
-    #[error("`batchItemFailures` is not a list")]
-    NotAList,
-    #[error("`batchItemFailures` has {0} entries, at most {ITEM_FAILURES_MAX} are read")]
-    TooMany(usize),
-    #[error("an entry of `batchItemFailures` has no `itemIdentifier`")]
-    NoIdentifier,
-    #[error("`batchItemFailures` names {0}, which is not in the batch")]
-    Unknown(String),
-}
+const DEFAULT_OUTPUT: &str = "default";
 
-pub(crate) fn failures(
-    answer: &[u8],
-    records: &[UserRecord],
-) -> Result<Vec<RecordFailure>, BadBatchAnswer> {
-    let Ok(Value::Object(answer)) = serde_json::from_slice::<Value>(answer) else {
-        return Ok(Vec::new());
-    };
-    let Some(list) = answer
-        .get("batchItemFailures")
-        .filter(|list| !list.is_null())
-    else {
-        return Ok(Vec::new());
-    };
-    let list = list.as_array().ok_or(BadBatchAnswer::NotAList)?;
-    if list.len() > ITEM_FAILURES_MAX {
-        return Err(BadBatchAnswer::TooMany(list.len()));
-    }
-    let mut named = BTreeSet::new();
-    for entry in list {
-        let identifier = entry
-            .get("itemIdentifier")
-            .and_then(Value::as_str)
-            .filter(|identifier| !identifier.is_empty())
-            .ok_or(BadBatchAnswer::NoIdentifier)?;
-        let item = Item::parse(identifier).filter(|item| !item.within(records).is_empty());
-        named.insert(item.ok_or_else(|| {
-            BadBatchAnswer::Unknown(cut(identifier, ITEM_IDENTIFIER_BYTES_MAX).to_owned())
-        })?);
-    }
-    // Each item once: what they name together is then at most twice the batch.
-    let failed: BTreeSet<usize> = named.iter().flat_map(|item| item.within(records)).collect();
-    Ok(failed
-        .into_iter()
-        .filter_map(|index| u32::try_from(index).ok())
-        .map(|index| RecordFailure {
-            index,
-            action: RecordAction::Retry,
-            kind: "BatchItemFailure".to_owned(),
-            reason: "named in batchItemFailures".to_owned(),
-        })
-        .collect())
-}
+/// Kind and fact of an answer that is not believed.
+type Refused = (&'static str, String);
 
-/// What an identifier names (AG-10): `<sequence>` a record with all that came out of it, `<sequence>:<sub-sequence>`
-/// one user record inside of an aggregate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Item {
-    Whole(SequenceNumber),
-    One(Position),
-}
-
-impl Item {
-    fn parse(identifier: &str) -> Option<Self> {
-        Some(match identifier.split_once(':') {
-            None => Self::Whole(identifier.parse().ok()?),
-            Some((sequence, sub_sequence)) => Self::One(Position {
-                sequence: sequence.parse().ok()?,
-                sub_sequence: sub_sequence.parse().ok()?,
-            }),
-        })
-    }
-
-    /// Where it stands in a batch, which is in the order of positions.
-    fn within(&self, records: &[UserRecord]) -> Range<usize> {
-        let (first, last) = match *self {
-            Self::Whole(sequence) => {
-                let of = |sub_sequence| Position {
-                    sequence,
-                    sub_sequence,
-                };
-                (of(0), of(u64::MAX))
-            }
-            Self::One(position) => (position, position),
+impl Call {
+    pub(crate) fn outcome(&mut self, answer: GuestAnswer, usage: Usage) -> Outcome {
+        // Lambda's answers have no place to say which record caused what.
+        let (answered, effects_attributed) = match answer {
+            GuestAnswer::Stream(response) => (self.response(response), true),
+            GuestAnswer::Event(json) => (self.json(&json), false),
+            GuestAnswer::Fault(fault) => return Outcome::Failed(own_fault(&fault, usage)),
         };
-        let start = records.partition_point(|record| record.position < first);
-        start..records.partition_point(|record| record.position <= last)
+        match answered {
+            Ok(failures) => Outcome::Answered(Answer {
+                failures,
+                outputs: std::mem::take(&mut self.outputs),
+                state: std::mem::take(&mut self.state),
+                effects_attributed,
+                usage,
+            }),
+            Err((kind, fact)) => Outcome::Failed(Fault {
+                class: FaultClass::Function,
+                kind: kind.to_owned(),
+                message: format!("function {}: {fact}", self.invocation.function),
+                retry_after: None,
+                usage,
+            }),
+        }
+    }
+
+    fn response(&mut self, response: types::Response) -> Result<Vec<RecordFailure>, Refused> {
+        if !response.output.is_empty() {
+            self.emit(DEFAULT_OUTPUT, &Bytes::from(response.output))
+                .map_err(|refusal| match refusal.code {
+                    TOO_LARGE => ("OutputTooLarge", refusal.message),
+                    _ => ("MalformedOutput", refusal.message),
+                })?;
+        }
+        let mut failures = BTreeMap::new();
+        for failure in response.failed {
+            let failure = self
+                .failure(&failure)
+                .map_err(|fact| ("MalformedOutput", fact))?;
+            let index = failure.index;
+            if failures.insert(index, failure).is_some() {
+                return Err(("MalformedOutput", format!("record {index} failed twice")));
+            }
+        }
+        Ok(failures.into_values().collect())
+    }
+
+    fn failure(&self, failure: &types::Failure) -> Result<RecordFailure, String> {
+        let index = failure.index;
+        if index as usize >= self.invocation.records.len() {
+            let batch = self.invocation.records.len();
+            return Err(format!(
+                "failed record {index} is not in the batch of {batch}"
+            ));
+        }
+        let action = match failure.action {
+            0 => RecordAction::Retry,
+            1 => RecordAction::DeadLetter,
+            2 => RecordAction::Park,
+            3 => RecordAction::NotTried,
+            4.. => {
+                return Err(format!(
+                    "record {index}: action {} is unknown",
+                    failure.action
+                ));
+            }
+        };
+        Ok(RecordFailure {
+            index,
+            action,
+            kind: cut(&failure.kind, FAULT_KIND_BYTES_MAX).to_owned(),
+            reason: cut(&failure.reason, FAULT_MESSAGE_BYTES_MAX).to_owned(),
+        })
+    }
+
+    fn json(&self, answer: &[u8]) -> Result<Vec<RecordFailure>, Refused> {
+        if answer.len() > self.output_bytes_max {
+            let fact = format!(
+                "the answer has {} bytes, at most {} are accepted",
+                answer.len(),
+                self.output_bytes_max
+            );
+            return Err(("OutputTooLarge", fact));
+        }
+        item_failures::read(answer, &self.invocation.records)
+            .map_err(|error| ("MalformedOutput", error.to_string()))
+    }
+}
+
+/// A fault the handler chose itself, with its own kind.
+fn own_fault(fault: &types::Fault, usage: Usage) -> Fault {
+    let retry_after = fault.retry_after_ms.map(Duration::from_millis);
+    Fault {
+        class: FaultClass::Function,
+        kind: cut(&fault.kind, FAULT_KIND_BYTES_MAX).to_owned(),
+        message: cut(&fault.message, FAULT_MESSAGE_BYTES_MAX).to_owned(),
+        retry_after: retry_after.map(|pause| pause.min(RETRY_AFTER_MAX)),
+        usage,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    //! The table of answers: as seen on AWS, but for another key (PB-5).
-
-    use bytes::Bytes;
-    use model::{Position, SequenceNumber, Timestamp};
+    use model::Timestamp;
+    use platform::Monotonic;
 
     use super::*;
+    use crate::tests::invocation;
 
-    fn record(sequence: u64, sub_sequence: u64) -> UserRecord {
-        UserRecord {
-            position: Position {
-                sequence: SequenceNumber([0, 0, sequence]),
-                sub_sequence,
-            },
-            arrived: Timestamp::from_millis(0),
-            partition_key: Bytes::from_static(b"k"),
-            explicit_hash_key: None,
-            data: Bytes::new(),
-            aggregated: sub_sequence > 0,
-            deliveries: 1,
+    fn outcome(answer: GuestAnswer) -> Outcome {
+        let never = Monotonic(Duration::MAX);
+        let invocation = invocation(&["default"]);
+        let mut call = Call::new(invocation, never, Timestamp::default(), 1_000);
+        call.outcome(answer, Usage::default())
+    }
+
+    #[test]
+    fn a_handler_may_ask_for_a_pause_of_an_hour_at_most() {
+        let hour = Duration::from_secs(3_600);
+        let cases = [
+            (None, None),
+            (Some(250), Some(Duration::from_millis(250))),
+            (Some(3_600_001), Some(hour)),
+            (Some(u64::MAX), Some(hour)),
+        ];
+        for (retry_after_ms, expect) in cases {
+            let fault = types::Fault {
+                kind: "Throttled".to_owned(),
+                message: String::new(),
+                retry_after_ms,
+            };
+            match outcome(GuestAnswer::Fault(fault)) {
+                Outcome::Failed(fault) => assert_eq!(fault.retry_after, expect),
+                Outcome::Answered(answer) => panic!("answered {answer:?}"),
+            }
         }
     }
 
     #[test]
-    fn answers() {
-        use BadBatchAnswer::{NoIdentifier, NotAList, TooMany, Unknown};
-        let records = [record(7, 0), record(8, 0), record(8, 1), record(9, 0)];
-        let many = r#"{"itemIdentifier":"7"},"#.repeat(ITEM_FAILURES_MAX);
-        let item = |id: &str| format!(r#"{{"batchItemFailures":[{{"itemIdentifier":{id}}}]}}"#);
-        let cases: Vec<(String, Result<Vec<u32>, BadBatchAnswer>)> = vec![
-            (String::new(), Ok(vec![])),
-            ("null".into(), Ok(vec![])),
-            ("{}".into(), Ok(vec![])),
-            ("\"\"".into(), Ok(vec![])),
-            ("[]".into(), Ok(vec![])),
-            ("no json".into(), Ok(vec![])),
-            (r#"{"foo":123}"#.into(), Ok(vec![])),
-            (r#"{"batchItemFailures":[]}"#.into(), Ok(vec![])),
-            (r#"{"batchItemFailures":null}"#.into(), Ok(vec![])),
-            (r#"{"batchItemFailures":3}"#.into(), Err(NotAList)),
-            (item("\"7\""), Ok(vec![0])),
-            (item("\"8\""), Ok(vec![1, 2])),
-            (item("\"8:0\""), Ok(vec![1])),
-            (item("\"8:1\""), Ok(vec![2])),
-            (
-                r#"{"batchItemFailures":[{"itemIdentifier":"9"},{"itemIdentifier":"8:1"},{"itemIdentifier":"8"}]}"#.into(),
-                Ok(vec![1, 2, 3]),
-            ),
-            (
-                format!(r#"{{"batchItemFailures":[{many}{{"itemIdentifier":"9"}}]}}"#),
-                Err(TooMany(ITEM_FAILURES_MAX + 1)),
-            ),
-            (item("\"\""), Err(NoIdentifier)),
-            (item("null"), Err(NoIdentifier)),
-            (item("\"123\""), Err(Unknown("123".into()))),
-            (item("\"8:9\""), Err(Unknown("8:9".into()))),
-            (item("\"eight\""), Err(Unknown("eight".into()))),
-            (
-                item(&format!("\"{}\"", "8".repeat(999))),
-                Err(Unknown("8".repeat(ITEM_IDENTIFIER_BYTES_MAX))),
-            ),
+    fn only_a_stream_function_says_which_record_caused_what() {
+        let response = types::Response {
+            failed: Vec::new(),
+            output: Vec::new(),
+            window_state: None,
+        };
+        let cases = [
+            (GuestAnswer::Stream(response), true),
+            (GuestAnswer::Event(b"{}".to_vec()), false),
         ];
         for (answer, expect) in cases {
-            let got = failures(answer.as_bytes(), &records).map(|failed| {
-                failed
-                    .into_iter()
-                    .map(|failure| failure.index)
-                    .collect::<Vec<_>>()
-            });
-            assert_eq!(got, expect, "{answer}");
+            match outcome(answer) {
+                Outcome::Answered(answer) => assert_eq!(answer.effects_attributed, expect),
+                Outcome::Failed(fault) => panic!("failed {fault:?}"),
+            }
         }
     }
 }

@@ -6,13 +6,11 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
-use bytes::Bytes;
 use model::{
-    Answer, Digest, Fault, FaultClass, Invocation, Outcome, RecordAction, RecordFailure, ShardId,
-    StreamKey, TriggerName, UserRecord, lambda,
+    Digest, Fault, FaultClass, Invocation, Outcome, ShardId, StreamKey, TriggerName, UserRecord,
+    lambda,
     outcome::Usage,
     seams::{BoxFuture, Handler},
 };
@@ -20,23 +18,16 @@ use platform::{Monotonic, Task};
 use tokio::sync::Semaphore;
 
 use crate::{
-    answer,
-    bindings::{EventFunctionPre, StreamFunctionPre, types},
+    bindings::{EventFunctionPre, StreamFunctionPre},
     context::{Call, Context, ContextFacts},
     engine::Engine,
     fault::{DeadlinePassed, Failed, diagnose},
-    imports::TOO_LARGE,
-    limits::{
-        FAULT_KIND_BYTES_MAX, FAULT_MESSAGE_BYTES_MAX, TIMEOUT_GRACE, WARM_INVOCATIONS_MAX,
-        WARM_SANDBOXES_MAX,
-    },
+    limits::{TIMEOUT_GRACE, WARM_INVOCATIONS_MAX, WARM_SANDBOXES_MAX},
     load::{FunctionLimits, Kind, SandboxPolicy},
-    logs::{InvocationLog, cut},
+    logs::InvocationLog,
     packed,
     sandbox::{GuestAnswer, Sandbox},
 };
-
-const DEFAULT_OUTPUT: &str = "default";
 
 /// Cheap to clone; clones share their warm sandboxes and their limit of concurrent invocations.
 #[derive(Clone)]
@@ -101,11 +92,6 @@ impl Function {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.inner.digest
-    }
-
-    #[must_use]
-    pub fn limits(&self) -> &FunctionLimits {
-        &self.inner.limits
     }
 }
 
@@ -284,27 +270,9 @@ impl Inner {
         usage: Usage,
     ) -> Outcome {
         let context = sandbox.store.data_mut();
-        let answered = match result {
-            Ok(GuestAnswer::Stream(response)) => context.call.response(response),
-            Ok(GuestAnswer::Event(json)) => context.call.json(&json),
-            Ok(GuestAnswer::Fault(fault)) => return Outcome::Failed(own_fault(&fault, usage)),
-            Err(error) => return Outcome::Failed(self.fault(context, &error, usage)),
-        };
-        match answered {
-            Ok(failures) => Outcome::Answered(Answer {
-                failures,
-                outputs: std::mem::take(&mut context.call.outputs),
-                state: std::mem::take(&mut context.call.state),
-                effects_attributed: true,
-                usage,
-            }),
-            Err((kind, fact)) => Outcome::Failed(Fault {
-                class: FaultClass::Function,
-                kind: kind.to_owned(),
-                message: format!("function {}: {fact}", context.call.invocation.function),
-                retry_after: None,
-                usage,
-            }),
+        match result {
+            Ok(answer) => context.call.outcome(answer, usage),
+            Err(error) => Outcome::Failed(self.fault(context, &error, usage)),
         }
     }
 
@@ -326,84 +294,6 @@ impl Inner {
             retry_after: None,
             usage,
         }
-    }
-}
-
-/// A fault the handler chose itself, with its own kind.
-fn own_fault(fault: &types::Fault, usage: Usage) -> Fault {
-    Fault {
-        class: FaultClass::Function,
-        kind: cut(&fault.kind, FAULT_KIND_BYTES_MAX).to_owned(),
-        message: cut(&fault.message, FAULT_MESSAGE_BYTES_MAX).to_owned(),
-        retry_after: fault.retry_after_ms.map(Duration::from_millis),
-        usage,
-    }
-}
-
-type Refused = (&'static str, String);
-
-impl Call {
-    fn response(&mut self, response: types::Response) -> Result<Vec<RecordFailure>, Refused> {
-        if !response.output.is_empty() {
-            let output = Bytes::from(response.output);
-            self.emit(DEFAULT_OUTPUT, &output)
-                .map_err(|refusal| match refusal.code {
-                    TOO_LARGE => ("OutputTooLarge", refusal.message),
-                    _ => ("MalformedOutput", refusal.message),
-                })?;
-        }
-        let mut failures = BTreeMap::new();
-        for failure in response.failed {
-            let failure = self
-                .failure(&failure)
-                .map_err(|fact| ("MalformedOutput", fact))?;
-            let index = failure.index;
-            if failures.insert(index, failure).is_some() {
-                return Err(("MalformedOutput", format!("record {index} failed twice")));
-            }
-        }
-        Ok(failures.into_values().collect())
-    }
-
-    fn failure(&self, failure: &types::Failure) -> Result<RecordFailure, String> {
-        let index = failure.index;
-        if index as usize >= self.invocation.records.len() {
-            let batch = self.invocation.records.len();
-            return Err(format!(
-                "failed record {index} is not in the batch of {batch}"
-            ));
-        }
-        let action = match failure.action {
-            0 => RecordAction::Retry,
-            1 => RecordAction::DeadLetter,
-            2 => RecordAction::Park,
-            3 => RecordAction::NotTried,
-            4.. => {
-                return Err(format!(
-                    "record {index}: action {} is unknown",
-                    failure.action
-                ));
-            }
-        };
-        Ok(RecordFailure {
-            index,
-            action,
-            kind: cut(&failure.kind, FAULT_KIND_BYTES_MAX).to_owned(),
-            reason: cut(&failure.reason, FAULT_MESSAGE_BYTES_MAX).to_owned(),
-        })
-    }
-
-    fn json(&self, answer: &[u8]) -> Result<Vec<RecordFailure>, Refused> {
-        if answer.len() > self.output_bytes_max {
-            let fact = format!(
-                "the answer has {} bytes, at most {} are accepted",
-                answer.len(),
-                self.output_bytes_max
-            );
-            return Err(("OutputTooLarge", fact));
-        }
-        answer::failures(answer, &self.invocation.records)
-            .map_err(|error| ("MalformedOutput", error.to_string()))
     }
 }
 

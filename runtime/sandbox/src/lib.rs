@@ -13,6 +13,7 @@ mod fault;
 mod function;
 mod heartbeat;
 mod imports;
+mod item_failures;
 mod limits;
 mod load;
 mod logs;

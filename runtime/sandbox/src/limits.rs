@@ -45,6 +45,8 @@ pub(crate) const STATE_VALUE_BYTES_MAX: usize = 1 << 20;
 pub(crate) const STATE_NAMES_PER_CALL_MAX: usize = 1_000;
 pub(crate) const STATE_READ_BYTES_MAX: usize = 8 << 20;
 pub(crate) const STATE_WRITES_MAX: usize = 10_000;
+/// The longest pause a handler may ask for before it is tried again.
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
 /// Entries of `batchItemFailures`: twice the largest batch, for handlers that name a record more than once.
 pub(crate) const ITEM_FAILURES_MAX: usize = 20_000;
 /// Of an identifier that is not in the batch, as its fault repeats it.

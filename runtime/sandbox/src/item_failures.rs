@@ -1,0 +1,184 @@
+//! Lambda's `batchItemFailures`: which records of a batch failed, read from the JSON an event function returns.
+//!
+//! An answer is partial only if it is an object with the key `batchItemFailures`; any other answer (no JSON, no object,
+//! another key such as `{"statusCode":200}`) is a full success. Lambda itself calls another key a failure where it was
+//! told to expect failures (PB-5); nobody can tell us so yet. A list that cannot be believed fails the whole batch: it is
+//! no list, an entry has no identifier, or one that is not in the batch (PB-4, PB-6, PB-7).
+#![deny(clippy::indexing_slicing)]
+
+use std::{collections::BTreeSet, ops::Range};
+
+use model::{Position, RecordAction, RecordFailure, SequenceNumber, UserRecord};
+use serde_json::Value;
+
+use crate::{
+    limits::{ITEM_FAILURES_MAX, ITEM_IDENTIFIER_BYTES_MAX},
+    logs::cut,
+};
+
+/// The whole batch failed: its list of failures cannot be believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadBatchAnswer {
+    #[error("`batchItemFailures` is not a list")]
+    NotAList,
+    #[error("`batchItemFailures` has {0} entries, at most {ITEM_FAILURES_MAX} are read")]
+    TooMany(usize),
+    #[error("an entry of `batchItemFailures` has no `itemIdentifier`")]
+    NoIdentifier,
+    #[error("`batchItemFailures` names {0}, which is not in the batch")]
+    Unknown(String),
+}
+
+pub(crate) fn read(
+    answer: &[u8],
+    records: &[UserRecord],
+) -> Result<Vec<RecordFailure>, BadBatchAnswer> {
+    let Ok(Value::Object(answer)) = serde_json::from_slice::<Value>(answer) else {
+        return Ok(Vec::new());
+    };
+    let Some(list) = answer
+        .get("batchItemFailures")
+        .filter(|list| !list.is_null())
+    else {
+        return Ok(Vec::new());
+    };
+    let list = list.as_array().ok_or(BadBatchAnswer::NotAList)?;
+    if list.len() > ITEM_FAILURES_MAX {
+        return Err(BadBatchAnswer::TooMany(list.len()));
+    }
+    let mut named = BTreeSet::new();
+    for entry in list {
+        let identifier = entry
+            .get("itemIdentifier")
+            .and_then(Value::as_str)
+            .filter(|identifier| !identifier.is_empty())
+            .ok_or(BadBatchAnswer::NoIdentifier)?;
+        let item = Item::parse(identifier).filter(|item| !item.within(records).is_empty());
+        named.insert(item.ok_or_else(|| {
+            BadBatchAnswer::Unknown(cut(identifier, ITEM_IDENTIFIER_BYTES_MAX).to_owned())
+        })?);
+    }
+    // Each item once: what they name together is then at most twice the batch.
+    let failed: BTreeSet<usize> = named.iter().flat_map(|item| item.within(records)).collect();
+    Ok(failed
+        .into_iter()
+        .filter_map(|index| u32::try_from(index).ok())
+        .map(|index| RecordFailure {
+            index,
+            action: RecordAction::Retry,
+            kind: "BatchItemFailure".to_owned(),
+            reason: "named in batchItemFailures".to_owned(),
+        })
+        .collect())
+}
+
+/// What an identifier names (AG-10): `<sequence>` a record with all that came out of it, `<sequence>:<sub-sequence>`
+/// one user record inside of an aggregate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Item {
+    Whole(SequenceNumber),
+    One(Position),
+}
+
+impl Item {
+    fn parse(identifier: &str) -> Option<Self> {
+        Some(match identifier.split_once(':') {
+            None => Self::Whole(identifier.parse().ok()?),
+            Some((sequence, sub_sequence)) => Self::One(Position {
+                sequence: sequence.parse().ok()?,
+                sub_sequence: sub_sequence.parse().ok()?,
+            }),
+        })
+    }
+
+    /// Where it stands in a batch, which is in the order of positions.
+    fn within(&self, records: &[UserRecord]) -> Range<usize> {
+        let (first, last) = match *self {
+            Self::Whole(sequence) => {
+                let of = |sub_sequence| Position {
+                    sequence,
+                    sub_sequence,
+                };
+                (of(0), of(u64::MAX))
+            }
+            Self::One(position) => (position, position),
+        };
+        let start = records.partition_point(|record| record.position < first);
+        start..records.partition_point(|record| record.position <= last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! The table of answers: as seen on AWS, but for another key (PB-5).
+
+    use bytes::Bytes;
+    use model::{Position, SequenceNumber, Timestamp};
+
+    use super::*;
+
+    fn record(sequence: u64, sub_sequence: u64) -> UserRecord {
+        UserRecord {
+            position: Position {
+                sequence: SequenceNumber([0, 0, sequence]),
+                sub_sequence,
+            },
+            arrived: Timestamp::from_millis(0),
+            partition_key: Bytes::from_static(b"k"),
+            explicit_hash_key: None,
+            data: Bytes::new(),
+            aggregated: sub_sequence > 0,
+            deliveries: 1,
+        }
+    }
+
+    #[test]
+    fn answers() {
+        use BadBatchAnswer::{NoIdentifier, NotAList, TooMany, Unknown};
+        let records = [record(7, 0), record(8, 0), record(8, 1), record(9, 0)];
+        let many = r#"{"itemIdentifier":"7"},"#.repeat(ITEM_FAILURES_MAX);
+        let item = |id: &str| format!(r#"{{"batchItemFailures":[{{"itemIdentifier":{id}}}]}}"#);
+        let cases: Vec<(String, Result<Vec<u32>, BadBatchAnswer>)> = vec![
+            (String::new(), Ok(vec![])),
+            ("null".into(), Ok(vec![])),
+            ("{}".into(), Ok(vec![])),
+            ("\"\"".into(), Ok(vec![])),
+            ("[]".into(), Ok(vec![])),
+            ("no json".into(), Ok(vec![])),
+            (r#"{"foo":123}"#.into(), Ok(vec![])),
+            (r#"{"batchItemFailures":[]}"#.into(), Ok(vec![])),
+            (r#"{"batchItemFailures":null}"#.into(), Ok(vec![])),
+            (r#"{"batchItemFailures":3}"#.into(), Err(NotAList)),
+            (item("\"7\""), Ok(vec![0])),
+            (item("\"8\""), Ok(vec![1, 2])),
+            (item("\"8:0\""), Ok(vec![1])),
+            (item("\"8:1\""), Ok(vec![2])),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":"9"},{"itemIdentifier":"8:1"},{"itemIdentifier":"8"}]}"#.into(),
+                Ok(vec![1, 2, 3]),
+            ),
+            (
+                format!(r#"{{"batchItemFailures":[{many}{{"itemIdentifier":"9"}}]}}"#),
+                Err(TooMany(ITEM_FAILURES_MAX + 1)),
+            ),
+            (item("\"\""), Err(NoIdentifier)),
+            (item("null"), Err(NoIdentifier)),
+            (item("\"123\""), Err(Unknown("123".into()))),
+            (item("\"8:9\""), Err(Unknown("8:9".into()))),
+            (item("\"eight\""), Err(Unknown("eight".into()))),
+            (
+                item(&format!("\"{}\"", "8".repeat(999))),
+                Err(Unknown("8".repeat(ITEM_IDENTIFIER_BYTES_MAX))),
+            ),
+        ];
+        for (answer, expect) in cases {
+            let got = read(answer.as_bytes(), &records).map(|failed| {
+                failed
+                    .into_iter()
+                    .map(|failure| failure.index)
+                    .collect::<Vec<_>>()
+            });
+            assert_eq!(got, expect, "{answer}");
+        }
+    }
+}
