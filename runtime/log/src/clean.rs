@@ -54,9 +54,9 @@ impl Cleaner {
         loop {
             let dead = self.oldest_dead();
             let Some(count) = self.worth_cleaning(&dead).await? else {
-                return Ok(());
+                return self.prepare_spare().await;
             };
-            for dead in &dead[..count] {
+            for dead in dead.into_iter().take(count) {
                 if !self.remove(dead).await? {
                     return Ok(());
                 }
@@ -117,15 +117,12 @@ impl Cleaner {
     }
 
     /// Whether the segment is gone; not so when the log stops meanwhile.
-    async fn remove(&mut self, dead: &Dead) -> io::Result<bool> {
-        if self.carry(dead).await?.is_none() {
+    async fn remove(&mut self, dead: Dead) -> io::Result<bool> {
+        if self.carry(&dead).await?.is_none() {
             return Ok(false);
         }
         self.shared.apply(&self.claim)?;
         self.shared.sync_view(&self.claim)?;
-        let disk = &self.shared.platform.disk;
-        disk.remove_file(&dead.segment.path).await?;
-        disk.sync_dir(&self.shared.dir.join("log")).await?;
         let base = dead.segment.base;
         self.measured.remove(&base);
         {
@@ -133,6 +130,7 @@ impl Cleaner {
             state.segments.remove(&base);
             state.live.remove(&base);
         }
+        self.free(&dead).await?;
         self.shared.measure_space().await?;
         debug!(base, "segment removed");
         Ok(true)

@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    io::{self, ErrorKind},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -14,14 +14,16 @@ use bytes::{Bytes, BytesMut};
 use model::{ShardSlot, Timestamp};
 use platform::{DiskLock, Platform, watch};
 use tokio::sync::{Notify, Semaphore};
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::{
     Settings,
     errors::Stopped,
     frame::{Header, PartKind},
     index::{FrameRef, Shard},
-    limits::{FREE_SPACE_CHECK_BYTES, GROUP_BYTES_MAX, GROUP_FRAMES_MAX, RESERVED_SEGMENTS},
+    limits::{
+        FREE_SPACE_CHECK_BYTES_MAX, FULL_DISK_RETRY_PAUSE, GROUP_BYTES_MAX, GROUP_FRAMES_MAX,
+    },
     queue::{State, Waiting, slot_of},
     segment::Segment,
     view::View,
@@ -167,7 +169,12 @@ impl Committer {
         let first = group[0].header.position;
         let segment = match &self.active {
             Some(active) if !group[0].new_segment => Arc::clone(active),
-            Some(_) | None => self.next_segment(first).await?,
+            Some(_) | None => loop {
+                match self.next_segment(first).await {
+                    Err(error) => self.wait_for_room(error).await?,
+                    Ok(segment) => break segment,
+                }
+            },
         };
         let mut bufs = Vec::with_capacity(group.len() * 3);
         for waiting in &mut group {
@@ -182,10 +189,14 @@ impl Committer {
             bufs.push(last.freeze());
         }
         bufs.retain(|buf| !buf.is_empty());
-        segment
+        // What did not get its room was not written, so writing it again is no retry of a failed sync.
+        while let Err(error) = segment
             .file
             .write_all_at(&bufs, segment.offset(first))
-            .await?;
+            .await
+        {
+            self.wait_for_room(error).await?;
+        }
         segment.file.sync_data().await?;
         self.previous = first;
         self.publish(group, &segment);
@@ -194,8 +205,12 @@ impl Committer {
     }
 
     async fn next_segment(&mut self, base: u64) -> io::Result<Arc<Segment>> {
-        let dir = self.shared.dir.join("log");
-        let segment = Segment::create(&self.shared.platform, &dir, base, self.log_id).await?;
+        let (platform, dir) = (&self.shared.platform, self.shared.log_dir());
+        let spare = self.shared.state().spares.pop();
+        let segment = match spare {
+            Some(spare) => Segment::reuse(platform, &dir, &spare, base, self.log_id).await?,
+            None => Segment::create(platform, &dir, base, self.log_id).await?,
+        };
         let segment = Arc::new(segment);
         self.active = Some(Arc::clone(&segment));
         self.shared
@@ -204,6 +219,21 @@ impl Committer {
             .insert(base, Arc::clone(&segment));
         self.shared.applied.notify_one();
         Ok(segment)
+    }
+
+    /// On a full disk: puts are refused from now on, and what is placed already waits until something is freed.
+    async fn wait_for_room(&self, error: io::Error) -> io::Result<()> {
+        if error.kind() != ErrorKind::StorageFull || self.shared.ends() {
+            return Err(error);
+        }
+        let was_full = std::mem::replace(&mut self.shared.state().full, true);
+        if !was_full {
+            warn!("the disk is full: puts are refused until something is freed");
+        }
+        self.shared.applied.notify_one();
+        let clock = &self.shared.platform.clock;
+        clock.sleep(FULL_DISK_RETRY_PAUSE).await;
+        Ok(())
     }
 
     fn publish(&self, group: Vec<Waiting>, segment: &Segment) {
@@ -230,22 +260,14 @@ impl Committer {
         self.shared.applied.notify_one();
     }
 
-    /// Refuses puts before the disk is full, so that there is always room to clean and to move checkpoints.
     async fn check_space(&mut self, written: u64) -> io::Result<()> {
         self.unchecked_bytes += written;
         let was_full = self.shared.state().full;
-        if self.unchecked_bytes >= FREE_SPACE_CHECK_BYTES || was_full {
+        let often = self.shared.settings.segment_bytes / 4;
+        if self.unchecked_bytes >= often.min(FREE_SPACE_CHECK_BYTES_MAX) || was_full {
             self.unchecked_bytes = 0;
             self.shared.measure_space().await?;
         }
-        Ok(())
-    }
-}
-
-impl Shared {
-    pub(crate) async fn measure_space(&self) -> io::Result<()> {
-        let free = self.platform.disk.free_bytes(&self.dir).await?;
-        self.state().full = free < self.settings.segment_bytes * RESERVED_SEGMENTS;
         Ok(())
     }
 }

@@ -49,7 +49,7 @@ impl<'a> Frames<'a> {
     pub(crate) async fn any_header(
         &mut self,
         from: u64,
-        wanted: impl Fn(&Header) -> bool,
+        mut wanted: impl FnMut(&Header) -> bool,
     ) -> io::Result<bool> {
         let mut offset = from;
         loop {

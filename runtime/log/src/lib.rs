@@ -24,6 +24,7 @@ pub mod read;
 mod recovery;
 mod scan;
 mod segment;
+mod spares;
 mod tail;
 mod view;
 mod worth;

@@ -22,10 +22,15 @@ pub const VIEW_BATCH_WRITES_MAX: usize = 1_000;
 pub const VIEW_KEY_BYTES_MAX: usize = 4_096;
 /// How far every counter jumps after an unclean stop: readers may have seen numbers that were lost.
 pub const UNCLEAN_JUMP_INDEXES: u64 = 1 << 20;
-/// Segments worth of free space that puts may not use, so that a full disk can still free itself.
-pub const RESERVED_SEGMENTS: u64 = 2;
-/// Bytes written between two looks at the free space.
-pub const FREE_SPACE_CHECK_BYTES: u64 = 8 << 20;
+/// Spare segments that are kept ready; puts may not use them up, so that a full disk can still free itself.
+pub const RESERVED_SEGMENTS: usize = 2;
+/// Bytes of a new spare that are zeroed at a time, and how many such pieces one sync makes durable.
+pub const SPARE_PIECE_BYTES: usize = 1 << 20;
+pub const SPARE_PIECES_PER_SYNC: u32 = 4;
+/// Bytes written between two looks at the free space; a smaller segment sets it lower.
+pub const FREE_SPACE_CHECK_BYTES_MAX: u64 = 8 << 20;
+/// How long the committer waits before it tries again to write to a full disk.
+pub const FULL_DISK_RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes of sled's page cache.
 pub const SLED_CACHE_BYTES: u64 = 8 << 20;
 /// Bytes of one frame, header and part heads included.

@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -71,6 +72,8 @@ pub(crate) struct State {
     pub waiting: VecDeque<Waiting>,
     pub tail: Tail,
     pub segments: BTreeMap<u64, Arc<Segment>>,
+    /// Files that can become segments without new space.
+    pub spares: Vec<PathBuf>,
     /// Frames with unexpired records, by segment.
     pub live: BTreeMap<u64, u64>,
     /// No space for puts; everything else still goes through.

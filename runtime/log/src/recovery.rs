@@ -17,6 +17,7 @@ use crate::{
     queue::State,
     scan::{Scan, damaged},
     segment::{SEGMENT_HEADER_BYTES, Segment, base_of},
+    spares,
     view::View,
 };
 
@@ -53,6 +54,7 @@ pub(crate) async fn recover(
             ..Recovered::default()
         },
     };
+    scan.state.spares = spares::find(platform, &log_dir, settings.segment_bytes).await?;
     let segments = open_segments(platform, &log_dir).await?;
     let begins = segments.first().map_or(0, |first| first.base);
     if (1..begins).contains(&scan.applied) {

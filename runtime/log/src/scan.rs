@@ -112,15 +112,19 @@ impl Scan<'_> {
         from: u64,
     ) -> Result<(), OpenError> {
         let next = self.state.next;
-        let later = |header: &Header| header.commit > next;
-        if frames.any_header(from + 8, later).await? {
+        let mut torn = false;
+        let later = |header: &Header| {
+            torn = true;
+            header.commit > next
+        };
+        if frames.any_header(from, later).await? {
             return Err(damaged(
                 &segment.path,
                 from,
                 "an acknowledged frame is invalid",
             ));
         }
-        self.recovered.torn_tail = from < segment.file.len().await?;
+        self.recovered.torn_tail = torn;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! One segment file: a 4 KiB header, then frames. Named by the log position of its first frame.
 //!
-//! A new file is created, its header written and synced, and the directory synced, before anything else goes in. The
-//! salt is random for each use, so that frames of another use never validate.
+//! A new file is created, or a spare one renamed, its header written and synced, and the directory synced, before anything
+//! else goes in. The salt is random for each use, so that frames of another use never validate.
 
 use std::{
     io,
@@ -46,6 +46,43 @@ impl Segment {
     ) -> io::Result<Self> {
         let path = dir.join(file_name(base));
         let file = platform.disk.open(&path, OpenMode::CreateNew).await?;
+        match Self::begin(platform, path.clone(), file, base, log_id).await {
+            Ok(segment) => {
+                platform.disk.sync_dir(dir).await?;
+                Ok(segment)
+            }
+            Err(error) => {
+                // On a full disk it is tried again.
+                platform.disk.remove_file(&path).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes a segment out of a spare file; its old contents do not validate under the new salt.
+    pub(crate) async fn reuse(
+        platform: &Platform,
+        dir: &Path,
+        spare: &Path,
+        base: u64,
+        log_id: u128,
+    ) -> io::Result<Self> {
+        let path = dir.join(file_name(base));
+        let file = platform.disk.open(spare, OpenMode::ReadWrite).await?;
+        let segment = Self::begin(platform, path.clone(), file, base, log_id).await?;
+        platform.disk.rename(spare, &path).await?;
+        platform.disk.sync_dir(dir).await?;
+        Ok(segment)
+    }
+
+    /// Writes and syncs the header.
+    async fn begin(
+        platform: &Platform,
+        path: PathBuf,
+        file: DiskFile,
+        base: u64,
+        log_id: u128,
+    ) -> io::Result<Self> {
         let salt = platform.rng.u64();
         let mut header = Vec::with_capacity(4096);
         header.extend_from_slice(MAGIC);
@@ -59,7 +96,6 @@ impl Segment {
         header.resize(4096, 0);
         file.write_all_at(&[header.into()], 0).await?;
         file.sync_all().await?;
-        platform.disk.sync_dir(dir).await?;
         Ok(Self {
             base,
             salt,

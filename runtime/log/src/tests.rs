@@ -10,6 +10,7 @@ use super::*;
 
 mod cleaning;
 mod crashes;
+mod full;
 mod opening;
 
 const A: ShardSlot = ShardSlot(1);
@@ -51,7 +52,8 @@ impl World {
     async fn segments(&self) -> Vec<PathBuf> {
         let dir = self.dir.path().join("log");
         let names = self.platform.disk.list(&dir).await.unwrap();
-        names.iter().map(|name| dir.join(name)).collect()
+        let segments = names.iter().filter(|name| name.ends_with(".seg"));
+        segments.map(|name| dir.join(name)).collect()
     }
 
     /// Flips one bit of a segment, counted from the front or, where negative, from the back.

@@ -12,6 +12,10 @@ async fn stopped_log(seed: u64, clean: bool) -> (Platform, Book, Vec<PathBuf>) {
     while trace.book.sent.len() < 45 {
         trace.step().await.unwrap();
     }
+    // The last two are in groups of their own.
+    for _ in 0..2 {
+        trace.put().await.unwrap();
+    }
     let book = trace.end(clean).await;
     let dir: PathBuf = DIR.into();
     let mut files: Vec<PathBuf> = ["FORMAT", "CLEAN"].map(|name| dir.join(name)).into();
