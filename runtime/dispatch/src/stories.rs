@@ -409,3 +409,17 @@ async fn an_output_that_the_trigger_does_not_grant_fails_the_invocation() {
     assert_eq!(world.dead()[0].attempts[0].error_type, "NotGranted");
     runner.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_panics_says_that_it_is_broken() {
+    let world = World::new(|_: &Invocation| panic!("a mistake of ours"));
+    world.put(0, &["1"]);
+    let runner = world.start().await.unwrap();
+    let broken = |state: &ShardState| matches!(state, ShardState::Broken(_));
+    let state = world.until(&runner, 0, broken).await;
+    assert_eq!(
+        state.to_string(),
+        "stopped for good: the task panicked or its runtime went away"
+    );
+    runner.stop().await;
+}

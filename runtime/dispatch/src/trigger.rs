@@ -318,12 +318,20 @@ impl Crew {
             shard,
             lease,
             switch,
-            status,
+            status.clone(),
             state,
         );
         let (token, ends) = (self.token.clone(), self.ends.clone());
-        let task = self.rooms.platform.tasks.spawn("lane", async move {
-            let end = lane.run(token).await;
+        let tasks = &self.rooms.platform.tasks;
+        let working = tasks.spawn("lane", lane.run(token));
+        let task = tasks.spawn("end of a lane", async move {
+            // A lane that panicked must not look as if it were running.
+            let end = working.await.unwrap_or_else(|failed| {
+                let why = failed.to_string();
+                let state = ShardState::Broken(why.clone());
+                status.send_modify(|status| status.state = state);
+                LaneEnd::Broken(why)
+            });
             // Nobody listens any more once the trigger stops.
             drop(ends.send((id, end)).await);
         });

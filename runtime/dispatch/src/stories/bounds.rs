@@ -199,3 +199,55 @@ async fn the_oldest_dead_letters_make_room_where_the_settings_say_so() {
     assert_eq!(runner.settled_through(ShardId(0)).unwrap().sequence.0[2], 8);
     runner.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_is_waited_for_and_a_stop_meanwhile_keeps_the_record() {
+    let world = World::new(copied);
+    let runner = world.start().await.unwrap();
+    world.put(0, &["1"]);
+    world.caught_up(&runner).await;
+    world.tape.fill(true);
+    world.put(0, &["2"]);
+    world
+        .until(&runner, 0, |state| *state == ShardState::DiskFull)
+        .await;
+    world.tape.fill(false);
+    world.caught_up(&runner).await;
+    assert_eq!(world.tape.outputs(), ["1", "2"]);
+
+    world.tape.fill(true);
+    world.put(0, &["3"]);
+    world
+        .until(&runner, 0, |state| *state == ShardState::DiskFull)
+        .await;
+    let mut status = runner.watch(ShardId(0)).unwrap();
+    runner.stop().await;
+    let stopped = status
+        .wait_for(|status| status.state == ShardState::Stopped)
+        .await;
+    assert!(stopped.is_ok());
+    world.tape.fill(false);
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    assert_eq!(world.tape.outputs(), ["1", "2", "3"]);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_without_effects_waits_for_room_and_stops_nothing() {
+    let world = World::new(|_: &Invocation| Outcome::Answered(Answer::default()));
+    let runner = world.start().await.unwrap();
+    world.tape.fill(true);
+    world.put(0, &["1"]);
+    world.platform.clock.sleep(Duration::from_secs(1)).await;
+    world.put(0, &["2"]);
+    world.platform.clock.sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.invoked(), ["0:1", "0:2"]);
+    world.tape.fill(false);
+    world.platform.clock.sleep(Duration::from_secs(1)).await;
+    runner.stop().await;
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    assert_eq!(world.invoked(), ["0:1", "0:2"]);
+    runner.stop().await;
+}

@@ -46,6 +46,8 @@ struct Held {
     commits: u64,
     /// The log stops at this commit; whether that one still counts.
     stops: Option<(u64, bool)>,
+    /// The disk takes nothing.
+    full: bool,
 }
 
 impl Tape {
@@ -59,6 +61,10 @@ impl Tape {
 
     pub(super) fn stop_at(&self, stops: Option<(u64, bool)>) {
         self.held.lock().unwrap().stops = stops;
+    }
+
+    pub(super) fn fill(&self, full: bool) {
+        self.held.lock().unwrap().full = full;
     }
 
     /// As another host would: whoever holds a lease now is fenced.
@@ -76,6 +82,9 @@ impl Held {
         let stops = self.stops.filter(|(at, _)| self.commits >= *at);
         if stops.is_some_and(|(at, counts)| self.commits > at || !counts) {
             return down();
+        }
+        if self.full {
+            return Err(CommitError::Full);
         }
         for guard in &transaction.guards {
             let current = self.tokens.get(&guard.slot).copied().unwrap_or_default();
