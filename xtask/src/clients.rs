@@ -14,23 +14,42 @@ use crate::{
     step::{root, run, run_with, succeeds},
 };
 
-/// For cargo's `--config`: where the tests find each client that is there.
-pub(crate) fn install() -> Result<Vec<String>> {
+/// What the tests can drive on this machine.
+pub(crate) struct Clients {
+    /// For cargo's `--config`: where the tests find each client that is there.
+    pub(crate) settings: Vec<String>,
+    /// One sentence for each client that is not.
+    pub(crate) not_run: Vec<String>,
+}
+
+/// A client that was installed, or why it cannot be run here.
+type Place = std::result::Result<PathBuf, String>;
+
+pub(crate) fn install() -> Result<Clients> {
     let found = [
         ("SHARDMILL_TEST_PYTHON", python()?),
         ("SHARDMILL_TEST_JAVASCRIPT", javascript()?),
         ("SHARDMILL_TEST_GO", go()?),
         ("SHARDMILL_TEST_JAVA", java()?),
     ];
-    let there = found.into_iter().filter_map(|(variable, place)| {
-        let place = place?;
-        Some(format!("env.{variable}=\"{}\"", place.display()))
-    });
-    Ok(there.collect())
+    let mut clients = Clients {
+        settings: Vec::new(),
+        not_run: Vec::new(),
+    };
+    for (variable, place) in found {
+        match place {
+            Ok(place) => {
+                let setting = format!("env.{variable}=\"{}\"", place.display());
+                clients.settings.push(setting);
+            }
+            Err(why) => clients.not_run.push(why),
+        }
+    }
+    Ok(clients)
 }
 
 /// The interpreter of an environment that has both.
-fn python() -> Result<Option<PathBuf>> {
+fn python() -> Result<Place> {
     let kit = Kit::new("python", &["requirements.txt"])?;
     if !kit.is_ready() {
         if !succeeds(&["python3", "-c", "import venv, ensurepip"]) {
@@ -51,11 +70,11 @@ fn python() -> Result<Option<PathBuf>> {
         run(name, &kit.sources, &install.concat(), hint)?;
         kit.set_ready()?;
     }
-    Ok(Some(kit.place.join("bin/python")))
+    Ok(Ok(kit.place.join("bin/python")))
 }
 
 /// The folder of its modules.
-fn javascript() -> Result<Option<PathBuf>> {
+fn javascript() -> Result<Place> {
     let manifests = ["package.json", "package-lock.json"];
     let kit = Kit::new("javascript", &manifests)?;
     if !kit.is_ready() {
@@ -83,11 +102,11 @@ fn javascript() -> Result<Option<PathBuf>> {
         )?;
         kit.set_ready()?;
     }
-    Ok(Some(kit.place.join("node_modules")))
+    Ok(Ok(kit.place.join("node_modules")))
 }
 
 /// The program.
-fn go() -> Result<Option<PathBuf>> {
+fn go() -> Result<Place> {
     let kit = Kit::new("go", &["go.mod", "go.sum", "main.go"])?;
     let program = kit.place.join("drive-kinesis");
     if !kit.is_ready() {
@@ -111,11 +130,11 @@ fn go() -> Result<Option<PathBuf>> {
         )?;
         kit.set_ready()?;
     }
-    Ok(Some(program))
+    Ok(Ok(program))
 }
 
 /// The folder of its classes and libraries.
-fn java() -> Result<Option<PathBuf>> {
+fn java() -> Result<Place> {
     let kit = Kit::new("java", &["pom.xml", "src/main/java/DriveKinesis.java"])?;
     let built = kit.place.join("built");
     if !kit.is_ready() {
@@ -139,7 +158,7 @@ fn java() -> Result<Option<PathBuf>> {
         )?;
         kit.set_ready()?;
     }
-    Ok(Some(built))
+    Ok(Ok(built))
 }
 
 /// Where a client comes from and where it is installed.
@@ -186,12 +205,13 @@ impl Kit {
     }
 }
 
-fn missing<T>(tool: &str, what: &str) -> Result<Option<T>> {
+fn missing(tool: &str, what: &str) -> Result<Place> {
     if crate::environment::in_ci() {
         bail!("{tool} is missing and CI=true: {what} must be tested\nhint: install {tool}");
     }
-    report(&format!("not run: {what}, because {tool} is missing"));
-    Ok(None)
+    let why = format!("not run: {what}, because {tool} is missing");
+    report(&why);
+    Ok(Err(why))
 }
 
 fn text(path: &std::path::Path) -> String {

@@ -20,7 +20,7 @@ pub(crate) fn run_all() -> Result<()> {
         &["cargo", "fmt", "--all", "--check"],
         "run `cargo fmt --all`",
     )?;
-    let settings = clients::install()?;
+    let clients = clients::install()?;
     functions()?;
     run(
         "lints",
@@ -37,7 +37,12 @@ pub(crate) fn run_all() -> Result<()> {
         "mend what clippy names above",
     )?;
     let mut test = vec!["cargo"];
-    test.extend(settings.iter().flat_map(|setting| ["--config", setting]));
+    test.extend(
+        clients
+            .settings
+            .iter()
+            .flat_map(|setting| ["--config", setting]),
+    );
     test.extend(["test", "--workspace"]);
     run(
         "tests",
@@ -46,6 +51,9 @@ pub(crate) fn run_all() -> Result<()> {
         "the failing test is named above; `cargo test -p CRATE NAME` runs it alone",
     )?;
     report("all passed");
+    for why in &clients.not_run {
+        report(why);
+    }
     Ok(())
 }
 
