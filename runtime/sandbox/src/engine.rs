@@ -18,10 +18,11 @@ use crate::{
     heartbeat::Heartbeat,
     limits::{
         ASYNC_STACK_BYTES, CORE_INSTANCES_PER_COMPONENT_MAX, KEEP_RESIDENT_BLIND_BYTES,
-        KEEP_RESIDENT_BYTES, MEMORY_ADDRESS_BYTES_MAX, SANDBOXES_MAX, STACK_BYTES_MAX,
-        TABLE_ELEMENTS_MAX,
+        KEEP_RESIDENT_BYTES, MEMORY_ADDRESS_BYTES_MAX, RUNNING_SANDBOXES_MAX, SANDBOXES_MAX,
+        STACK_BYTES_MAX, TABLE_ELEMENTS_MAX, WARM_SANDBOXES_MAX,
     },
     logs::LogSink,
+    warm::WarmSandboxes,
 };
 
 #[derive(Debug, Clone, Default)]
@@ -50,8 +51,9 @@ pub(crate) struct Shared {
     pub(crate) linker: Linker<Context>,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) logs: Arc<dyn LogSink>,
-    /// As many as the pool holds: who waits here waits in order, instead of failing there.
-    pub(crate) sandboxes: Semaphore,
+    /// Who waits here waits in order, instead of failing where the pool has no slot.
+    pub(crate) running: Semaphore,
+    pub(crate) warm: WarmSandboxes,
 }
 
 impl std::fmt::Debug for Engine {
@@ -71,7 +73,8 @@ impl Engine {
         let wasmtime = wasmtime::Engine::new(&config(settings.simulation)).map_err(EngineError)?;
         let linker = linker(&wasmtime).map_err(EngineError)?;
         let heartbeat = Heartbeat::new(wasmtime.clone(), platform.clone());
-        let sandboxes = Semaphore::new(SANDBOXES_MAX as usize);
+        let running = Semaphore::new(RUNNING_SANDBOXES_MAX as usize);
+        let warm = WarmSandboxes::new(WARM_SANDBOXES_MAX as usize);
         let shared = Shared {
             platform,
             settings,
@@ -79,7 +82,8 @@ impl Engine {
             linker,
             heartbeat,
             logs,
-            sandboxes,
+            running,
+            warm,
         };
         Ok(Self {
             shared: Arc::new(shared),

@@ -3,14 +3,10 @@
 //! Invocations run on the handlers' own runtime under the function's limits. Outputs and state are handed on only
 //! from an invocation that succeeded.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use model::{
-    Digest, Fault, FaultClass, Invocation, Outcome, ShardId, StreamKey, TriggerName, UserRecord,
-    lambda,
+    Digest, Fault, FaultClass, Invocation, Outcome, StreamKey, UserRecord, lambda,
     outcome::Usage,
     seams::{BoxFuture, Handler},
 };
@@ -22,11 +18,12 @@ use crate::{
     context::{Call, Context, ContextFacts},
     engine::Engine,
     fault::{DeadlinePassed, Failed, diagnose},
-    limits::{TIMEOUT_GRACE, WARM_INVOCATIONS_MAX, WARM_SANDBOXES_MAX},
+    limits::{TIMEOUT_GRACE, WARM_INVOCATIONS_MAX},
     load::{FunctionLimits, Kind, SandboxPolicy},
     logs::InvocationLog,
     packed,
     sandbox::{GuestAnswer, Sandbox},
+    warm::{FunctionNumber, Lane},
 };
 
 /// Cheap to clone; clones share their warm sandboxes and their limit of concurrent invocations.
@@ -41,7 +38,13 @@ struct Inner {
     guest: Guest,
     limits: FunctionLimits,
     running: Semaphore,
-    warm: Mutex<BTreeMap<(TriggerName, ShardId), Vec<Sandbox>>>,
+    number: FunctionNumber,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.engine.shared.warm.forget(self.number);
+    }
 }
 
 /// A compiled component with its imports linked, ready to be instantiated.
@@ -68,7 +71,7 @@ impl Function {
         limits: FunctionLimits,
     ) -> Self {
         let running = Semaphore::new(limits.concurrency.max(1) as usize);
-        let warm = Mutex::default();
+        let number = engine.shared.warm.function();
         Self {
             inner: Arc::new(Inner {
                 engine,
@@ -76,7 +79,7 @@ impl Function {
                 guest,
                 limits,
                 running,
-                warm,
+                number,
             }),
         }
     }
@@ -143,10 +146,7 @@ fn not_run(kind: &str, message: String) -> Outcome {
 impl Inner {
     async fn invoke(self: Arc<Self>, invocation: Invocation) -> Outcome {
         let shared = &self.engine.shared;
-        let places = (
-            self.running.acquire().await,
-            shared.sandboxes.acquire().await,
-        );
+        let places = (self.running.acquire().await, shared.running.acquire().await);
         let (Ok(_running), Ok(_sandbox)) = places else {
             return not_run("NoSandbox", "the engine has been stopped".to_owned());
         };
@@ -154,7 +154,11 @@ impl Inner {
             Ok(input) => input,
             Err(error) => return not_run("BatchTooLarge", error.to_string()),
         };
-        let lane = (invocation.trigger.clone(), invocation.shard);
+        let lane = Lane {
+            function: self.number,
+            shard: invocation.shard,
+            trigger: invocation.trigger.clone(),
+        };
         let mut sandbox = self.sandbox(&lane, invocation);
         let started = shared.platform.clock.monotonic();
         let result = self.run(&mut sandbox, &input).await;
@@ -191,7 +195,7 @@ impl Inner {
     }
 
     /// A warm sandbox of the lane, or a new one.
-    fn sandbox(&self, lane: &(TriggerName, ShardId), invocation: Invocation) -> Sandbox {
+    fn sandbox(&self, lane: &Lane, invocation: Invocation) -> Sandbox {
         let shared = &self.engine.shared;
         let clock = &shared.platform.clock;
         let call = Call::new(
@@ -200,7 +204,9 @@ impl Inner {
             clock.wall().plus(self.limits.timeout),
             to_usize(self.limits.output_bytes.bytes()),
         );
-        if let Some(mut sandbox) = self.warm().get_mut(lane).and_then(Vec::pop) {
+        if self.is_warm()
+            && let Some(mut sandbox) = shared.warm.take(lane)
+        {
             let context = sandbox.store.data_mut();
             context.log.restart(&call.invocation);
             context.memory.refused = false;
@@ -227,27 +233,25 @@ impl Inner {
     }
 
     /// Retired: what is old or holds more than three quarters of its memory.
-    fn keep(&self, lane: (TriggerName, ShardId), sandbox: Sandbox) {
-        let memory = &sandbox.store.data().memory;
+    fn keep(&self, lane: Lane, mut sandbox: Sandbox) {
+        let context = sandbox.store.data_mut();
+        let memory = &context.memory;
         let fit =
             sandbox.invocations < WARM_INVOCATIONS_MAX && memory.bytes <= memory.bytes_max / 4 * 3;
-        let warm_wanted = match self.limits.sandbox {
-            SandboxPolicy::Warm => !self.engine.shared.settings.simulation,
-            SandboxPolicy::Fresh => false,
-        };
-        if !warm_wanted || !fit {
-            return;
+        if self.is_warm() && fit {
+            // A sandbox that waits holds no batch.
+            context.call.invocation.records = Arc::default();
+            context.call.invocation.state = None;
+            context.call.state_newest.clear();
+            self.engine.shared.warm.keep(lane, sandbox);
         }
-        let mut warm = self.warm();
-        // Shards come and go: make room by forgetting a lane, which costs its next batch a fresh sandbox.
-        if warm.values().map(Vec::len).sum::<usize>() >= WARM_SANDBOXES_MAX {
-            warm.pop_first();
-        }
-        warm.entry(lane).or_default().push(sandbox);
     }
 
-    fn warm(&self) -> std::sync::MutexGuard<'_, BTreeMap<(TriggerName, ShardId), Vec<Sandbox>>> {
-        self.warm.lock().unwrap_or_else(PoisonError::into_inner)
+    fn is_warm(&self) -> bool {
+        match self.limits.sandbox {
+            SandboxPolicy::Warm => !self.engine.shared.settings.simulation,
+            SandboxPolicy::Fresh => false,
+        }
     }
 
     fn usage(&self, sandbox: &Sandbox, started: Monotonic) -> Usage {

@@ -19,6 +19,7 @@ mod load;
 mod logs;
 mod packed;
 mod sandbox;
+mod warm;
 
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use function::Function;

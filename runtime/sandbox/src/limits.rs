@@ -4,8 +4,12 @@
 
 use std::time::Duration;
 
-/// Sandboxes that may exist at the same time.
-pub(crate) const SANDBOXES_MAX: u32 = 256;
+/// Sandboxes that may run at the same time.
+pub(crate) const RUNNING_SANDBOXES_MAX: u32 = 256;
+/// Warm sandboxes that wait for their lane's next batch, over all functions.
+pub(crate) const WARM_SANDBOXES_MAX: u32 = 128;
+/// Slots of the pool. Warm sandboxes have their own, so that they never take one from an invocation.
+pub(crate) const SANDBOXES_MAX: u32 = RUNNING_SANDBOXES_MAX + WARM_SANDBOXES_MAX;
 /// Address space of one linear memory; what a function may use of it is in its limits.
 pub(crate) const MEMORY_ADDRESS_BYTES_MAX: usize = 1 << 30;
 /// Core instances, tables and memories of one component: language runtimes need many, compiled languages a few.
@@ -29,8 +33,6 @@ pub(crate) const TIMEOUT_GRACE: Duration = Duration::from_millis(20);
 pub(crate) const FUEL_PER_MS: u64 = 100_000;
 pub(crate) const FUEL_YIELD_INTERVAL: u64 = 50_000;
 
-/// Warm sandboxes a function keeps, over all its shard lanes.
-pub(crate) const WARM_SANDBOXES_MAX: usize = 64;
 /// After this many invocations a warm sandbox is retired, so that what it leaks stays bounded.
 pub(crate) const WARM_INVOCATIONS_MAX: u32 = 10_000;
 

@@ -198,6 +198,30 @@ async fn a_warm_sandbox_remembers_and_a_fresh_one_does_not() {
 }
 
 #[tokio::test]
+async fn warm_sandboxes_never_take_the_place_of_one_that_runs() {
+    let engine = engine(false);
+    let mut functions = Vec::new();
+    for _ in 0..8 {
+        let limits = FunctionLimits {
+            sandbox: SandboxPolicy::Warm,
+            timeout: Duration::from_secs(10),
+            ..limits()
+        };
+        functions.push(load(&engine, &guests::traps_the_second_time(), limits).await);
+    }
+    for shard in 0..64 {
+        for function in &functions {
+            let invocation = Invocation {
+                shard: ShardId(shard),
+                ..invocation(&[])
+            };
+            let outcome = function.invoke(invocation).await;
+            assert!(matches!(outcome, Outcome::Answered(_)), "{outcome:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_guest_logs_up_to_its_limit_and_the_rest_is_counted() {
     let said = Arc::new(Said::default());
     let engine = engine_with(EngineSettings::default(), &said);
