@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 use crate::{
     account::AccountSettings,
     facts::{Listing, ShardDescription, StreamFacts, UnknownStream, World},
+    fan_out::Subscriptions,
     limits::{FIRST_RECORD_INDEX, REGISTRY_PAGE_ENTRIES, RETENTION, TRANSITION},
     registry::{Entry, NextNumbers, ShardEntry, StreamEntry, UnreadableEntry},
 };
@@ -66,6 +67,7 @@ pub(crate) struct Shared {
     accounts: std::sync::Mutex<BTreeMap<World, AccountSettings>>,
     /// Held over a change of the registry, from looking to publishing.
     pub(crate) changing: Mutex<NextNumbers>,
+    subscriptions: std::sync::Mutex<Subscriptions>,
     /// Counts published changes, so that waiting readers look again.
     pub(crate) changes: watch::Sender<u64>,
 }
@@ -106,6 +108,7 @@ impl Streams {
                 registry: RwLock::new(registry),
                 accounts: std::sync::Mutex::new(accounts),
                 changing: Mutex::new(numbers),
+                subscriptions: std::sync::Mutex::default(),
                 changes: watch::Sender::new(0),
             }),
         })
@@ -172,6 +175,12 @@ impl Shared {
 
     pub(crate) fn accounts(&self) -> std::sync::MutexGuard<'_, BTreeMap<World, AccountSettings>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn subscriptions(&self) -> std::sync::MutexGuard<'_, Subscriptions> {
+        self.subscriptions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn registry_mut(

@@ -12,6 +12,7 @@ mod amend;
 mod change;
 mod engine;
 mod facts;
+mod fan_out;
 mod number;
 mod put;
 mod read;
@@ -21,6 +22,8 @@ mod revise;
 mod route;
 mod traits;
 
+#[cfg(test)]
+mod fan_out_tests;
 #[cfg(test)]
 mod reshard_tests;
 #[cfg(test)]
@@ -33,6 +36,7 @@ pub use engine::{Changes, OpenError, Settings, Streams};
 pub use facts::{
     Backlog, Listing, ShardDescription, StreamFacts, StreamMode, StreamStatus, UnknownStream, World,
 };
+pub use fan_out::{ConsumerId, Delivery, SubscribeError, Subscription, SubscriptionEnded};
 pub use log::ProducerMark;
 pub use put::{PutAnswer, PutError};
 pub use reshard::{ReshardError, Scaled};

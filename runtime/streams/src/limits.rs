@@ -26,4 +26,17 @@ pub const TRANSITION: Duration = Duration::from_millis(500);
 /// How long records are kept, unless a stream says otherwise.
 pub const RETENTION: Duration = Duration::from_hours(24);
 
+/// How long a subscription lives.
+pub const SUBSCRIPTION_LIFETIME: Duration = Duration::from_mins(5);
+
+/// How old a subscription must be before another one takes over.
+pub const TAKE_OVER_AFTER: Duration = Duration::from_secs(5);
+
+/// How long a subscriber waits for a sign of life.
+pub const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Records that a subscriber is given at once, and their data and partition keys.
+pub const SUBSCRIPTION_PAGE_RECORDS_MAX: usize = 10_000;
+pub const SUBSCRIPTION_PAGE_BYTES_MAX: usize = 1 << 20;
+
 const _: () = assert!(FIRST_RECORD_INDEX > 0);

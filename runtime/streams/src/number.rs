@@ -52,8 +52,8 @@ impl ShardNumbers {
         let (head, index) = split(number);
         match head.cmp(&split(self.starting()).0) {
             Ordering::Less => 0,
-            // A number below that of the shard's own record with this index stands before it.
-            Ordering::Equal if number < self.place(index) => index,
+            // A place stands before the record with its index, and so does what lies below it.
+            Ordering::Equal if number <= self.place(index) => index,
             Ordering::Equal => index.saturating_add(1),
             Ordering::Greater => u64::MAX,
         }
@@ -67,6 +67,17 @@ impl ShardNumbers {
             shard: self.shard.0,
         })
     }
+}
+
+/// The place right behind a record, before whatever follows it.
+pub(crate) fn after_record(number: SequenceNumber) -> SequenceNumber {
+    number.parts().map_or(number, |parts| {
+        SequenceNumber::from_parts(SequenceParts {
+            index: parts.index.saturating_add(1).min(INDEX_LAST),
+            record_s: 0,
+            ..parts
+        })
+    })
 }
 
 /// What stands before the index (version, creation, nibble of the shard), and the index: bits 144 to 191 and 80 to 143.
@@ -97,9 +108,10 @@ mod tests {
             (SequenceNumber::MIN, 0, 0),
             (SHARD.starting(), 0, 1),
             (SHARD.of_record(7, arrived), 7, 8),
-            (SHARD.place(7), 7, 8),
+            (SHARD.place(7), 7, 7),
+            (after_record(SHARD.of_record(7, arrived)), 8, 8),
             (sibling(2).place(7), 0, 0),
-            (SHARD.place(u64::MAX), INDEX_LAST, INDEX_LAST + 1),
+            (SHARD.place(u64::MAX), INDEX_LAST, INDEX_LAST),
             (sibling(2).of_record(7, arrived), 0, 0),
             (sibling(4).of_record(7, arrived), u64::MAX, u64::MAX),
             (SequenceNumber::MAX, u64::MAX, u64::MAX),

@@ -130,7 +130,7 @@ impl Streams {
         self.shared.log.index_at_time(shard.slot, covered)
     }
 
-    async fn wait_after(
+    pub(crate) async fn wait_after(
         &self,
         key: &StreamKey,
         shard: ShardId,

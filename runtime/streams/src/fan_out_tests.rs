@@ -1,0 +1,219 @@
+//! Stories of subscribers: pushed to, kept alive, replaced, let go.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use model::{HashKey, SequenceNumber, ShardId, seams::ReadFrom};
+use platform::Platform;
+
+use super::{
+    tests::{key, record, started, texts},
+    *,
+};
+
+const DAY: Duration = Duration::from_hours(24);
+const FIRST: ShardId = ShardId(0);
+
+async fn with_consumers(names: &[&str]) -> (Platform, Streams) {
+    let (platform, streams) = started().await;
+    streams.declare(key("flights"), 1, DAY).await.unwrap();
+    for name in names {
+        let name = (*name).to_owned();
+        let register = move |stream: &mut Amendment<'_>| {
+            let now = stream.now();
+            let consumer = Consumer {
+                name,
+                created: now,
+                active_from: now,
+                gone_from: None,
+                tags: BTreeMap::new(),
+                policy: None,
+            };
+            stream.traits_mut().add_consumer(consumer, now);
+            Ok::<(), ()>(())
+        };
+        streams.amend(key("flights"), register).await.unwrap();
+    }
+    (platform, streams)
+}
+
+async fn deregister(streams: &Streams, name: &'static str) {
+    let change = move |stream: &mut Amendment<'_>| {
+        let now = stream.now();
+        let found = stream.traits_mut().consumer_mut(name, None, now).unwrap();
+        found.gone_from = Some(now.plus(Duration::from_millis(500)));
+        Ok::<(), ()>(())
+    };
+    streams.amend(key("flights"), change).await.unwrap();
+}
+
+fn id(streams: &Streams, name: &str) -> ConsumerId {
+    let facts = streams.describe(&key("flights")).unwrap();
+    let consumer = facts
+        .traits
+        .consumers
+        .iter()
+        .find(|consumer| consumer.name == name);
+    ConsumerId {
+        stream: key("flights"),
+        name: name.to_owned(),
+        created_s: consumer.unwrap().created.as_seconds(),
+    }
+}
+
+fn subscribed(streams: &Streams, name: &str, from: ReadFrom) -> Subscription {
+    streams.subscribe(id(streams, name), FIRST, from).unwrap()
+}
+
+async fn put(streams: &Streams, data: &[&str]) {
+    let records = data.iter().map(|data| record(data, 0)).collect();
+    streams.put(&key("flights"), records, None).await.unwrap();
+}
+
+async fn next(subscription: &mut Subscription) -> Delivery {
+    subscription.next().await.unwrap().unwrap()
+}
+
+/// The next delivery that holds records.
+async fn told(subscription: &mut Subscription) -> (Vec<String>, Option<SequenceNumber>) {
+    loop {
+        let delivery = next(subscription).await;
+        if !delivery.page.records.is_empty() {
+            return (texts(&delivery.page), delivery.continuation);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_put_is_pushed_and_a_later_subscription_goes_on_behind_it() {
+    let (platform, streams) = with_consumers(&["board"]).await;
+    let mut subscription = subscribed(&streams, "board", ReadFrom::Latest);
+    put(&streams, &["a", "b", "c"]).await;
+    let (records, continuation) = told(&mut subscription).await;
+    assert_eq!(records, ["a", "b", "c"]);
+    put(&streams, &["d"]).await;
+    let continuation = continuation.unwrap();
+    for from in [ReadFrom::After(continuation), ReadFrom::At(continuation)] {
+        platform.clock.sleep(Duration::from_secs(5)).await;
+        let mut later = subscribed(&streams, "board", from);
+        assert_eq!(told(&mut later).await.0, ["d"], "{from:?}");
+    }
+    platform.clock.sleep(Duration::from_secs(5)).await;
+    let mut all = subscribed(&streams, "board", ReadFrom::Oldest);
+    assert_eq!(told(&mut all).await.0, ["a", "b", "c", "d"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_subscriber_is_told_that_it_is_at_the_tip() {
+    let (platform, streams) = with_consumers(&["board"]).await;
+    let began = platform.clock.monotonic().0;
+    let mut subscription = subscribed(&streams, "board", ReadFrom::Oldest);
+    for seconds in [0, 5, 10] {
+        let delivery = next(&mut subscription).await;
+        assert_eq!(
+            (delivery.page.records.len(), delivery.page.behind_ms),
+            (0, 0)
+        );
+        assert!(delivery.continuation.is_some());
+        let passed = platform.clock.monotonic().0 - began;
+        assert_eq!(passed.as_secs(), seconds);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_ends_after_five_minutes() {
+    let (platform, streams) = with_consumers(&["board"]).await;
+    let began = platform.clock.monotonic().0;
+    let mut subscription = subscribed(&streams, "board", ReadFrom::Oldest);
+    while subscription.next().await.unwrap().is_some() {}
+    let passed = platform.clock.monotonic().0 - began;
+    assert_eq!(passed.as_secs(), 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_subscription_takes_over_but_not_at_once() {
+    let (platform, streams) = with_consumers(&["board", "other"]).await;
+    let mut older = subscribed(&streams, "board", ReadFrom::Oldest);
+    next(&mut older).await;
+    let again = || streams.subscribe(id(&streams, "board"), FIRST, ReadFrom::Oldest);
+    assert_eq!(again().unwrap_err(), SubscribeError::TooSoon);
+    subscribed(&streams, "other", ReadFrom::Oldest);
+    platform.clock.sleep(Duration::from_secs(5)).await;
+    let waiting = older.next();
+    let mut newer = again().unwrap();
+    assert_eq!(waiting.await.unwrap_err(), SubscriptionEnded::TakenOver);
+    drop(older);
+    next(&mut newer).await;
+    put(&streams, &["a"]).await;
+    assert_eq!(told(&mut newer).await.0, ["a"]);
+    drop(newer);
+    assert_eq!(again().unwrap_err(), SubscribeError::TooSoon);
+}
+
+#[tokio::test(start_paused = true)]
+async fn subscriptions_end_with_their_consumer_their_stream_and_their_server() {
+    let (_, streams) = with_consumers(&["board", "other", "third"]).await;
+    let mut subscriptions =
+        ["board", "other", "third"].map(|name| subscribed(&streams, name, ReadFrom::Oldest));
+    for subscription in &mut subscriptions {
+        next(subscription).await;
+    }
+    let [mut board, mut other, mut third] = subscriptions;
+    let (ended, ()) = tokio::join!(board.next(), deregister(&streams, "board"));
+    assert_eq!(ended.unwrap_err(), SubscriptionEnded::Deregistered);
+    let refused = streams.subscribe(id(&streams, "board"), FIRST, ReadFrom::Oldest);
+    assert_eq!(
+        refused.unwrap_err(),
+        SubscribeError::NotActive(ConsumerStatus::Deleting)
+    );
+    let (ended, ()) = tokio::join!(other.next(), async { streams.end_subscriptions() });
+    assert_eq!(ended.unwrap_err(), SubscriptionEnded::Stopping);
+    assert_eq!(third.next().await.unwrap_err(), SubscriptionEnded::Stopping);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_shard_is_told_once_and_to_whoever_asks_again() {
+    let (platform, streams) = with_consumers(&["board"]).await;
+    put(&streams, &["a"]).await;
+    let mut subscription = subscribed(&streams, "board", ReadFrom::Oldest);
+    assert_eq!(told(&mut subscription).await.0, ["a"]);
+    let split = streams.split(key("flights"), FIRST, HashKey(99));
+    let (delivery, split) = tokio::join!(next(&mut subscription), split);
+    split.unwrap();
+    let end = if delivery.page.ended {
+        delivery
+    } else {
+        next(&mut subscription).await
+    };
+    assert_eq!((end.page.ended, end.continuation), (true, None));
+    assert_eq!(subscription.next().await, Ok(None));
+    platform.clock.sleep(Duration::from_secs(5)).await;
+    let mut late = subscribed(&streams, "board", ReadFrom::Latest);
+    assert!(next(&mut late).await.page.ended);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_does_not_listen_slows_nobody() {
+    let (_, streams) = with_consumers(&["slow", "fast"]).await;
+    let mut slow = subscribed(&streams, "slow", ReadFrom::Latest);
+    let mut fast = subscribed(&streams, "fast", ReadFrom::Latest);
+    for round in 0..100 {
+        let data = round.to_string();
+        put(&streams, &[&data]).await;
+        assert_eq!(told(&mut fast).await.0, [data]);
+    }
+    assert_eq!(told(&mut slow).await.0.len(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_known_consumers_and_shards_are_subscribed() {
+    let (_, streams) = with_consumers(&["board"]).await;
+    let stranger = ConsumerId {
+        name: "stranger".to_owned(),
+        ..id(&streams, "board")
+    };
+    let refused = streams.subscribe(stranger, FIRST, ReadFrom::Oldest);
+    assert_eq!(refused.unwrap_err(), SubscribeError::NoSuchConsumer);
+    let refused = streams.subscribe(id(&streams, "board"), ShardId(7), ReadFrom::Oldest);
+    let missing = model::seams::SourceError::NoSuchShard(ShardId(7));
+    assert_eq!(refused.unwrap_err(), SubscribeError::Source(missing));
+}
