@@ -56,6 +56,8 @@ pub(crate) const ITEM_IDENTIFIER_BYTES_MAX: usize = 128;
 pub(crate) const FAULT_KIND_BYTES_MAX: usize = 128;
 pub(crate) const FAULT_MESSAGE_BYTES_MAX: usize = 8 << 10;
 pub(crate) const BACKTRACE_FRAMES_MAX: usize = 24;
+/// What a line of a guest's log counts besides its text.
+pub(crate) const LOG_LINE_BYTES: usize = 16;
 /// Of the last error a guest logged, as its fault repeats it.
 pub(crate) const LAST_WORDS_BYTES_MAX: usize = 1 << 10;
 /// Random bytes a guest sees in simulation before they repeat.

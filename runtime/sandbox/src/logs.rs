@@ -1,7 +1,7 @@
 //! What guests say: lines of `host.log`, standard output and standard error, on their way to the host's log.
 //!
-//! Each line carries the facts of its invocation. An invocation may say `log_bytes`; the rest is dropped, and one
-//! last line says how much. Nothing here waits.
+//! Each line carries the facts of its invocation. An invocation may say `log_bytes`, of which each line takes some;
+//! the rest is dropped, and one last line says how much. Nothing here waits.
 
 use std::{
     fmt,
@@ -20,7 +20,7 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamResult},
 };
 
-use crate::limits::LAST_WORDS_BYTES_MAX;
+use crate::limits::{LAST_WORDS_BYTES_MAX, LOG_LINE_BYTES};
 
 /// Takes the lines of guests; called on the thread that runs the guest, so it never waits.
 pub trait LogSink: Send + Sync + fmt::Debug {
@@ -114,8 +114,8 @@ impl InvocationLog {
             let dropped = std::mem::take(&mut lines.dropped);
             if dropped > 0 {
                 let text = format!(
-                    "{} bytes of log dropped: an invocation may say {} bytes (log limit of the function)",
-                    dropped, lines.bytes_max
+                    "{dropped} bytes of log dropped, where each line counts {LOG_LINE_BYTES} more: an invocation may say {} bytes (log limit of the function)",
+                    lines.bytes_max
                 );
                 lines.send(LEVEL_WARN, text);
             }
@@ -191,11 +191,18 @@ impl Lines {
     }
 
     fn say(&mut self, level: u32, message: &str) {
-        let kept = cut(message, self.bytes_max.saturating_sub(self.bytes));
-        self.bytes += kept.len();
-        self.dropped += message.len() - kept.len();
-        if !kept.is_empty() || message.is_empty() && self.dropped == 0 {
-            self.send(level, kept.to_owned());
+        // An empty line costs the host as much as another one, so each counts.
+        let room = self.bytes_max.saturating_sub(self.bytes);
+        let kept = room
+            .checked_sub(LOG_LINE_BYTES)
+            .map(|room| cut(message, room));
+        match kept.filter(|kept| message.is_empty() || !kept.is_empty()) {
+            Some(kept) => {
+                self.bytes += LOG_LINE_BYTES + kept.len();
+                self.dropped += message.len() - kept.len();
+                self.send(level, kept.to_owned());
+            }
+            None => self.dropped += LOG_LINE_BYTES + message.len(),
         }
     }
 

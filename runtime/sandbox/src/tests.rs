@@ -53,7 +53,7 @@ fn limits() -> FunctionLimits {
         memory: ByteSize::mib(4),
         timeout: Duration::from_millis(100),
         output_bytes: ByteSize(1000),
-        log_bytes: ByteSize(20),
+        log_bytes: ByteSize(52),
         ..FunctionLimits::default()
     }
 }
@@ -235,8 +235,28 @@ async fn a_guest_logs_up_to_its_limit_and_the_rest_is_counted() {
         [
             "3 twelve bytes",
             "3 twelve b",
-            "3 4 bytes of log dropped: an invocation may say 20 bytes (log limit of the function)",
+            "3 4 bytes of log dropped, where each line counts 16 more: an invocation may say 52 bytes (log limit of the function)",
         ]
+    );
+}
+
+#[tokio::test]
+async fn empty_lines_count_too() {
+    let said = Arc::new(Said::default());
+    let engine = engine_with(EngineSettings::default(), &said);
+    let limits = FunctionLimits {
+        log_bytes: ByteSize(100),
+        timeout: Duration::from_secs(10),
+        ..limits()
+    };
+    let function = load(&engine, &guests::logs_empty_lines(1_000), limits).await;
+    let outcome = function.invoke(invocation(&[])).await;
+    assert!(matches!(outcome, Outcome::Answered(_)), "{outcome:?}");
+    let lines = said.0.lock().unwrap();
+    assert_eq!(lines.len(), 6 + 1, "{lines:?}");
+    assert!(
+        lines[6].starts_with("3 15904 bytes of log dropped"),
+        "{lines:?}"
     );
 }
 

@@ -97,6 +97,20 @@ pub(super) fn traps_the_second_time() -> String {
 
 /// Says "twelve bytes" twice, as a warning.
 pub(super) fn logs() -> String {
+    let line = "(call $log (i32.const 3) (i32.const 700) (i32.const 12))";
+    logs_with(&format!("{line} {line}"))
+}
+
+pub(super) fn logs_empty_lines(lines: u32) -> String {
+    logs_with(&format!(
+        r#"(loop $again
+        (call $log (i32.const 3) (i32.const 700) (i32.const 0))
+        (global.set $said (i32.add (global.get $said) (i32.const 1)))
+        (br_if $again (i32.lt_u (global.get $said) (i32.const {lines}))))"#
+    ))
+}
+
+fn logs_with(body: &str) -> String {
     let imports = r#"
   (import "shardmill:function/host@0.1.0" (instance $host
     (export "log" (func (param "level" u32) (param "message" string)))))
@@ -106,10 +120,8 @@ pub(super) fn logs() -> String {
   (core instance $imports (export "log" (func $log)))"#;
     let functions = format!(
         r#"(import "host" "log" (func $log (param i32 i32 i32))) {MEMORY}
-    (func (export "handle") (param i32 i32) (result i32)
-      (call $log (i32.const 3) (i32.const 700) (i32.const 12))
-      (call $log (i32.const 3) (i32.const 700) (i32.const 12))
-      (i32.const 512))"#
+    (global $said (mut i32) (i32.const 0))
+    (func (export "handle") (param i32 i32) (result i32) {body} (i32.const 512))"#
     );
     let with = r#"(with "host" (instance $imports))"#;
     component("batch", "$response", &functions, imports, with)
