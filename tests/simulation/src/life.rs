@@ -12,7 +12,7 @@ const LIFE_MAX_MS: u64 = 250;
 const DOWN_MAX_MS: u64 = 100;
 /// An end comes after so many rounds of the scheduler, so that it finds work half done.
 const ROUNDS_MAX: u64 = 60;
-const OPERATIONS_MAX: u64 = 120;
+const OPERATIONS_MAX: u64 = 60;
 /// A disk with so little room refuses puts, or fails in the middle of something.
 const ROOM_MAX_BYTES: u64 = 256 * 1024;
 const UNLIMITED: u64 = 1 << 40;
@@ -29,7 +29,7 @@ pub(crate) struct Fate {
 impl Fate {
     /// From start to end, and the time until the next start.
     pub(crate) async fn life(&self) {
-        let broken = self.rng.below(3) == 0;
+        let broken = self.rng.below(2) == 0;
         if broken {
             self.arm();
         }

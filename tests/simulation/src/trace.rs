@@ -49,7 +49,8 @@ impl Trace {
         *self.said().faults.entry(fault).or_default() += 1;
     }
 
-    pub(crate) fn faults(&self) -> Faults {
+    #[must_use]
+    pub fn faults(&self) -> Faults {
         self.said().faults.clone()
     }
 
