@@ -14,6 +14,7 @@ use wasmtime::{
 
 use crate::{
     bindings::{host, invocation, state, types},
+    compiled::Compiled,
     context::Context,
     heartbeat::Heartbeat,
     limits::{
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     /// Who waits here waits in order, instead of failing where the pool has no slot.
     pub(crate) running: Semaphore,
     pub(crate) warm: WarmSandboxes,
+    pub(crate) compiled: Compiled,
 }
 
 impl std::fmt::Debug for Engine {
@@ -75,6 +77,7 @@ impl Engine {
         let heartbeat = Heartbeat::new(wasmtime.clone(), platform.clone());
         let running = Semaphore::new(RUNNING_SANDBOXES_MAX as usize);
         let warm = WarmSandboxes::new(WARM_SANDBOXES_MAX as usize);
+        let compiled = Compiled::new(settings.cache_dir.clone());
         let shared = Shared {
             platform,
             settings,
@@ -84,6 +87,7 @@ impl Engine {
             logs,
             running,
             warm,
+            compiled,
         };
         Ok(Self {
             shared: Arc::new(shared),

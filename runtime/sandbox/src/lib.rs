@@ -7,6 +7,7 @@
 mod answer;
 mod backtrace;
 mod bindings;
+mod compiled;
 mod context;
 mod engine;
 mod fault;

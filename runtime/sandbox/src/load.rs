@@ -1,15 +1,8 @@
 //! From bytes to a function: its kind read from its exports, its imports checked, its code compiled or opened.
 //!
-//! Compiled code is kept by digest, engine version and configuration in the cache folder. A file there that cannot be
-//! opened is compiled again; a folder that cannot be written costs time, never the function.
+//! What cannot be a function is refused with the reason, before any of its code has run.
 
-use std::{
-    collections::BTreeMap,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use model::{ByteSize, Digest};
 use sha2::{Digest as _, Sha256};
@@ -94,6 +87,11 @@ impl Engine {
         let guest = guest(&self.shared, &component)?;
         Ok(Function::new(self.clone(), digest, guest, limits))
     }
+
+    /// Removes compiled code that no function loaded so far has needed; for a host that has loaded all it will run.
+    pub async fn remove_unused(&self) {
+        self.shared.compiled.remove_unused(&self.shared).await;
+    }
 }
 
 fn check_magic(bytes: &[u8]) -> Result<(), LoadError> {
@@ -139,14 +137,8 @@ async fn component(
     bytes: &[u8],
     digest: Digest,
 ) -> Result<Component, LoadError> {
-    let path = cache_path(shared, digest);
-    if let Some(path) = &path
-        && shared.platform.disk.exists(path).await
-    {
-        match open(shared, path).await {
-            Ok(component) => return Ok(component),
-            Err(error) => tracing::warn!(%digest, error = %error, "compiled function not usable"),
-        }
+    if let Some(component) = shared.compiled.open(shared, digest).await {
+        return Ok(component);
     }
     let owned = bytes.to_vec();
     let engine = shared.wasmtime.clone();
@@ -159,53 +151,6 @@ async fn component(
     let component = compiling
         .await
         .map_err(|error| LoadError::Invalid(error.to_string()))??;
-    if let Some(path) = &path {
-        keep(shared, &component, path).await;
-    }
+    shared.compiled.keep(shared, digest, &component).await;
     Ok(component)
-}
-
-fn cache_path(shared: &Shared, digest: Digest) -> Option<PathBuf> {
-    let dir = shared.settings.cache_dir.as_ref()?;
-    let mut hasher = DefaultHasher::new();
-    shared
-        .wasmtime
-        .precompile_compatibility_hash()
-        .hash(&mut hasher);
-    Some(dir.join(format!("{digest}-{:016x}.cwasm", hasher.finish())))
-}
-
-#[expect(
-    unsafe_code,
-    reason = "compiled code is mapped as it is, which only its origin makes safe"
-)]
-async fn open(shared: &Shared, path: &Path) -> wasmtime::Result<Component> {
-    let (engine, disk) = (&shared.wasmtime, &shared.platform.disk);
-    // SAFETY: the file was written whole by `keep` into a folder that only this host writes; its name holds the
-    // digest of the source and the engine's configuration, and wasmtime checks its version before it runs it.
-    if disk.is_simulated() {
-        let code = disk.read(path).await?;
-        unsafe { Component::deserialize(engine, code) }
-    } else {
-        unsafe { Component::deserialize_file(engine, path) }
-    }
-}
-
-async fn keep(shared: &Shared, component: &Component, path: &Path) {
-    let written = match component.serialize() {
-        Ok(code) => write(shared, path, &code)
-            .await
-            .map_err(|error| error.to_string()),
-        Err(error) => Err(format!("{error:#}")),
-    };
-    if let Err(error) = written {
-        tracing::warn!(path = %path.display(), error, "compiled function not kept");
-    }
-}
-
-async fn write(shared: &Shared, path: &Path, code: &[u8]) -> std::io::Result<()> {
-    if let Some(dir) = path.parent() {
-        shared.platform.disk.create_dir_all(dir).await?;
-    }
-    shared.platform.disk.replace(path, code).await
 }

@@ -332,3 +332,30 @@ async fn a_compiled_function_is_kept_and_opened_again_and_damage_is_repaired() {
         assert_eq!(kept().count(), 1);
     }
 }
+
+#[tokio::test]
+async fn compiled_functions_that_nobody_loads_any_more_are_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = EngineSettings {
+        simulation: false,
+        cache_dir: Some(dir.path().to_owned()),
+    };
+    let said = Arc::default();
+    let names = || {
+        let files = std::fs::read_dir(dir.path()).unwrap().flatten();
+        files.map(|file| file.file_name()).collect::<BTreeSet<_>>()
+    };
+    let (old, new) = (guests::traps(), guests::faults());
+    let before = engine_with(settings.clone(), &said);
+    load(&before, &new, limits()).await;
+    let needed = names();
+    load(&before, &old, limits()).await;
+    std::fs::write(dir.path().join("notes.txt"), b"not ours").unwrap();
+    before.remove_unused().await;
+    assert_eq!(names().len(), 3, "both were loaded");
+    let after = engine_with(settings, &said);
+    load(&after, &new, limits()).await;
+    after.remove_unused().await;
+    let expect: BTreeSet<_> = needed.into_iter().chain(["notes.txt".into()]).collect();
+    assert_eq!(names(), expect);
+}
