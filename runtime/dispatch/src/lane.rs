@@ -283,10 +283,9 @@ fn held_back(work: &Work, now: Timestamp) -> Option<(ShardState, Option<Timestam
         work.notes.last().map_or_else(
             || "an earlier failure".to_owned(),
             |note| {
-                format!(
-                    "attempt {}: {}: {}",
-                    work.attempts, note.error_type, note.message
-                )
+                // The backtrace is in the log and in the dead letter.
+                let fact = note.message.lines().next().unwrap_or_default();
+                format!("attempt {}: {}: {fact}", work.attempts, note.error_type)
             },
         )
     };

@@ -71,14 +71,10 @@ impl fmt::Display for ShardState {
             Self::Running => f.write_str("running"),
             Self::CaughtUp => f.write_str("caught up: everything in the shard is settled"),
             Self::Collecting { until } => {
-                write!(f, "collecting a batch until {} ms", until.as_millis())
+                write!(f, "collecting a batch until {until}")
             }
             Self::BackingOff { until, because } => {
-                write!(
-                    f,
-                    "backing off until {} ms after {because}",
-                    until.as_millis()
-                )
+                write!(f, "backing off until {until} after {because}")
             }
             Self::Paused => f.write_str("paused by an operator: resume the trigger"),
             Self::Disabled => f.write_str("disabled: the trigger says `enabled: false`"),
@@ -102,6 +98,80 @@ impl fmt::Display for ShardState {
             Self::Broken(why) => write!(f, "stopped for good: {why}"),
             Self::Stopped => f.write_str("stopped: the lease is released"),
             Self::Ended => f.write_str("ended: the shard is closed and settled"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::position;
+
+    const UNTIL: Timestamp = Timestamp::from_millis(1_795_603_167_157);
+
+    fn check(state: &ShardState, sentence: &str) {
+        assert_eq!(state.to_string(), sentence);
+    }
+
+    #[test]
+    fn what_goes_its_way() {
+        check(&ShardState::Running, "running");
+        let all = "caught up: everything in the shard is settled";
+        check(&ShardState::CaughtUp, all);
+        let collecting = ShardState::Collecting { until: UNTIL };
+        let sentence = "collecting a batch until 2026-11-25T10:39:27.157Z";
+        check(&collecting, sentence);
+        let ended = "ended: the shard is closed and settled";
+        check(&ShardState::Ended, ended);
+        let released = "stopped: the lease is released";
+        check(&ShardState::Stopped, released);
+    }
+
+    #[test]
+    fn what_waits_for_somebody() {
+        let because = "attempt 2: Timeout: over 3 s".to_owned();
+        let backing_off = ShardState::BackingOff {
+            until: UNTIL,
+            because: because.clone(),
+        };
+        let sentence =
+            "backing off until 2026-11-25T10:39:27.157Z after attempt 2: Timeout: over 3 s";
+        check(&backing_off, sentence);
+        let blocked = ShardState::Blocked {
+            record: position(7),
+            because,
+        };
+        let sentence =
+            "blocked by record 7, whose attempts are spent after attempt 2: Timeout: over 3 s";
+        check(&blocked, sentence);
+        let paused = "paused by an operator: resume the trigger";
+        check(&ShardState::Paused, paused);
+        let disabled = "disabled: the trigger says `enabled: false`";
+        check(&ShardState::Disabled, disabled);
+        let parent = ShardState::WaitingForParent(ShardId(1));
+        check(&parent, "waiting for parent shardId-000000000001 to end");
+    }
+
+    #[test]
+    fn what_lacks_room_or_right() {
+        let full = "the data disk is full: nothing can be committed";
+        check(&ShardState::DiskFull, full);
+        let [bytes, max] = [ByteSize::mib(9), ByteSize::mib(10)];
+        let sentence = "the dead-letter store is full (9MiB of 10MiB): a record that was given up waits rather than be lost";
+        check(&ShardState::DeadLettersFull { bytes, max }, sentence);
+        let current = FencingToken(4);
+        let sentence = "fenced: another holder has the newer token 4";
+        check(&ShardState::Fenced { current }, sentence);
+        let why = || "a sync failed".to_owned();
+        for (state, sentence) in [
+            (ShardState::NoLease(why()), "without a lease: a sync failed"),
+            (
+                ShardState::LogStopped(why()),
+                "the log has stopped: a sync failed",
+            ),
+            (ShardState::Broken(why()), "stopped for good: a sync failed"),
+        ] {
+            check(&state, sentence);
         }
     }
 }
