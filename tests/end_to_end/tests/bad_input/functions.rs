@@ -35,7 +35,9 @@ triggers:
 fn put_and_wait(project: &Project, records: &[&str]) -> Value {
     let arguments = [&["put", "flights", "--key", "JFK"], records].concat();
     project.done(&arguments);
-    project.json(&["wait"])
+    let waited = project.json(&["wait"]);
+    // How much of it happened while somebody waited differs from run to run.
+    json!({"settled": waited["settled"], "dead_letters": waited["dead_letters"]})
 }
 
 fn document(record: &str) -> Value {
@@ -77,7 +79,7 @@ fn check(guest_name: &str, error: &str) {
             .collect::<Vec<_>>(),
         whole.iter().collect::<Vec<_>>()
     );
-    assert!(records.iter().all(|record| record["partitionKey"] == "JFK"));
+    assert!(records.iter().all(|record| record["key"] == "JFK"));
     assert!(
         kept.iter()
             .all(|letter| items(&letter["attempts"]).len() >= 2)
