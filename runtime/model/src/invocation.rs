@@ -27,7 +27,7 @@ pub struct Invocation {
     pub behind_ms: u64,
     /// When the invocation began, by the wall clock.
     pub started: Timestamp,
-    /// In sequence order, all of one shard, never empty.
+    /// In sequence order, all of one shard; empty only where a function is run with an event instead.
     pub records: Arc<[UserRecord]>,
     /// Outputs that the trigger grants, by name.
     pub outputs: Arc<BTreeSet<String>>,

@@ -28,7 +28,11 @@ impl Call {
         // Lambda's answers have no place to say which record caused what.
         let (answered, effects_attributed) = match answer {
             GuestAnswer::Stream(response) => (self.response(response), true),
-            GuestAnswer::Event(json) => (self.json(&json), false),
+            GuestAnswer::Event(document) => {
+                let failures = self.item_failures(&document);
+                self.document = Some(document.into());
+                (failures, false)
+            }
             GuestAnswer::Fault(fault) => return Outcome::Failed(own_fault(&fault, usage)),
         };
         match answered {
@@ -98,7 +102,7 @@ impl Call {
         })
     }
 
-    fn json(&self, answer: &[u8]) -> Result<Vec<RecordFailure>, Refused> {
+    fn item_failures(&self, answer: &[u8]) -> Result<Vec<RecordFailure>, Refused> {
         if answer.len() > self.output_bytes_max {
             let fact = format!(
                 "the answer has {} bytes, at most {} are accepted",
@@ -106,6 +110,9 @@ impl Call {
                 self.output_bytes_max
             );
             return Err(("OutputTooLarge", fact));
+        }
+        if self.invocation.records.is_empty() {
+            return Ok(Vec::new());
         }
         item_failures::read(answer, &self.invocation.records)
             .map_err(|error| ("MalformedOutput", error.to_string()))

@@ -108,6 +108,8 @@ pub(crate) struct Call {
     /// The newest write of each key and name: an index into `state`.
     pub(crate) state_newest: BTreeMap<(HashKey, Bytes, String), usize>,
     pub(crate) progress: Option<u32>,
+    /// What an event function answered.
+    pub(crate) document: Option<Bytes>,
 }
 
 impl Call {
@@ -127,6 +129,7 @@ impl Call {
             state: Vec::new(),
             state_newest: BTreeMap::new(),
             progress: None,
+            document: None,
         }
     }
 }

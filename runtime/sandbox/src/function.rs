@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use model::{
     Digest, Fault, FaultClass, Invocation, Outcome, StreamKey, UserRecord, lambda,
     outcome::Usage,
@@ -98,22 +99,33 @@ impl Function {
     }
 }
 
+/// What came of one call.
+#[derive(Debug)]
+pub struct Called {
+    pub outcome: Outcome,
+    /// The document of an event function, as it answered it.
+    pub document: Option<Bytes>,
+}
+
+impl Function {
+    /// Runs the function with the records of the invocation, or, where it takes events, with `event` as it is.
+    pub async fn call(&self, invocation: Invocation, event: Option<Vec<u8>>) -> Called {
+        let inner = Arc::clone(&self.inner);
+        let handlers = self.inner.engine.shared.platform.tasks.handlers();
+        let running = handlers.spawn("sandbox-invocation", inner.call(invocation, event));
+        let mut running = Abandoned(running);
+        (&mut running.0).await.unwrap_or_else(|error| {
+            not_run(
+                "HostFailure",
+                format!("the host failed while it ran the function: {error}"),
+            )
+        })
+    }
+}
+
 impl Handler for Function {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome> {
-        let inner = Arc::clone(&self.inner);
-        let tasks = self.inner.engine.shared.platform.tasks.clone();
-        Box::pin(async move {
-            let running = tasks
-                .handlers()
-                .spawn("sandbox-invocation", inner.invoke(invocation));
-            let mut running = Abandoned(running);
-            (&mut running.0).await.unwrap_or_else(|error| {
-                not_run(
-                    "HostFailure",
-                    format!("the host failed while it ran the function: {error}"),
-                )
-            })
-        })
+        Box::pin(async move { self.call(invocation, None).await.outcome })
     }
 
     fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize {
@@ -125,7 +137,7 @@ impl Handler for Function {
 }
 
 /// An invocation that nobody waits for any more ends at its next tick.
-struct Abandoned(Task<Outcome>);
+struct Abandoned(Task<Called>);
 
 impl Drop for Abandoned {
     fn drop(&mut self) {
@@ -133,26 +145,37 @@ impl Drop for Abandoned {
     }
 }
 
-fn not_run(kind: &str, message: String) -> Outcome {
-    Outcome::Failed(Fault {
+fn not_run(kind: &str, message: String) -> Called {
+    let fault = Fault {
         class: FaultClass::Invoke,
         kind: kind.to_owned(),
         message,
         retry_after: None,
         usage: Usage::default(),
-    })
+    };
+    Called {
+        outcome: Outcome::Failed(fault),
+        document: None,
+    }
 }
 
 impl Inner {
-    async fn invoke(self: Arc<Self>, invocation: Invocation) -> Outcome {
+    async fn call(self: Arc<Self>, invocation: Invocation, event: Option<Vec<u8>>) -> Called {
         let shared = &self.engine.shared;
         let places = (self.running.acquire().await, shared.running.acquire().await);
         let (Ok(_running), Ok(_sandbox)) = places else {
             return not_run("NoSandbox", "the engine has been stopped".to_owned());
         };
-        let input = match self.input(&invocation) {
-            Ok(input) => input,
-            Err(error) => return not_run("BatchTooLarge", error.to_string()),
+        let input = match (&self.guest, event) {
+            (Guest::Stream(_), None) => match packed::pack(&invocation.records) {
+                Ok(batch) => batch,
+                Err(error) => return not_run("BatchTooLarge", error.to_string()),
+            },
+            (Guest::Stream(_), Some(_)) => {
+                return not_run("NoEvents", "it takes records, not an event".to_owned());
+            }
+            (Guest::Event(_), None) => lambda::kinesis_event(&invocation),
+            (Guest::Event(_), Some(event)) => event,
         };
         let lane = Lane {
             function: self.number,
@@ -164,18 +187,13 @@ impl Inner {
         let result = self.run(&mut sandbox, &input).await;
         let usage = self.usage(&sandbox, started);
         let outcome = self.outcome(&mut sandbox, result, usage);
-        sandbox.store.data().log.finish();
+        let context = sandbox.store.data_mut();
+        context.log.finish();
+        let document = context.call.document.take();
         if matches!(outcome, Outcome::Answered(_)) {
             self.keep(lane, sandbox);
         }
-        outcome
-    }
-
-    fn input(&self, invocation: &Invocation) -> Result<Vec<u8>, packed::BatchTooLarge> {
-        match self.guest {
-            Guest::Stream(_) => packed::pack(&invocation.records),
-            Guest::Event(_) => Ok(lambda::kinesis_event(invocation)),
-        }
+        Called { outcome, document }
     }
 
     async fn run(&self, sandbox: &mut Sandbox, input: &Vec<u8>) -> wasmtime::Result<GuestAnswer> {

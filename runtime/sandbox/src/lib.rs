@@ -23,7 +23,7 @@ mod sandbox;
 mod warm;
 
 pub use engine::{Engine, EngineError, EngineSettings};
-pub use function::Function;
+pub use function::{Called, Function};
 pub use load::{FunctionLimits, Kind, LoadError, SandboxPolicy};
 pub use logs::{GuestLog, LogSink};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{FaultClass, Invocation, RecordAction};
+use model::{FaultClass, Invocation, Outcome, RecordAction};
 use serde_json::{Value, json};
 use shardmill_sandbox::{FunctionLimits, Kind};
 
@@ -123,6 +123,34 @@ async fn an_event_function_gets_lambdas_document_and_names_what_failed() {
         .map(|failure| failure.index)
         .collect();
     assert_eq!(failed, [1]);
+}
+
+#[tokio::test]
+async fn an_event_reaches_an_event_function_as_it_is_and_its_document_comes_back() {
+    let world = World::real();
+    let function = world.load("event-echo", FunctionLimits::default()).await;
+    let event = br#"{"batchItemFailures":[{"itemIdentifier":"1"}]}"#.to_vec();
+    let called = function.call(batch(&[]), Some(event)).await;
+    assert!(matches!(called.outcome, Outcome::Answered(_)), "{called:?}");
+    let document: Value = serde_json::from_slice(&called.document.unwrap()).unwrap();
+    let expect = json!({"echo": {"batchItemFailures": [{"itemIdentifier": "1"}]}});
+    assert_eq!(document, expect);
+}
+
+#[tokio::test]
+async fn a_stream_function_takes_no_event() {
+    let world = World::real();
+    let function = world.load("echo", FunctionLimits::default()).await;
+    let called = function.call(batch(&[]), Some(b"{}".to_vec())).await;
+    match called.outcome {
+        Outcome::Failed(fault) => {
+            assert_eq!(
+                (fault.class, &fault.kind[..]),
+                (FaultClass::Invoke, "NoEvents")
+            );
+        }
+        Outcome::Answered(answer) => panic!("answered {answer:?}"),
+    }
 }
 
 #[tokio::test]
