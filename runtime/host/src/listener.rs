@@ -7,13 +7,13 @@ use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, header::Entry};
-use http_body_util::Full;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{rt::TokioIo, server::conn::auto};
 use jiff::fmt::rfc2822::DateTimePrinter;
 use model::Timestamp;
 use platform::{Connection, Listener, Platform, StopToken};
 use tokio::sync::Semaphore;
+use wire::AnswerBody;
 
 use crate::{
     api::Api,
@@ -58,6 +58,7 @@ pub(crate) async fn serve(
             },
         }
     }
+    doors.kinesis.end_subscriptions();
     let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
     if platform
         .clock
@@ -125,7 +126,7 @@ async fn serve_connection(
     }
 }
 
-async fn answer(doors: &Doors, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(doors: &Doors, request: Request<Incoming>) -> Response<AnswerBody> {
     let path = request.uri().path();
     let mut response = if request.method() == Method::GET && path == "/healthz" {
         text(StatusCode::OK, "ok\n")
@@ -133,7 +134,7 @@ async fn answer(doors: &Doors, request: Request<Incoming>) -> Response<Full<Byte
         // The port opens only once every function is compiled, so whoever can ask gets a yes.
         text(StatusCode::OK, "ready\n")
     } else if path.starts_with("/_shardmill/") {
-        doors.api.answer(request).await
+        doors.api.answer(request).await.map(AnswerBody::from)
     } else {
         doors.kinesis.answer(request).await
     };
@@ -156,8 +157,8 @@ fn http_date(at: Timestamp) -> HeaderValue {
         .unwrap_or(HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"))
 }
 
-fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+fn text(status: StatusCode, body: &'static str) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::from(Bytes::from_static(body.as_bytes())));
     *response.status_mut() = status;
     response
 }

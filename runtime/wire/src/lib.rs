@@ -2,9 +2,11 @@
 pub mod kinesis;
 pub mod limits;
 
+mod body;
 mod calendar;
 mod credentials;
 mod hosts;
 mod tokens;
 
+pub use body::AnswerBody;
 pub use hosts::AllowedHosts;

@@ -70,4 +70,8 @@ pub const COMMITMENT_MIN: Duration = Duration::from_hours(24);
 pub const GET_RECORDS_MAX: usize = 10_000;
 pub const GET_RECORDS_BYTES_MAX: usize = 10 * 1024 * 1024;
 
+/// Encoded events that are kept for other subscribers of the same records.
+pub const ENCODED_EVENTS_MAX: usize = 256;
+pub const ENCODED_EVENTS_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 const _: () = assert!(BODY_BYTES_MAX > PUT_RECORDS_BYTES_MAX / 3 * 4);

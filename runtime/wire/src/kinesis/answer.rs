@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{
     cbor::{push_text, push_value},
     error::AwsError,
+    event_stream,
 };
 
 pub(super) const JSON: &str = "application/x-amz-json-1.1";
@@ -32,6 +33,14 @@ pub(super) struct Answer {
 }
 
 impl Codec {
+    /// Of what is inside of an event.
+    pub(super) fn event_content_type(self) -> &'static str {
+        match self {
+            Self::Json => OLD_JSON,
+            Self::Cbor => CBOR,
+        }
+    }
+
     fn content_type(self) -> &'static str {
         match self {
             Self::Json => JSON,
@@ -131,6 +140,11 @@ impl Answer {
             answer.headers.extend(value.map(|value| (name, value)));
         }
         answer
+    }
+
+    /// The head of a stream of events, whose body comes apart from it.
+    pub(super) fn events() -> Self {
+        Self::with_type(StatusCode::OK, event_stream::CONTENT_TYPE, Vec::new())
     }
 
     fn with_type(status: StatusCode, content_type: &str, body: Vec<u8>) -> Self {

@@ -3,17 +3,25 @@
 //! Collects the body within its bound, lets `reception` decide and `actions` act, and adds request ids, date and
 //! CORS. Time and randomness come from the platform. The listener belongs to `host`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts,
 };
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body;
 use platform::Platform;
 use streams::Streams;
 
-use super::{actions::carry_out, answer::Answer, reception::receive};
-use crate::{calendar::http_date, hosts::AllowedHosts, limits::BODY_BYTES_MAX};
+use super::{
+    actions::{Carried, carry_out},
+    answer::Answer,
+    encoded::EncodedEvents,
+    reception::receive,
+    subscription::frames,
+};
+use crate::{body::AnswerBody, calendar::http_date, hosts::AllowedHosts, limits::BODY_BYTES_MAX};
 
 const EXPOSED_HEADERS: &str =
     "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date";
@@ -35,6 +43,7 @@ pub struct KinesisDoor {
     streams: Streams,
     platform: Platform,
     hosts: AllowedHosts,
+    encoded: Arc<EncodedEvents>,
 }
 
 impl KinesisDoor {
@@ -45,40 +54,68 @@ impl KinesisDoor {
             streams,
             platform,
             hosts,
+            encoded: Arc::default(),
         }
     }
 
+    /// Ends all subscriptions and lets no new ones in, so that a server that stops need not wait for them.
+    pub fn end_subscriptions(&self) {
+        self.streams.end_subscriptions();
+    }
+
     /// Answers one request. Waits for the body, of which it takes no more than `BODY_BYTES_MAX`, and for what the
-    /// action has to make durable.
-    pub async fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    /// action has to make durable. The body of a subscription stays open for as long as that lives.
+    pub async fn answer<B>(&self, request: Request<B>) -> Response<AnswerBody>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (parts, body) = request.into_parts();
-        let answer = match Limited::new(body, BODY_BYTES_MAX).collect().await {
-            Ok(collected) => self.answer_collected(&parts, &collected.to_bytes()).await,
-            Err(error) if error.is::<LengthLimitError>() => Answer {
-                status: StatusCode::PAYLOAD_TOO_LARGE,
+        let refused = |status| {
+            Carried::Answer(Answer {
+                status,
                 ..Answer::default()
-            },
-            // The client went away in the middle of its request.
-            Err(_) => Answer {
-                status: StatusCode::BAD_REQUEST,
-                ..Answer::default()
-            },
+            })
         };
-        dressed(answer, &parts, self.stamp())
+        let carried = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+            Ok(collected) => self.carried(&parts, &collected.to_bytes()).await,
+            Err(error) if error.is::<LengthLimitError>() => refused(StatusCode::PAYLOAD_TOO_LARGE),
+            // The client went away in the middle of its request.
+            Err(_) => refused(StatusCode::BAD_REQUEST),
+        };
+        match carried {
+            Carried::Answer(answer) => {
+                let length = answer.body.len();
+                let body = Bytes::from(answer.body);
+                let mut response = dressed(answer.status, answer.headers, &parts, self.stamp());
+                response
+                    .headers_mut()
+                    .insert(header::CONTENT_LENGTH, length.into());
+                response.map(|()| body.into())
+            }
+            Carried::Subscription(granted) => {
+                let head = Answer::events();
+                let response = dressed(head.status, head.headers, &parts, self.stamp());
+                let frames = frames(*granted, self.streams.clone(), Arc::clone(&self.encoded));
+                response.map(|()| AnswerBody::live(frames))
+            }
+        }
     }
 
-    async fn answer_collected(&self, parts: &Parts, body: &Bytes) -> Answer {
+    async fn carried(&self, parts: &Parts, body: &Bytes) -> Carried {
         let call = match receive(parts, body, &self.hosts) {
             Ok(call) => call,
-            Err(answer) => return answer,
+            Err(answer) => return Carried::Answer(answer),
         };
         let codec = call.codec;
         let carried = carry_out(&self.streams, &self.platform, call).await;
-        carried.unwrap_or_else(|error| Answer::error(codec, &error))
+        carried.unwrap_or_else(|error| Carried::Answer(Answer::error(codec, &error)))
+    }
+
+    /// How many events were encoded for all subscribers together.
+    #[cfg(test)]
+    pub(super) fn events_encoded(&self) -> u64 {
+        self.encoded.encoded()
     }
 
     fn stamp(&self) -> Stamp {
@@ -93,21 +130,24 @@ impl KinesisDoor {
     }
 }
 
-/// Adds the headers that every answer has. A preflight has no `x-amz-id-2`, as on AWS.
-fn dressed(answer: Answer, parts: &Parts, stamp: Stamp) -> Response<Full<Bytes>> {
-    let length = answer.body.len();
-    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
-    *response.status_mut() = answer.status;
+/// The head of an answer with what every one has. A preflight has no `x-amz-id-2`, as on AWS.
+fn dressed(
+    status: StatusCode,
+    headers: Vec<(HeaderName, String)>,
+    parts: &Parts,
+    stamp: Stamp,
+) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = status;
     let mut add = |name: HeaderName, value: &str| {
         // Only a value that repeats the request's own header could be unfit, and then it is left out.
         if let Ok(value) = HeaderValue::from_str(value) {
             response.headers_mut().insert(name, value);
         }
     };
-    for (name, value) in answer.headers {
+    for (name, value) in headers {
         add(name, &value);
     }
-    add(header::CONTENT_LENGTH, &length.to_string());
     add(header::DATE, &http_date(stamp.wall_ms));
     add(
         HeaderName::from_static("x-amzn-requestid"),

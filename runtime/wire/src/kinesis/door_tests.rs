@@ -5,14 +5,14 @@ use http::{Request, Response};
 use http_body_util::Full;
 
 use super::actions_tests::Client;
-use crate::limits::BODY_BYTES_MAX;
+use crate::{AnswerBody, limits::BODY_BYTES_MAX};
 
-async fn answer(request: http::request::Builder, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+async fn answer(request: http::request::Builder, body: impl Into<Bytes>) -> Response<AnswerBody> {
     let request: Request<Full<Bytes>> = request.body(Full::new(body.into())).unwrap();
     Client::new().await.door.answer(request).await
 }
 
-fn heads(response: &Response<Full<Bytes>>) -> String {
+fn heads(response: &Response<AnswerBody>) -> String {
     let mut lines: Vec<String> = response
         .headers()
         .iter()

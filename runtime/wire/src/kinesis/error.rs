@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use model::StreamKey;
+
 use crate::{calendar::java_date, credentials::UnreadableSignature, limits};
 
 /// AWS's name of an error.
@@ -16,6 +18,8 @@ pub(super) enum Kind {
     ExpiredNextToken,
     IncompleteSignature,
     InternalFailure,
+    /// The same, in a stream of events.
+    InternalFailureException,
     InvalidArgument,
     InvalidSignature,
     LimitExceeded,
@@ -37,6 +41,7 @@ impl Kind {
             Self::ExpiredNextToken => "ExpiredNextTokenException",
             Self::IncompleteSignature => "IncompleteSignatureException",
             Self::InternalFailure => "InternalFailure",
+            Self::InternalFailureException => "InternalFailureException",
             Self::InvalidArgument => "InvalidArgumentException",
             Self::InvalidSignature => "InvalidSignatureException",
             Self::LimitExceeded => "LimitExceededException",
@@ -52,7 +57,9 @@ impl Kind {
 
     pub(super) fn status(self) -> http::StatusCode {
         match self {
-            Self::InternalFailure => http::StatusCode::INTERNAL_SERVER_ERROR,
+            Self::InternalFailure | Self::InternalFailureException => {
+                http::StatusCode::INTERNAL_SERVER_ERROR
+            }
             Self::AccessDenied
             | Self::DryRunOperation
             | Self::ExpiredIterator
@@ -245,15 +252,16 @@ impl AwsError {
 
     /// `reason` ends the sentence: empty, or why the number cannot be of this shard.
     pub(super) fn starting_number_invalid(
+        action: &str,
         given: &str,
         shard: &str,
-        stream: &str,
-        account: &str,
+        stream: &StreamKey,
         reason: &str,
     ) -> Self {
         Self::invalid_argument(format_args!(
-            "StartingSequenceNumber {given} used in GetShardIterator on shard {shard} in stream {stream} \
-             under account {account} is invalid{reason}."
+            "StartingSequenceNumber {given} used in {action} on shard {shard} in stream {} \
+             under account {} is invalid{reason}.",
+            stream.name, stream.account
         ))
     }
 

@@ -5,7 +5,9 @@ mod cbor;
 mod decode;
 mod documents;
 mod door;
+mod encoded;
 mod error;
+mod event_stream;
 mod generated;
 mod input;
 mod iterator;
@@ -18,6 +20,7 @@ mod records;
 mod refusals;
 mod resource;
 mod schema;
+mod subscription;
 mod validate;
 
 #[cfg(test)]
@@ -32,5 +35,7 @@ mod reception_tests;
 mod reshard_tests;
 #[cfg(test)]
 mod settings_tests;
+#[cfg(test)]
+mod subscription_tests;
 
 pub use door::KinesisDoor;

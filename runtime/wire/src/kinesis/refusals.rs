@@ -231,4 +231,32 @@ impl AwsError {
             ),
         )
     }
+
+    pub(super) fn consumer_not_active(consumer: &ConsumerKey, state: &str) -> Self {
+        Self::new(
+            Kind::ResourceInUse,
+            format_args!(
+                "Consumer {} under stream {} for account {} not ACTIVE, instead in state {state}",
+                consumer.name, consumer.stream.name, consumer.stream.account
+            ),
+        )
+    }
+
+    pub(super) fn consumer_gone(name: &str, stream: &StreamKey) -> Self {
+        Self::consumer_missing(&ConsumerKey {
+            stream: stream.clone(),
+            name: name.to_owned(),
+            created_s: None,
+        })
+    }
+
+    pub(super) fn subscribed_already(consumer: &str, shard: ShardId, stream: &StreamKey) -> Self {
+        Self::new(
+            Kind::ResourceInUse,
+            format_args!(
+                "Another active subscription exists for this consumer: {}:{}:{shard}:{consumer}",
+                stream.account, stream.name
+            ),
+        )
+    }
 }

@@ -168,12 +168,16 @@ fn consumer_document(
     ConsumerDocument {
         consumer_name: consumer.name.clone(),
         consumer_arn: consumer.arn(stream),
-        consumer_status: match status {
-            ConsumerStatus::Creating => "CREATING",
-            ConsumerStatus::Active => "ACTIVE",
-            ConsumerStatus::Deleting => "DELETING",
-        },
+        consumer_status: consumer_status_name(status),
         consumer_creation_timestamp: seconds(consumer.created.as_millis()),
         stream_arn: with_stream.then(|| stream.arn()),
+    }
+}
+
+pub(super) fn consumer_status_name(status: ConsumerStatus) -> &'static str {
+    match status {
+        ConsumerStatus::Creating => "CREATING",
+        ConsumerStatus::Active => "ACTIVE",
+        ConsumerStatus::Deleting => "DELETING",
     }
 }

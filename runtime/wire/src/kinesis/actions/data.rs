@@ -9,7 +9,7 @@ use streams::{PutAnswer, PutError};
 use super::{
     super::{
         answer::Answer,
-        documents::{ChildShardDocument, PutRecordReply},
+        documents::PutRecordReply,
         error::AwsError,
         input::{Members, StreamFields},
         iterator::{Place, ShardIterator},
@@ -17,7 +17,7 @@ use super::{
         records::{Ending, records_body, results_body},
     },
     Carrier, key,
-    shards::{range_document, source_error},
+    shards::{children, source_error},
 };
 use crate::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_MAX, RECORD_KIB_DEFAULT};
 
@@ -133,7 +133,7 @@ impl Carrier<'_> {
         page: &Page,
     ) -> Result<Vec<u8>, AwsError> {
         let children = if page.ended {
-            self.children(key, shard)?
+            children(self.streams, key, shard)?
         } else {
             Vec::new()
         };
@@ -148,22 +148,6 @@ impl Carrier<'_> {
             children: &children,
         };
         records_body(self.codec, &page.records, &ending)
-    }
-
-    fn children(
-        &self,
-        key: &StreamKey,
-        parent: ShardId,
-    ) -> Result<Vec<ChildShardDocument>, AwsError> {
-        let shards = self.streams.shards(key);
-        let mut shards = shards.map_err(|error| source_error(error.into(), key))?;
-        shards.retain(|shard| shard.facts.parents.contains(&parent));
-        let child = |shard: &streams::ShardDescription| ChildShardDocument {
-            shard_id: shard.facts.id.to_string(),
-            parent_shards: shard.facts.parents.iter().map(ShardId::to_string).collect(),
-            hash_key_range: range_document(shard),
-        };
-        Ok(shards.iter().map(child).collect())
     }
 }
 

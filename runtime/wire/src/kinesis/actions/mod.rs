@@ -12,6 +12,7 @@ mod policies;
 mod reshard;
 mod settings;
 mod shards;
+mod subscribe;
 mod tags;
 
 use model::{AccountId, Region, StreamKey, StreamName, Timestamp};
@@ -19,6 +20,8 @@ use platform::Platform;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use streams::{Amendment, StreamFacts, StreamStatus, Streams, Unrevised, World};
+
+pub(super) use shards::{children, source_error};
 
 use super::{
     answer::{Answer, Codec},
@@ -28,6 +31,7 @@ use super::{
     producer::ProducerMark,
     puts::{PutRecordBody, PutRecordsBody},
     reception::{Call, Input},
+    subscription::Granted,
 };
 use crate::credentials::Caller;
 
@@ -41,12 +45,20 @@ pub(super) struct Carrier<'a> {
     producer: Option<ProducerMark>,
 }
 
+/// What came of a call.
+#[derive(Debug)]
+pub(super) enum Carried {
+    Answer(Answer),
+    /// Events follow for as long as the subscription lives.
+    Subscription(Box<Granted>),
+}
+
 /// Carries out a call. Puts wait until they are durable; nothing else waits for long.
 pub(super) async fn carry_out(
     streams: &Streams,
     platform: &Platform,
     call: Call,
-) -> Result<Answer, AwsError> {
+) -> Result<Carried, AwsError> {
     let carrier = Carrier {
         streams,
         platform,
@@ -54,11 +66,16 @@ pub(super) async fn carry_out(
         codec: call.codec,
         producer: call.producer,
     };
-    match call.input {
-        Input::PutRecord(body) => carrier.put_record(body).await,
-        Input::PutRecords(body) => carrier.put_records(body).await,
-        Input::Object(object) => carrier.serve(call.action, call.name, object).await,
-    }
+    let answer = match call.input {
+        Input::PutRecord(body) => carrier.put_record(body).await?,
+        Input::PutRecords(body) => carrier.put_records(body).await?,
+        Input::Object(object) if call.action == Action::SubscribeToShard => {
+            let granted = carrier.subscribe_to_shard(Members(&object))?;
+            return Ok(Carried::Subscription(Box::new(granted)));
+        }
+        Input::Object(object) => carrier.serve(call.action, call.name, object).await?,
+    };
+    Ok(Carried::Answer(answer))
 }
 
 impl Carrier<'_> {
@@ -126,6 +143,7 @@ impl Carrier<'_> {
             | Action::UpdateDeadLetterQueueRecordsVisibility
             | Action::UpdateQueue
             | Action::UpdateQueueRecordsVisibility
+            // Its answer is no document, so it was carried out before.
             | Action::SubscribeToShard => Err(AwsError::not_implemented(name)),
         }
     }

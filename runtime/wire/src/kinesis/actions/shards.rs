@@ -4,13 +4,14 @@ use model::{
     SequenceNumber, ShardId, StreamKey, Timestamp,
     seams::{ReadFrom, SourceError},
 };
-use streams::{ShardDescription, StreamStatus};
+use streams::{ShardDescription, StreamStatus, Streams};
 
 use super::{
     super::{
         answer::Answer,
         documents::{
-            GetShardIteratorReply, HashKeyRangeDocument, SequenceNumberRangeDocument, ShardDocument,
+            ChildShardDocument, GetShardIteratorReply, HashKeyRangeDocument,
+            SequenceNumberRangeDocument, ShardDocument,
         },
         error::AwsError,
         input::Members,
@@ -18,6 +19,16 @@ use super::{
     },
     Carrier,
 };
+
+/// How a request says where to begin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start<'a> {
+    /// Whose texts an error is told in.
+    pub(super) action: &'static str,
+    pub(super) kind: Option<&'a str>,
+    pub(super) number: Option<&'a str>,
+    pub(super) moment_ms: Option<u64>,
+}
 
 impl Carrier<'_> {
     /// Shards as descriptions show them. A stream that is CREATING shows none.
@@ -31,23 +42,39 @@ impl Carrier<'_> {
 
     pub(super) fn get_shard_iterator(&self, input: Members<'_>) -> Result<Answer, AwsError> {
         let key = self.addressed(input)?;
-        let given = input.text("ShardId").unwrap_or_default();
-        let (name, account) = (key.name.as_str(), key.account.as_str());
-        let shard = resolved(given, &key)?;
-        let missing = || AwsError::shard_missing(&shard.to_string(), name, account);
-        let facts = self.streams.describe(&key).map_err(|_| missing())?;
-        let shards = self.streams.shards(&key).map_err(|_| missing())?;
-        let shards = match facts.status {
-            StreamStatus::Creating => Vec::new(),
-            StreamStatus::Active | StreamStatus::Updating | StreamStatus::Deleting => shards,
+        let shard = resolved(input.text("ShardId").unwrap_or_default(), &key)?;
+        let described = self.existing_shard(&key, shard)?;
+        let start = Start {
+            action: "GetShardIterator",
+            kind: input.text("ShardIteratorType"),
+            number: input.text("StartingSequenceNumber"),
+            moment_ms: input.moment_ms("Timestamp"),
         };
-        let found = shards.iter().find(|found| found.facts.id == shard);
-        let from = self.asked_place(input, &key, found.ok_or_else(missing)?)?;
+        let from = self.place(start, &key, &described)?;
         if input.flag("DryRun") {
             return Err(AwsError::dry_run());
         }
         let shard_iterator = self.iterator(&key, shard, from)?;
         self.document(&GetShardIteratorReply { shard_iterator })
+    }
+
+    /// A shard that can be read. Of a stream that is CREATING there is none.
+    pub(super) fn existing_shard(
+        &self,
+        key: &StreamKey,
+        shard: ShardId,
+    ) -> Result<ShardDescription, AwsError> {
+        let (name, account) = (key.name.as_str(), key.account.as_str());
+        let missing = || AwsError::shard_missing(&shard.to_string(), name, account);
+        let facts = self.streams.describe(key).map_err(|_| missing())?;
+        let shards = match facts.status {
+            StreamStatus::Creating => Vec::new(),
+            StreamStatus::Active | StreamStatus::Updating | StreamStatus::Deleting => {
+                self.streams.shards(key).map_err(|_| missing())?
+            }
+        };
+        let found = shards.into_iter().find(|found| found.facts.id == shard);
+        found.ok_or_else(missing)
     }
 
     /// A new iterator, never one that was given before.
@@ -77,24 +104,24 @@ impl Carrier<'_> {
         Ok(iterator.encode(self.platform.rng.u64()))
     }
 
-    fn asked_place(
+    /// The place that a request names.
+    pub(super) fn place(
         &self,
-        input: Members<'_>,
+        start: Start<'_>,
         key: &StreamKey,
         shard: &ShardDescription,
     ) -> Result<ReadFrom, AwsError> {
-        let kind = input.text("ShardIteratorType").unwrap_or_default();
-        let number = input.text("StartingSequenceNumber");
-        let required = |number: Option<&str>| {
+        let kind = start.kind.unwrap_or_default();
+        let required = || {
+            let number = start.number;
             let number = number.ok_or_else(|| AwsError::starting_number_mismatch(kind, "no"))?;
-            starting_number(number, key, shard)
+            starting_number(start.action, number, key, shard)
         };
         match kind {
-            "AT_SEQUENCE_NUMBER" => Ok(ReadFrom::At(required(number)?)),
-            "AFTER_SEQUENCE_NUMBER" => Ok(ReadFrom::After(required(number)?)),
+            "AT_SEQUENCE_NUMBER" => Ok(ReadFrom::At(required()?)),
+            "AFTER_SEQUENCE_NUMBER" => Ok(ReadFrom::After(required()?)),
             "AT_TIMESTAMP" => {
-                let given_ms = input.moment_ms("Timestamp");
-                let given_ms = given_ms.ok_or_else(AwsError::timestamp_missing)?;
+                let given_ms = start.moment_ms.ok_or_else(AwsError::timestamp_missing)?;
                 let now_ms = self.now().as_millis();
                 if given_ms > now_ms {
                     return Err(AwsError::timestamp_in_future(given_ms, now_ms));
@@ -102,7 +129,7 @@ impl Carrier<'_> {
                 Ok(ReadFrom::Arrived(Timestamp::from_millis(given_ms)))
             }
             // The bounds of the input leave TRIM_HORIZON and LATEST.
-            _ if number.is_some() => Err(AwsError::starting_number_mismatch(kind, "also a")),
+            _ if start.number.is_some() => Err(AwsError::starting_number_mismatch(kind, "also a")),
             "LATEST" => Ok(ReadFrom::Latest),
             _ => Ok(ReadFrom::Oldest),
         }
@@ -111,15 +138,13 @@ impl Carrier<'_> {
 
 /// A number that a record of this very shard could have.
 fn starting_number(
+    action: &str,
     given: &str,
     key: &StreamKey,
     shard: &ShardDescription,
 ) -> Result<SequenceNumber, AwsError> {
     let used = shard.facts.id.to_string();
-    let invalid = |reason| {
-        let (name, account) = (key.name.as_str(), key.account.as_str());
-        AwsError::starting_number_invalid(given, &used, name, account, reason)
-    };
+    let invalid = |reason| AwsError::starting_number_invalid(action, given, &used, key, reason);
     let number: SequenceNumber = given.parse().map_err(|_| invalid(""))?;
     let parts = number.parts().ok_or_else(|| invalid(""))?;
     if parts.shard != shard.facts.id.0 {
@@ -139,7 +164,24 @@ pub(super) fn resolved(given: &str, key: &StreamKey) -> Result<ShardId, AwsError
         .ok_or_else(|| AwsError::shard_unresolved(given, key.name.as_str(), key.account.as_str()))
 }
 
-pub(super) fn source_error(error: SourceError, key: &StreamKey) -> AwsError {
+/// What continues a shard that has ended.
+pub(in crate::kinesis) fn children(
+    streams: &Streams,
+    key: &StreamKey,
+    parent: ShardId,
+) -> Result<Vec<ChildShardDocument>, AwsError> {
+    let shards = streams.shards(key);
+    let mut shards = shards.map_err(|error| source_error(error.into(), key))?;
+    shards.retain(|shard| shard.facts.parents.contains(&parent));
+    let child = |shard: &ShardDescription| ChildShardDocument {
+        shard_id: shard.facts.id.to_string(),
+        parent_shards: shard.facts.parents.iter().map(ShardId::to_string).collect(),
+        hash_key_range: range_document(shard),
+    };
+    Ok(shards.iter().map(child).collect())
+}
+
+pub(in crate::kinesis) fn source_error(error: SourceError, key: &StreamKey) -> AwsError {
     match error {
         SourceError::NoSuchStream(_) => {
             AwsError::stream_not_found(key.name.as_str(), key.account.as_str())
@@ -168,7 +210,7 @@ pub(super) fn shard_documents(shards: &[ShardDescription]) -> Vec<ShardDocument>
     shards.iter().map(one).collect()
 }
 
-pub(super) fn range_document(shard: &ShardDescription) -> HashKeyRangeDocument {
+fn range_document(shard: &ShardDescription) -> HashKeyRangeDocument {
     HashKeyRangeDocument {
         starting_hash_key: shard.facts.range.starting.0.to_string(),
         ending_hash_key: shard.facts.range.ending.0.to_string(),

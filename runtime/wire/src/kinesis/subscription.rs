@@ -1,0 +1,159 @@
+//! A subscription as its client sees it: a stream of frames that begins with the initial response.
+//!
+//! In: a live subscription of the engine. Out: one frame a page, and one more for whatever ends it early. A frame is
+//! made when the client has room for it, never before.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use model::{ShardId, StreamKey};
+use streams::{Delivery, Streams, Subscription, SubscriptionEnded};
+
+use super::{
+    actions::{children, source_error},
+    answer::{Answer, Codec},
+    encoded::{EncodedEvents, EventKey},
+    error::{AwsError, Kind},
+    event_stream,
+    records::{Ending, records_body},
+};
+
+/// A subscription that was granted.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) subscription: Subscription,
+    pub(super) stream: StreamKey,
+    pub(super) shard: ShardId,
+    pub(super) consumer: String,
+    pub(super) codec: Codec,
+}
+
+/// What turns pages into frames.
+struct Pump {
+    granted: Granted,
+    streams: Streams,
+    encoded: Arc<EncodedEvents>,
+    stage: Stage,
+}
+
+enum Stage {
+    Opening,
+    Live,
+    Over,
+}
+
+/// The frames of a subscription, as far as they are asked for.
+pub(super) fn frames(
+    granted: Granted,
+    streams: Streams,
+    encoded: Arc<EncodedEvents>,
+) -> impl Stream<Item = Bytes> + Send {
+    let pump = Pump {
+        granted,
+        streams,
+        encoded,
+        stage: Stage::Opening,
+    };
+    stream::unfold(pump, |mut pump| async move {
+        let frame = pump.next().await?;
+        Some((frame, pump))
+    })
+}
+
+impl Pump {
+    async fn next(&mut self) -> Option<Bytes> {
+        match self.stage {
+            Stage::Opening => {
+                self.stage = Stage::Live;
+                Some(event_stream::initial_response())
+            }
+            Stage::Live => {
+                let frame = match self.granted.subscription.next().await {
+                    Ok(delivery) => self.event(&delivery?),
+                    Err(ended) => Err(self.reason(ended)?),
+                };
+                Some(frame.unwrap_or_else(|error| {
+                    self.stage = Stage::Over;
+                    self.exception(&error)
+                }))
+            }
+            Stage::Over => None,
+        }
+    }
+
+    fn event(&self, delivery: &Delivery) -> Result<Bytes, AwsError> {
+        let Granted {
+            stream,
+            shard,
+            codec,
+            ..
+        } = &self.granted;
+        let page = &delivery.page;
+        let children = if page.ended {
+            children(&self.streams, stream, *shard)?
+        } else {
+            Vec::new()
+        };
+        let continuation = delivery.continuation.map(|number| number.to_string());
+        let continuation = continuation.as_deref();
+        let encode = || {
+            let ending = Ending {
+                next: continuation.map(|number| ("ContinuationSequenceNumber", number)),
+                behind_ms: page.behind_ms,
+                children: &children,
+            };
+            let body = records_body(*codec, &page.records, &ending)?;
+            let content_type = codec.event_content_type();
+            Ok(event_stream::event(
+                "SubscribeToShardEvent",
+                content_type,
+                &body,
+            ))
+        };
+        match (page.records.first(), page.records.last()) {
+            (Some(first), Some(last)) if !page.ended => {
+                let key = EventKey {
+                    stream: stream.clone(),
+                    shard: *shard,
+                    codec: *codec,
+                    first: first.sequence,
+                    last: last.sequence,
+                    behind_ms: page.behind_ms,
+                };
+                self.encoded.frame(key, encode)
+            }
+            (Some(_) | None, Some(_) | None) => encode(),
+        }
+    }
+
+    /// What the client is told; nothing when the server stops: it will come back by itself.
+    fn reason(&self, ended: SubscriptionEnded) -> Option<AwsError> {
+        let Granted {
+            stream,
+            shard,
+            consumer,
+            ..
+        } = &self.granted;
+        match ended {
+            SubscriptionEnded::TakenOver => {
+                Some(AwsError::subscribed_already(consumer, *shard, stream))
+            }
+            SubscriptionEnded::Deregistered => Some(AwsError::consumer_gone(consumer, stream)),
+            SubscriptionEnded::Stopping => None,
+            SubscriptionEnded::Source(error) => Some(source_error(error, stream)),
+        }
+    }
+
+    fn exception(&self, error: &AwsError) -> Bytes {
+        // In a stream of events the model spells it like this.
+        let kind = if error.kind == Kind::InternalFailure {
+            Kind::InternalFailureException
+        } else {
+            error.kind
+        };
+        let codec = self.granted.codec;
+        let payload = Answer::error(codec, error).body;
+        event_stream::exception(kind, codec.event_content_type(), &payload)
+    }
+}

@@ -1,0 +1,269 @@
+//! Conversations with a subscriber: frames from the initial response to the end of the shard.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use serde_json::{Value, json};
+
+use super::{
+    actions_tests::Client,
+    consumer_tests::{STREAM, register},
+    event_stream::tests::read,
+};
+use crate::AnswerBody;
+
+/// One message: its headers, and what is inside.
+type Message = (BTreeMap<String, String>, Value);
+
+struct Subscriber {
+    body: AnswerBody,
+    /// Bytes of messages that were not looked at yet.
+    left: Vec<u8>,
+}
+
+impl Subscriber {
+    async fn next(&mut self) -> Option<Message> {
+        if self.left.is_empty() {
+            let frame = self.body.frame().await?.unwrap();
+            self.left = frame.into_data().unwrap().to_vec();
+        }
+        let (headers, payload, rest) = read(&self.left).unwrap();
+        let rest = rest.to_vec();
+        let payload = serde_json::from_slice(&payload).unwrap_or_default();
+        self.left = rest;
+        Some((headers, payload))
+    }
+
+    /// The next event that holds records.
+    async fn told(&mut self) -> Value {
+        loop {
+            let (headers, event) = self.next().await.unwrap();
+            assert_eq!(headers[":event-type"], "SubscribeToShardEvent");
+            if event["Records"] != json!([]) {
+                return event;
+            }
+        }
+    }
+}
+
+fn position(arn: &str, position: &Value) -> Value {
+    json!({"ConsumerARN": arn, "ShardId": "shardId-000000000000", "StartingPosition": position})
+}
+
+async fn asked(
+    client: &Client,
+    content_type: &str,
+    body: impl Into<Bytes>,
+) -> Response<AnswerBody> {
+    let request = Request::post("/")
+        .header("content-type", content_type)
+        .header("x-amz-target", "Kinesis_20131202.SubscribeToShard")
+        .header("x-amz-date", "20260101T000000Z")
+        .header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=a/1/eu-west-1/kinesis/x, SignedHeaders=b, Signature=c",
+        );
+    let request = request.body(Full::new(body.into())).unwrap();
+    client.door.answer(request).await
+}
+
+/// A subscriber that has been told the initial response.
+async fn subscribed(client: &Client, input: Value) -> Subscriber {
+    let response = asked(client, "application/x-amz-json-1.1", input.to_string()).await;
+    assert_eq!(response.status(), 200);
+    let headers = response.headers();
+    assert_eq!(
+        headers["content-type"],
+        "application/vnd.amazon.eventstream"
+    );
+    assert!(!headers.contains_key("content-length") && headers.contains_key("x-amzn-requestid"));
+    let mut subscriber = Subscriber {
+        body: response.into_body(),
+        left: Vec::new(),
+    };
+    let (headers, payload) = subscriber.next().await.unwrap();
+    assert_eq!(headers[":event-type"], "initial-response");
+    assert_eq!(payload, json!({}));
+    subscriber
+}
+
+async fn with_consumers(names: &[&str]) -> (Client, Vec<String>) {
+    let client = Client::with_stream(1).await;
+    let mut arns = Vec::new();
+    for name in names {
+        arns.push(register(&client, name).await);
+        client.platform.clock.shift(Duration::from_secs(1));
+    }
+    (client, arns)
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_of_one_call_arrive_in_one_event() {
+    let (client, arns) = with_consumers(&["board"]).await;
+    let latest = position(&arns[0], &json!({"Type": "LATEST"}));
+    let mut subscriber = subscribed(&client, latest).await;
+    let records: Vec<Value> = (0..5)
+        .map(|n| json!({"PartitionKey": n.to_string(), "Data": "YQ=="}))
+        .collect();
+    let put = client
+        .done(
+            "PutRecords",
+            json!({"StreamName": "flights", "Records": records}),
+        )
+        .await;
+    let event = subscriber.told().await;
+    let numbers = |answer: &Value| -> Vec<Value> {
+        let records = answer["Records"].as_array().unwrap().iter();
+        records
+            .map(|record| record["SequenceNumber"].clone())
+            .collect()
+    };
+    assert_eq!(numbers(&event), numbers(&put));
+    assert_eq!(event["Records"][1]["Data"], "YQ==");
+    assert_eq!(event["Records"][1]["PartitionKey"], "1");
+    assert_eq!(event["MillisBehindLatest"], 0);
+    assert!(event["ChildShards"].is_null());
+    let continuation = &event["ContinuationSequenceNumber"];
+    assert_ne!(*continuation, numbers(&event)[4]);
+    client.put("later").await;
+    client.platform.clock.sleep(Duration::from_secs(5)).await;
+    let after = json!({"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": continuation});
+    let mut later = subscribed(&client, position(&arns[0], &after)).await;
+    assert_eq!(later.told().await["Records"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_subscription_ends_the_older_with_an_exception() {
+    let (client, arns) = with_consumers(&["board"]).await;
+    let horizon = position(&arns[0], &json!({"Type": "TRIM_HORIZON"}));
+    let mut older = subscribed(&client, horizon.clone()).await;
+    older.next().await.unwrap();
+    let in_use = "Another active subscription exists for this consumer: 000000000000:flights:shardId-000000000000:board";
+    assert_eq!(
+        client.refused("SubscribeToShard", horizon.clone()).await,
+        format!("ResourceInUseException: {in_use}")
+    );
+    client.platform.clock.sleep(Duration::from_secs(5)).await;
+    let mut newer = subscribed(&client, horizon).await;
+    let (headers, payload) = older.next().await.unwrap();
+    assert_eq!(headers[":message-type"], "exception");
+    assert_eq!(headers[":exception-type"], "ResourceInUseException");
+    assert_eq!(payload["message"], in_use);
+    assert!(older.next().await.is_none());
+    client.door.end_subscriptions();
+    newer.next().await;
+    assert!(newer.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_shard_names_its_children_and_nothing_follows() {
+    let (client, arns) = with_consumers(&["board"]).await;
+    client.put("a").await;
+    client
+        .done(
+            "SplitShard",
+            json!({"StreamName": "flights", "ShardToSplit": "0", "NewStartingHashKey": "99"}),
+        )
+        .await;
+    for kind in ["TRIM_HORIZON", "LATEST"] {
+        client.platform.clock.sleep(Duration::from_secs(5)).await;
+        let mut subscriber = subscribed(&client, position(&arns[0], &json!({"Type": kind}))).await;
+        let end = loop {
+            let (_, event) = subscriber.next().await.unwrap();
+            if event["ContinuationSequenceNumber"].is_null() {
+                break event;
+            }
+        };
+        assert_eq!(end["ChildShards"].as_array().unwrap().len(), 2, "{kind}");
+        assert_eq!(
+            end["ChildShards"][0]["ParentShards"],
+            json!(["shardId-000000000000"])
+        );
+        assert!(subscriber.next().await.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_many_subscribers_are_told_is_encoded_once() {
+    let names = ["a", "b", "c", "d"];
+    let (client, arns) = with_consumers(&names).await;
+    let mut subscribers = Vec::new();
+    for arn in &arns {
+        subscribers.push(subscribed(&client, position(arn, &json!({"Type": "LATEST"}))).await);
+    }
+    for round in 1..=3 {
+        client.put("x").await;
+        for subscriber in &mut subscribers {
+            subscriber.told().await;
+        }
+        assert_eq!(client.door.events_encoded(), round);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_in_the_codec_of_the_request() {
+    let (client, arns) = with_consumers(&["board"]).await;
+    client.put("hello").await;
+    let mut body = Vec::new();
+    super::cbor::push_value(
+        &mut body,
+        &position(&arns[0], &json!({"Type": "TRIM_HORIZON"})),
+    );
+    let response = asked(&client, "application/x-amz-cbor-1.1", body).await;
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/vnd.amazon.eventstream"
+    );
+    let mut body = response.into_body();
+    body.frame().await;
+    let event = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    let (headers, payload, _) = read(&event).unwrap();
+    assert_eq!(headers[":content-type"], "application/x-amz-cbor-1.1");
+    assert!(payload.windows(6).any(|window| window == b"\x45hello"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_subscribed_is_told_before_the_first_event() {
+    let (client, arns) = with_consumers(&["board"]).await;
+    let creating = register(&client, "late").await;
+    let latest = json!({"Type": "LATEST"});
+    let dry = {
+        let mut input = position(&arns[0], &latest);
+        input["DryRun"] = true.into();
+        input
+    };
+    let shard = {
+        let mut input = position(&arns[0], &latest);
+        input["ShardId"] = "shardId-7".into();
+        input
+    };
+    for (input, expected) in [
+        (
+            position(&format!("{STREAM}/consumer/none:17"), &latest),
+            "ResourceNotFoundException: Consumer none under stream flights not found for account 000000000000.",
+        ),
+        (
+            position(&creating, &latest),
+            "ResourceInUseException: Consumer late under stream flights for account 000000000000 not ACTIVE, instead in state CREATING",
+        ),
+        (
+            shard,
+            "ResourceNotFoundException: Shard shardId-000000000007 in stream flights under account 000000000000 does not exist",
+        ),
+        (
+            position(
+                &arns[0],
+                &json!({"Type": "AT_SEQUENCE_NUMBER", "SequenceNumber": "7"}),
+            ),
+            "InvalidArgumentException: StartingSequenceNumber 7 used in SubscribeToShard on shard shardId-000000000000 in stream flights under account 000000000000 is invalid.",
+        ),
+        (
+            dry,
+            "DryRunOperationException: Request would have succeeded, but DryRun flag is set.",
+        ),
+    ] {
+        assert_eq!(client.refused("SubscribeToShard", input).await, expected);
+    }
+}
