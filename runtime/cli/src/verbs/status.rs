@@ -8,7 +8,7 @@ use crate::arguments::{Status, Wait, Why};
 use crate::client::{Client, percent_encoded};
 use crate::failure::Failure;
 use crate::limits::WATCH_PAUSE;
-use crate::output::{Column, Output, table, text};
+use crate::output::{Column, Output, fields, table, text};
 use crate::waiting;
 
 const SHARDS: &[Column] = &[
@@ -98,6 +98,16 @@ fn readable(status: &Value) -> String {
     parts.join("\n")
 }
 
+/// The fields of one trigger, then its shards.
+pub(super) fn of_trigger(trigger: &Value) -> String {
+    let rows = shards(&json!({ "triggers": [trigger] }));
+    let mut rest = trigger.clone();
+    if let Some(rest) = rest.as_object_mut() {
+        rest.remove("shards");
+    }
+    format!("{}\n{}", fields(&rest), table(&rows, SHARDS))
+}
+
 /// One item for each shard of each trigger, with the trigger's name and one sentence on its state.
 fn shards(status: &Value) -> Vec<Value> {
     let mut rows = Vec::new();
@@ -148,6 +158,19 @@ mod tests {
          late     0      2    300        5       9     9        0             caught up
          late     1      0    0          0       0     0        1             paused by an operator
         note: breakers are not active
+        ");
+    }
+
+    #[test]
+    fn one_trigger_with_its_shards() {
+        let trigger = json!({"name": "late", "paused": true, "shards": [
+            {"shard": 0, "reason": "paused by an operator", "records": 9, "lag": {"records": 2, "bytes": 300, "ms": 5}, "settled": 7, "dead_letters": 0},
+        ]});
+        insta::assert_snapshot!(of_trigger(&trigger), @r"
+        name    late
+        paused  true
+         TRIGGER  SHARD  LAG  LAG BYTES  LAG MS  READ  SETTLED  DEAD LETTERS  STATE
+         late     0      2    300        5       9     7        0             paused by an operator
         ");
     }
 

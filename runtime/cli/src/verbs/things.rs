@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal};
 
 use serde_json::{Value, json};
 
-use super::{items, query, tail};
+use super::{items, query, status, tail};
 use crate::arguments::{DeadLetterVerb, FunctionVerb, StateVerb, StreamVerb, TriggerVerb};
 use crate::client::{Client, percent_encoded};
 use crate::failure::{Exit, Failure};
@@ -115,7 +115,12 @@ pub(crate) async fn trigger(
 ) -> Result<(), Failure> {
     let (name, action, done) = match verb {
         TriggerVerb::List => return list(client, output, "triggers", TRIGGERS).await,
-        TriggerVerb::Show { name } => return show(client, output, "triggers", name).await,
+        TriggerVerb::Show { name } => {
+            let answer = client
+                .get(&format!("triggers/{}", percent_encoded(name)))
+                .await?;
+            return output.one(&answer, status::of_trigger);
+        }
         TriggerVerb::Pause { name } => (name, "pause", "paused"),
         TriggerVerb::Resume { name } => (name, "resume", "resumed"),
     };
