@@ -30,20 +30,6 @@ pub struct FunctionLimits {
     pub concurrency: u32,
 }
 
-impl Default for FunctionLimits {
-    fn default() -> Self {
-        Self {
-            memory: ByteSize::mib(128),
-            timeout: Duration::from_secs(60),
-            output_bytes: ByteSize::mib(16),
-            log_bytes: ByteSize::kib(64),
-            env: BTreeMap::new(),
-            sandbox: SandboxPolicy::Fresh,
-            concurrency: 64,
-        }
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SandboxPolicy {
     /// A new sandbox for every batch.

@@ -3,7 +3,7 @@
 mod guests;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -54,7 +54,9 @@ fn limits() -> FunctionLimits {
         timeout: Duration::from_millis(100),
         output_bytes: ByteSize(1000),
         log_bytes: ByteSize(52),
-        ..FunctionLimits::default()
+        env: BTreeMap::new(),
+        sandbox: SandboxPolicy::Fresh,
+        concurrency: 64,
     }
 }
 

@@ -3,17 +3,21 @@
 //! That is everything from the packed batch to the sandbox's end. A task that does nothing takes the same way through
 //! the handlers' runtime and stands beside it.
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use model::{
-    AccountId, FencingToken, FunctionName, FunctionVersion, Invocation, Outcome, Position, Region,
-    SequenceNumber, ShardId, StreamKey, StreamName, Timestamp, TriggerName, UserRecord,
-    seams::Handler as _,
+    AccountId, ByteSize, FencingToken, FunctionName, FunctionVersion, Invocation, Outcome,
+    Position, Region, SequenceNumber, ShardId, StreamKey, StreamName, Timestamp, TriggerName,
+    UserRecord, seams::Handler as _,
 };
 use platform::Platform;
-use sandbox::{Engine, EngineSettings, Function, FunctionLimits, GuestLog, LogSink};
+use sandbox::{Engine, EngineSettings, Function, FunctionLimits, GuestLog, LogSink, SandboxPolicy};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -49,7 +53,7 @@ pub(crate) async fn measure(report: &mut Report, project: &Project) -> Result<()
     ] {
         let bytes = std::fs::read(project.guests.join(guest))
             .with_context(|| format!("take the guest {guest}"))?;
-        let function = engine.load(&bytes, FunctionLimits::default()).await?;
+        let function = engine.load(&bytes, limits()).await?;
         let records = [record()].into();
         invoke(&function, &records, WARM_UP).await?;
         let cost = invoke(&function, &records, INVOCATIONS).await?;
@@ -66,6 +70,18 @@ pub(crate) async fn measure(report: &mut Report, project: &Project) -> Result<()
         ));
     }
     Ok(())
+}
+
+fn limits() -> FunctionLimits {
+    FunctionLimits {
+        memory: ByteSize::mib(128),
+        timeout: Duration::from_secs(60),
+        output_bytes: ByteSize::mib(16),
+        log_bytes: ByteSize::kib(64),
+        env: BTreeMap::new(),
+        sandbox: SandboxPolicy::Fresh,
+        concurrency: 64,
+    }
 }
 
 struct Cost {

@@ -6,14 +6,14 @@ use model::{FaultClass, Invocation, Outcome, RecordAction};
 use serde_json::{Value, json};
 use shardmill_sandbox::{FunctionLimits, Kind};
 
-use crate::world::{Away, Kept, World, batch, component, texts};
+use crate::world::{Away, Kept, World, batch, component, generous, texts};
 
 const FLIGHTS: &[(&str, &str)] = &[("ORD", "1"), ("LAX", "2"), ("ORD", "3")];
 
 #[tokio::test]
 async fn echo_puts_out_every_record_with_its_source() {
     let world = World::real();
-    let echo = world.load("echo", FunctionLimits::default()).await;
+    let echo = world.load("echo", generous()).await;
     assert_eq!(echo.kind(), Kind::Stream);
     let answer = world.answer(&echo, batch(FLIGHTS)).await;
     let put_out: Vec<_> = answer
@@ -38,7 +38,7 @@ async fn echo_puts_out_every_record_with_its_source() {
 #[tokio::test]
 async fn counter_reads_its_own_writes_within_a_batch_and_in_the_next() {
     let world = World::real();
-    let counter = world.load("counter", FunctionLimits::default()).await;
+    let counter = world.load("counter", generous()).await;
     let kept = Arc::new(Kept::default());
     for expect in [["1", "1", "2"], ["3", "2", "4"]] {
         let invocation = Invocation {
@@ -54,7 +54,7 @@ async fn counter_reads_its_own_writes_within_a_batch_and_in_the_next() {
 #[tokio::test]
 async fn state_that_is_not_granted_is_refused_with_the_line_to_add() {
     let world = World::real();
-    let counter = world.load("counter", FunctionLimits::default()).await;
+    let counter = world.load("counter", generous()).await;
     let answer = world.answer(&counter, batch(&[("ORD", "1")])).await;
     let [failure] = &answer.failures[..] else {
         panic!("{:?}", answer.failures);
@@ -72,7 +72,7 @@ async fn state_that_is_not_granted_is_refused_with_the_line_to_add() {
 #[tokio::test]
 async fn a_store_that_is_away_uses_no_attempt() {
     let world = World::real();
-    let counter = world.load("counter", FunctionLimits::default()).await;
+    let counter = world.load("counter", generous()).await;
     let invocation = Invocation {
         state: Some(Arc::new(Away)),
         ..batch(&[("ORD", "1")])
@@ -87,7 +87,7 @@ async fn a_store_that_is_away_uses_no_attempt() {
 #[tokio::test]
 async fn fails_on_chooses_what_becomes_of_each_record() {
     let world = World::real();
-    let fails_on = world.load("fails-on", FunctionLimits::default()).await;
+    let fails_on = world.load("fails-on", generous()).await;
     let records = [("a", "good"), ("b", "fail"), ("c", "dead")];
     let answer = world.answer(&fails_on, batch(&records)).await;
     let failed: Vec<_> = answer
@@ -112,7 +112,7 @@ async fn fails_on_chooses_what_becomes_of_each_record() {
 #[tokio::test]
 async fn an_event_function_gets_lambdas_document_and_names_what_failed() {
     let world = World::real();
-    let function = world.load("event-echo", FunctionLimits::default()).await;
+    let function = world.load("event-echo", generous()).await;
     assert_eq!(function.kind(), Kind::Event);
     let answer = world
         .answer(&function, batch(&[("a", "good"), ("b", "fail")]))
@@ -128,7 +128,7 @@ async fn an_event_function_gets_lambdas_document_and_names_what_failed() {
 #[tokio::test]
 async fn an_event_reaches_an_event_function_as_it_is_and_its_document_comes_back() {
     let world = World::real();
-    let function = world.load("event-echo", FunctionLimits::default()).await;
+    let function = world.load("event-echo", generous()).await;
     let event = br#"{"batchItemFailures":[{"itemIdentifier":"1"}]}"#.to_vec();
     let called = function.call(batch(&[]), Some(event)).await;
     assert!(matches!(called.outcome, Outcome::Answered(_)), "{called:?}");
@@ -140,7 +140,7 @@ async fn an_event_reaches_an_event_function_as_it_is_and_its_document_comes_back
 #[tokio::test]
 async fn a_stream_function_takes_no_event() {
     let world = World::real();
-    let function = world.load("echo", FunctionLimits::default()).await;
+    let function = world.load("echo", generous()).await;
     let called = function.call(batch(&[]), Some(b"{}".to_vec())).await;
     match called.outcome {
         Outcome::Failed(fault) => {
@@ -156,7 +156,7 @@ async fn a_stream_function_takes_no_event() {
 #[tokio::test]
 async fn a_sequence_number_names_all_that_came_out_of_an_aggregate() {
     let world = World::real();
-    let function = world.load("event-echo", FunctionLimits::default()).await;
+    let function = world.load("event-echo", generous()).await;
     let mut invocation = batch(&[("a", "x"), ("b", "x"), ("c", "fail"), ("d", "x")]);
     let mut records = invocation.records.to_vec();
     for (sub_sequence, record) in (0..).zip(&mut records[1..3]) {
@@ -175,10 +175,7 @@ async fn a_sequence_number_names_all_that_came_out_of_an_aggregate() {
 async fn a_guest_sees_its_invocation_and_the_granted_environment_alone() {
     let world = World::real();
     let env = [("THRESHOLD".to_owned(), "15".to_owned())].into();
-    let limits = FunctionLimits {
-        env,
-        ..FunctionLimits::default()
-    };
+    let limits = FunctionLimits { env, ..generous() };
     let tells = world.load("tells", limits).await;
     let answer = world.answer(&tells, batch(&[("a", "x")])).await;
     let mut seen: Value = serde_json::from_slice(&answer.outputs[0].data).unwrap();
@@ -205,7 +202,7 @@ async fn a_guest_sees_its_invocation_and_the_granted_environment_alone() {
 #[tokio::test]
 async fn standard_output_and_error_are_lines_of_the_log_with_their_invocation() {
     let world = World::real();
-    let tells = world.load("tells", FunctionLimits::default()).await;
+    let tells = world.load("tells", generous()).await;
     world.answer(&tells, batch(&[("a", "x")])).await;
     let expect = [
         (2, "call 1".to_owned()),
@@ -227,9 +224,9 @@ async fn standard_output_and_error_are_lines_of_the_log_with_their_invocation() 
 #[tokio::test]
 async fn a_digest_is_that_of_the_bytes() {
     let world = World::real();
-    let echo = world.load("echo", FunctionLimits::default()).await;
-    let again = world.load("echo", FunctionLimits::default()).await;
-    let other = world.load("counter", FunctionLimits::default()).await;
+    let echo = world.load("echo", generous()).await;
+    let again = world.load("echo", generous()).await;
+    let other = world.load("counter", generous()).await;
     assert_eq!(echo.digest(), again.digest());
     assert_ne!(component("echo"), component("counter"));
     assert_ne!(echo.digest(), other.digest());

@@ -7,7 +7,7 @@ use platform::Platform;
 use serde_json::Value;
 use shardmill_sandbox::{EngineSettings, FunctionLimits, SandboxPolicy};
 
-use crate::world::{World, batch};
+use crate::world::{World, batch, generous};
 
 /// How many calls its sandbox has had, as the guest `tells` says.
 fn calls(outcome: &Outcome) -> Option<u64> {
@@ -36,7 +36,7 @@ async fn a_warm_sandbox_keeps_its_globals_until_it_fails() {
     for (sandbox, expect) in cases {
         let limits = FunctionLimits {
             sandbox,
-            ..FunctionLimits::default()
+            ..generous()
         };
         let tells = world.load("tells", limits).await;
         let mut seen = Vec::new();
@@ -52,7 +52,7 @@ async fn a_warm_sandbox_serves_one_shard() {
     let world = World::real();
     let limits = FunctionLimits {
         sandbox: SandboxPolicy::Warm,
-        ..FunctionLimits::default()
+        ..generous()
     };
     let tells = world.load("tells", limits).await;
     let mut seen = Vec::new();
@@ -71,7 +71,7 @@ async fn no_more_run_at_once_than_the_function_allows() {
     let limits = FunctionLimits {
         timeout,
         concurrency: 1,
-        ..FunctionLimits::default()
+        ..generous()
     };
     let loops = world.load("loops", limits).await;
     let started = world.platform.clock.monotonic();
@@ -87,7 +87,7 @@ async fn an_invocation_nobody_waits_for_gives_its_place_back() {
     let limits = FunctionLimits {
         timeout: Duration::from_secs(3_600),
         concurrency: 1,
-        ..FunctionLimits::default()
+        ..generous()
     };
     let tells = world.load("tells", limits).await;
     tokio::select! {
@@ -113,7 +113,7 @@ async fn a_compiled_function_is_opened_again_and_a_damaged_one_compiled_anew() {
             cache_dir: Some(cache_dir.clone()),
         };
         let world = World::new(Platform::real(), settings);
-        let tells = world.load("tells", FunctionLimits::default()).await;
+        let tells = world.load("tells", generous()).await;
         assert_eq!(
             calls(&world.run(&tells, batch(&[("a", "x")])).await),
             Some(1)

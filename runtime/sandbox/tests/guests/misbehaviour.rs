@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{ByteSize, FaultClass};
 use shardmill_sandbox::FunctionLimits;
 
-use crate::world::{World, batch};
+use crate::world::{World, batch, generous};
 
 const TIMEOUT: Duration = Duration::from_millis(200);
 
@@ -13,7 +13,7 @@ fn limits() -> FunctionLimits {
     FunctionLimits {
         memory: ByteSize::mib(16),
         timeout: TIMEOUT,
-        ..FunctionLimits::default()
+        ..generous()
     }
 }
 
@@ -134,7 +134,7 @@ async fn a_flood_is_cut_at_the_limit_and_one_line_says_how_much_was_dropped() {
     let world = World::real();
     let limits = FunctionLimits {
         log_bytes: ByteSize::kib(4),
-        ..FunctionLimits::default()
+        ..generous()
     };
     let function = world.load("floods", limits).await;
     world.answer(&function, batch(&[("a", "x")])).await;

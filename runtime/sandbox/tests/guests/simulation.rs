@@ -6,7 +6,7 @@ use model::{Invocation, Outcome};
 use serde_json::Value;
 use shardmill_sandbox::{FunctionLimits, SandboxPolicy};
 
-use crate::world::{Kept, World, batch};
+use crate::world::{Kept, World, batch, generous};
 
 /// Outcomes of a few guests, fuel included.
 async fn run(seed: u64) -> Vec<Outcome> {
@@ -14,7 +14,7 @@ async fn run(seed: u64) -> Vec<Outcome> {
     let limits = FunctionLimits {
         timeout: Duration::from_millis(50),
         sandbox: SandboxPolicy::Warm,
-        ..FunctionLimits::default()
+        ..generous()
     };
     let mut outcomes = Vec::new();
     for guest in ["tells", "counter", "event-echo", "panics", "loops"] {

@@ -10,14 +10,16 @@ use std::{
 
 use bytes::Bytes;
 use model::{
-    AccountId, Answer, Fault, FencingToken, FunctionName, FunctionVersion, HashKey, Invocation,
-    Outcome, Position, Region, SequenceNumber, ShardId, StateWrite, StreamKey, StreamName,
-    Timestamp, TriggerName, UserRecord,
+    AccountId, Answer, ByteSize, Fault, FencingToken, FunctionName, FunctionVersion, HashKey,
+    Invocation, Outcome, Position, Region, SequenceNumber, ShardId, StateWrite, StreamKey,
+    StreamName, Timestamp, TriggerName, UserRecord,
     invocation::{StateReader, StateUnavailable},
     seams::Handler as _,
 };
 use platform::{Platform, watch};
-use shardmill_sandbox::{Engine, EngineSettings, Function, FunctionLimits, GuestLog, LogSink};
+use shardmill_sandbox::{
+    Engine, EngineSettings, Function, FunctionLimits, GuestLog, LogSink, SandboxPolicy,
+};
 
 /// No test waits longer.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -84,6 +86,19 @@ impl Said {
     }
 }
 
+/// Limits that no guest meets by chance.
+pub(crate) fn generous() -> FunctionLimits {
+    FunctionLimits {
+        memory: ByteSize::mib(128),
+        timeout: Duration::from_secs(60),
+        output_bytes: ByteSize::mib(16),
+        log_bytes: ByteSize::kib(64),
+        env: BTreeMap::new(),
+        sandbox: SandboxPolicy::Fresh,
+        concurrency: 64,
+    }
+}
+
 pub(crate) struct World {
     pub(crate) platform: Platform,
     pub(crate) said: Arc<Said>,
@@ -120,10 +135,7 @@ impl World {
     }
 
     pub(crate) async fn refusal(&self, guest: &str) -> String {
-        let loaded = self
-            .engine
-            .load(&component(guest), FunctionLimits::default())
-            .await;
+        let loaded = self.engine.load(&component(guest), generous()).await;
         loaded.expect_err("the guest is no function").to_string()
     }
 
