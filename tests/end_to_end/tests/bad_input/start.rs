@@ -74,7 +74,10 @@ fn a_port_in_use() {
 fn a_data_folder_that_another_process_uses() {
     let project = Project::new(STREAM);
     let server = project.up();
-    let said = up(&project);
+    let data = project.folder().join(".shardmill/dev/data");
+    let elsewhere = Project::new(STREAM);
+    let arguments = ["up", "--port", "0", "--data", &data.to_string_lossy()];
+    let said = elsewhere.verb(&arguments);
     assert_eq!(said.code, Some(6));
     let expected = format!(
         "error: open the data directory: process {} holds it, stop that one first\n\
