@@ -48,6 +48,11 @@ fn boto3() {
 }
 
 #[test]
+fn boto3_and_the_actions_beside_putting_and_getting() {
+    python("python/boto3_actions.py");
+}
+
+#[test]
 fn the_aws_cli() {
     python("python/aws_cli.py");
 }

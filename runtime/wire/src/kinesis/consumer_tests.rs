@@ -101,6 +101,21 @@ async fn consumers_are_few_and_have_one_name_each() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_with_consumers_is_only_deleted_with_them() {
+    let client = Client::with_stream(1).await;
+    register(&client, "board").await;
+    settle(&client);
+    assert_eq!(
+        client
+            .refused("DeleteStream", json!({"StreamARN": STREAM}))
+            .await,
+        "ResourceInUseException: Stream flights under account 000000000000 has 1 registered consumers. Deregister them, or set EnforceConsumerDeletion."
+    );
+    let input = json!({"StreamARN": STREAM, "EnforceConsumerDeletion": true});
+    client.done("DeleteStream", input).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn lists_of_consumers_go_on_where_their_token_says() {
     let client = Client::with_stream(1).await;
     for name in ["c", "a", "b"] {

@@ -259,4 +259,15 @@ impl AwsError {
             ),
         )
     }
+
+    pub(super) fn stream_has_consumers(count: usize, stream: &StreamKey) -> Self {
+        Self::new(
+            Kind::ResourceInUse,
+            format_args!(
+                "Stream {} under account {} has {count} registered consumers. Deregister them, or set \
+                 EnforceConsumerDeletion.",
+                stream.name, stream.account
+            ),
+        )
+    }
 }

@@ -50,6 +50,10 @@ impl Carrier<'_> {
 
     pub(super) async fn delete_stream(&self, input: Members<'_>) -> Result<Answer, AwsError> {
         let key = self.addressed(input)?;
+        let consumers = self.described(&key)?.traits.consumers(self.now()).count();
+        if consumers > 0 && !input.flag("EnforceConsumerDeletion") {
+            return Err(AwsError::stream_has_consumers(consumers, &key));
+        }
         let deleted = self.streams.delete(key.clone()).await;
         deleted.map_err(|error| match error {
             DeleteError::Unknown(_) => {
