@@ -200,6 +200,7 @@ async fn load(
             },
         );
     }
+    engine.remove_unused().await;
     Ok(functions)
 }
 

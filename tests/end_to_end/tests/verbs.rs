@@ -210,3 +210,32 @@ fn invoke_takes_the_key_from_a_field_as_put_does() {
         "an invocation stores nothing"
     );
 }
+
+#[test]
+fn invoke_hands_an_event_over_as_it_is_and_shows_what_was_answered() {
+    let (project, _server) = world();
+    let event = json!({"source": "aws.events", "detail": {"late": 12}});
+    project.write("event.json", &event.to_string());
+    let answer = project.json(&["invoke", "event", "--event", "event.json"]);
+    assert_eq!(answer["answer"], json!({"echo": event}));
+    // A stream function has no events, but its records may come in one.
+    let refused = project.verb(&["invoke", "fails", "--event", "event.json"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.err.contains("missing field `Records`"),
+        "{}",
+        refused.err
+    );
+    let kinesis = json!({"partitionKey": "EWR", "data": "b25l"});
+    let event = json!({"Records": [{"kinesis": kinesis}]});
+    project.write("batch.json", &event.to_string());
+    let answer = project.json(&["invoke", "fails", "--event", "batch.json"]);
+    assert_eq!(answer["outputs"][0]["key"], "EWR");
+    assert_eq!(answer["outputs"][0]["data"], "one");
+    project.write("few.ndjson", "{\"dest\":\"fail\"}\n");
+    let failed = project.verb(&["invoke", "event", "--records", "few.ndjson"]);
+    assert_eq!(failed.code, Some(1));
+    assert!(failed.out.contains("batchItemFailures"), "{}", failed.out);
+    let said = "error: invoke event: some records failed: the answer names them";
+    assert!(failed.err.contains(said), "{}", failed.err);
+}

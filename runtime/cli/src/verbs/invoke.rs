@@ -40,6 +40,13 @@ pub(crate) async fn invoke(
     if answer.get("ok").and_then(Value::as_bool) == Some(true) {
         return Ok(());
     }
+    if answer.get("error").is_none_or(Value::is_null) {
+        let fact = "some records failed: the answer names them";
+        return Err(Failure::failed(format!(
+            "invoke {}: {fact}",
+            invoke.function
+        )));
+    }
     let (kind, message) = (
         text(&answer, "/error/kind"),
         text(&answer, "/error/message"),

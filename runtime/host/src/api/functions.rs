@@ -4,12 +4,12 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use model::{
-    FencingToken, FunctionName, FunctionVersion, Invocation, Outcome, Position, SequenceNumber,
-    ShardId, StreamName, TriggerName, UserRecord, seams::Handler as _,
+    FencingToken, FunctionName, FunctionVersion, Invocation, Outcome, Position, RecordFailure,
+    SequenceNumber, ShardId, StreamName, TriggerName, UserRecord,
 };
-use sandbox::{Kind, SandboxPolicy};
+use sandbox::{Called, Kind, SandboxPolicy};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
 use super::{ApiError, Call, Reply};
 use crate::{
@@ -66,7 +66,7 @@ fn document(name: &FunctionName, loaded: &LoadedFunction) -> Value {
 struct Asked {
     #[serde(default)]
     records: Vec<AskedRecord>,
-    event: Option<Value>,
+    event: Option<Box<RawValue>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,26 +81,60 @@ pub(crate) async fn invoke(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply 
     let (name, loaded) = find(rooms, name)?;
     let asked: Asked = serde_json::from_slice(&call.body)
         .map_err(|error| ApiError::bad(&format!("read what to invoke with: {error}")))?;
-    let records = user_records(rooms, asked)?;
+    let is_event = loaded.function.kind() == Kind::Event;
+    let (records, event) = match asked.event {
+        Some(event) if is_event => (
+            Vec::new(),
+            Some(String::from(Box::<str>::from(event)).into_bytes()),
+        ),
+        Some(event) => (user_records(rooms, kinesis_records(&event)?)?, None),
+        None => (user_records(rooms, asked.records)?, None),
+    };
     let request_id = format!("invoke-{:016x}", rooms.platform.rng.u64());
     let function = (name, loaded.version);
     let invocation = invocation(rooms, function, request_id.clone(), records)?;
-    let outcome = loaded.function.invoke(invocation).await;
+    let called = loaded.function.call(invocation, event).await;
     let lines = rooms.logs.of_invocation(&request_id);
-    Ok(answered(&outcome, &lines))
+    Ok(answered(&called, &lines))
 }
 
-fn user_records(rooms: &Rooms, asked: Asked) -> Result<Vec<UserRecord>, ApiError> {
+/// The records of an event in the shape of Lambda's Kinesis event: what a stream function can be run with.
+fn kinesis_records(event: &RawValue) -> Result<Vec<AskedRecord>, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Event {
+        records: Vec<Record>,
+    }
+    #[derive(Deserialize)]
+    struct Record {
+        kinesis: Kinesis,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Kinesis {
+        partition_key: String,
+        data: String,
+    }
+    let event: Event = serde_json::from_str(event.get()).map_err(|error| {
+        ApiError::bad(&format!("read the event: {error}")).with_hint(
+            "a stream function takes `records`, or an event as Lambda has it for Kinesis",
+        )
+    })?;
+    let asked = |record: Record| AskedRecord {
+        key: record.kinesis.partition_key,
+        data: record.kinesis.data,
+    };
+    Ok(event.records.into_iter().map(asked).collect())
+}
+
+fn user_records(rooms: &Rooms, asked: Vec<AskedRecord>) -> Result<Vec<UserRecord>, ApiError> {
     let now = rooms.platform.clock.wall();
     let mut bodies: Vec<(String, Bytes)> = Vec::new();
-    for record in asked.records {
+    for record in asked {
         let data = base64_simd::STANDARD
             .decode_to_vec(&record.data)
             .map_err(|_| ApiError::bad("`data` of a record is base64"))?;
         bodies.push((record.key, data.into()));
-    }
-    if let Some(event) = asked.event {
-        bodies.push(("event".to_owned(), event.to_string().into()));
     }
     if bodies.is_empty() {
         return Err(ApiError::bad(
@@ -158,16 +192,29 @@ fn invocation(
     })
 }
 
-fn answered(outcome: &Outcome, lines: &[Line]) -> Value {
-    match outcome {
+/// What an event function answered, else which records failed.
+fn said(called: &Called, failures: &[RecordFailure]) -> Value {
+    let Some(document) = &called.document else {
+        return failures
+            .iter()
+            .map(|failure| {
+                json!({
+                    "index": failure.index,
+                    "action": format!("{:?}", failure.action),
+                    "kind": failure.kind,
+                    "reason": failure.reason,
+                })
+            })
+            .collect();
+    };
+    serde_json::from_slice(document).unwrap_or_else(|_| String::from_utf8_lossy(document).into())
+}
+
+fn answered(called: &Called, lines: &[Line]) -> Value {
+    match &called.outcome {
         Outcome::Answered(answer) => json!({
             "ok": answer.failures.is_empty(),
-            "answer": answer.failures.iter().map(|failure| json!({
-                "index": failure.index,
-                "action": format!("{:?}", failure.action),
-                "kind": failure.kind,
-                "reason": failure.reason,
-            })).collect::<Vec<_>>(),
+            "answer": said(called, &answer.failures),
             "outputs": answer.outputs.iter().map(|record| json!({
                 "output": record.output,
                 "key": String::from_utf8_lossy(&record.partition_key),
@@ -179,7 +226,7 @@ fn answered(outcome: &Outcome, lines: &[Line]) -> Value {
         }),
         Outcome::Failed(fault) => json!({
             "ok": false,
-            "answer": [],
+            "answer": said(called, &[]),
             "outputs": [],
             "error": { "kind": fault.kind, "message": fault.message },
             "duration_us": u64::try_from(fault.usage.duration.as_micros()).unwrap_or(u64::MAX),
