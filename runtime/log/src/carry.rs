@@ -41,12 +41,12 @@ impl Load {
 
 impl Cleaner {
     /// Bytes that would have to move before the segment can go.
-    pub(crate) async fn live_bytes(&self, dead: &Dead) -> io::Result<u64> {
+    pub(crate) fn live_bytes(&self, dead: &Dead) -> io::Result<u64> {
         let mut live = 0;
         let mut frames = Frames::of(&dead.segment);
         let mut position = dead.segment.base;
         while position < dead.end {
-            let (header, bodies) = expect(frames.at(position).await?, position)?;
+            let (header, bodies) = expect(frames.at(position)?, position)?;
             for write in self.live_writes(&header, &bodies)? {
                 live += encode::write_len(&write) as u64;
             }
@@ -61,7 +61,7 @@ impl Cleaner {
         let mut frames = Frames::of(&dead.segment);
         let mut position = dead.segment.base;
         while position < dead.end {
-            let (header, bodies) = expect(frames.at(position).await?, position)?;
+            let (header, bodies) = expect(frames.at(position)?, position)?;
             for write in self.live_writes(&header, &bodies)? {
                 if !load.has_room_for(&write)
                     && self.place(std::mem::take(&mut load)).await?.is_none()

@@ -51,9 +51,10 @@ impl Cleaner {
 
     async fn round(&mut self) -> io::Result<()> {
         self.shared.apply(&self.claim)?;
+        self.seal().await?;
         loop {
             let dead = self.oldest_dead();
-            let Some(count) = self.worth_cleaning(&dead).await? else {
+            let Some(count) = self.worth_cleaning(&dead)? else {
                 return self.prepare_spare().await;
             };
             for dead in dead.into_iter().take(count) {
@@ -86,7 +87,7 @@ impl Cleaner {
     }
 
     /// Measures from the oldest on, no further than needed.
-    async fn worth_cleaning(&mut self, dead: &[Dead]) -> io::Result<Option<usize>> {
+    fn worth_cleaning(&mut self, dead: &[Dead]) -> io::Result<Option<usize>> {
         let all = dead.iter().map(Dead::bytes).sum::<u64>();
         // Measuring again reads at most four times what was written meanwhile.
         let fresh = self.shared.settings.segment_bytes.max(all / 4);
@@ -104,7 +105,7 @@ impl Cleaner {
             } else {
                 let found = Measured {
                     bytes: dead.bytes(),
-                    live_bytes: self.live_bytes(dead).await?,
+                    live_bytes: self.live_bytes(dead)?,
                 };
                 self.measured.insert(dead.segment.base, (found, next));
                 measured.push(found);
@@ -125,11 +126,7 @@ impl Cleaner {
         self.shared.sync_view(&self.claim)?;
         let base = dead.segment.base;
         self.measured.remove(&base);
-        {
-            let mut state = self.shared.state();
-            state.segments.remove(&base);
-            state.live.remove(&base);
-        }
+        self.shared.state().forget_segment(base);
         self.free(&dead).await?;
         self.shared.measure_space().await?;
         debug!(base, "segment removed");

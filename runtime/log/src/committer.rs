@@ -25,6 +25,7 @@ use crate::{
         FREE_SPACE_CHECK_BYTES_MAX, FULL_DISK_RETRY_PAUSE, GROUP_BYTES_MAX, GROUP_FRAMES_MAX,
     },
     queue::{State, Waiting, slot_of},
+    seal::IndexCache,
     segment::Segment,
     view::View,
 };
@@ -55,9 +56,14 @@ pub(crate) struct Shared {
     pub placed: Notify,
     pub applied: Notify,
     pub room: Arc<Semaphore>,
+    pub indexes: Mutex<IndexCache>,
 }
 
 impl Shared {
+    pub(crate) fn indexes(&self) -> MutexGuard<'_, IndexCache> {
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -212,11 +218,14 @@ impl Committer {
             None => Segment::create(platform, &dir, base, self.log_id).await?,
         };
         let segment = Arc::new(segment);
-        self.active = Some(Arc::clone(&segment));
-        self.shared
-            .state()
-            .segments
-            .insert(base, Arc::clone(&segment));
+        let full = self.active.replace(Arc::clone(&segment));
+        {
+            let mut state = self.shared.state();
+            state.segments.insert(base, Arc::clone(&segment));
+            if let Some(full) = full {
+                state.last_commits.insert(full.base, self.previous);
+            }
+        }
         self.shared.applied.notify_one();
         Ok(segment)
     }
@@ -279,24 +288,34 @@ pub(crate) fn index_frame(
     segment: u64,
     touched: &mut BTreeMap<ShardSlot, u64>,
 ) {
-    let mut part_at = 0;
-    for head in &header.heads {
-        if head.kind == PartKind::Records && head.count > 0 {
-            let slot = slot_of(head);
-            let shard = state.shards.entry(slot).or_insert_with(Shard::new);
-            shard.push(FrameRef {
-                first_index: head.first_index,
-                count: head.count,
-                arrived: Timestamp::from_millis(header.arrived_ms),
-                position: header.position,
-                frame_len: u32::try_from(header.disk_len()).unwrap_or(u32::MAX),
-                segment,
-                part_at,
-                part_len: head.len,
-            });
-            touched.insert(slot, shard.end);
-            *state.live.entry(segment).or_default() += 1;
-        }
-        part_at += head.len;
+    for (slot, frame) in frame_refs(header, segment) {
+        let shard = state.shards.entry(slot).or_insert_with(Shard::new);
+        shard.push(frame);
+        touched.insert(slot, shard.end);
+        *state.live.entry(segment).or_default() += 1;
     }
+}
+
+/// Where a frame holds records: of which shard, under which counter, and where.
+pub(crate) fn frame_refs(
+    header: &Header,
+    segment: u64,
+) -> impl Iterator<Item = (ShardSlot, FrameRef)> + '_ {
+    let mut part_at = 0;
+    header.heads.iter().filter_map(move |head| {
+        let at = part_at;
+        part_at += head.len;
+        let frame = FrameRef {
+            first_index: head.first_index,
+            count: head.count,
+            arrived: Timestamp::from_millis(header.arrived_ms),
+            position: header.position,
+            frame_len: u32::try_from(header.disk_len()).unwrap_or(u32::MAX),
+            segment,
+            part_at: at,
+            part_len: head.len,
+        };
+        let holds = head.kind == PartKind::Records && head.count > 0;
+        holds.then(|| (slot_of(head), frame))
+    })
 }

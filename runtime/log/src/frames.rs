@@ -31,36 +31,36 @@ impl<'a> Frames<'a> {
     }
 
     /// The valid frame at a log position, and its bodies.
-    pub(crate) async fn at(&mut self, position: u64) -> io::Result<Option<(Header, Bytes)>> {
+    pub(crate) fn at(&mut self, position: u64) -> io::Result<Option<(Header, Bytes)>> {
         let seal = self.segment.seal(position);
         if let Some(found) = checked(&self.ahead(seal.offset), seal) {
             return Ok(Some(found));
         }
-        self.load(seal.offset, READ_WINDOW_BYTES).await?;
+        self.load(seal.offset, READ_WINDOW_BYTES)?;
         if let Some(claimed) = claimed_len(&self.window)
             && (self.window.len()..=FRAME_BYTES_MAX).contains(&claimed)
         {
-            self.load(seal.offset, claimed).await?;
+            self.load(seal.offset, claimed)?;
         }
         Ok(checked(&self.window, seal))
     }
 
     /// The first header with right checksums at or after `from` for which `wanted` holds, whatever its bodies are.
-    pub(crate) async fn any_header(
+    pub(crate) fn any_header(
         &mut self,
         from: u64,
         mut wanted: impl FnMut(&Header) -> bool,
     ) -> io::Result<bool> {
         let mut offset = from;
         loop {
-            self.load(offset, READ_WINDOW_BYTES).await?;
+            self.load(offset, READ_WINDOW_BYTES)?;
             if self.window.is_empty() {
                 return Ok(false);
             }
             let window = self.window.clone();
             for (at, start) in window.chunks_exact(8).enumerate() {
                 if looks_like_frame(start) {
-                    let header = self.header(offset + at as u64 * 8).await?;
+                    let header = self.header(offset + at as u64 * 8)?;
                     if header.is_some_and(|header| wanted(&header)) {
                         return Ok(true);
                     }
@@ -70,13 +70,13 @@ impl<'a> Frames<'a> {
         }
     }
 
-    async fn header(&mut self, offset: u64) -> io::Result<Option<Header>> {
+    fn header(&mut self, offset: u64) -> io::Result<Option<Header>> {
         let salt = self.segment.salt;
         let seal = Seal { salt, offset };
         if let Some(header) = Header::decode(&self.ahead(offset), seal) {
             return Ok(Some(header));
         }
-        self.load(offset, READ_WINDOW_BYTES).await?;
+        self.load(offset, READ_WINDOW_BYTES)?;
         Ok(Header::decode(&self.window, seal))
     }
 
@@ -90,8 +90,8 @@ impl<'a> Frames<'a> {
         }
     }
 
-    async fn load(&mut self, offset: u64, len: usize) -> io::Result<()> {
-        self.window = self.segment.file.read_at(len, offset).await?;
+    fn load(&mut self, offset: u64, len: usize) -> io::Result<()> {
+        self.window = self.segment.file.read_now(len, offset)?;
         self.begins = offset;
         Ok(())
     }

@@ -23,6 +23,8 @@ mod queue;
 pub mod read;
 mod recovery;
 mod scan;
+mod seal;
+mod sealed;
 mod segment;
 mod spares;
 mod tail;
@@ -152,8 +154,8 @@ impl Log {
     /// Forgets a shard of a deleted stream with all its records. Its slot is never used again.
     pub fn drop_shard(&self, slot: ShardSlot) {
         let mut state = self.shared.state();
-        if let Some(shard) = state.shards.remove(&slot) {
-            state.release(shard.frames);
+        if let Some(mut shard) = state.shards.remove(&slot) {
+            state.release(shard.release_all());
         }
         drop(state);
         self.shared.applied.notify_one();
@@ -181,11 +183,7 @@ impl Log {
     /// The first index that is still visible; `end_index` where nothing is.
     #[must_use]
     pub fn oldest_index(&self, slot: ShardSlot) -> u64 {
-        self.shared
-            .state()
-            .shards
-            .get(&slot)
-            .map_or(0, index::Shard::oldest)
+        self.index_at_time(slot, Timestamp::from_millis(0))
     }
 
     #[must_use]
@@ -197,37 +195,29 @@ impl Log {
             .map_or(0, |shard| shard.end)
     }
 
-    /// The first record that arrived at `time` or later; `end_index` where there is none.
+    /// The first visible record that arrived at `time` or later; `end_index` where there is none.
     #[must_use]
     pub fn index_at_time(&self, slot: ShardSlot, time: Timestamp) -> u64 {
-        let state = self.shared.state();
-        state
-            .shards
-            .get(&slot)
-            .map_or(0, |shard| shard.index_at_time(time))
+        read::index_at_time(&self.shared, slot, time)
     }
 
-    /// What the visible records of these indexes come to. Reads nothing, but walks over the entries of the range.
+    /// What the visible records of these indexes come to, walking over the entries of the range; a sealed segment's are
+    /// read only where it is not whole in it.
     #[must_use]
     pub fn count(&self, slot: ShardSlot, range: Range<u64>) -> Counted {
-        let state = self.shared.state();
-        let shard = state.shards.get(&slot);
-        shard.map_or_else(Counted::default, |shard| shard.count(&range))
+        read::count(&self.shared, slot, &range)
     }
 
-    /// Hides records that arrived before `before` and returns how many. Their space is freed in the background, a
-    /// segment at a time; a restart shows what is not freed yet until it is trimmed again.
-    pub fn trim(&self, slot: ShardSlot, before: Timestamp) -> u64 {
+    /// Hides records that arrived before `before`. Their space is freed in the background, a segment at a time; a restart
+    /// shows what is not freed yet until it is trimmed again.
+    pub fn trim(&self, slot: ShardSlot, before: Timestamp) {
         let mut state = self.shared.state();
-        let Some(shard) = state.shards.get_mut(&slot) else {
-            return 0;
-        };
-        let gone = shard.trim(before);
-        let records = gone.iter().map(|frame| u64::from(frame.count)).sum();
-        state.release(gone);
+        if let Some(shard) = state.shards.get_mut(&slot) {
+            let released = shard.trim(before);
+            state.release(released);
+        }
         drop(state);
         self.shared.applied.notify_one();
-        records
     }
 
     /// The newest placed value of a key.

@@ -102,6 +102,7 @@ impl Log {
             placed: Notify::new(),
             applied: Notify::new(),
             room: Arc::new(Semaphore::new(WAITING_BYTES_MAX)),
+            indexes: Mutex::default(),
         });
         shared.measure_space().await?;
         let committer = Committer {

@@ -4,7 +4,7 @@
 //! caller's task; only heads and the producer's answer are made here, because they hold the numbers.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     path::PathBuf,
     sync::Arc,
 };
@@ -23,7 +23,7 @@ use crate::{
     encode,
     errors::{Refused, Stopped},
     frame::{self, Head, Header, PartKind, narrow},
-    index::{FrameRef, Shard},
+    index::{Released, Shard},
     limits::TRANSACTION_BYTES_MAX,
     producers::{Producers, Seen},
     segment::{SEGMENT_HEADER_BYTES, Segment},
@@ -72,6 +72,10 @@ pub(crate) struct State {
     pub waiting: VecDeque<Waiting>,
     pub tail: Tail,
     pub segments: BTreeMap<u64, Arc<Segment>>,
+    /// The last group of each segment that is full.
+    pub last_commits: BTreeMap<u64, u64>,
+    /// Segments whose frames are in an index file.
+    pub sealed: BTreeSet<u64>,
     /// Files that can become segments without new space.
     pub spares: Vec<PathBuf>,
     /// Frames with unexpired records, by segment.
@@ -300,13 +304,21 @@ impl State {
         answer.freeze()
     }
 
-    /// Frames whose records nobody can read any more; a segment without readable frames can go.
-    pub(crate) fn release(&mut self, frames: impl IntoIterator<Item = FrameRef>) {
-        for frame in frames {
-            if let Some(live) = self.live.get_mut(&frame.segment) {
-                *live = live.saturating_sub(1);
+    /// A segment without readable frames can go.
+    pub(crate) fn release(&mut self, released: impl IntoIterator<Item = Released>) {
+        for released in released {
+            if let Some(live) = self.live.get_mut(&released.segment) {
+                *live = live.saturating_sub(released.frames);
             }
         }
+    }
+
+    /// Nothing reads a segment any more.
+    pub(crate) fn forget_segment(&mut self, base: u64) {
+        self.segments.remove(&base);
+        self.live.remove(&base);
+        self.last_commits.remove(&base);
+        self.sealed.remove(&base);
     }
 
     fn enqueue(&mut self, encoded: Encoded, answer: Bytes, room: Option<OwnedSemaphorePermit>) {

@@ -2,13 +2,19 @@
 //!
 //! Recent frames come from memory without a copy; older ones are read from their segment and checked again.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use model::{HashKey, ShardSlot, Timestamp};
 
 use crate::{
-    committer::Shared, encode, errors::ReadError, frame::Seal, frames::checked, index::FrameRef,
+    committer::Shared,
+    encode,
+    errors::ReadError,
+    frame::Seal,
+    frames::checked,
+    index::{Counted, FrameRef, Sought},
+    queue::State,
     segment::Segment,
 };
 
@@ -96,33 +102,62 @@ pub(crate) async fn read(
     }
     let Cursor::Index(next) = chunk.next;
     let state = shared.state();
-    chunk.at_tip = state
-        .shards
-        .get(&slot)
-        .is_none_or(|shard| next >= shard.end);
+    // No frames at all means that nothing visible lies at or after the cursor.
+    chunk.at_tip = chunk.records.is_empty()
+        || state.shards.get(&slot).is_none_or(|shard| {
+            shard.sealed_from(next).is_none() && shard.from(next).next().is_none()
+        });
     Ok(chunk)
 }
 
-/// Enough frames to reach the limit, and one more record at most.
+/// Enough frames to reach the limit, and one more record at most. Those of a sealed segment end with it.
 fn sources(
     shared: &Shared,
     slot: ShardSlot,
-    index: u64,
+    mut index: u64,
     limit: ReadLimit,
 ) -> Result<Vec<Source>, ReadError> {
-    let state = shared.state();
-    state.claim()?;
-    let shard = state
-        .shards
-        .get(&slot)
-        .ok_or(ReadError::NoSuchShard(slot))?;
+    loop {
+        let (span, segment, hidden_before) = {
+            let state = shared.state();
+            state.claim()?;
+            let shard = state
+                .shards
+                .get(&slot)
+                .ok_or(ReadError::NoSuchShard(slot))?;
+            let Some(span) = shard.sealed_from(index) else {
+                return Ok(within(&state, shard.from(index), index, limit));
+            };
+            let segment = state.segments.get(&span.segment).cloned();
+            (span, segment, shard.hidden_before)
+        };
+        // Trimmed a moment ago: the next look finds something else.
+        let Some(segment) = segment else { continue };
+        let frames = shared.run(&span, &segment)?;
+        let visible = frames
+            .iter()
+            .filter(|frame| frame.end_index() > index && frame.arrived >= hidden_before);
+        let sources = within(&shared.state(), visible, index, limit);
+        if !sources.is_empty() {
+            return Ok(sources);
+        }
+        index = span.run.end_index;
+    }
+}
+
+fn within<'a>(
+    state: &State,
+    frames: impl Iterator<Item = &'a FrameRef>,
+    index: u64,
+    limit: ReadLimit,
+) -> Vec<Source> {
     let mut sources = Vec::new();
     let (mut records, mut bytes) = (0_u64, 0_u64);
-    for frame in shard.from(index) {
+    for frame in frames {
         if records >= limit.records.max(1) as u64 || bytes > limit.bytes as u64 {
             break;
         }
-        records += frame.first_index + u64::from(frame.count) - frame.first_index.max(index);
+        records += frame.end_index() - frame.first_index.max(index);
         // A frame that is entered in its middle says nothing about the bytes that remain.
         if frame.first_index >= index {
             let around = u64::from(frame.count) * encode::AROUND_RECORD_BYTES_MAX;
@@ -134,7 +169,65 @@ fn sources(
             segment: state.segments.get(&frame.segment).cloned(),
         });
     }
-    Ok(sources)
+    sources
+}
+
+/// The first visible record that arrived at `time` or later; the end where there is none, or nobody can say.
+pub(crate) fn index_at_time(shared: &Shared, slot: ShardSlot, time: Timestamp) -> u64 {
+    let (span, segment, time) = {
+        let state = shared.state();
+        let Some(shard) = state.shards.get(&slot) else {
+            return 0;
+        };
+        match shard.sought(time) {
+            Sought::Index(index) => return index,
+            Sought::Within(span) => (
+                span,
+                state.segments.get(&span.segment).cloned(),
+                time.max(shard.hidden_before),
+            ),
+        }
+    };
+    let frames = segment.and_then(|segment| shared.run(&span, &segment).ok());
+    let frames = frames.unwrap_or_default();
+    let at = frames.partition_point(|frame| frame.arrived < time);
+    frames
+        .get(at)
+        .map_or(span.run.end_index, |frame| frame.first_index)
+}
+
+pub(crate) fn count(shared: &Shared, slot: ShardSlot, range: &Range<u64>) -> Counted {
+    let mut counted = Counted::default();
+    let (spans, recent, hidden_before) = {
+        let state = shared.state();
+        let Some(shard) = state.shards.get(&slot) else {
+            return counted;
+        };
+        let spans = shard.sealed_in(range).into_iter();
+        let spans = spans.map(|span| (span, state.segments.get(&span.segment).cloned()));
+        let recent = Counted::of(shard.from(range.start), range);
+        (spans.collect::<Vec<_>>(), recent, shard.hidden_before)
+    };
+    for (span, segment) in spans {
+        let run = &span.run;
+        let whole = run.first_index >= range.start
+            && run.end_index <= range.end
+            && run.first_arrived >= hidden_before;
+        let here = if whole {
+            Counted {
+                records: run.records,
+                bytes: run.bytes,
+                oldest: Some(run.first_arrived),
+            }
+        } else {
+            let frames = segment.and_then(|segment| shared.run(&span, &segment).ok());
+            let frames = frames.unwrap_or_default();
+            let visible = frames.iter().filter(|frame| frame.arrived >= hidden_before);
+            Counted::of(visible, range)
+        };
+        counted = counted.and(here);
+    }
+    counted.and(recent)
 }
 
 impl Source {

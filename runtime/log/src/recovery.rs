@@ -1,4 +1,5 @@
-//! What the disk really holds: every segment is scanned, every checksum and the chain of commits compared.
+//! What the disk really holds: segments are scanned, every checksum and the chain of commits compared; a sealed segment
+//! that the view has seen is taken over from its index instead.
 //!
 //! An invalid frame at the very end, with no trace of a later commit behind it, is a write that was never acknowledged:
 //! it is left behind and a new segment begins. Anything else that does not fit is damage, and nothing is opened.
@@ -16,6 +17,7 @@ use crate::{
     errors::OpenError,
     queue::State,
     scan::{Scan, damaged},
+    seal,
     segment::{SEGMENT_HEADER_BYTES, Segment, base_of},
     spares,
     view::View,
@@ -56,13 +58,21 @@ pub(crate) async fn recover(
     };
     scan.state.spares = spares::find(platform, &log_dir, settings.segment_bytes).await?;
     let segments = open_segments(platform, &log_dir).await?;
+    seal::remove_strays(platform, &log_dir, &segments).await?;
     let begins = segments.first().map_or(0, |first| first.base);
     if (1..begins).contains(&scan.applied) {
         return Err(OpenError::View("it is older than the log".to_owned()));
     }
     for (at, segment) in segments.iter().enumerate() {
         let expected = segments.get(at + 1).map(|next| next.base).or(clean_end);
-        scan.segment(segment, expected).await?;
+        if at + 1 < segments.len()
+            && let Some(end) = expected
+            && let Some(contents) = seal::contents(platform, segment).await
+            && scan.sealed(segment, end, &contents)?
+        {
+            continue;
+        }
+        scan.segment(segment, expected)?;
     }
     if segments.is_empty() && clean_end.is_some_and(|end| end > 0) {
         return Err(damaged(&log_dir, 0, "the segments are missing"));

@@ -16,8 +16,10 @@ use crate::{
     errors::OpenError,
     frame::{Header, PartKind},
     frames::Frames,
+    index::Shard,
     limits::{UNCLEAN_JUMP_INDEXES, VIEW_BATCH_WRITES_MAX},
     queue::State,
+    sealed::Contents,
     segment::Segment,
     view::{Entry, View, ViewFailed},
 };
@@ -49,7 +51,7 @@ pub(crate) fn damaged(path: &Path, offset: u64, what: &str) -> OpenError {
 
 impl Scan<'_> {
     /// `expected` is where this segment must end: the next one's base, or the clean end.
-    pub(crate) async fn segment(
+    pub(crate) fn segment(
         &mut self,
         segment: &Arc<Segment>,
         expected: Option<u64>,
@@ -69,7 +71,7 @@ impl Scan<'_> {
         let mut frames = Frames::of(segment);
         while Some(self.state.next) != expected {
             let offset = segment.offset(self.state.next);
-            let Some((header, bodies)) = frames.at(self.state.next).await? else {
+            let Some((header, bodies)) = frames.at(self.state.next)? else {
                 if expected.is_some() {
                     return Err(damaged(
                         &segment.path,
@@ -77,7 +79,7 @@ impl Scan<'_> {
                         "an acknowledged frame is invalid",
                     ));
                 }
-                return self.torn(segment, &mut frames, offset).await;
+                return self.torn(segment, &mut frames, offset);
             };
             if !self.chained(&header) {
                 return Err(damaged(
@@ -88,6 +90,8 @@ impl Scan<'_> {
             }
             self.frame(&header, &bodies, segment.base)
                 .map_err(|what| damaged(&segment.path, offset, what))?;
+            let commit = header.commit;
+            self.state.last_commits.insert(segment.base, commit);
             if self.batch.len() >= VIEW_BATCH_WRITES_MAX {
                 self.apply()?;
             }
@@ -105,7 +109,7 @@ impl Scan<'_> {
     }
 
     /// Decides whether what follows the last good frame may be left behind.
-    async fn torn(
+    fn torn(
         &mut self,
         segment: &Segment,
         frames: &mut Frames<'_>,
@@ -117,7 +121,7 @@ impl Scan<'_> {
             torn = true;
             header.commit > next
         };
-        if frames.any_header(from, later).await? {
+        if frames.any_header(from, later)? {
             return Err(damaged(
                 &segment.path,
                 from,
@@ -161,6 +165,38 @@ impl Scan<'_> {
             .arrived
             .max(Timestamp::from_millis(header.arrived_ms));
         Ok(())
+    }
+
+    /// Takes over what the index of a sealed segment says, unless the view needs its frames.
+    pub(crate) fn sealed(
+        &mut self,
+        segment: &Arc<Segment>,
+        end: u64,
+        contents: &Contents,
+    ) -> Result<bool, OpenError> {
+        let chained = self.state.segments.is_empty() || self.state.next == segment.base;
+        if contents.end != end || self.applied < end || !chained {
+            return Ok(false);
+        }
+        self.apply()?;
+        let state = &mut self.state;
+        state.segments.insert(segment.base, Arc::clone(segment));
+        for run in &contents.runs {
+            let shard = state.shards.entry(run.slot).or_insert_with(Shard::new);
+            shard.push_sealed(segment.base, end, *run);
+            *state.live.entry(segment.base).or_default() += u64::from(run.frames);
+        }
+        for (counter, next) in &contents.counters {
+            let known = state.counters.entry(*counter).or_default();
+            *known = (*known).max(*next);
+        }
+        state.sealed.insert(segment.base);
+        state.arrived = state.arrived.max(contents.arrived);
+        state.next = end;
+        state.durable = end;
+        self.last_commit = Some(contents.last_commit);
+        self.recovered.frames += contents.frames;
+        Ok(true)
     }
 
     pub(crate) fn apply(&mut self) -> Result<(), ViewFailed> {

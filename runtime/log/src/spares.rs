@@ -18,6 +18,7 @@ use crate::{
     clean::{Cleaner, Dead},
     committer::Shared,
     limits::{RESERVED_SEGMENTS, SPARE_PIECE_BYTES, SPARE_PIECES_PER_SYNC},
+    seal::index_path,
 };
 
 const SUFFIX: &str = ".spare";
@@ -55,6 +56,10 @@ impl Cleaner {
     pub(crate) async fn free(&self, dead: &Dead) -> io::Result<()> {
         let shared = &self.shared;
         let (disk, dir) = (&shared.platform.disk, shared.log_dir());
+        let index = index_path(&dead.segment);
+        if disk.exists(&index).await {
+            disk.remove_file(&index).await?;
+        }
         let wanted = shared.state().spares.len() < RESERVED_SEGMENTS;
         let whole = dead.segment.file.len().await? == shared.settings.segment_bytes;
         if wanted && whole && Arc::strong_count(&dead.segment) == 1 {

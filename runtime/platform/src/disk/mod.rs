@@ -124,6 +124,11 @@ impl Disk {
     }
 
     pub async fn open(&self, p: &Path, how: OpenMode) -> io::Result<DiskFile> {
+        self.open_now(p, how)
+    }
+
+    /// For callers that cannot wait, as all callers of a real disk do in the call itself.
+    pub fn open_now(&self, p: &Path, how: OpenMode) -> io::Result<DiskFile> {
         let kind = match &self.kind {
             DiskKind::Real => FileKind::Real(real::File::open(p, how)?),
             #[cfg(feature = "simulation")]
@@ -212,6 +217,11 @@ impl DiskFile {
 
     /// Short at the end of the file.
     pub async fn read_at(&self, len: usize, offset: u64) -> io::Result<Bytes> {
+        self.read_now(len, offset)
+    }
+
+    /// As `read_at`, for callers that cannot wait.
+    pub fn read_now(&self, len: usize, offset: u64) -> io::Result<Bytes> {
         on_file!(self.read_at(len, offset))
     }
 

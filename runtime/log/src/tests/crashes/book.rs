@@ -77,19 +77,18 @@ impl Book {
 
     async fn check_records(&self, name: &str, log: &Log) {
         for slot in [A, B] {
-            let chunk = log.read(slot, Cursor::Index(0), ALL).await.unwrap();
             let mut expected: BTreeMap<u64, &Put> = BTreeMap::new();
             for put in self.sent.iter().flat_map(|sent| &sent.puts) {
                 if put.slot == slot {
                     expected.insert(put.index, put);
                 }
             }
-            for record in &chunk.records {
+            for record in all_records(log, slot, Cursor::Index(0)).await {
                 let put = expected.remove(&record.index);
                 let put = put.unwrap_or_else(|| panic!("{name}: {} in {slot:?}", record.index));
                 assert_eq!(
-                    (&record.data, record.arrived),
-                    (&put.data, put.arrived),
+                    (record.data, record.arrived),
+                    (put.data.clone(), put.arrived),
                     "{name}"
                 );
             }

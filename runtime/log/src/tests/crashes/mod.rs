@@ -185,12 +185,12 @@ async fn every_fault(seed: u64, steps: usize, fault: DiskFault) {
 
 #[tokio::test(start_paused = true)]
 async fn every_crash_point_of_a_trace_leaves_a_log_that_opens_whole_first_seed() {
-    every_crash_point(1, 250).await;
+    every_crash_point(1, 120).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_crash_point_of_a_trace_leaves_a_log_that_opens_whole_second_seed() {
-    every_crash_point(2, 150).await;
+    every_crash_point(2, 60).await;
 }
 
 #[tokio::test(start_paused = true)]
