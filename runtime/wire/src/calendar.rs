@@ -31,6 +31,44 @@ pub(crate) fn java_date(ms: u64) -> String {
     format!("{weekday} {month} {day:02} {clock} UTC {year}")
 }
 
+/// `20150122T012202Z`, as in `x-amz-date`.
+pub(crate) fn basic_date(ms: u64) -> String {
+    let seconds = ms / 1000;
+    let (year, month, day) = civil(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
+/// Reads what `basic_date` writes. Moments before 1970 and days that no calendar has are refused.
+pub(crate) fn parse_basic_date(text: &str) -> Option<u64> {
+    let number = |from: usize, to: usize| {
+        let digits = text.get(from..to)?;
+        let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<u64>().ok().filter(|_| plain)
+    };
+    if text.len() != 16 || text.get(8..9) != Some("T") || text.get(15..) != Some("Z") {
+        return None;
+    }
+    let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
+    let (hour, minute, second) = (number(9, 11)?, number(11, 13)?, number(13, 15)?);
+    let days = days_since_1970(year, month, day)?;
+    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second;
+    (basic_date(seconds * 1000) == text).then_some(seconds * 1000)
+}
+
+/// The reverse of `civil`.
+fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) {
+        return None;
+    }
+    let year = if month > 2 { year } else { year - 1 };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day.checked_sub(1)?;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    (era * 146_097 + day_of_era).checked_sub(719_468)
+}
+
 struct Moment {
     weekday: &'static str,
     day: u64,
@@ -97,5 +135,28 @@ mod tests {
         }
         assert_eq!(java_date(1_421_889_722_000), "Thu Jan 22 01:22:02 UTC 2015");
         assert_eq!(http_date(u64::MAX).get(..3), Some("Wed"));
+    }
+
+    #[test]
+    fn basic_dates_read_back_and_others_are_refused() {
+        for day in (0..2_932_000).step_by(97) {
+            let ms = day * 86_400_000 + 45_296_000;
+            assert_eq!(parse_basic_date(&basic_date(ms)), Some(ms));
+        }
+        assert_eq!(basic_date(1_440_938_160_000), "20150830T123600Z");
+        for text in [
+            "",
+            "2015-08-30T12:36:00Z",
+            "20150830T123600",
+            "20150830T123660Z",
+            "20150229T123600Z",
+            "20151330T123600Z",
+            "19691231T235959Z",
+            "20150800T123600Z",
+            "2015083\u{e9}T12360Z",
+            "+0150830T123600Z",
+        ] {
+            assert_eq!(parse_basic_date(text), None, "{text}");
+        }
     }
 }

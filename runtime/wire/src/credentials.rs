@@ -1,10 +1,12 @@
 //! Who calls: account and region, read from the signature of a request.
 //!
-//! In: headers and query of a request. Out: a caller, or the reason why the signature cannot be read, in AWS's
-//! words. The signature itself is not verified: this is for loopback, where any signature is accepted. A request
-//! without any is refused all the same, as AWS does.
+//! In: headers and query of a request. Out: what the signature claims, or the reason why it cannot be read, in AWS's
+//! words. Whether the claim is true is the matter of `signature`; a server that knows no keys believes every one. A
+//! request without any signature is refused all the same, as AWS does.
 
 use http::{HeaderMap, header};
+
+use crate::signature::decoded;
 
 /// The account of callers whose access key is not an account number itself.
 const DEFAULT_ACCOUNT: &str = "000000000000";
@@ -17,6 +19,22 @@ pub(crate) struct Caller {
     /// Twelve digits.
     pub(crate) account: String,
     pub(crate) region: String,
+}
+
+/// What a signature says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) caller: Caller,
+    pub(crate) key_id: String,
+    pub(crate) algorithm: String,
+    /// `DATE/REGION/SERVICE/aws4_request`
+    pub(crate) scope: String,
+    pub(crate) date: String,
+    /// Names in lower case, with semicolons between them.
+    pub(crate) signed_headers: String,
+    pub(crate) signature: String,
+    /// For how long a presigned request may be used.
+    pub(crate) expires_s: Option<u64>,
 }
 
 /// Why a signature cannot be read.
@@ -32,8 +50,8 @@ pub(crate) enum UnreadableSignature {
     Incomplete(String),
 }
 
-/// Reads the caller out of the `Authorization` header or the query of a presigned request.
-pub(crate) fn identify(headers: &HeaderMap, query: &str) -> Result<Caller, UnreadableSignature> {
+/// Reads the claim out of the `Authorization` header or the query of a presigned request.
+pub(crate) fn identify(headers: &HeaderMap, query: &str) -> Result<Claim, UnreadableSignature> {
     let authorization = headers
         .get(header::AUTHORIZATION)
         .map(|value| value.as_bytes());
@@ -42,14 +60,15 @@ pub(crate) fn identify(headers: &HeaderMap, query: &str) -> Result<Caller, Unrea
         (Some(_), true) => Err(UnreadableSignature::Twice),
         (None, false) => Err(UnreadableSignature::Missing),
         (Some(authorization), false) => {
-            let dated = headers.contains_key("x-amz-date") || headers.contains_key(header::DATE);
-            from_header(&String::from_utf8_lossy(authorization), dated)
+            let dated = headers.get("x-amz-date").or(headers.get(header::DATE));
+            let date = dated.map(|date| String::from_utf8_lossy(date.as_bytes()).into_owned());
+            from_header(&String::from_utf8_lossy(authorization), date)
         }
         (None, true) => from_query(query),
     }
 }
 
-fn from_header(authorization: &str, dated: bool) -> Result<Caller, UnreadableSignature> {
+fn from_header(authorization: &str, date: Option<String>) -> Result<Claim, UnreadableSignature> {
     let parameters = || {
         let parts = authorization.split([',', ' ']).skip(1);
         parts
@@ -62,7 +81,7 @@ fn from_header(authorization: &str, dated: bool) -> Result<Caller, UnreadableSig
             missing += &format!("Authorization header requires '{name}' parameter. ");
         }
     }
-    if !dated {
+    if date.is_none() {
         missing +=
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ";
     }
@@ -71,13 +90,30 @@ fn from_header(authorization: &str, dated: bool) -> Result<Caller, UnreadableSig
             "{missing}Authorization={authorization}"
         )));
     }
-    let credential = parameters().find(|(name, _)| *name == "Credential");
-    Ok(caller(credential.map_or("", |(_, value)| value)))
+    let given = |wanted: &str| {
+        let found = parameters().find(|(name, _)| *name == wanted);
+        found.map_or("", |(_, value)| value).to_owned()
+    };
+    let credential = given("Credential");
+    Ok(Claim {
+        algorithm: authorization
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+        date: date.unwrap_or_default(),
+        signed_headers: given("SignedHeaders"),
+        signature: given("Signature"),
+        expires_s: None,
+        ..scoped(&credential)
+    })
 }
 
-fn from_query(query: &str) -> Result<Caller, UnreadableSignature> {
-    let given =
-        |name: &str| pairs(query, '&').find(|(key, value)| *key == name && !value.is_empty());
+fn from_query(query: &str) -> Result<Claim, UnreadableSignature> {
+    let given = |name: &str| {
+        let found = pairs(query, '&').find(|(key, value)| *key == name && !value.is_empty());
+        found.map(|(_, value)| String::from_utf8_lossy(&decoded(value)).into_owned())
+    };
     let mut missing = String::new();
     for name in [
         "X-Amz-Algorithm",
@@ -94,8 +130,32 @@ fn from_query(query: &str) -> Result<Caller, UnreadableSignature> {
         missing += "Re-examine the query-string parameters.";
         return Err(UnreadableSignature::Incomplete(missing));
     }
-    let credential = given("X-Amz-Credential").map_or("", |(_, value)| value);
-    Ok(caller(&credential.replace("%2F", "/").replace("%2f", "/")))
+    let text = |name: &str| given(name).unwrap_or_default();
+    let credential = text("X-Amz-Credential");
+    let expires = given("X-Amz-Expires").and_then(|seconds| seconds.parse().ok());
+    Ok(Claim {
+        algorithm: text("X-Amz-Algorithm"),
+        date: text("X-Amz-Date"),
+        signed_headers: text("X-Amz-SignedHeaders"),
+        signature: text("X-Amz-Signature"),
+        expires_s: expires.or(Some(0)),
+        ..scoped(&credential)
+    })
+}
+
+/// The parts of a claim that its credential says.
+fn scoped(credential: &str) -> Claim {
+    let (key_id, scope) = credential.split_once('/').unwrap_or((credential, ""));
+    Claim {
+        caller: caller(credential),
+        key_id: key_id.to_owned(),
+        algorithm: String::new(),
+        scope: scope.to_owned(),
+        date: String::new(),
+        signed_headers: String::new(),
+        signature: String::new(),
+        expires_s: None,
+    }
 }
 
 /// A credential is `KEY/DATE/REGION/SERVICE/aws4_request`.
@@ -134,7 +194,7 @@ mod tests {
             map.insert(*name, value.parse().unwrap());
         }
         let expected = expected.map(|(account, region)| (account.to_owned(), region.to_owned()));
-        let actual = identify(&map, query).map(|caller| (caller.account, caller.region));
+        let actual = identify(&map, query).map(|claim| (claim.caller.account, claim.caller.region));
         assert_eq!(
             actual.map_err(|error| error.to_string()),
             expected.map_err(str::to_owned)

@@ -6,7 +6,9 @@ mod body;
 mod calendar;
 mod credentials;
 mod hosts;
+mod signature;
 mod tokens;
 
 pub use body::AnswerBody;
 pub use hosts::AllowedHosts;
+pub use signature::{AccessKey, Keyring, UnreadableKeys};

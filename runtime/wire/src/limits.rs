@@ -22,6 +22,12 @@ pub const VIOLATIONS_MAX: usize = 10;
 /// A value that a message repeats is cut off here, so that an answer is never much larger than its request.
 pub const PRINTED_VALUE_BYTES_MAX: usize = 64 * 1024;
 
+/// How far the date of a signature may lie from now.
+pub const SIGNATURE_SKEW_MAX: Duration = Duration::from_mins(5);
+
+/// How long a presigned request may be used.
+pub const PRESIGNED_SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
+
 /// How long a shard iterator may be used.
 pub const ITERATOR_LIFETIME: Duration = Duration::from_secs(300);
 

@@ -18,10 +18,13 @@ use super::{
     actions::{Carried, carry_out},
     answer::Answer,
     encoded::EncodedEvents,
-    reception::receive,
+    reception::{Access, receive},
     subscription::frames,
 };
-use crate::{body::AnswerBody, calendar::http_date, hosts::AllowedHosts, limits::BODY_BYTES_MAX};
+use crate::{
+    body::AnswerBody, calendar::http_date, hosts::AllowedHosts, limits::BODY_BYTES_MAX,
+    signature::Keyring,
+};
 
 const EXPOSED_HEADERS: &str =
     "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date";
@@ -43,6 +46,7 @@ pub struct KinesisDoor {
     streams: Streams,
     platform: Platform,
     hosts: AllowedHosts,
+    keys: Option<Arc<Keyring>>,
     encoded: Arc<EncodedEvents>,
 }
 
@@ -54,7 +58,17 @@ impl KinesisDoor {
             streams,
             platform,
             hosts,
+            keys: None,
             encoded: Arc::default(),
+        }
+    }
+
+    /// From now on only requests that one of these keys has signed are answered.
+    #[must_use]
+    pub fn with_keys(self, keys: Keyring) -> Self {
+        Self {
+            keys: Some(Arc::new(keys)),
+            ..self
         }
     }
 
@@ -103,7 +117,12 @@ impl KinesisDoor {
     }
 
     async fn carried(&self, parts: &Parts, body: &Bytes) -> Carried {
-        let call = match receive(parts, body, &self.hosts) {
+        let access = Access {
+            hosts: &self.hosts,
+            keys: self.keys.as_deref(),
+            now: self.platform.clock.unshifted_wall(),
+        };
+        let call = match receive(parts, body, access) {
             Ok(call) => call,
             Err(answer) => return Carried::Answer(answer),
         };

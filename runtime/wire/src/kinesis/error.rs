@@ -7,7 +7,7 @@ use std::fmt;
 
 use model::StreamKey;
 
-use crate::{calendar::java_date, credentials::UnreadableSignature, limits};
+use crate::{calendar::java_date, credentials::UnreadableSignature, limits, signature::Unsigned};
 
 /// AWS's name of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub(super) enum Kind {
     ResourceNotFound,
     Serialization,
     UnknownOperation,
+    UnrecognizedClient,
     Validation,
 }
 
@@ -51,6 +52,7 @@ impl Kind {
             Self::ResourceNotFound => "ResourceNotFoundException",
             Self::Serialization => "SerializationException",
             Self::UnknownOperation => "UnknownOperationException",
+            Self::UnrecognizedClient => "UnrecognizedClientException",
             Self::Validation => "ValidationException",
         }
     }
@@ -74,6 +76,7 @@ impl Kind {
             | Self::ResourceNotFound
             | Self::Serialization
             | Self::UnknownOperation
+            | Self::UnrecognizedClient
             | Self::Validation => http::StatusCode::BAD_REQUEST,
         }
     }
@@ -371,6 +374,21 @@ impl From<UnreadableSignature> for AwsError {
             UnreadableSignature::Missing => Kind::MissingAuthenticationToken,
             UnreadableSignature::Twice => Kind::InvalidSignature,
             UnreadableSignature::Incomplete(_) => Kind::IncompleteSignature,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<Unsigned> for AwsError {
+    fn from(error: Unsigned) -> Self {
+        let kind = match error {
+            Unsigned::UnknownKey => Kind::UnrecognizedClient,
+            Unsigned::Algorithm(_) | Unsigned::Date(_) => Kind::IncompleteSignature,
+            Unsigned::Mismatch
+            | Unsigned::Expired { .. }
+            | Unsigned::NotYet { .. }
+            | Unsigned::Scope(_)
+            | Unsigned::HeaderLeftOut(_) => Kind::InvalidSignature,
         };
         Self::new(kind, error)
     }

@@ -7,6 +7,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use model::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{
@@ -20,7 +21,12 @@ use super::{
     schema::{ActionRow, Member, Shape},
     validate::validate,
 };
-use crate::{credentials, credentials::Caller, hosts::AllowedHosts};
+use crate::{
+    credentials,
+    credentials::Caller,
+    hosts::AllowedHosts,
+    signature::{Keyring, verify},
+};
 
 /// A request that got through the door.
 #[derive(Debug)]
@@ -43,9 +49,19 @@ pub(super) enum Input {
     Object(Map<String, Value>),
 }
 
+/// Who is let in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Access<'a> {
+    pub(super) hosts: &'a AllowedHosts,
+    /// Without keys any signature is accepted.
+    pub(super) keys: Option<&'a Keyring>,
+    /// By the clock that nobody shifts.
+    pub(super) now: Timestamp,
+}
+
 /// Receives a request. The error is the answer that ends it.
-pub(super) fn receive(parts: &Parts, body: &Bytes, hosts: &AllowedHosts) -> Result<Call, Answer> {
-    if !hosts.admit(&parts.uri, &parts.headers) {
+pub(super) fn receive(parts: &Parts, body: &Bytes, access: Access<'_>) -> Result<Call, Answer> {
+    if !access.hosts.admit(&parts.uri, &parts.headers) {
         return Err(Answer::host_refused());
     }
     let text = |name: header::HeaderName| header_text(&parts.headers, &name);
@@ -69,7 +85,7 @@ pub(super) fn receive(parts: &Parts, body: &Bytes, hosts: &AllowedHosts) -> Resu
     // A put that is in order needs no tree. Whatever is odd about it is found again below, in AWS's order.
     if let Some(row) = row
         && let Some(input) = read_put(row.action, codec, body)
-        && let Ok((caller, producer)) = identify(parts, from_page)
+        && let Ok((caller, producer)) = identify(parts, body, access)
     {
         return Ok(Call {
             action: row.action,
@@ -84,7 +100,7 @@ pub(super) fn receive(parts: &Parts, body: &Bytes, hosts: &AllowedHosts) -> Resu
     let (object, misplaced) =
         read(codec, body, expected).ok_or_else(|| refuse(AwsError::body_unreadable()))?;
     let row = row.ok_or_else(|| refuse(AwsError::bare(Kind::UnknownOperation)))?;
-    let (caller, producer) = identify(parts, from_page).map_err(refuse)?;
+    let (caller, producer) = identify(parts, body, access).map_err(refuse)?;
     if let Some(text) = misplaced {
         return Err(refuse(AwsError::new(Kind::Serialization, text)));
     }
@@ -167,12 +183,31 @@ fn read_put(action: Action, codec: Codec, body: &Bytes) -> Option<Input> {
     }
 }
 
-fn identify(parts: &Parts, from_page: bool) -> Result<(Caller, Option<ProducerMark>), AwsError> {
-    let caller = credentials::identify(&parts.headers, parts.uri.query().unwrap_or_default())?;
-    // Any page may send a request with a made-up signature. No key is known here, so no page gets in.
-    if from_page {
-        return Err(AwsError::origin_refused());
-    }
+fn identify(
+    parts: &Parts,
+    body: &[u8],
+    access: Access<'_>,
+) -> Result<(Caller, Option<ProducerMark>), AwsError> {
+    let query = parts.uri.query().unwrap_or_default();
+    let claim = credentials::identify(&parts.headers, query)?;
+    let caller = match access.keys {
+        Some(keys) => {
+            let key = verify(parts, body, &claim, keys, access.now)?;
+            let account = key
+                .account
+                .as_ref()
+                .map(|account| account.as_str().to_owned());
+            Caller {
+                account: account.unwrap_or(claim.caller.account),
+                ..claim.caller
+            }
+        }
+        // Any page may send a request with a made-up signature. No key is known here, so no page gets in.
+        None if parts.headers.contains_key(header::ORIGIN) => {
+            return Err(AwsError::origin_refused());
+        }
+        None => claim.caller,
+    };
     let producer = parts
         .headers
         .get("x-shardmill-producer")

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::Request;
 use minicbor::Encoder;
+use model::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use super::{
         answer::{Answer, Codec},
         decode::check_types,
         generated::Action,
-        reception::{Call, Input, receive},
+        reception::{Access, Call, Input, receive},
         schema::{ActionRow, Shape},
     },
     *,
@@ -28,7 +29,12 @@ fn call(action: &str, body: impl Into<Bytes>) -> Result<Call, Answer> {
             "AWS4-HMAC-SHA256 Credential=a/1/eu-west-1/kinesis/x, SignedHeaders=b, Signature=c",
         );
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    receive(&parts, &body.into(), &AllowedHosts::default())
+    let access = Access {
+        hosts: &AllowedHosts::default(),
+        keys: None,
+        now: Timestamp::from_millis(0),
+    };
+    receive(&parts, &body.into(), access)
 }
 
 fn members(action: &str) -> &'static [super::super::schema::Member] {
