@@ -18,6 +18,8 @@ pub const WILDCARDS_MAX: usize = 10;
 pub const COALESCE: Duration = Duration::from_millis(50);
 /// Spans of unsettled records in a progress row; an answer with more failures is retried from the first one on.
 pub const TRIES_MAX: usize = 200;
+/// A handler may ask for a pause of this length, or for one as long as the longest pause of its trigger.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 /// Bytes of a progress row.
 pub const PROGRESS_BYTES_MAX: usize = 64 << 10;
 /// Attempts kept in a dead letter: the newest ones.

@@ -138,6 +138,17 @@ pub enum Then {
     Block,
 }
 
+impl Then {
+    /// Whether the record is delivered again some day, so that later ones of its key must wait for it.
+    #[must_use]
+    pub fn holds(self) -> bool {
+        match self {
+            Self::DeadLetter => false,
+            Self::Block => true,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

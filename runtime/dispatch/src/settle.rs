@@ -4,18 +4,21 @@
 //! committed, what becomes a dead letter and what is tried again. The effects of a record that is delivered again are
 //! never in it. It knows neither shards nor the log.
 
-use std::collections::BTreeSet;
-
 use model::{
-    Answer, Emitted, Fault, FaultClass, FunctionVersion, Outcome, RecordAction, RecordFailure,
-    StateWrite, Timestamp, UserRecord, outcome::Usage,
+    Answer, Emitted, Fault, FaultClass, FunctionVersion, Outcome, StateWrite, Timestamp, UserRecord,
 };
 
 use crate::{
     dead_letters::{Condition, Note},
-    limits::{NOTES_MAX, TRIES_MAX},
-    settings::{RetryPolicy, Then},
+    limits::NOTES_MAX,
+    settings::RetryPolicy,
 };
+
+mod partial;
+mod whole;
+
+use partial::partly;
+use whole::failed;
 
 /// Records that are invoked together until they are settled. Never empty.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +109,7 @@ impl Work {
         self.notes.push(note);
     }
 
+    /// The records from `at` on.
     fn split_off(&mut self, at: usize) -> Option<Vec<UserRecord>> {
         let rest = self.records.split_off(at);
         (!rest.is_empty()).then_some(rest)
@@ -204,248 +208,6 @@ fn succeeded(mut work: Work, answer: Answer) -> Settlement {
         dead: Vec::new(),
         again: rest.into_iter().collect(),
     }
-}
-
-/// The invocation failed as a whole; nothing it did counts.
-fn failed(mut work: Work, fault: &Fault, at: Circumstances<'_>) -> Settlement {
-    work.note(Note::of_fault(fault, at));
-    work.failures = work.failures.saturating_add(1);
-    work.first_failed.get_or_insert(at.now);
-    let pause = at.policy.backoff.after(work.failures, at.fraction);
-    work.not_before = at
-        .now
-        .plus(fault.retry_after.unwrap_or_default().max(pause));
-    match fault.class {
-        FaultClass::Invoke => {}
-        FaultClass::Function if work.mode == Mode::Alone => return give_up(work, at),
-        FaultClass::Function => {
-            work.mode = Mode::Together;
-            work.attempts = work.attempts.saturating_add(1);
-            if spent(work.attempts, at) {
-                return isolate(work, at);
-            }
-        }
-    }
-    Settlement {
-        again: vec![work],
-        ..Settlement::default()
-    }
-}
-
-fn spent(attempts: u32, at: Circumstances<'_>) -> bool {
-    at.policy.attempts.is_some_and(|max| attempts >= max)
-}
-
-/// The attempts of the whole are spent: which record was it?
-fn isolate(mut work: Work, at: Circumstances<'_>) -> Settlement {
-    if work.records.len() == 1 {
-        return give_up(work, at);
-    }
-    work.mode = Mode::Alone;
-    work.not_before = at.now;
-    Settlement {
-        again: vec![work],
-        ..Settlement::default()
-    }
-}
-
-/// The first record had its last attempt; those after it go on one by one.
-fn give_up(mut work: Work, at: Circumstances<'_>) -> Settlement {
-    let rest = work.split_off(1).map(|records| Work {
-        records,
-        mode: Mode::Alone,
-        not_before: at.now,
-        // The newest note is about the first record alone.
-        notes: work.notes[..work.notes.len().saturating_sub(1)].to_vec(),
-        ..work
-    });
-    let mut settlement = Settlement::default();
-    match at.policy.then {
-        Then::DeadLetter => settlement.dead.push(Discard {
-            records: work.records,
-            condition: Condition::RetryAttemptsExhausted,
-            notes: work.notes,
-        }),
-        Then::Block => settlement.again.push(Work {
-            mode: Mode::Blocked,
-            not_before: at.now,
-            ..work
-        }),
-    }
-    settlement.again.extend(rest);
-    settlement
-}
-
-/// Some records failed, some did not.
-fn partly(work: Work, answer: Answer, at: Circumstances<'_>) -> Settlement {
-    let first = &answer.failures[0];
-    let whole = Note::as_fault(&explained(first.clone()), answer.usage);
-    let handed_on = |failure: &RecordFailure| failure.action == RecordAction::DeadLetter;
-    let none_settled =
-        answer.failures.len() == work.invoked().len() && !answer.failures.iter().any(handed_on);
-    let start = usize::try_from(first.index).unwrap_or(usize::MAX);
-    match work.mode {
-        Mode::Prefix(_) => return failed(work, &whole, at),
-        Mode::Alone if handed_on(first) => {
-            return reject_head(work, (first, answer.usage), at, Mode::Alone);
-        }
-        Mode::Alone | Mode::Oversized | Mode::Blocked => return failed(work, &whole, at),
-        Mode::Together => {}
-    }
-    let effects = !answer.outputs.is_empty() || !answer.state.is_empty();
-    let sourced = answer.outputs.iter().all(|output| output.source.is_some());
-    if none_settled {
-        failed(work, &whole, at)
-    } else if effects && !(answer.effects_attributed && sourced) {
-        match start {
-            0 if handed_on(first) => reject_head(work, (first, answer.usage), at, Mode::Together),
-            0 => failed(work, &whole, at),
-            // No attempt is used: the prefix already succeeded once.
-            len => Settlement {
-                again: vec![Work {
-                    mode: Mode::Prefix(len),
-                    not_before: at.now,
-                    ..work
-                }],
-                ..Settlement::default()
-            },
-        }
-    } else if answer.failures.len() > TRIES_MAX {
-        too_many(work, answer, start, &whole, at)
-    } else {
-        each(&work, answer, at)
-    }
-}
-
-/// The handler itself gave up on the first record; the others start afresh.
-fn reject_head(
-    mut work: Work,
-    (failure, usage): (&RecordFailure, Usage),
-    at: Circumstances<'_>,
-    mode: Mode,
-) -> Settlement {
-    let rest = work.split_off(1);
-    work.note(Note::of_failure(failure, usage, at));
-    Settlement {
-        dead: vec![Discard {
-            records: work.records,
-            condition: Condition::Rejected,
-            notes: work.notes,
-        }],
-        again: rest
-            .map(|records| Work {
-                mode,
-                ..Work::new(records)
-            })
-            .into_iter()
-            .collect(),
-        ..Settlement::default()
-    }
-}
-
-/// More failures than a progress row can hold: everything from the first one on is delivered again.
-fn too_many(
-    mut work: Work,
-    answer: Answer,
-    start: usize,
-    whole: &Fault,
-    at: Circumstances<'_>,
-) -> Settlement {
-    if start == 0 {
-        return failed(work, whole, at);
-    }
-    let again = work.split_off(start).map(|records| {
-        let mut rest = Work::new(records);
-        rest.failures = 1;
-        rest.first_failed = Some(at.now);
-        rest.not_before = at.now.plus(at.policy.backoff.after(1, at.fraction));
-        rest
-    });
-    let before = |source: u32| usize::try_from(source).is_ok_and(|source| source < start);
-    Settlement {
-        again: again.into_iter().collect(),
-        ..kept_effects(answer, before)
-    }
-}
-
-/// Each failed record on its own, in order; the others are settled with their effects.
-fn each(work: &Work, answer: Answer, at: Circumstances<'_>) -> Settlement {
-    let failed: BTreeSet<u32> = answer
-        .failures
-        .iter()
-        .map(|failure| failure.index)
-        .collect();
-    let (failures, usage) = (answer.failures.clone(), answer.usage);
-    let mut settlement = kept_effects(answer, |source| !failed.contains(&source));
-    for failure in failures {
-        let record = usize::try_from(failure.index)
-            .ok()
-            .and_then(|i| work.records.get(i));
-        let Some(record) = record.cloned() else {
-            continue;
-        };
-        let mut single = Work::new(vec![record]);
-        match failure.action {
-            RecordAction::DeadLetter => {
-                single.notes.clone_from(&work.notes);
-                single.note(Note::of_failure(&failure, usage, at));
-                settlement.dead.push(Discard {
-                    records: single.records,
-                    condition: Condition::Rejected,
-                    notes: single.notes,
-                });
-            }
-            RecordAction::NotTried => settlement.again.push(single),
-            // A record that cannot be parked is kept in order and retried like any other.
-            RecordAction::Retry | RecordAction::Park => {
-                single.note(Note::of_failure(&explained(failure.clone()), usage, at));
-                single.failures = 1;
-                single.first_failed = Some(at.now);
-                single.not_before = at.now.plus(at.policy.backoff.after(1, at.fraction));
-                // Only behind settled records is a budget fresh (RT-7, RT-8).
-                single.attempts = if failure.index == 0 {
-                    work.attempts.saturating_add(1)
-                } else {
-                    0
-                };
-                if spent(single.attempts, at) {
-                    let given_up = give_up(single, at);
-                    settlement.dead.extend(given_up.dead);
-                    settlement.again.extend(given_up.again);
-                } else {
-                    settlement.again.push(single);
-                }
-            }
-        }
-    }
-    settlement
-}
-
-/// Whoever reads why a record is tried again learns that it was not parked.
-fn explained(failure: RecordFailure) -> RecordFailure {
-    match failure.action {
-        RecordAction::Park => RecordFailure {
-            reason: format!(
-                "{} (parking is not supported yet: retried in place)",
-                failure.reason
-            ),
-            ..failure
-        },
-        RecordAction::Retry | RecordAction::DeadLetter | RecordAction::NotTried => failure,
-    }
-}
-
-fn kept_effects(answer: Answer, keeps: impl Fn(u32) -> bool) -> Settlement {
-    let mut settlement = Settlement {
-        outputs: answer.outputs,
-        state: answer.state,
-        ..Settlement::default()
-    };
-    settlement
-        .outputs
-        .retain(|output| output.source.is_some_and(&keeps));
-    settlement.state.retain(|write| keeps(write.source));
-    settlement
 }
 
 #[cfg(test)]

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use model::outcome::Usage;
+use model::{RecordAction, RecordFailure, outcome::Usage};
 
 use super::*;
-use crate::{settings::Backoff, testing::user_record};
+use crate::{
+    limits::{RETRY_AFTER_MAX, TRIES_MAX},
+    settings::{Backoff, Then},
+    testing::user_record,
+};
 
 const NOW: Timestamp = Timestamp::from_millis(10_000);
 
@@ -32,13 +36,16 @@ fn at(policy: &RetryPolicy) -> Circumstances<'_> {
     }
 }
 
+/// Each record has a key of its own.
 fn work(indexes: &[u64]) -> Work {
-    Work::new(
-        indexes
-            .iter()
-            .map(|index| user_record(*index, "k"))
-            .collect(),
-    )
+    let record = |index: &u64| user_record(*index, &index.to_string());
+    Work::new(indexes.iter().map(record).collect())
+}
+
+/// Records from 1 on, with these keys.
+fn keyed(keys: &str) -> Work {
+    let record = |(index, key): (u64, char)| user_record(index, &key.to_string());
+    Work::new((1..).zip(keys.chars()).map(record).collect())
 }
 
 fn fault(class: FaultClass) -> Outcome {
@@ -263,6 +270,92 @@ fn attributed_effects_of_failed_records_are_dropped() {
 }
 
 #[test]
+fn behind_a_record_that_is_delivered_again_none_of_its_key_is_settled() {
+    use RecordAction::{DeadLetter, NotTried, Park, Retry};
+    for (keys, failures, expect) in [
+        (
+            "abaab",
+            vec![(0, Retry)],
+            "out[1, 4] dead[] again[[1] Together 1 +500; [3, 4] Together 0 +0]",
+        ),
+        (
+            "xaba",
+            vec![(1, Park), (3, Retry)],
+            "out[0, 2] dead[] again[[2] Together 0 +500; [4] Together 0 +0]",
+        ),
+        // What the handler said of a later record comes again with it.
+        (
+            "xaa",
+            vec![(1, Retry), (2, DeadLetter)],
+            "out[0] dead[] again[[2] Together 0 +500; [3] Together 0 +0]",
+        ),
+        (
+            "xaba",
+            vec![(1, NotTried)],
+            "out[0, 2] dead[] again[[2] Together 0 +0; [4] Together 0 +0]",
+        ),
+        // A record that was given up holds nobody.
+        (
+            "xaa",
+            vec![(1, DeadLetter)],
+            "out[0, 2] dead[([2], Rejected)] again[]",
+        ),
+    ] {
+        let failures = failures
+            .into_iter()
+            .map(|(index, action)| failure(index, action))
+            .collect();
+        let outcome = answer(u32::try_from(keys.len()).unwrap(), failures, true);
+        check(keyed(keys), outcome, Some(3), expect);
+    }
+}
+
+#[test]
+fn a_hundred_records_of_a_failed_key_are_two_works() {
+    let records = keyed(&"k".repeat(100));
+    let failures = (10..100)
+        .map(|index| match index {
+            10 => failure(index, RecordAction::Retry),
+            _ => failure(index, RecordAction::NotTried),
+        })
+        .collect();
+    let policy = policy(Some(3));
+    let again = settle(records, answer(100, failures, true), at(&policy)).again;
+    let lengths: Vec<usize> = again.iter().map(|work| work.records.len()).collect();
+    assert_eq!(lengths, [1, 89]);
+}
+
+#[test]
+fn a_record_keeps_the_notes_of_every_attempt_it_was_in() {
+    let policy = policy(Some(9));
+    let one_at = |index| answer(3, vec![failure(index, RecordAction::Retry)], true);
+    for index in [0, 1] {
+        let first = settle(work(&[1, 2, 3]), fault(FaultClass::Function), at(&policy));
+        let tried = first.again.into_iter().next().unwrap();
+        let second = settle(tried, one_at(index), at(&policy)).again.remove(0);
+        assert_eq!(second.notes.len(), 2, "{index}");
+        assert_eq!(second.first_failed, Some(NOW), "{index}");
+    }
+}
+
+#[test]
+fn a_handler_asks_for_a_pause_of_an_hour_at_most() {
+    let policy = policy(Some(9));
+    for (asked, pause) in [(1, 500), (700, 700), (u64::MAX, 3_600_000)] {
+        let Outcome::Failed(fault) = fault(FaultClass::Function) else {
+            unreachable!("it is a fault")
+        };
+        let asking = Fault {
+            retry_after: Some(Duration::from_millis(asked)),
+            ..fault
+        };
+        let again = settle(work(&[1]), Outcome::Failed(asking), at(&policy)).again;
+        assert_eq!(again[0].not_before.since(NOW).as_millis(), pause);
+    }
+    assert_eq!(RETRY_AFTER_MAX.as_millis(), 3_600_000);
+}
+
+#[test]
 fn a_first_record_without_another_attempt_is_given_up_at_once() {
     let failed = answer(2, vec![failure(0, RecordAction::Retry)], true);
     check(
@@ -340,16 +433,24 @@ fn an_answer_about_records_that_were_not_there_is_a_failure() {
 
 #[test]
 fn more_failures_than_a_row_holds_are_one_span() {
+    use RecordAction::{DeadLetter, Retry};
     let count = u32::try_from(TRIES_MAX + 5).unwrap();
-    let failures = (2..count)
-        .map(|index| failure(index, RecordAction::Retry))
-        .collect();
     let all: Vec<u64> = (1..=u64::from(count)).collect();
     let policy = policy(Some(3));
-    let settlement = settle(work(&all), answer(count, failures, true), at(&policy));
-    assert_eq!(settlement.outputs.len(), 2);
-    assert_eq!(settlement.again.len(), 1);
-    assert_eq!(indexes(&settlement.again[0].records), all[2..]);
+    for (first, action, outputs, dead, rest) in [
+        (2, Retry, 2, 0, 2),
+        (0, Retry, 0, 0, 0),
+        (0, DeadLetter, 0, 1, 1),
+    ] {
+        let failures = (first..count - 1)
+            .map(|index| failure(index, if index == first { action } else { Retry }))
+            .collect();
+        let settlement = settle(work(&all), answer(count, failures, true), at(&policy));
+        assert_eq!(settlement.outputs.len(), outputs, "{first} {action:?}");
+        assert_eq!(settlement.dead.len(), dead, "{first} {action:?}");
+        assert_eq!(settlement.again.len(), 1, "{first} {action:?}");
+        assert_eq!(indexes(&settlement.again[0].records), all[rest..]);
+    }
 }
 
 #[test]
