@@ -12,7 +12,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use model::{ShardSlot, Timestamp};
-use platform::{DiskLock, Platform, watch};
+use platform::{DiskLock, NotDurable, Platform, watch};
 use tokio::sync::{Notify, Semaphore};
 use tracing::{error, warn};
 
@@ -196,14 +196,16 @@ impl Committer {
         }
         bufs.retain(|buf| !buf.is_empty());
         // What did not get its room was not written, so writing it again is no retry of a failed sync.
-        while let Err(error) = segment
+        while let Err(failed) = segment
             .file
-            .write_all_at(&bufs, segment.offset(first))
+            .write_durably(&bufs, segment.offset(first))
             .await
         {
-            self.wait_for_room(error).await?;
+            match failed {
+                NotDurable::Write(error) => self.wait_for_room(error).await?,
+                NotDurable::Sync(error) => return Err(error),
+            }
         }
-        segment.file.sync_data().await?;
         self.previous = first;
         self.publish(group, &segment);
         self.check_space(bufs.iter().map(|buf| buf.len() as u64).sum())

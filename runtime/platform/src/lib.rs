@@ -16,7 +16,7 @@ mod tasks;
 pub mod watch;
 
 pub use clock::{Clock, Monotonic, TimedOut};
-pub use disk::{Disk, DiskFile, DiskLock, LockError, OpenMode};
+pub use disk::{Disk, DiskFile, DiskLock, LockError, NotDurable, OpenMode, SyncMethod};
 #[cfg(feature = "simulation")]
 pub use disk::{DiskFault, Survival};
 pub use net::{Connection, Listener, Net};

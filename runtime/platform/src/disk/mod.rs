@@ -1,7 +1,10 @@
 //! Files and directories. What was synced survives a crash; what was not may be gone.
 //! Real calls are made on the calling thread: heavy users run on `Tasks::dedicated`.
 
+mod host;
 mod real;
+#[cfg(target_os = "linux")]
+mod ring;
 #[cfg(feature = "simulation")]
 mod simulated;
 #[cfg(feature = "simulation")]
@@ -12,6 +15,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
+pub use host::SyncMethod;
 #[cfg(feature = "simulation")]
 pub use simulated::{DiskFault, Survival};
 
@@ -22,7 +26,7 @@ pub struct Disk {
 
 #[derive(Clone, Debug)]
 enum DiskKind {
-    Real,
+    Real(host::Host),
     #[cfg(feature = "simulation")]
     Simulated(simulated::World),
 }
@@ -42,6 +46,17 @@ pub enum LockError {
     HeldBy { pid: Option<u32> },
     #[error("lock: {0}")]
     Io(#[from] io::Error),
+}
+
+/// Which half of a durable write failed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDurable {
+    /// Perhaps a part is written; writing it again is harmless.
+    #[error("write: {0}")]
+    Write(io::Error),
+    /// The system may have forgotten what it should have written: it must not be tried again.
+    #[error("sync: {0}")]
+    Sync(io::Error),
 }
 
 /// Released on drop.
@@ -77,7 +92,7 @@ enum FileKind {
 macro_rules! on_disk {
     ($self:ident.$call:ident($($arg:expr),*)) => {
         match &$self.kind {
-            DiskKind::Real => real::$call($($arg),*),
+            DiskKind::Real(_) => real::$call($($arg),*),
             #[cfg(feature = "simulation")]
             DiskKind::Simulated(world) => world.$call($($arg),*),
         }
@@ -97,14 +112,32 @@ macro_rules! on_file {
 impl Disk {
     pub(crate) fn real() -> Self {
         Self {
-            kind: DiskKind::Real,
+            kind: DiskKind::Real(host::Host::default()),
+        }
+    }
+
+    /// A real disk that never uses io_uring.
+    #[must_use]
+    pub fn real_without_ring() -> Self {
+        Self {
+            kind: DiskKind::Real(host::Host::without_ring()),
+        }
+    }
+
+    /// What carries commits to the device; chosen at the first look or use.
+    #[must_use]
+    pub fn sync_method(&self) -> SyncMethod {
+        match &self.kind {
+            DiskKind::Real(host) => host.sync_method(),
+            #[cfg(feature = "simulation")]
+            DiskKind::Simulated(_) => SyncMethod::Simulated,
         }
     }
 
     #[must_use]
     pub fn is_simulated(&self) -> bool {
         match self.kind {
-            DiskKind::Real => false,
+            DiskKind::Real(_) => false,
             #[cfg(feature = "simulation")]
             DiskKind::Simulated(_) => true,
         }
@@ -130,7 +163,7 @@ impl Disk {
     /// For callers that cannot wait, as all callers of a real disk do in the call itself.
     pub fn open_now(&self, p: &Path, how: OpenMode) -> io::Result<DiskFile> {
         let kind = match &self.kind {
-            DiskKind::Real => FileKind::Real(real::File::open(p, how)?),
+            DiskKind::Real(host) => FileKind::Real(real::File::open(p, how, host)?),
             #[cfg(feature = "simulation")]
             DiskKind::Simulated(world) => FileKind::Simulated(world.open(p, how)?),
         };
@@ -182,7 +215,7 @@ impl Disk {
     /// Fails at once when another process (or handle) holds it.
     pub async fn lock(&self, p: &Path) -> Result<DiskLock, LockError> {
         let kind = match &self.kind {
-            DiskKind::Real => LockKind::Real {
+            DiskKind::Real(_) => LockKind::Real {
                 _file: real::lock(p)?,
             },
             #[cfg(feature = "simulation")]
@@ -203,6 +236,19 @@ impl DiskFile {
     /// The buffers one after another from `offset` on.
     pub async fn write_all_at(&self, bufs: &[Bytes], offset: u64) -> io::Result<()> {
         on_file!(self.write_all_at(bufs, offset))
+    }
+
+    /// Writes as `write_all_at` does and syncs the file's data, in one go where the system can.
+    pub async fn write_durably(&self, bufs: &[Bytes], offset: u64) -> Result<(), NotDurable> {
+        match &self.kind {
+            FileKind::Real(file) => file.write_durably(bufs, offset),
+            #[cfg(feature = "simulation")]
+            FileKind::Simulated(file) => {
+                file.write_all_at(bufs, offset).map_err(NotDurable::Write)?;
+                file.reach_device().await;
+                file.sync_data().map_err(NotDurable::Sync)
+            }
+        }
     }
 
     pub async fn sync_data(&self) -> io::Result<()> {

@@ -10,16 +10,20 @@ use bytes::Bytes;
 use rustix::fs::{FlockOperation, flock, statvfs};
 use rustix::io::{Errno, pwritev};
 
-use super::{LockError, OpenMode};
+use super::host::Host;
+use super::{LockError, NotDurable, OpenMode};
 
 /// Linux takes 1024 buffers in one call.
 const WRITE_BUFFERS_MAX: usize = 1000;
 
 #[derive(Clone, Debug)]
-pub(super) struct File(Arc<fs::File>);
+pub(super) struct File {
+    file: Arc<fs::File>,
+    host: Host,
+}
 
 impl File {
-    pub(super) fn open(p: &Path, how: OpenMode) -> io::Result<Self> {
+    pub(super) fn open(p: &Path, how: OpenMode, host: &Host) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true);
         match how {
@@ -27,42 +31,89 @@ impl File {
             OpenMode::CreateNew => options.write(true).create_new(true),
             OpenMode::ReadWrite => options.write(true).create(true).truncate(false),
         };
-        Ok(Self(Arc::new(options.open(p)?)))
+        Ok(Self {
+            file: Arc::new(options.open(p)?),
+            host: host.clone(),
+        })
     }
 
     pub(super) fn write_all_at(&self, bufs: &[Bytes], mut offset: u64) -> io::Result<()> {
-        let full: Vec<&Bytes> = bufs.iter().filter(|buf| !buf.is_empty()).collect();
-        for group in full.chunks(WRITE_BUFFERS_MAX) {
-            let mut slices: Vec<IoSlice<'_>> = group.iter().map(|buf| IoSlice::new(buf)).collect();
-            let mut left = slices.as_mut_slice();
-            while !left.is_empty() {
-                match pwritev(&*self.0, left, offset) {
-                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                    Ok(written) => {
-                        offset += written as u64;
-                        IoSlice::advance_slices(&mut left, written);
-                    }
-                    Err(Errno::INTR) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
+        let mut slices = slices(bufs);
+        for group in slices.chunks_mut(WRITE_BUFFERS_MAX) {
+            offset = self.write_group(group, offset)?;
         }
         Ok(())
     }
 
+    /// Returns where the group ends.
+    fn write_group(&self, mut left: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<u64> {
+        while !left.is_empty() {
+            match pwritev(&*self.file, left, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    offset += written as u64;
+                    IoSlice::advance_slices(&mut left, written);
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(offset)
+    }
+
+    pub(super) fn write_durably(&self, bufs: &[Bytes], mut offset: u64) -> Result<(), NotDurable> {
+        let mut slices = slices(bufs);
+        let last = slices.len().saturating_sub(1) / WRITE_BUFFERS_MAX * WRITE_BUFFERS_MAX;
+        let (first, mut last) = slices.split_at_mut(last);
+        for group in first.chunks_mut(WRITE_BUFFERS_MAX) {
+            offset = self.write_group(group, offset).map_err(NotDurable::Write)?;
+        }
+        if let Some(written) = self.through_ring(last, offset)? {
+            IoSlice::advance_slices(&mut last, written);
+            self.write_group(last, offset + written as u64)
+                .map_err(NotDurable::Write)?;
+            self.sync_data().map_err(NotDurable::Sync)?;
+        }
+        Ok(())
+    }
+
+    /// `None` when all is done; otherwise how many bytes are written, none of them synced.
+    #[cfg(target_os = "linux")]
+    fn through_ring(&self, bufs: &[IoSlice<'_>], offset: u64) -> Result<Option<usize>, NotDurable> {
+        use super::ring::Linked;
+        use std::os::fd::AsFd;
+        let Some(mut ring) = self.host.ring() else {
+            return Ok(Some(0));
+        };
+        match ring.write_and_sync(self.file.as_fd(), bufs, offset) {
+            Linked::Done => Ok(None),
+            Linked::Short(written) => Ok(Some(written)),
+            Linked::WriteFailed(error) => Err(NotDurable::Write(error.into())),
+            Linked::SyncFailed(error) => Err(NotDurable::Sync(error.into())),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn through_ring(&self, _: &[IoSlice<'_>], _: u64) -> Result<Option<usize>, NotDurable> {
+        Ok(self.host.ring().is_none().then_some(0))
+    }
+
     pub(super) fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     pub(super) fn sync_all(&self) -> io::Result<()> {
-        self.0.sync_all()
+        self.file.sync_all()
     }
 
     pub(super) fn read_at(&self, len: usize, offset: u64) -> io::Result<Bytes> {
         let mut bytes = vec![0; len];
         let mut filled = 0;
         while filled < len {
-            match self.0.read_at(&mut bytes[filled..], offset + filled as u64) {
+            match self
+                .file
+                .read_at(&mut bytes[filled..], offset + filled as u64)
+            {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -74,12 +125,17 @@ impl File {
     }
 
     pub(super) fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     pub(super) fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
+}
+
+fn slices(bufs: &[Bytes]) -> Vec<IoSlice<'_>> {
+    let full = bufs.iter().filter(|buf| !buf.is_empty());
+    full.map(|buf| IoSlice::new(buf)).collect()
 }
 
 pub(super) fn create_dir_all(p: &Path) -> io::Result<()> {

@@ -19,7 +19,7 @@ impl Disk {
 
     fn world(&self) -> Option<&World> {
         match &self.kind {
-            DiskKind::Real => None,
+            DiskKind::Real(_) => None,
             DiskKind::Simulated(world) => Some(world),
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::{Disk, LockError, OpenMode};
+use super::{Disk, LockError, NotDurable, OpenMode, SyncMethod};
 
 #[tokio::test]
 async fn more_buffers_than_one_call_takes_land_in_order() -> io::Result<()> {
@@ -24,6 +24,46 @@ async fn more_buffers_than_one_call_takes_land_in_order() -> io::Result<()> {
     expected.extend(bufs.concat());
     assert_eq!(file.len().await?, expected.len() as u64);
     assert_eq!(file.read_at(expected.len() + 1, 0).await?, expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn durable_writes_land_in_order_with_the_ring_and_without() -> io::Result<()> {
+    let dir = tempfile::tempdir()?;
+    for (name, disk) in [("ring", Disk::real()), ("calls", Disk::real_without_ring())] {
+        let file = disk
+            .open(&dir.path().join(name), OpenMode::CreateNew)
+            .await?;
+        let mut expected = vec![0; 7];
+        for count in [0_u32, 1, 3, 999, 1_000, 1_001, 2_500] {
+            let bufs: Vec<Bytes> = (0..count)
+                .map(|n| Bytes::copy_from_slice(&n.to_be_bytes()))
+                .collect();
+            let written = file.write_durably(&bufs, expected.len() as u64).await;
+            assert!(written.is_ok(), "{name} {count}: {written:?}");
+            expected.extend(bufs.concat());
+        }
+        assert_eq!(
+            file.read_at(expected.len() + 1, 0).await?,
+            expected,
+            "{name}"
+        );
+    }
+    assert_eq!(Disk::real_without_ring().sync_method(), SyncMethod::Calls);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_write_that_cannot_be_is_told_from_a_sync_that_failed() -> io::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("a");
+    std::fs::write(&path, "old")?;
+    for disk in [Disk::real(), Disk::real_without_ring()] {
+        let file = disk.open(&path, OpenMode::Read).await?;
+        let written = file.write_durably(&[Bytes::from("new")], 0).await;
+        assert!(matches!(written, Err(NotDurable::Write(_))), "{written:?}");
+        assert_eq!(disk.read(&path).await?, "old");
+    }
     Ok(())
 }
 

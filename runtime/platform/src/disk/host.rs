@@ -1,0 +1,79 @@
+//! How a real disk makes bytes durable: through io_uring where the kernel allows it, with `pwritev` and `fdatasync`
+//! otherwise. Chosen at the first use and the same from then on.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+#[cfg(target_os = "linux")]
+use super::ring::Ring;
+
+/// What carries a write and its sync to the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncMethod {
+    IoUring,
+    /// `pwritev` and `fdatasync`.
+    Calls,
+    Simulated,
+}
+
+impl fmt::Display for SyncMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IoUring => "io_uring",
+            Self::Calls => "pwritev and fdatasync",
+            Self::Simulated => "simulated",
+        })
+    }
+}
+
+/// Not to be had where there is no io_uring.
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug)]
+pub(super) enum Ring {}
+
+/// The operating system's side; clones share the ring.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Host {
+    ring: Arc<OnceLock<Option<Mutex<Ring>>>>,
+}
+
+impl Host {
+    /// For comparison, and for what must not use io_uring.
+    pub(super) fn without_ring() -> Self {
+        let host = Self::default();
+        host.ring.get_or_init(|| None);
+        host
+    }
+
+    pub(super) fn sync_method(&self) -> SyncMethod {
+        match self.opened() {
+            Some(_) => SyncMethod::IoUring,
+            None => SyncMethod::Calls,
+        }
+    }
+
+    pub(super) fn ring(&self) -> Option<MutexGuard<'_, Ring>> {
+        let ring = self.opened()?;
+        Some(ring.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn opened(&self) -> Option<&Mutex<Ring>> {
+        self.ring.get_or_init(open).as_ref()
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn open() -> Option<Mutex<Ring>> {
+    match Ring::open() {
+        Ok(ring) => Some(Mutex::new(ring)),
+        Err(error) => {
+            tracing::debug!(%error, "no io_uring: the portable calls are used");
+            None
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open() -> Option<Mutex<Ring>> {
+    None
+}
