@@ -12,12 +12,7 @@ use crate::output::Format;
 
 /// Streams, triggers and sandboxed functions on your own machine.
 #[derive(Debug, Parser)]
-#[command(
-    name = "shardmill",
-    version,
-    disable_help_subcommand = true,
-    max_term_width = 100
-)]
+#[command(name = "shardmill", version, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
@@ -27,8 +22,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct Shared {
-    /// The server, HOST:PORT; else the one started in this folder, else 127.0.0.1:4566
-    #[arg(long, global = true, env = "SHARDMILL_SERVER", hide_env_values = true)]
+    /// The server, HOST:PORT; else SHARDMILL_SERVER, the one started in this folder or above, or 127.0.0.1:4566
+    #[arg(long, global = true, value_name = "HOST:PORT")]
     pub(crate) server: Option<String>,
     /// How data is written
     #[arg(long, short, global = true, value_enum, default_value = "table")]
@@ -125,6 +120,7 @@ pub(crate) struct Build {
 
 #[derive(Debug, Args)]
 pub(crate) struct Put {
+    #[arg(value_parser = name)]
     pub(crate) stream: String,
     /// Data of one record each; `-` is standard input, names ending in .ndjson, .jsonl or .csv are files
     #[arg(required = true)]
@@ -145,6 +141,7 @@ pub(crate) struct Put {
 
 #[derive(Debug, Args)]
 pub(crate) struct Tail {
+    #[arg(value_parser = name)]
     pub(crate) stream: String,
     /// oldest, latest, @-15m, @2026-11-23T09:00Z or a sequence number; latest with -f, else oldest
     #[arg(long, value_parser = moment::parse_from)]
@@ -155,6 +152,9 @@ pub(crate) struct Tail {
     /// Show data as JSON or text instead of base64 under -o json, ndjson and yaml
     #[arg(long)]
     pub(crate) decode: bool,
+    /// End after this many records
+    #[arg(long, short = 'n', value_name = "RECORDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) number: Option<u64>,
     /// Wait for more
     #[arg(long, short)]
     pub(crate) follow: bool,
@@ -163,6 +163,7 @@ pub(crate) struct Tail {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("input").required(true))]
 pub(crate) struct Invoke {
+    #[arg(value_parser = name)]
     pub(crate) function: String,
     /// A file with one JSON event; `-` is standard input
     #[arg(long, group = "input", value_name = "FILE|-")]
@@ -177,6 +178,8 @@ pub(crate) struct Invoke {
 
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
+    /// Only of this trigger; `invoke` is what functions said to `shardmill invoke`
+    #[arg(value_parser = name)]
     pub(crate) trigger: Option<String>,
     /// Wait for more
     #[arg(long, short)]
@@ -184,18 +187,23 @@ pub(crate) struct Logs {
     /// Not older than this: 15m, 2h
     #[arg(long, value_parser = moment::parse_duration)]
     pub(crate) since: Option<Duration>,
-    /// This level and what is worse: debug, info, warn, error
-    #[arg(long)]
+    /// This level and what is worse
+    #[arg(long, value_parser = ["trace", "debug", "info", "warn", "error"])]
     pub(crate) level: Option<String>,
-    #[arg(long)]
+    /// Only of this shard, by its number or full id
+    #[arg(long, value_parser = name)]
     pub(crate) shard: Option<String>,
-    #[arg(long)]
+    /// Only of this invocation, as the lines name it
+    #[arg(long, value_parser = name)]
     pub(crate) invocation: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Why {
+    #[arg(value_parser = name)]
     pub(crate) trigger: Option<String>,
+    /// By its number or full id
+    #[arg(value_parser = name)]
     pub(crate) shard: Option<String>,
 }
 
@@ -208,6 +216,8 @@ pub(crate) struct Status {
 
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
+    /// Only this trigger, and those whose outputs reach it
+    #[arg(value_parser = name)]
     pub(crate) trigger: Option<String>,
     /// Exit 5 when it takes longer
     #[arg(long, default_value = "30s", value_parser = moment::parse_duration)]
@@ -222,20 +232,26 @@ pub(crate) struct StreamNoun {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StreamVerb {
+    /// All streams
     List,
+    /// One stream
     Show {
+        #[arg(value_parser = name)]
         name: String,
     },
+    /// Make a stream that the file does not name
     Create {
+        #[arg(value_parser = name)]
         name: String,
         #[arg(long, default_value_t = 1)]
         shards: u32,
-        /// How long records are kept: 24h, 7d
+        /// How long records are kept, 1d to 365d; else 7d
         #[arg(long, value_parser = moment::parse_duration)]
         retention: Option<Duration>,
     },
     /// Delete a stream and all its records
     Delete {
+        #[arg(value_parser = name)]
         name: String,
         /// Do not ask
         #[arg(long)]
@@ -244,7 +260,9 @@ pub(crate) enum StreamVerb {
         #[arg(long)]
         dry_run: bool,
     },
+    /// The shards of a stream with their ranges
     Shards {
+        #[arg(value_parser = name)]
         name: String,
     },
 }
@@ -257,8 +275,13 @@ pub(crate) struct FunctionNoun {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum FunctionVerb {
+    /// All functions with their versions and limits
     List,
-    Show { name: String },
+    /// One function, its digest included
+    Show {
+        #[arg(value_parser = name)]
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -269,15 +292,21 @@ pub(crate) struct TriggerNoun {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TriggerVerb {
+    /// All triggers: which function reads which stream
     List,
+    /// One trigger with its shards
     Show {
+        #[arg(value_parser = name)]
         name: String,
     },
     /// Stop handing out batches; checkpoints stay
     Pause {
+        #[arg(value_parser = name)]
         name: String,
     },
+    /// End a pause, and try a blocked record again
     Resume {
+        #[arg(value_parser = name)]
         name: String,
     },
 }
@@ -290,8 +319,18 @@ pub(crate) struct StateNoun {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StateVerb {
-    List { trigger: String },
-    Get { trigger: String, key: String },
+    /// All values of a trigger
+    List {
+        #[arg(value_parser = name)]
+        trigger: String,
+    },
+    /// The values of one partition key
+    Get {
+        #[arg(value_parser = name)]
+        trigger: String,
+        #[arg(value_parser = name)]
+        key: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -302,13 +341,26 @@ pub(crate) struct DeadLetterNoun {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLetterVerb {
+    /// All dead letters, each in a line
     List {
-        #[arg(long)]
+        /// Only of this trigger
+        #[arg(long, value_parser = name)]
         trigger: Option<String>,
     },
+    /// One dead letter: its records and every attempt
     Show {
+        /// TRIGGER/ENTRY, as the list shows it
+        #[arg(value_parser = name)]
         id: String,
     },
+}
+
+/// An empty name would mean all of a kind in an address.
+fn name(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() {
+        return Err("it is empty, write a name");
+    }
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]

@@ -51,6 +51,26 @@ fn lines() {
     check("tail flights --from noon", Err(2));
     check("state", Err(2));
     check("--help", Err(0));
+    check("help", Err(0));
+    check("help stream create", Err(0));
+    check("tail flights -n 3", Ok("number: Some(3)"));
+    check("logs --level loud", Err(2));
+}
+
+/// An empty name would mean all of a kind in an address.
+#[test]
+fn names_are_not_empty() {
+    for line in [
+        &["tail", ""][..],
+        &["put", "", "x"],
+        &["stream", "delete", "", "--dry-run"],
+        &["state", "get", "board", ""],
+        &["dead-letter", "show", ""],
+        &["why", "board", ""],
+    ] {
+        let parsed = Arguments::try_parse_from([&["shardmill"], line].concat());
+        assert_eq!(parsed.unwrap_err().exit_code(), 2, "{line:?}");
+    }
 }
 
 #[test]
@@ -82,14 +102,15 @@ fn help() {
       trigger      Triggers: which function reads which stream
       state        Values that triggers keep, by partition key
       dead-letter  Records that were given up, kept to be looked at
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
-          --server <SERVER>  The server, HOST:PORT; else the one started in this folder, else
-                             127.0.0.1:4566 [env: SHARDMILL_SERVER]
-      -o, --output <OUTPUT>  How data is written [default: table] [possible values: table, json, ndjson,
-                             yaml]
-      -h, --help             Print help
-      -V, --version          Print version
+          --server <HOST:PORT>  The server, HOST:PORT; else SHARDMILL_SERVER, the one started in this
+                                folder or above, or 127.0.0.1:4566
+      -o, --output <OUTPUT>     How data is written [default: table] [possible values: table, json,
+                                ndjson, yaml]
+      -h, --help                Print help
+      -V, --version             Print version
     ");
 }
 

@@ -12,10 +12,12 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use crate::failure::{Exit, Failure};
-use crate::limits::ANSWER_BYTES_MAX;
+use crate::limits::{ANSWER_BYTES_MAX, READY_LOOKS_MAX, READY_PAUSE};
 use crate::server::Address;
+use crate::waiting;
 
 const API: &str = "/_shardmill/api/";
+const OTHER_SERVER: &str = "name the right one with `--server HOST:PORT` or SHARDMILL_SERVER";
 
 /// Whose streams a Kinesis request means, as the server's own list names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub(crate) struct ProducerNumber {
 pub(crate) enum Unsent {
     /// Nobody knows whether the server did it.
     Unanswered(String),
+    /// The server starts or stops, and did nothing.
+    Unavailable(Failure),
     Refused(Failure),
 }
 
@@ -43,7 +47,7 @@ impl From<Unsent> for Failure {
     fn from(unsent: Unsent) -> Self {
         match unsent {
             Unsent::Unanswered(fact) => Self::failed(fact),
-            Unsent::Refused(failure) => failure,
+            Unsent::Unavailable(failure) | Unsent::Refused(failure) => failure,
         }
     }
 }
@@ -55,24 +59,46 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects and makes sure that a shardmill answers there.
+    /// Connects and makes sure that a shardmill answers there; waits for one that is starting.
     pub(crate) async fn connect(address: Address) -> Result<Self, Failure> {
         let connection = open(&address).await?;
         let mut client = Self {
             address,
             connection,
         };
-        let (status, answered_by) = client.who_answers().await?;
+        let who = client.who_answers().await;
+        let (status, answered_by) = who.map_err(|unsent| match unsent {
+            Unsent::Unanswered(_) => Failure::failed(format!(
+                "ask {}: something listens there, but it does not speak HTTP",
+                client.address
+            ))
+            .hint(OTHER_SERVER),
+            Unsent::Unavailable(failure) | Unsent::Refused(failure) => failure,
+        })?;
         if answered_by.as_deref() != Some("shardmill") {
             let other = answered_by.map_or_else(String::new, |name| format!(" (`server: {name}`)"));
             let message = format!(
                 "ask {}: it is not a shardmill that answers there{other}, HTTP {status}",
                 client.address
             );
-            return Err(Failure::failed(message)
-                .hint("name the right one with `--server HOST:PORT` or SHARDMILL_SERVER"));
+            return Err(Failure::failed(message).hint(OTHER_SERVER));
         }
+        client.ready(status).await?;
         Ok(client)
+    }
+
+    /// Functions may take a while to compile; until then only this is answered.
+    async fn ready(&mut self, mut status: u16) -> Result<(), Failure> {
+        for _ in 0..READY_LOOKS_MAX {
+            if status != StatusCode::SERVICE_UNAVAILABLE.as_u16() {
+                return Ok(());
+            }
+            waiting::pause(READY_PAUSE).await;
+            (status, _) = self.who_answers().await?;
+        }
+        let message = format!("ask {}: the server is still starting", self.address);
+        Err(Failure::new(Exit::TimedOut, message)
+            .hint("its functions are being compiled: ask again in a moment"))
     }
 
     pub(crate) const fn address(&self) -> &Address {
@@ -159,15 +185,23 @@ impl Client {
                 )));
             }
         };
-        understand(status, hint, &body).map_err(Unsent::Refused)
+        understand(status, hint, &body).map_err(|failure| {
+            if status == StatusCode::SERVICE_UNAVAILABLE {
+                Unsent::Unavailable(failure)
+            } else {
+                Unsent::Refused(failure)
+            }
+        })
     }
 
-    async fn who_answers(&mut self) -> Result<(u16, Option<String>), Failure> {
+    async fn who_answers(&mut self) -> Result<(u16, Option<String>), Unsent> {
         let request = Request::builder()
-            .uri("/healthz")
+            .uri("/readyz")
             .header(HOST, self.address.to_string())
             .body(Full::default())
-            .map_err(|error| Failure::usage(format!("ask {}: {error}", self.address)))?;
+            .map_err(|error| {
+                Unsent::Refused(Failure::usage(format!("ask {}: {error}", self.address)))
+            })?;
         let response = self.send(request).await?;
         let answered_by = header(&response, SERVER.as_str());
         let status = response.status().as_u16();
@@ -195,7 +229,7 @@ impl Client {
 
 async fn open(address: &Address) -> Result<SendRequest<Full<Bytes>>, Failure> {
     let unreachable = |error: &dyn std::fmt::Display| {
-        Failure::failed(format!("reach the server at {address}: {error}"))
+        Failure::failed(format!("no server answers at {address}: {error}"))
             .hint("start one with `shardmill up`, or name another with `--server HOST:PORT`")
     };
     let stream = TcpStream::connect(address.as_str())
@@ -207,7 +241,7 @@ async fn open(address: &Address) -> Result<SendRequest<Full<Bytes>>, Failure> {
     let (sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| unreachable(&error))?;
-    crate::waiting::drive(async {
+    waiting::drive(async {
         // The side that waits for the answer sees the same end of the connection, with its reason.
         let _end = connection.await;
     });

@@ -11,6 +11,10 @@ pub(crate) const PUT_ATTEMPTS_MAX: u32 = 8;
 pub(crate) const PUT_PAUSE_FIRST: Duration = Duration::from_millis(100);
 pub(crate) const PUT_PAUSE_MAX: Duration = Duration::from_secs(5);
 
+/// Between two looks at a server that is starting, and how many of them before a verb gives up.
+pub(crate) const READY_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const READY_LOOKS_MAX: u32 = 1_200;
+
 /// Records or log lines of one page.
 pub(crate) const PAGE_ITEMS_MAX: usize = 1_000;
 /// How long the server holds a request for news while we follow.

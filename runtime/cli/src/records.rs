@@ -1,9 +1,14 @@
 //! Records out of what people have: arguments, NDJSON, CSV. In: bytes and the wish for a key. Out: records one at a
 //! time, so that a file larger than memory passes through. A line that cannot serve is named by its number.
 
-use std::{cell::Cell, io::BufRead};
+use std::{
+    borrow::Cow,
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+    io::BufRead,
+};
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value, value::RawValue};
 
 use crate::failure::Failure;
 
@@ -72,14 +77,13 @@ impl Keys {
             Self::Same(key) => key.clone(),
             Self::Spread(spread) => spread.key(),
             Self::Field(field) => {
-                let value: Value = serde_json::from_slice(&data).map_err(|error| {
+                let value: &RawValue = serde_json::from_slice(&data).map_err(|error| {
                     Failure::failed(format!("read {place}: it is not JSON: {error}"))
                         .hint("without `--key-field` records may hold anything")
                 })?;
-                key_in(&value, field).ok_or_else(|| {
-                    Failure::failed(format!("read {place}: it has no key in field `{field}`")).hint(
-                        "records are put in order; those before this one may be stored already",
-                    )
+                key_in(value, field).ok_or_else(|| {
+                    Failure::failed(format!("read {place}: it has no key in field `{field}`"))
+                        .hint("the key must be a field of its own that is neither null nor empty")
                 })?
             }
         };
@@ -87,12 +91,12 @@ impl Keys {
     }
 }
 
-fn key_in(value: &Value, field: &str) -> Option<String> {
-    let found = value.get(field)?;
-    let key = found
-        .as_str()
-        .map_or_else(|| found.to_string(), str::to_owned);
-    (!found.is_null() && !key.is_empty()).then_some(key)
+/// Texts without their quotes, all else as it is spelled.
+fn key_in(value: &RawValue, field: &str) -> Option<String> {
+    let fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(value.get()).ok()?;
+    let found = fields.get(field)?.get();
+    let key = serde_json::from_str(found).unwrap_or_else(|_| found.to_owned());
+    (found != "null" && !key.is_empty()).then_some(key)
 }
 
 pub(crate) type Records<'a> = Box<dyn Iterator<Item = Result<Record, Failure>> + 'a>;
@@ -136,12 +140,19 @@ fn rows<'a>(
 ) -> impl Iterator<Item = Result<Record, Failure>> + 'a {
     let mut reader = csv::Reader::from_reader(input);
     let mut names: Option<csv::StringRecord> = None;
+    let mut ended = false;
     std::iter::from_fn(move || {
         let unreadable = |error: &csv::Error| Failure::failed(format!("read {name}: {error}"));
-        if names.is_none() {
-            match reader.headers() {
-                Ok(found) => names = Some(found.clone()),
-                Err(error) => return Some(Err(unreadable(&error))),
+        if names.is_none() && !ended {
+            match reader.headers().map_err(|error| unreadable(&error)) {
+                Ok(found) => match named_twice(found, name) {
+                    None => names = Some(found.clone()),
+                    Some(refused) => {
+                        ended = true;
+                        return Some(Err(refused));
+                    }
+                },
+                Err(failure) => return Some(Err(failure)),
             }
         }
         let names = names.as_ref()?;
@@ -150,7 +161,7 @@ fn rows<'a>(
             Ok(false) => None,
             Ok(true) => {
                 let line = row.position().map_or(0, csv::Position::line);
-                let data = object(names, &row).to_string().into_bytes();
+                let data = object(names, &row).into_bytes();
                 Some(keys.keyed(data, &format!("{name} line {line}")))
             }
             Err(error) => Some(Err(unreadable(&error))),
@@ -158,19 +169,31 @@ fn rows<'a>(
     })
 }
 
-/// Cells that are spelled as JSON numbers become numbers and empty ones null; all others, `0517` too, stay text.
-fn object(names: &csv::StringRecord, row: &csv::StringRecord) -> Value {
+/// One of two values would be lost.
+fn named_twice(names: &csv::StringRecord, file: &str) -> Option<Failure> {
+    let mut seen = BTreeSet::new();
+    let twice = names.iter().find(|name| !seen.insert(*name))?;
+    Some(
+        Failure::failed(format!(
+            "read {file} line 1: two columns are named `{twice}`"
+        ))
+        .hint("give each column a name of its own; nothing of this file was stored"),
+    )
+}
+
+/// Cells that are spelled as JSON numbers stay as they are and empty ones become null; all others, `0517` too, are text.
+fn object(names: &csv::StringRecord, row: &csv::StringRecord) -> String {
+    let quoted = |text: &str| Value::from(text).to_string();
     let cell = |text: &str| match serde_json::from_str::<Number>(text) {
-        _ if text.is_empty() => Value::Null,
-        Ok(number) => Value::Number(number),
-        Err(_) => Value::String(text.to_owned()),
+        _ if text.is_empty() => "null".to_owned(),
+        Ok(_) if text.trim() == text => text.to_owned(),
+        Ok(_) | Err(_) => quoted(text),
     };
-    let fields: Map<String, Value> = names
-        .iter()
-        .zip(row.iter())
-        .map(|(name, text)| (name.to_owned(), cell(text)))
+    let cells = names.iter().zip(row.iter());
+    let fields: Vec<String> = cells
+        .map(|(name, text)| format!("{}:{}", quoted(name), cell(text)))
         .collect();
-    Value::Object(fields)
+    format!("{{{}}}", fields.join(","))
 }
 
 #[cfg(test)]
@@ -240,13 +263,43 @@ mod tests {
             &[
                 Ok((
                     "EWR",
-                    r#"{"at":"0517","delay":-2,"dest":"EWR","note":null}"#,
+                    r#"{"dest":"EWR","delay":-2,"at":"0517","note":null}"#,
                 )),
                 Ok((
                     "J,FK",
-                    r#"{"at":"5\n6","delay":1.5,"dest":"J,FK","note":"x"}"#,
+                    r#"{"dest":"J,FK","delay":1.5,"at":"5\n6","note":"x"}"#,
                 )),
             ],
+        );
+    }
+
+    #[test]
+    fn numbers_keep_their_spelling_as_values_and_as_keys() {
+        for number in ["123456789012345678901234567890", "1e5", "1.10", "-0.0"] {
+            let object = format!("{{\"id\":{number}}}");
+            let rows = format!("id\n{number}\n");
+            check(Layout::Csv, &rows, "id", &[Ok((number, object.as_str()))]);
+            check(
+                Layout::Lines,
+                &object,
+                "id",
+                &[Ok((number, object.as_str()))],
+            );
+        }
+        for text in ["+1", "01", ".5", "1e999", " 7"] {
+            let object = format!("{{\"id\":\"{text}\"}}");
+            let rows = format!("id\n{text}\n");
+            check(Layout::Csv, &rows, "id", &[Ok((text, object.as_str()))]);
+        }
+    }
+
+    #[test]
+    fn a_column_named_twice_is_refused() {
+        check(
+            Layout::Csv,
+            "dest,delay,dest\nEWR,2,JFK\n",
+            "dest",
+            &[Err("read in line 1: two columns are named `dest`")],
         );
     }
 

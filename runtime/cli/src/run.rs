@@ -8,7 +8,6 @@ use serde_json::json;
 use crate::arguments::{
     Arguments, Asking, Command, DeadLetterVerb, FunctionVerb, Here, StreamVerb, TriggerVerb,
 };
-use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, text};
 use crate::server;
@@ -20,8 +19,11 @@ pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
     match command {
         Command::Here(here) => run_here(shared.server.as_deref(), here, output).await,
         Command::Asking(asking) => {
+            let server = shared.server.or_else(server_of_environment);
             tokio::select! {
-                done = ask(shared.server.as_deref(), asking, output) => done,
+                // First, since a verb that was interrupted may say how far it came.
+                biased;
+                done = ask(server.as_deref(), asking, output) => done,
                 _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "")),
             }
         }
@@ -29,6 +31,11 @@ pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
 }
 
 async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<(), Failure> {
+    if let (Some(server), Here::Up(_) | Here::Check(_) | Here::Build(_)) = (server, &here) {
+        let message = format!("use server `{server}`: this verb asks no server");
+        return Err(Failure::usage(message)
+            .hint("leave `--server` out; `up` takes `--listen` and `--port` for its own address"));
+    }
     match here {
         Here::Up(arguments) => up::up(output, &arguments).await,
         Here::Check(file) => project::check(output, &file.file).await,
@@ -39,8 +46,9 @@ async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<()
         }
         Here::Doctor => {
             let folder = working_directory()?;
-            let address = server::find(server, &folder)?;
-            doctor::doctor(output, address, &folder).await
+            let server = server.map(str::to_owned).or_else(server_of_environment);
+            let found = server::find(server.as_deref(), &folder)?;
+            doctor::doctor(output, found.address, &folder).await
         }
         Here::Version => {
             let version = json!({"version": env!("CARGO_PKG_VERSION")});
@@ -52,8 +60,8 @@ async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<()
 }
 
 async fn ask(server: Option<&str>, asking: Asking, output: Output) -> Result<(), Failure> {
-    let address = server::find(server, &working_directory()?)?;
-    let client = &mut Client::connect(address).await?;
+    let found = server::find(server, &working_directory()?)?;
+    let client = &mut server::connect(found, output).await?;
     match asking {
         Asking::Put(arguments) => put::put(client, output, &arguments).await,
         Asking::Tail(arguments) => tail::tail(client, output, &arguments).await,
@@ -77,6 +85,16 @@ async fn ask(server: Option<&str>, asking: Asking, output: Output) -> Result<(),
             things::dead_letter(client, output, &noun.verb.unwrap_or(list)).await
         }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where the environment is read"
+)]
+fn server_of_environment() -> Option<String> {
+    std::env::var("SHARDMILL_SERVER")
+        .ok()
+        .filter(|server| !server.is_empty())
 }
 
 fn working_directory() -> Result<PathBuf, Failure> {

@@ -1,12 +1,15 @@
 //! Which server a verb talks to: `--server` or `SHARDMILL_SERVER`, then the file that `up` wrote in this folder or one
 //! above, then the default port. It never looks at `AWS_ENDPOINT_URL` or `AWS_PROFILE`: those belong to AWS's tools.
+//! A server that nobody named must be the one of this folder; where that cannot be known, it is said whose it is.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::client::Client;
+use crate::failure::{Exit, Failure};
+use crate::output::{Output, text};
 
 pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:4566";
 const SERVER_FILE: &str = ".shardmill/dev/server.json";
@@ -55,15 +58,94 @@ impl fmt::Display for Address {
     }
 }
 
+/// A server, and how it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) address: Address,
+    way: Way,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Way {
+    Named,
+    /// By the note of `up`, which says where that server keeps its data.
+    Note {
+        data: Option<String>,
+    },
+    /// Nothing was said; a project in the folder is none that runs.
+    Default {
+        project: Option<PathBuf>,
+    },
+}
+
 /// `named` comes from the flag or the environment.
-pub(crate) fn find(named: Option<&str>, directory: &Path) -> Result<Address, Failure> {
+pub(crate) fn find(named: Option<&str>, directory: &Path) -> Result<Found, Failure> {
     if let Some(named) = named {
-        return Address::parse(named);
+        let address = Address::parse(named)?;
+        return Ok(Found {
+            address,
+            way: Way::Named,
+        });
     }
-    match server_file(directory) {
-        Some(file) => written_by_up(&file),
-        None => Address::parse(DEFAULT_ADDRESS),
+    if let Some(file) = server_file(directory) {
+        let Note { address, data } = written_by_up(&file)?;
+        return Ok(Found {
+            address,
+            way: Way::Note { data },
+        });
     }
+    let mut above = directory.ancestors();
+    let project = above.find(|folder| folder.join("triggers.yaml").is_file());
+    Ok(Found {
+        address: Address::parse(DEFAULT_ADDRESS)?,
+        way: Way::Default {
+            project: project.map(Path::to_owned),
+        },
+    })
+}
+
+/// Connects; refuses a server that has taken the address of the one that was meant.
+pub(crate) async fn connect(found: Found, output: Output) -> Result<Client, Failure> {
+    let Found { address, way } = found;
+    let mut client = Client::connect(address.clone()).await?;
+    match way {
+        Way::Named | Way::Note { data: None } | Way::Default { project: None } => {}
+        Way::Note { data: Some(data) } => {
+            let other = data_of(&mut client).await?;
+            if other != data {
+                let message = format!(
+                    "ask {address}: the server of this folder is gone, the one that answers there keeps its data in {other}"
+                );
+                let hint = format!(
+                    "start this folder's with `shardmill up`, or mean that one with `--server {address}`"
+                );
+                return Err(Failure::new(Exit::Conflict, message).hint(hint));
+            }
+        }
+        Way::Default {
+            project: Some(project),
+        } => {
+            let other = data_of(&mut client).await?;
+            output.note(&format!(
+                "note: no server runs for {}; {address} answers, which keeps its data in {other}",
+                project.display()
+            ));
+        }
+    }
+    Ok(client)
+}
+
+async fn data_of(client: &mut Client) -> Result<String, Failure> {
+    Ok(text(&client.get("server").await?, "/data"))
+}
+
+/// The server that answers at the address of a note, and where it keeps its data; none when that one is gone.
+pub(crate) async fn running(file: &Path) -> Option<(Address, String)> {
+    let note = file.is_file().then(|| written_by_up(file).ok())??;
+    let mut client = Client::connect(note.address.clone()).await.ok()?;
+    let data = data_of(&mut client).await.ok()?;
+    let same = note.data.is_none_or(|noted| noted == data);
+    same.then_some((note.address, data))
 }
 
 fn server_file(directory: &Path) -> Option<PathBuf> {
@@ -73,7 +155,13 @@ fn server_file(directory: &Path) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-fn written_by_up(file: &Path) -> Result<Address, Failure> {
+struct Note {
+    address: Address,
+    /// Notes of older versions do not say.
+    data: Option<String>,
+}
+
+fn written_by_up(file: &Path) -> Result<Note, Failure> {
     let unreadable = |why: String| {
         Failure::failed(format!("find the server: {} {why}", file.display()))
             .hint("start it again with `shardmill up`, or name it with `--server HOST:PORT`")
@@ -82,10 +170,12 @@ fn written_by_up(file: &Path) -> Result<Address, Failure> {
         .map_err(|error| unreadable(format!("cannot be read: {error}")))?;
     let value: Value =
         serde_json::from_str(&text).map_err(|error| unreadable(format!("is not JSON: {error}")))?;
-    match value.get("address").and_then(Value::as_str) {
-        Some(address) => Address::parse(address),
-        None => Err(unreadable("names no address".to_owned())),
-    }
+    let said = |name: &str| Some(value.get(name)?.as_str()?.to_owned());
+    let address = said("address").ok_or_else(|| unreadable("names no address".to_owned()))?;
+    Ok(Note {
+        address: Address::parse(&address)?,
+        data: said("data"),
+    })
 }
 
 #[cfg(test)]
@@ -115,12 +205,13 @@ mod tests {
         let project = tempfile::tempdir().unwrap();
         let below = project.path().join("functions/late");
         std::fs::create_dir_all(&below).unwrap();
-        assert_eq!(find(None, &below).unwrap().as_str(), DEFAULT_ADDRESS);
+        let address = |named| find(named, &below).unwrap().address.to_string();
+        assert_eq!(address(None), DEFAULT_ADDRESS);
         std::fs::create_dir_all(project.path().join(".shardmill/dev")).unwrap();
         let file = project.path().join(SERVER_FILE);
         std::fs::write(&file, r#"{"address":"127.0.0.1:7001","pid":9}"#).unwrap();
-        assert_eq!(find(None, &below).unwrap().as_str(), "127.0.0.1:7001");
-        assert_eq!(find(Some("box:1"), &below).unwrap().as_str(), "box:1");
+        assert_eq!(address(None), "127.0.0.1:7001");
+        assert_eq!(address(Some("box:1")), "box:1");
         std::fs::write(&file, "{}").unwrap();
         assert!(
             find(None, &below)

@@ -11,15 +11,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::arguments::Up;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::project;
 use crate::verbs::build;
+use crate::{project, server};
 
 pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
     let file = &arguments.project.file;
-    let sources = project::sources(&project::read(file)?, None)?;
-    let built = build::build(output, &sources)?;
-    let options = options(arguments, built);
-    let data = options.data.display().to_string();
+    let project = project::read(file)?;
+    let places = Places::of(arguments)?;
+    let server_json = free_note(output, &places).await?;
+    let built = build::build(output, &project::sources(&project, None)?)?;
+    let options = options(arguments, built, &places, server_json);
+    let data = places.data.display();
     let (stop, token) = Stop::new();
     let platform = Platform::real();
     let server = host::up(&platform, options, token, |address| {
@@ -37,18 +39,61 @@ pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
     server.await.map_err(|error| failure(&error))
 }
 
-fn options(arguments: &Up, built: Vec<build::BuiltFunction>) -> UpOptions {
-    let file = arguments.project.file.clone();
-    let folder = file.parent().unwrap_or_else(|| Path::new(""));
-    let store = folder.join(".shardmill/dev");
+/// What of the disk is this server's.
+struct Places {
+    data: PathBuf,
+    /// By which verbs in the folder find it.
+    note: PathBuf,
+}
+
+impl Places {
+    /// In full, so that they mean the same in every folder.
+    fn of(arguments: &Up) -> Result<Self, Failure> {
+        let file = &arguments.project.file;
+        let folder = file.parent().unwrap_or_else(|| Path::new(""));
+        let store = folder.join(".shardmill/dev");
+        let data = arguments.data.clone().unwrap_or_else(|| store.join("data"));
+        let absolute = |path: PathBuf| {
+            std::path::absolute(&path)
+                .map_err(|error| Failure::failed(format!("find {}: {error}", path.display())))
+        };
+        Ok(Self {
+            data: absolute(data)?,
+            note: absolute(store.join("server.json"))?,
+        })
+    }
+}
+
+/// Where to leave a note, unless another server of this folder has left one and still runs.
+async fn free_note(output: Output, places: &Places) -> Result<Option<PathBuf>, Failure> {
+    let Some((address, data)) = server::running(&places.note).await else {
+        return Ok(Some(places.note.clone()));
+    };
+    if Path::new(&data) == places.data {
+        let message = format!("start: this folder's server runs already, at http://{address}");
+        return Err(Failure::new(Exit::Conflict, message)
+            .hint("use that one: verbs in this folder find it; or stop it first"));
+    }
+    output.note(&format!(
+        "note: verbs in this folder go on asking http://{address}, which runs for it already; name this server with `--server`"
+    ));
+    Ok(None)
+}
+
+fn options(
+    arguments: &Up,
+    built: Vec<build::BuiltFunction>,
+    places: &Places,
+    server_json: Option<PathBuf>,
+) -> UpOptions {
     let components: BTreeMap<String, PathBuf> = built
         .into_iter()
         .map(|function| (function.name, function.path))
         .collect();
     UpOptions {
-        data: arguments.data.clone().unwrap_or_else(|| store.join("data")),
-        server_json: Some(store.join("server.json")),
-        file,
+        data: places.data.clone(),
+        server_json,
+        file: arguments.project.file.clone(),
         env: project::environment(),
         listen: arguments.listen,
         port: arguments.port,

@@ -13,7 +13,7 @@ use model::{
     AccountId, FunctionName, FunctionVersion, NodeId, TriggerName,
     seams::{Handler, Journal, LogTail, Source},
 };
-use platform::Platform;
+use platform::{Platform, StopToken};
 use sandbox::{Engine, EngineSettings, Function, FunctionLimits};
 use streams::{Streams, World};
 
@@ -46,6 +46,8 @@ pub(crate) struct Rooms {
     pub(crate) runners: Runners,
     pub(crate) dead_letters: Arc<DeadLetterStore>,
     pub(crate) logs: Arc<LogStore>,
+    /// Ends what waits for news.
+    pub(crate) stop: StopToken,
 }
 
 /// A function that is ready to run.
@@ -65,6 +67,7 @@ pub(crate) async fn assemble(
     project: &Project,
     options: &UpOptions,
     address: SocketAddr,
+    stop: StopToken,
 ) -> Result<Rooms, StartError> {
     let log = open_log(platform, options).await?;
     let streams =
@@ -116,6 +119,7 @@ pub(crate) async fn assemble(
         runners,
         dead_letters,
         logs,
+        stop,
     };
     start(&rooms).await?;
     Ok(rooms)

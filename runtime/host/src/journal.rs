@@ -34,7 +34,7 @@ impl LogJournal {
             let appends = self
                 .streams
                 .route_outputs(outputs.clone())
-                .map_err(|error| CommitError::NoSuchStream(error.to_string()))?;
+                .map_err(|unknown| CommitError::NoSuchStream(name_in(&unknown.0).to_owned()))?;
             let commit = Commit {
                 guards: guards.clone(),
                 grants: grants.clone(),
@@ -83,6 +83,11 @@ impl Journal for LogJournal {
             .scan(prefix, after, limit)
             .map_err(|error| CommitError::Down(error.to_string()))
     }
+}
+
+/// The stream's name, as people know it.
+fn name_in(arn: &str) -> &str {
+    arn.rsplit_once('/').map_or(arn, |(_, name)| name)
 }
 
 fn refused(refused: Refused) -> CommitError {

@@ -6,6 +6,7 @@
 mod api;
 mod assemble;
 pub mod config;
+mod detached;
 mod errors;
 mod housekeeping;
 mod journal;

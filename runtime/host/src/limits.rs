@@ -20,8 +20,12 @@ pub(crate) const API_BODY_BYTES_MAX: usize = 8 << 20;
 pub(crate) const API_ROWS_MAX: usize = 1_000;
 /// Bytes of one page of records.
 pub(crate) const API_PAGE_BYTES_MAX: usize = 4 << 20;
+/// Dead letters read at once for a page: each may be as large as a batch.
+pub(crate) const DEAD_LETTERS_READ_MAX: usize = 20;
 /// How long an answer may wait for something to happen.
 pub(crate) const API_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Between two looks at a shard that `wait` waits for.
+pub(crate) const WAIT_LOOK: Duration = Duration::from_millis(200);
 /// How long open requests get to finish when the server stops.
 pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);
 /// Between two rounds of housekeeping.

@@ -3,10 +3,14 @@
 //! Accepts connections up to a bound and serves each on a task of its own. Stops accepting when asked, lets open requests
 //! finish within a grace time, and never looks into a record.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    convert::Infallible,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, header::Entry};
+use http_body_util::Full;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{rt::TokioIo, server::conn::auto};
 use jiff::fmt::rfc2822::DateTimePrinter;
@@ -27,11 +31,22 @@ pub(crate) struct Doors {
     pub(crate) api: Api,
 }
 
+/// The doors once there are rooms behind them. Until then only health is told.
+#[derive(Debug, Default)]
+pub(crate) struct Entrance(OnceLock<Doors>);
+
+impl Entrance {
+    /// Once; what comes later is not heard.
+    pub(crate) fn open(&self, doors: Doors) {
+        let _again = self.0.set(doors);
+    }
+}
+
 /// Serves until `stop`, then waits for open requests, at most the grace time.
 pub(crate) async fn serve(
     platform: Platform,
     listener: Listener,
-    doors: Arc<Doors>,
+    entrance: Arc<Entrance>,
     stop: StopToken,
 ) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -44,10 +59,10 @@ pub(crate) async fn serve(
             () = stop.stopped() => break,
             accepted = listener.accept() => match accepted {
                 Ok((connection, _)) => {
-                    let (doors, stop) = (Arc::clone(&doors), stop.clone());
+                    let (entrance, stop) = (Arc::clone(&entrance), stop.clone());
                     let runtime = TaskExecutor { platform: platform.clone() };
                     drop(platform.tasks.spawn("connection", async move {
-                        serve_connection(connection, runtime, doors, stop).await;
+                        serve_connection(connection, runtime, entrance, stop).await;
                         drop(slot);
                     }));
                 }
@@ -58,7 +73,9 @@ pub(crate) async fn serve(
             },
         }
     }
-    doors.kinesis.end_subscriptions();
+    if let Some(doors) = entrance.0.get() {
+        doors.kinesis.end_subscriptions();
+    }
     let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
     if platform
         .clock
@@ -89,7 +106,7 @@ where
 async fn serve_connection(
     connection: Connection,
     executor: TaskExecutor,
-    doors: Arc<Doors>,
+    entrance: Arc<Entrance>,
     stop: StopToken,
 ) {
     let clock = executor.platform.clock.clone();
@@ -102,9 +119,9 @@ async fn serve_connection(
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(4 << 20);
     let service = service_fn(move |request| {
-        let (doors, clock) = (Arc::clone(&doors), clock.clone());
+        let (entrance, clock) = (Arc::clone(&entrance), clock.clone());
         async move {
-            let mut response = answer(&doors, request).await;
+            let mut response = answer(&entrance, request).await;
             if let Entry::Vacant(date) = response.headers_mut().entry(header::DATE) {
                 date.insert(http_date(clock.wall()));
             }
@@ -126,22 +143,33 @@ async fn serve_connection(
     }
 }
 
-async fn answer(doors: &Doors, request: Request<Incoming>) -> Response<AnswerBody> {
+async fn answer(entrance: &Entrance, request: Request<Incoming>) -> Response<AnswerBody> {
     let path = request.uri().path();
-    let mut response = if request.method() == Method::GET && path == "/healthz" {
-        text(StatusCode::OK, "ok\n")
-    } else if request.method() == Method::GET && path == "/readyz" {
-        // The port opens only once every function is compiled, so whoever can ask gets a yes.
-        text(StatusCode::OK, "ready\n")
-    } else if path.starts_with("/_shardmill/") {
-        doors.api.answer(request).await.map(AnswerBody::from)
-    } else {
-        doors.kinesis.answer(request).await
+    let asked = |wanted: &str| request.method() == Method::GET && path == wanted;
+    let mut response = match entrance.0.get() {
+        _ if asked("/healthz") => text(StatusCode::OK, "ok\n"),
+        Some(_) if asked("/readyz") => text(StatusCode::OK, "ready\n"),
+        None if asked("/readyz") => text(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+        None => starting().map(AnswerBody::from),
+        Some(doors) if path.starts_with("/_shardmill/") => {
+            doors.api.answer(request).await.map(AnswerBody::from)
+        }
+        Some(doors) => doors.kinesis.answer(request).await,
     };
     response
         .headers_mut()
         .insert(header::SERVER, HeaderValue::from_static("shardmill"));
     response
+}
+
+/// In the words of both doors; clients of AWS send it again by themselves.
+fn starting() -> Response<Full<Bytes>> {
+    let said = "the server is starting: its functions are being compiled";
+    let body = serde_json::json!({
+        "__type": "ServiceUnavailable", "message": said,
+        "error": said, "hint": "ask again in a moment",
+    });
+    crate::api::json(StatusCode::SERVICE_UNAVAILABLE, &body)
 }
 
 /// As HTTP writes a moment; one that no calendar has reads as 1970.

@@ -8,14 +8,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use dispatch::{ShardState, ShardStatus, StateStore, TriggerRunner, TriggerSettings};
+use dispatch::{ShardStatus, StateStore, TriggerRunner};
 use model::{
-    Checkpoint, SequenceNumber, ShardId, Transaction, TriggerName, ViewWrite,
+    ShardId, Transaction, TriggerName, ViewWrite,
     keys::{self, Namespace},
     seams::{CommitError, Journal},
 };
 use platform::watch;
-use streams::Streams;
 
 #[derive(Debug)]
 pub(crate) struct Runners {
@@ -106,26 +105,12 @@ impl Runners {
         self.journal.durable(at).await
     }
 
-    /// Resolves once every record that is in the trigger's stream now is settled.
-    pub(crate) async fn settled(&self, streams: &Streams, settings: &TriggerSettings) {
-        let shards = streams.shards(&settings.stream).unwrap_or_default();
-        for shard in shards {
-            let Ok(tip) = streams.tip(&settings.stream, shard.facts.id) else {
-                continue;
-            };
-            let Some(mut status) = self.watch(&settings.name, shard.facts.id) else {
-                continue;
-            };
-            // The sender lives as long as the trigger runs; when it is gone nothing more will be settled.
-            drop(
-                status
-                    .wait_for(|status| is_settled(status, shard.starting, tip))
-                    .await,
-            );
-        }
-    }
-
-    fn watch(&self, name: &TriggerName, shard: ShardId) -> Option<watch::Receiver<ShardStatus>> {
+    /// Changes of one shard's status; none while the shard is not taken up.
+    pub(crate) fn watch(
+        &self,
+        name: &TriggerName,
+        shard: ShardId,
+    ) -> Option<watch::Receiver<ShardStatus>> {
         self.running().get(name)?.watch(shard)
     }
 
@@ -135,18 +120,6 @@ impl Runners {
         for runner in runners.into_values() {
             runner.stop().await;
         }
-    }
-}
-
-/// `tip` carries the index that the shard's next record will have or exceed.
-fn is_settled(status: &ShardStatus, starting: SequenceNumber, tip: SequenceNumber) -> bool {
-    let index = |number: SequenceNumber| number.parts().map_or(0, |parts| parts.index);
-    match status.checkpoint {
-        Checkpoint::Settled(position) => index(position.sequence) + 1 >= index(tip),
-        Checkpoint::ShardEnd => true,
-        // Nothing settled yet: right only for a shard that holds nothing. Its first record would have the next index.
-        Checkpoint::TrimHorizon => index(tip) <= index(starting) + 1,
-        Checkpoint::AtTimestamp(_) | Checkpoint::Latest => status.state == ShardState::CaughtUp,
     }
 }
 

@@ -1,10 +1,10 @@
 //! `up`: from the file to a server that answers, and back down when it is asked to stop.
 //!
-//! The port is bound before anything else, so that a taken port costs nothing; it is served only once every function is
-//! loaded and every trigger runs. On a stop the doors close first, then triggers release their leases, then the log
-//! writes what is left.
+//! The port is bound before anything else, so that a taken port costs nothing, and served at once; the doors open once
+//! every function is loaded and every trigger runs. On a stop the doors close first, then triggers release their leases,
+//! then the log writes what is left.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use platform::{Listener, Platform, Stop, StopToken};
 use wire::{AllowedHosts, kinesis::KinesisDoor};
@@ -15,7 +15,7 @@ use crate::{
     config,
     errors::StartError,
     housekeeping::Housekeeping,
-    listener::{Doors, serve},
+    listener::{Doors, Entrance, serve},
     options::UpOptions,
 };
 
@@ -36,25 +36,43 @@ pub async fn up(
     let address = listener
         .local_addr()
         .map_err(|error| StartError::Other(error.to_string()))?;
-    let rooms = Arc::new(assemble(platform, &project, &options, address).await?);
-    let housekeeping = Housekeeping::new(Arc::clone(&rooms)).run(stop.clone());
+    let entrance = Arc::new(Entrance::default());
+    let serving = serve(
+        platform.clone(),
+        listener,
+        Arc::clone(&entrance),
+        stop.clone(),
+    );
+    let serving = platform.tasks.spawn("doors", serving);
+    let assembled = assemble(platform, &project, &options, address, stop.clone()).await;
+    let rooms = match assembled {
+        Ok(rooms) => Arc::new(rooms),
+        Err(error) => {
+            serving.abort();
+            return Err(error);
+        }
+    };
+    let housekeeping = Housekeeping::new(Arc::clone(&rooms)).run(stop);
     let housekeeping = platform.tasks.spawn("housekeeping", housekeeping);
     let (quiet, silence) = Stop::new();
     let logs = Arc::clone(&rooms.logs);
     let logs = platform
         .tasks
         .spawn("logs", async move { logs.run(&silence).await });
-    let doors = Arc::new(Doors {
+    entrance.open(Doors {
         kinesis: KinesisDoor::new(rooms.streams.clone(), platform.clone(), hosts(&options)),
         api: Api::new(Arc::clone(&rooms), hosts(&options)),
     });
-    announce(platform, &options, address).await?;
+    let note = note(&options, address);
+    announce(platform, &options, &note).await?;
     ready(address);
-    serve(platform.clone(), listener, doors, stop).await;
+    if let Err(error) = serving.await {
+        tracing::warn!(%error, "the doors closed early");
+    }
     if let Err(error) = housekeeping.await {
         tracing::warn!(%error, "housekeeping ended early");
     }
-    down(platform, &options, &rooms).await;
+    down(platform, &options, &rooms, &note).await;
     quiet.stop();
     if let Err(error) = logs.await {
         tracing::warn!(%error, "the newest log lines may not be written");
@@ -84,37 +102,43 @@ fn hosts(options: &UpOptions) -> AllowedHosts {
     }
 }
 
-/// Lets verbs in this folder find the server.
-async fn announce(
-    platform: &Platform,
-    options: &UpOptions,
-    address: SocketAddr,
-) -> Result<(), StartError> {
+/// What verbs in this folder find the server by.
+fn note(options: &UpOptions, address: SocketAddr) -> String {
+    let note = serde_json::json!({
+        "address": address.to_string(),
+        "pid": std::process::id(),
+        "data": options.data.display().to_string(),
+    });
+    note.to_string()
+}
+
+async fn announce(platform: &Platform, options: &UpOptions, note: &str) -> Result<(), StartError> {
     let Some(path) = &options.server_json else {
         return Ok(());
     };
-    let text = serde_json::json!({
-        "address": address.to_string(),
-        "pid": std::process::id(),
-    });
     let written = async {
         if let Some(folder) = path.parent() {
             platform.disk.create_dir_all(folder).await?;
         }
-        platform
-            .disk
-            .replace(path, text.to_string().as_bytes())
-            .await
+        platform.disk.replace(path, note.as_bytes()).await
     };
     written
         .await
         .map_err(|error| StartError::Other(format!("write {}: {error}", path.display())))
 }
 
-async fn down(platform: &Platform, options: &UpOptions, rooms: &Rooms) {
+async fn down(platform: &Platform, options: &UpOptions, rooms: &Rooms, note: &str) {
     rooms.runners.stop().await;
     rooms.log.stop().await;
     if let Some(path) = &options.server_json {
+        take_back(platform, path, note).await;
+    }
+}
+
+/// Removes the note, unless another server has put its own in its place.
+async fn take_back(platform: &Platform, path: &Path, note: &str) {
+    let found = platform.disk.read(path).await;
+    if found.is_ok_and(|found| found == note.as_bytes()) {
         drop(platform.disk.remove_file(path).await);
     }
 }

@@ -34,6 +34,8 @@ pub enum Namespace {
     Function = b'v',
     /// What operators said about triggers, owned by `host`.
     Trigger = b't',
+    /// Which stream a trigger reads, and from where, owned by `dispatch`.
+    Binding = b'b',
 }
 
 #[derive(Debug)]
@@ -76,6 +78,14 @@ pub fn named(namespace: Namespace, name: &str) -> Bytes {
 #[must_use]
 pub fn of_trigger(namespace: Namespace, trigger: &TriggerName) -> Bytes {
     Key::of(namespace).text(trigger.as_str().as_bytes()).done()
+}
+
+/// The trigger that a key of one of its namespaces belongs to.
+#[must_use]
+pub fn trigger_in(key: &[u8]) -> Option<TriggerName> {
+    let (length, rest) = key.get(1..)?.split_first_chunk::<2>()?;
+    let name = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
+    TriggerName::parse(std::str::from_utf8(name).ok()?).ok()
 }
 
 #[must_use]

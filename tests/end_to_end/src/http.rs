@@ -24,11 +24,27 @@ impl Answer {
     }
 }
 
+/// A plain question to a server that may not be ready.
+#[must_use]
+pub fn get(address: &str, path: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).expect("the server answers");
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream
+        .write_all(head.as_bytes())
+        .expect("the request is taken");
+    answer(stream)
+}
+
 pub(crate) fn post(address: &str, action: &str, body: &str) -> Answer {
     let mut stream = ask(address, action, body.len());
     stream
         .write_all(body.as_bytes())
         .expect("the body is taken");
+    answer(stream)
+}
+
+/// The whole answer of a connection that ends behind it.
+fn answer(mut stream: TcpStream) -> Answer {
     let mut answer = String::new();
     stream
         .read_to_string(&mut answer)

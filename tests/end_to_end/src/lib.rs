@@ -17,7 +17,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use http::Answer;
+pub use http::{Answer, get};
 pub use process::{Running, Said, run};
 pub use server::Server;
 

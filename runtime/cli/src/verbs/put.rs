@@ -168,6 +168,7 @@ impl Sender<'_> {
             {
                 Ok(answer) => return Ok(answer),
                 Err(Unsent::Refused(failure)) => return Err(failure),
+                Err(Unsent::Unavailable(failure)) => last = failure.message,
                 Err(Unsent::Unanswered(fact)) => last = fact,
             }
             self.output.note(&format!("send again: {last}"));

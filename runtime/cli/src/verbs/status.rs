@@ -62,13 +62,23 @@ pub(crate) async fn wait(client: &mut Client, output: Output, wait: &Wait) -> Re
 }
 
 fn settled(answer: &Value) -> String {
-    let done = format!("{} records settled", text(answer, "/settled"));
-    match answer.get("dead_letters").and_then(Value::as_u64) {
-        None | Some(0) => done,
-        Some(given_up) => {
-            format!("{done}, {given_up} given up: `shardmill dead-letter list` shows them")
+    let number = |pointer: &str| answer.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+    let counted = |prefix: &str| {
+        let done = format!("{} records settled", number(&format!("{prefix}/settled")));
+        match number(&format!("{prefix}/dead_letters")) {
+            0 => done,
+            given_up => format!("{done}, {given_up} given up"),
         }
-    }
+    };
+    let looked_at = match number("/dead_letters") {
+        0 => "",
+        _ => ": `shardmill dead-letter list` shows them",
+    };
+    format!(
+        "all that was put is settled; while waiting {}; since the server started {}{looked_at}",
+        counted("/while_waiting"),
+        counted("")
+    )
 }
 
 fn readable(status: &Value) -> String {
@@ -190,12 +200,12 @@ mod tests {
     fn records_that_were_given_up_are_said() {
         let check = |answer: Value, expected: &str| assert_eq!(settled(&answer), expected);
         check(
-            json!({"settled": 3, "dead_letters": 0}),
-            "3 records settled",
+            json!({"settled": 3, "dead_letters": 0, "while_waiting": {"settled": 1, "dead_letters": 0}}),
+            "all that was put is settled; while waiting 1 records settled; since the server started 3 records settled",
         );
         check(
-            json!({"settled": 3, "dead_letters": 2}),
-            "3 records settled, 2 given up: `shardmill dead-letter list` shows them",
+            json!({"settled": 3, "dead_letters": 2, "while_waiting": {"settled": 0, "dead_letters": 1}}),
+            "all that was put is settled; while waiting 0 records settled, 1 given up; since the server started 3 records settled, 2 given up: `shardmill dead-letter list` shows them",
         );
     }
 

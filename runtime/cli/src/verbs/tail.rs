@@ -68,14 +68,6 @@ pub(super) fn decode(record: &mut Value) {
     }
 }
 
-/// The partition key of a dead letter as text; one that is no text stays base64.
-pub(super) fn decode_key(record: &mut Value) {
-    let key = bytes(record, "partitionKey").and_then(|bytes| String::from_utf8(bytes).ok());
-    if let Some(key) = key {
-        record["partitionKey"] = Value::String(key);
-    }
-}
-
 fn bytes(record: &Value, field: &str) -> Option<Vec<u8>> {
     base64_simd::STANDARD
         .decode_to_vec(record.get(field)?.as_str()?)

@@ -10,7 +10,7 @@ use crate::arguments::{DeadLetterVerb, FunctionVerb, StateVerb, StreamVerb, Trig
 use crate::client::{Client, percent_encoded};
 use crate::failure::{Exit, Failure};
 use crate::limits::PAGE_ITEMS_MAX;
-use crate::output::{Column, Output, fields};
+use crate::output::{Column, Format, Output, fields, text};
 
 const STREAMS: &[Column] = &[
     ("NAME", "/name"),
@@ -142,22 +142,40 @@ pub(crate) async fn state(
             .await?;
         return output.list(&items(&answer, "values"), VALUES);
     }
-    let mut values = Vec::new();
+    let values = all_pages(client, &path, "values", &[]).await?;
+    output.list(&values, VALUES)
+}
+
+/// The items under `name` of all pages of a list.
+async fn all_pages(
+    client: &mut Client,
+    path: &str,
+    name: &str,
+    parameters: &[(&'static str, Option<String>)],
+) -> Result<Vec<Value>, Failure> {
+    let mut found = Vec::new();
     let mut after: Option<String> = None;
     loop {
         let page = [
             ("after", after),
             ("limit", Some(PAGE_ITEMS_MAX.to_string())),
         ];
-        let answer = client.get(&format!("{path}{}", query(&page))).await?;
-        values.extend(items(&answer, "values"));
-        after = answer
-            .get("after")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
+        let parameters = [parameters, &page].concat();
+        let answer = client.get(&format!("{path}{}", query(&parameters))).await?;
+        found.extend(items(&answer, name));
+        let next = answer.get("after").and_then(Value::as_str);
+        after = next.map(str::to_owned);
         if after.is_none() {
-            return output.list(&values, VALUES);
+            return Ok(found);
         }
+    }
+}
+
+/// In a table, beside the name of a trigger that the file does not have any more.
+fn mark_detached(item: &mut Value) {
+    if item.get("detached") == Some(&Value::Bool(true)) {
+        let name = text(item, "/trigger");
+        item["trigger"] = json!(format!("{name} (detached)"));
     }
 }
 
@@ -168,9 +186,12 @@ pub(crate) async fn dead_letter(
 ) -> Result<(), Failure> {
     match verb {
         DeadLetterVerb::List { trigger } => {
-            let path = format!("dead-letters{}", query(&[("trigger", trigger.clone())]));
-            let answer = client.get(&path).await?;
-            output.list(&items(&answer, "dead_letters"), DEAD_LETTERS)
+            let only = [("trigger", trigger.clone())];
+            let mut letters = all_pages(client, "dead-letters", "dead_letters", &only).await?;
+            if output.format == Format::Table {
+                letters.iter_mut().for_each(mark_detached);
+            }
+            output.list(&letters, DEAD_LETTERS)
         }
         DeadLetterVerb::Show { id } => {
             // An id is TRIGGER/ENTRY, and each is a part of the path.
@@ -178,10 +199,7 @@ pub(crate) async fn dead_letter(
             let path = format!("dead-letters/{}", parts.join("/"));
             let mut entry = client.get(&path).await?;
             if let Some(records) = entry.get_mut("records").and_then(Value::as_array_mut) {
-                records.iter_mut().for_each(|record| {
-                    tail::decode(record);
-                    tail::decode_key(record);
-                });
+                records.iter_mut().for_each(tail::decode);
             }
             output.one(&entry, fields)
         }

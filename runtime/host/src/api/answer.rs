@@ -121,6 +121,11 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, error)
     }
 
+    pub(crate) fn stopping() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the server stops")
+            .with_hint("everything acknowledged is kept; ask again once it runs")
+    }
+
     pub(crate) fn failed(error: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
     }

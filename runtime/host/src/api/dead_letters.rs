@@ -1,36 +1,93 @@
 //! `dead-letter list|show`: what was set aside, with the full records and every attempt.
 //!
-//! An id is `TRIGGER/SHARD-POSITION`, so that it names one entry of the whole server.
+//! An id is `TRIGGER/SHARD-POSITION`, so that it names one entry of the whole server. Entries of detached triggers are
+//! listed too, and marked.
 
-use dispatch::{DeadLetter, DeadLetters, Note};
-use model::TriggerName;
+use std::collections::BTreeSet;
+
+use dispatch::{DeadLetter, DeadLetters, KeptRecord, Note};
+use model::{TriggerName, keys::Namespace};
 use serde_json::{Value, json};
 
-use super::{ApiError, Call, Reply, triggers::known};
-use crate::assemble::Rooms;
+use super::{ApiError, Call, Reply, triggers::keeper};
+use crate::{
+    assemble::Rooms,
+    detached,
+    limits::{API_PAGE_BYTES_MAX, DEAD_LETTERS_READ_MAX},
+};
 
 pub(crate) fn list(rooms: &Rooms, call: &Call<'_>) -> Reply {
     let limit = call.query.limit()?;
-    let wanted: Vec<TriggerName> = match call.query.get("trigger") {
-        Some(name) => vec![known(rooms, name)?.name.clone()],
-        None => rooms.triggers.keys().cloned().collect(),
+    let wanted: BTreeSet<TriggerName> = match call.query.get("trigger") {
+        Some(name) => BTreeSet::from([keeper(rooms, name)?]),
+        None => {
+            let journal = rooms.journal.as_ref();
+            detached::keepers(journal, Namespace::DeadLetter).map_err(ApiError::failed)?
+        }
     };
-    let mut found: Vec<Value> = Vec::new();
-    for trigger in &wanted {
-        let left = limit.saturating_sub(found.len());
-        let letters = store(rooms)
-            .list(trigger, None, left)
-            .map_err(ApiError::failed)?;
-        found.extend(letters.iter().map(summary));
+    let mut place = call.query.get("after").map(parsed).transpose()?;
+    let mut page = Page::default();
+    let from = place.as_ref().map(|(trigger, _)| trigger.clone());
+    for trigger in wanted.iter().filter(|name| Some(*name) >= from.as_ref()) {
+        let mut after = place.take_if(|(of, _)| of == trigger).map(|(_, id)| id);
+        loop {
+            let asked = DEAD_LETTERS_READ_MAX.min(limit - page.items.len());
+            let letters = store(rooms)
+                .list(trigger, after.as_deref(), asked)
+                .map_err(ApiError::failed)?;
+            let last = letters.len() < asked;
+            for letter in &letters {
+                page.add(summary(letter, rooms), letter);
+            }
+            if page.items.len() == limit || page.bytes > API_PAGE_BYTES_MAX {
+                return Ok(json!({ "dead_letters": page.items, "after": page.after }));
+            }
+            if last {
+                break;
+            }
+            after = letters.last().map(|letter| letter.id.clone());
+        }
     }
-    Ok(json!({ "dead_letters": found }))
+    Ok(json!({ "dead_letters": page.items, "after": null }))
 }
 
-fn summary(letter: &DeadLetter) -> Value {
+#[derive(Debug, Default)]
+struct Page {
+    items: Vec<Value>,
+    /// That were read for it.
+    bytes: usize,
+    after: Option<String>,
+}
+
+impl Page {
+    fn add(&mut self, item: Value, letter: &DeadLetter) {
+        self.bytes += letter
+            .records
+            .iter()
+            .map(|record| record.data.len())
+            .sum::<usize>();
+        self.after = Some(full_id(letter));
+        self.items.push(item);
+    }
+}
+
+fn parsed(after: &str) -> Result<(TriggerName, String), ApiError> {
+    let parts = after
+        .split_once('/')
+        .and_then(|(trigger, id)| Some((TriggerName::parse(trigger).ok()?, id.to_owned())));
+    parts.ok_or_else(|| ApiError::bad("`after` is not what an earlier page returned"))
+}
+
+fn full_id(letter: &DeadLetter) -> String {
+    format!("{}/{}", letter.trigger, letter.id)
+}
+
+fn summary(letter: &DeadLetter, rooms: &Rooms) -> Value {
     let last = letter.attempts.last();
     json!({
-        "id": format!("{}/{}", letter.trigger, letter.id),
+        "id": full_id(letter),
         "trigger": letter.trigger,
+        "detached": !rooms.triggers.contains_key(&letter.trigger),
         "shard": letter.shard.to_string(),
         "condition": letter.condition,
         "at_ms": letter.written_ms,
@@ -48,7 +105,7 @@ fn error(note: &Note) -> String {
 }
 
 pub(crate) fn show(rooms: &Rooms, trigger: &str, id: &str) -> Reply {
-    let name = known(rooms, trigger)?.name.clone();
+    let name = keeper(rooms, trigger)?;
     let letter = store(rooms)
         .get(&name, id)
         .map_err(ApiError::failed)?
@@ -56,10 +113,39 @@ pub(crate) fn show(rooms: &Rooms, trigger: &str, id: &str) -> Reply {
             ApiError::not_found(&format!("dead letter {trigger}/{id}"))
                 .with_hint("`shardmill dead-letter list` shows what is there")
         })?;
-    let mut document = serde_json::to_value(&letter).map_err(ApiError::failed)?;
-    document["id"] = json!(format!("{}/{}", letter.trigger, letter.id));
-    document["shard"] = json!(letter.shard.to_string());
-    Ok(document)
+    Ok(json!({
+        "id": full_id(&letter),
+        "trigger": letter.trigger,
+        "detached": !rooms.triggers.contains_key(&letter.trigger),
+        "shard": letter.shard.to_string(),
+        "condition": letter.condition,
+        "at_ms": letter.written_ms,
+        "fencing_token": letter.fencing_token,
+        "attempts": letter.attempts.iter().map(attempt).collect::<Vec<_>>(),
+        "records": letter.records.iter().map(record).collect::<Vec<_>>(),
+    }))
+}
+
+fn attempt(note: &Note) -> Value {
+    json!({
+        "at_ms": note.at_ms,
+        "version": note.version,
+        "duration_ms": note.duration_ms,
+        "error": note.error_type,
+        "message": note.message,
+        "log": note.log_tail,
+    })
+}
+
+/// As `tail` shows records.
+fn record(kept: &KeptRecord) -> Value {
+    json!({
+        "sequence": kept.sequence_number,
+        "sub_sequence": kept.sub_sequence_number,
+        "arrived_ms": kept.arrived_ms,
+        "key": String::from_utf8_lossy(&kept.partition_key),
+        "data": base64_simd::STANDARD.encode_to_string(&kept.data),
+    })
 }
 
 fn store(rooms: &Rooms) -> DeadLetters {

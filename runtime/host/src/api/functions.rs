@@ -254,8 +254,7 @@ pub(crate) async fn logs(rooms: &Rooms, call: &Call<'_>) -> Reply {
     let (mut lines, mut after) = read().await.map_err(ApiError::failed)?;
     let wait = query.wait()?;
     if lines.is_empty() && !wait.is_zero() {
-        // Whether a line came or the time is over: the next look tells.
-        drop(rooms.platform.clock.timeout(wait, newest.changed()).await);
+        super::news(rooms, wait, newest.changed()).await;
         (lines, after) = read().await.map_err(ApiError::failed)?;
     }
     Ok(json!({ "lines": lines, "after": after }))

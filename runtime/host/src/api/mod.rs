@@ -7,11 +7,13 @@ mod answer;
 mod dead_letters;
 mod functions;
 mod records;
+mod server;
 mod state;
 pub(crate) mod streams;
 mod triggers;
+mod wait;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -19,7 +21,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use wire::AllowedHosts;
 
-pub(crate) use answer::{ApiError, Query};
+pub(crate) use answer::{ApiError, Query, json};
 
 use crate::{assemble::Rooms, limits::API_BODY_BYTES_MAX};
 
@@ -73,7 +75,7 @@ impl Api {
             body: body.to_bytes(),
         };
         match self.carry_out(&parts.method, call).await {
-            Ok(value) => answer::json(StatusCode::OK, &value),
+            Ok(value) => json(StatusCode::OK, &value),
             Err(error) => error.respond(),
         }
     }
@@ -83,6 +85,7 @@ impl Api {
         let path = call.path.clone();
         match (method.as_str(), path.as_slice()) {
             ("GET", ["status"]) => triggers::status(rooms).await,
+            ("GET", ["server"]) => server::show(rooms),
             ("GET", ["streams"]) => streams::list(rooms),
             ("GET", ["streams", name]) => streams::show(rooms, name),
             ("POST", ["streams"]) => streams::create(rooms, &call).await,
@@ -101,8 +104,18 @@ impl Api {
             ("GET", ["state", trigger, key]) => state::get(rooms, trigger, key),
             ("GET", ["dead-letters"]) => dead_letters::list(rooms, &call),
             ("GET", ["dead-letters", trigger, id]) => dead_letters::show(rooms, trigger, id),
-            ("POST", ["wait"]) => triggers::wait(rooms, &call).await,
-            _ => Err(ApiError::not_found("this address").with_hint("see `shardmill help`")),
+            ("POST", ["wait"]) => wait::wait(rooms, &call).await,
+            _ => Err(ApiError::not_found("this address")
+                .with_hint("this server may be of another version: `shardmill version`")),
         }
+    }
+}
+
+/// Waits until something happened, the time is over or the server stops: the next look tells which.
+async fn news<T>(rooms: &Rooms, wait: Duration, happened: impl Future<Output = T>) {
+    tokio::select! {
+        biased;
+        () = rooms.stop.stopped() => {}
+        _ = rooms.platform.clock.timeout(wait, happened) => {}
     }
 }

@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use futures_util::future::select_all;
 use model::{
     Record, ShardId, StreamKey,
-    seams::{ReadFrom, Source as _},
+    seams::{ReadFrom, ReadLimit, Source as _},
 };
 use serde_json::{Value, json};
 
 use super::{
-    ApiError, Call, Reply,
-    streams::{key, missing, page_limit, read_from},
+    ApiError, Call, Reply, news,
+    streams::{key, missing, read_from},
 };
-use crate::assemble::Rooms;
+use crate::{assemble::Rooms, limits::API_PAGE_BYTES_MAX};
 
 type Places = BTreeMap<u32, ReadFrom>;
 
@@ -30,8 +30,7 @@ pub(crate) async fn page(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply {
             .iter()
             .map(|(shard, from)| rooms.streams.wait(&stream, ShardId(*shard), *from))
             .collect();
-        // Whether it came or the time is over: the next page tells.
-        drop(rooms.platform.clock.timeout(wait, select_all(waits)).await);
+        news(rooms, wait, select_all(waits)).await;
         found = read_all(rooms, &stream, &mut places, limit).await?;
     }
     let records: Vec<Value> = found
@@ -48,18 +47,24 @@ async fn read_all(
     limit: usize,
 ) -> Result<Vec<(ShardId, Record)>, ApiError> {
     let mut found = Vec::new();
+    let mut left = ReadLimit {
+        records: limit,
+        bytes: API_PAGE_BYTES_MAX,
+    };
     for (shard, from) in places {
-        let left = limit.saturating_sub(found.len());
-        if left == 0 {
+        if left.records == 0 || left.bytes == 0 {
             break;
         }
         let shard = ShardId(*shard);
         let page = rooms
             .streams
-            .read(stream, shard, *from, page_limit(left))
+            .read(stream, shard, *from, left)
             .await
             .map_err(ApiError::failed)?;
         *from = page.next;
+        left.records = left.records.saturating_sub(page.records.len());
+        let bytes: usize = page.records.iter().map(|record| record.data.len()).sum();
+        left.bytes = left.bytes.saturating_sub(bytes);
         found.extend(page.records.into_iter().map(|record| (shard, record)));
     }
     found.sort_by_key(|(_, record)| record.arrived);

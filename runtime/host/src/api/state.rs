@@ -1,18 +1,21 @@
-//! `state list|get`: the values that a trigger's function keeps, by partition key.
+//! `state list|get`: the values that a trigger's function keeps, by partition key. Those of detached triggers too.
 
 use bytes::Bytes;
-use dispatch::{KeptValue, TriggerSettings};
+use dispatch::KeptValue;
 use model::{
-    Timestamp,
+    Timestamp, TriggerName,
     keys::{self, Namespace},
 };
 use serde_json::{Value, json};
 
-use super::{ApiError, Call, Reply, triggers::known};
-use crate::{assemble::Rooms, limits::API_ROWS_MAX};
+use super::{ApiError, Call, Reply, triggers::keeper};
+use crate::{
+    assemble::Rooms,
+    limits::{API_PAGE_BYTES_MAX, API_ROWS_MAX},
+};
 
 pub(crate) fn list(rooms: &Rooms, trigger: &str, call: &Call<'_>) -> Reply {
-    let settings = known(rooms, trigger)?;
+    let trigger = keeper(rooms, trigger)?;
     let after = call.query.get("after").map(|text| {
         base64_simd::URL_SAFE_NO_PAD
             .decode_to_vec(text)
@@ -20,63 +23,89 @@ pub(crate) fn list(rooms: &Rooms, trigger: &str, call: &Call<'_>) -> Reply {
     });
     let after = after.transpose()?;
     let limit = call.query.limit()?;
-    let prefix = keys::of_trigger(Namespace::State, &settings.name);
-    let rows = rooms
+    let prefix = keys::of_trigger(Namespace::State, &trigger);
+    let mut rows = rooms
         .journal
         .scan(&prefix, after.as_deref(), limit)
         .map_err(ApiError::failed)?;
+    let whole = rows.len();
+    rows.truncate(fitting(&rows));
     let next = rows
         .last()
-        .filter(|_| rows.len() == limit)
+        .filter(|_| whole == limit || rows.len() < whole)
         .map(|(key, _)| base64_simd::URL_SAFE_NO_PAD.encode_to_string(key));
-    let values = live(rooms, settings, &rows)?;
-    Ok(json!({ "values": values, "after": next }))
+    page(rooms, &trigger, &rows, next.as_deref())
 }
 
 pub(crate) fn get(rooms: &Rooms, trigger: &str, key: &str) -> Reply {
-    let settings = known(rooms, trigger)?;
-    let trigger = &settings.name;
+    let trigger = &keeper(rooms, trigger)?;
     let hash_key = model::HashKey::of_partition_key(key);
     let prefix = keys::state_of_key(trigger, hash_key, key.as_bytes());
     let rows = rooms
         .journal
         .scan(&prefix, None, API_ROWS_MAX)
         .map_err(ApiError::failed)?;
-    let values = live(rooms, settings, &rows)?;
-    if values.is_empty() {
+    let found = page(rooms, trigger, &rows, None)?;
+    if found["values"] == json!([]) {
         return Err(ApiError::not_found(&format!(
             "state of key {key} in trigger {trigger}"
         )));
     }
-    Ok(json!({ "values": values, "after": null }))
+    Ok(found)
+}
+
+/// How many rows a page takes: at least one, and those that fit beside it.
+fn fitting(rows: &[(Bytes, Bytes)]) -> usize {
+    let mut left = API_PAGE_BYTES_MAX;
+    let fit = rows.iter().take_while(|(key, value)| {
+        let before = left;
+        left = left.saturating_sub(key.len() + value.len());
+        before > 0
+    });
+    fit.count()
+}
+
+fn page(
+    rooms: &Rooms,
+    trigger: &TriggerName,
+    rows: &[(Bytes, Bytes)],
+    after: Option<&str>,
+) -> Reply {
+    let detached = !rooms.triggers.contains_key(trigger);
+    let values = live(rooms, trigger, rows)?;
+    Ok(json!({ "trigger": trigger, "detached": detached, "values": values, "after": after }))
 }
 
 /// Expired values are gone, removed or not.
 fn live(
     rooms: &Rooms,
-    settings: &TriggerSettings,
+    trigger: &TriggerName,
     rows: &[(Bytes, Bytes)],
 ) -> Result<Vec<Value>, ApiError> {
-    let ttl = settings.state.and_then(|state| state.ttl);
+    let state = rooms
+        .triggers
+        .get(trigger)
+        .and_then(|settings| settings.state);
+    let ttl = state.and_then(|state| state.ttl);
     let now = rooms.platform.clock.wall();
     let mut values = Vec::with_capacity(rows.len());
     for (key, stored) in rows {
         let kept = KeptValue::decode(stored).map_err(ApiError::failed)?;
         if !kept.is_expired(ttl, now) {
             let expires = ttl.map(|ttl| kept.written.plus(ttl));
-            values.extend(document(settings, key, &kept, expires));
+            values.extend(document(trigger, key, &kept, expires));
         }
     }
     Ok(values)
 }
 
 fn document(
-    settings: &TriggerSettings,
+    trigger: &TriggerName,
     key: &[u8],
     kept: &KeptValue,
     expires: Option<Timestamp>,
 ) -> Option<Value> {
-    let (_, partition_key, name) = keys::split_state(&settings.name, key)?;
+    let (_, partition_key, name) = keys::split_state(trigger, key)?;
     let (encoding, text) = match std::str::from_utf8(&kept.value) {
         Ok(text) => ("text", text.to_owned()),
         Err(_) => (

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{HashKey, StreamKey, StreamName, seams::ReadFrom, seams::ReadLimit};
+use model::{HashKey, StreamKey, StreamName, seams::ReadFrom};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use streams::{StreamFacts, StreamMode, StreamStatus};
@@ -68,16 +68,19 @@ pub(crate) async fn create(rooms: &Rooms, call: &Call<'_>) -> Reply {
 pub(crate) async fn delete(rooms: &Rooms, name: &str) -> Reply {
     let key = key(rooms, name)?;
     rooms.streams.describe(&key).map_err(|_| missing(name))?;
-    if let Some(trigger) = rooms
-        .triggers
-        .values()
-        .find(|trigger| trigger.stream == key)
-    {
+    for trigger in rooms.triggers.values() {
+        let use_of_it = if trigger.stream == key {
+            "reads"
+        } else if trigger.outputs.values().any(|output| *output == key) {
+            "writes"
+        } else {
+            continue;
+        };
         return Err(ApiError::conflict(format!(
-            "delete stream {name}: trigger {} reads it",
+            "delete stream {name}: trigger {} {use_of_it} it",
             trigger.name
         ))
-        .with_hint("take the trigger out of triggers.yaml first"));
+        .with_hint("change the trigger in triggers.yaml and start the server again first"));
     }
     rooms
         .streams
@@ -140,14 +143,6 @@ fn status(status: StreamStatus) -> &'static str {
         StreamStatus::Active => "ACTIVE",
         StreamStatus::Updating => "UPDATING",
         StreamStatus::Deleting => "DELETING",
-    }
-}
-
-/// One page's bounds for a reader at the terminal.
-pub(crate) fn page_limit(records: usize) -> ReadLimit {
-    ReadLimit {
-        records,
-        bytes: crate::limits::API_PAGE_BYTES_MAX,
     }
 }
 

@@ -1,14 +1,11 @@
-//! `status`, `trigger list|show|pause|resume`, `why`, `wait`.
-
-use std::time::Duration;
+//! `status`, `trigger list|show|pause|resume`, `why`.
 
 use dispatch::{ShardState, ShardStatus, TriggerSettings};
 use model::{ByteSize, Checkpoint, TriggerName};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{ApiError, Call, Reply, functions, streams};
-use crate::{assemble::Rooms, lag};
+use crate::{assemble::Rooms, detached, lag};
 
 /// What people must know about this version.
 const NOTES: [&str; 1] = [
@@ -93,6 +90,20 @@ pub(crate) fn known<'a>(rooms: &'a Rooms, name: &str) -> Result<&'a TriggerSetti
             ApiError::not_found(&format!("trigger {name}"))
                 .with_hint("`shardmill trigger list` shows what is there")
         })
+}
+
+/// The name of a trigger that is in the file, or has left something behind.
+pub(crate) fn keeper(rooms: &Rooms, name: &str) -> Result<TriggerName, ApiError> {
+    let unknown = match known(rooms, name) {
+        Ok(settings) => return Ok(settings.name.clone()),
+        Err(unknown) => unknown,
+    };
+    let name = TriggerName::parse(name).map_err(|_| unknown.clone())?;
+    let journal = rooms.journal.as_ref();
+    if detached::has_left_something(journal, &name).map_err(ApiError::failed)? {
+        return Ok(name);
+    }
+    Err(unknown)
 }
 
 pub(crate) async fn pause(rooms: &Rooms, name: &str) -> Reply {
@@ -276,69 +287,4 @@ pub(crate) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
         }
     }
     Ok(json!({ "waiting": waiting, "moving": moving }))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Waiting {
-    trigger: Option<String>,
-    #[serde(default = "half_a_minute")]
-    timeout_ms: u64,
-}
-
-fn half_a_minute() -> u64 {
-    30_000
-}
-
-/// Answers once everything that is in the streams now, and everything that follows from it, is settled.
-pub(crate) async fn wait(rooms: &Rooms, call: &Call<'_>) -> Reply {
-    let asked: Waiting = serde_json::from_slice(&call.body)
-        .map_err(|error| ApiError::bad(&format!("read what to wait for: {error}")))?;
-    let only = asked
-        .trigger
-        .as_deref()
-        .map(|name| known(rooms, name))
-        .transpose()?;
-    let names: Vec<&TriggerName> = match only {
-        Some(settings) => vec![&settings.name],
-        // What the file disables settles nothing; whoever names it is told so by the timeout.
-        None => enabled(rooms).map(|settings| &settings.name).collect(),
-    };
-    let timeout = Duration::from_millis(asked.timeout_ms);
-    let settled = settle_all(rooms, &names);
-    match rooms.platform.clock.timeout(timeout, settled).await {
-        Ok(settled) => settled.map(|()| settled_records(rooms, &names)),
-        Err(_) => Err(ApiError::timed_out(format!(
-            "wait: after {} ms not everything is settled",
-            asked.timeout_ms
-        ))
-        .with_hint("`shardmill why` says what waits")),
-    }
-}
-
-fn enabled(rooms: &Rooms) -> impl Iterator<Item = &TriggerSettings> {
-    rooms.triggers.values().filter(|settings| settings.enabled)
-}
-
-/// One trigger may fill the stream of another, so rounds repeat until a whole round finds nothing left. What is placed is
-/// in the streams only once it is durable.
-async fn settle_all(rooms: &Rooms, names: &[&TriggerName]) -> Result<(), ApiError> {
-    loop {
-        let before = rooms.log.status().placed;
-        rooms.log.durable(before).await.map_err(ApiError::failed)?;
-        for settings in names.iter().filter_map(|name| rooms.triggers.get(*name)) {
-            rooms.runners.settled(&rooms.streams, settings).await;
-        }
-        if rooms.log.status().placed == before {
-            return Ok(());
-        }
-    }
-}
-
-/// Since this server started; what is given up is settled too, but its records wait for a look.
-fn settled_records(rooms: &Rooms, names: &[&TriggerName]) -> Value {
-    let shards = names.iter().flat_map(|name| rooms.runners.status(name));
-    let counted = shards.map(|shard| (shard.counters.settled, shard.counters.dead_lettered));
-    let (done, given_up) = counted.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    json!({ "settled": done, "dead_letters": given_up })
 }

@@ -34,7 +34,8 @@ async fn start(platform: &Platform) -> Arc<Rooms> {
     };
     let project = config::read(&options.file, FILE, &options.env).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], 4566));
-    let rooms = assemble(platform, &project, &options, address).await;
+    let (_, running) = Stop::new();
+    let rooms = assemble(platform, &project, &options, address, running).await;
     Arc::new(rooms.unwrap())
 }
 
