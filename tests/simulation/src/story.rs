@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::Duration,
 };
 
@@ -34,6 +35,8 @@ const PRODUCERS_MAX: u64 = 4;
 const LIVES_MAX: u64 = 6;
 /// One line in so many is no flight.
 const BROKEN: u64 = 40;
+/// One story in so many begins in a folder that nobody has synced yet; without compiled code it takes seconds.
+const NEW_FOLDER: u64 = 20;
 const SYNC_MAX: Duration = Duration::from_millis(3);
 const SLOW_SYNC_MAX: Duration = Duration::from_millis(80);
 const STORY_MAX: Duration = Duration::from_secs(600);
@@ -96,6 +99,12 @@ async fn played(seed: u64, compiled: &BTreeMap<String, Bytes>, trace: &Trace) ->
         rng: world.rng.fork("fate"),
         trouble: Trouble::default(),
     };
+    if fate.rng.below(NEW_FOLDER) > 0 {
+        world
+            .disk
+            .sync_tree(Path::new("/"))
+            .expect("a disk without faults");
+    }
     fate.trouble.watch(&world.disk, trace);
     let told = world.clock.timeout(STORY_MAX, tell(&fate)).await;
     Trouble::calm(&world.disk);

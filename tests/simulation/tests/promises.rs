@@ -6,35 +6,35 @@ use shardmill_simulation::{each_seed, each_seed_twice, promises};
 #[test]
 fn promise_1_an_acknowledged_record_survives_a_crash() {
     let name = "promise_1_an_acknowledged_record_survives_a_crash";
-    each_seed(name, 1..=10, promises::acknowledged_survives);
+    each_seed(name, 1..=15, promises::acknowledged_survives);
 }
 
 #[test]
 fn promise_2_records_of_a_shard_are_handled_in_order() {
     let name = "promise_2_records_of_a_shard_are_handled_in_order";
-    each_seed(name, 11..=20, promises::order_is_kept);
+    each_seed(name, 16..=30, promises::order_is_kept);
 }
 
 #[test]
 fn promise_3_effects_appear_exactly_once() {
     let name = "promise_3_effects_appear_exactly_once";
-    each_seed(name, 21..=30, promises::effects_are_exactly_once);
+    each_seed(name, 31..=45, promises::effects_are_exactly_once);
 }
 
 #[test]
 fn promise_4_nothing_is_skipped_without_a_dead_letter() {
     let name = "promise_4_nothing_is_skipped_without_a_dead_letter";
-    each_seed(name, 31..=40, promises::nothing_is_skipped);
+    each_seed(name, 46..=60, promises::nothing_is_skipped);
 }
 
 #[test]
 fn promise_6_a_shard_that_does_not_move_has_one_reason() {
     let name = "promise_6_a_shard_that_does_not_move_has_one_reason";
-    each_seed(name, 41..=50, promises::every_standstill_has_a_reason);
+    each_seed(name, 61..=75, promises::every_standstill_has_a_reason);
 }
 
 #[test]
 fn promise_7_the_same_seed_gives_the_same_run() {
     let name = "promise_7_the_same_seed_gives_the_same_run";
-    each_seed_twice(name, 51..=54);
+    each_seed_twice(name, 76..=82);
 }
