@@ -30,6 +30,8 @@ mod consumer_tests;
 #[cfg(test)]
 mod door_tests;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod reception_tests;
 #[cfg(test)]
 mod reshard_tests;

@@ -390,6 +390,11 @@ fn violations_come_in_one_text_and_in_the_order_of_aws() {
 fn members_inside_lists_and_maps_are_named_by_their_place() {
     check_violations(
         "PutRecords",
+        r#"{"StreamName":"a","Records":[{"PartitionKey":"k","Data":""},null]}"#,
+        &["Value null at 'records.2.member' failed to satisfy constraint: Member must not be null"],
+    );
+    check_violations(
+        "PutRecords",
         r#"{"StreamName":"a","Records":[{"PartitionKey":"","Data":""},{"Data":"","PartitionKey":"k","ExplicitHashKey":"x"}]}"#,
         &[
             "Value '' at 'records.1.member.partitionKey' failed to satisfy constraint: \

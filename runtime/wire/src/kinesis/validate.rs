@@ -145,7 +145,12 @@ impl Violations {
             if self.full() {
                 return;
             }
-            self.value(&format!("{path}.{}.member", index + 1), member, item);
+            let path = format!("{path}.{}.member", index + 1);
+            if item.is_null() {
+                self.add(&path, member, None, "Member must not be null");
+            } else {
+                self.value(&path, member, item);
+            }
         }
     }
 
