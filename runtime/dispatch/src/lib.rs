@@ -8,6 +8,8 @@ pub mod settings;
 
 pub mod deaggregate;
 
+pub mod filter;
+
 pub mod batch;
 
 pub mod settle;

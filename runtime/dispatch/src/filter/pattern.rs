@@ -1,0 +1,195 @@
+//! One pattern: fields that must all match, alternatives under `$or`, and lists of tests at the leaves.
+//!
+//! An event's list matches when any of its elements does; conditions under one object must hold in the same element.
+//! Keys with dots mean nested objects, in patterns and in events alike.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{FilterError, leaf::Test};
+use crate::limits::PATTERN_CHARACTERS_MAX;
+
+const OPERATORS: [&str; 9] = [
+    "exactly",
+    "prefix",
+    "suffix",
+    "anything-but",
+    "numeric",
+    "exists",
+    "cidr",
+    "wildcard",
+    "equals-ignore-case",
+];
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pattern(Fields);
+
+/// All of `fields`, and of each of `choices` any one.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Fields {
+    fields: BTreeMap<String, Rule>,
+    choices: Vec<Vec<Self>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Rule {
+    AnyOf(Vec<Test>),
+    Inside(Fields),
+}
+
+impl Pattern {
+    /// `pattern` is an object, or its JSON text.
+    pub fn compile(pattern: &Value) -> Result<Self, FilterError> {
+        let pattern = match pattern.as_str() {
+            Some(text) => serde_json::from_str(text).map_err(|_| FilterError::NotAnObject)?,
+            None => pattern.clone(),
+        };
+        let length = pattern.to_string().chars().count();
+        if length > PATTERN_CHARACTERS_MAX {
+            return Err(FilterError::TooLong(length));
+        }
+        let Value::Object(members) = undotted(pattern) else {
+            return Err(FilterError::NotAnObject);
+        };
+        Ok(Self(Fields::compile(&members)?))
+    }
+
+    /// Whether it looks at the body at all.
+    #[must_use]
+    pub fn reads_data(&self) -> bool {
+        self.0.rules_of("data").next().is_some()
+    }
+
+    /// Whether it compares the body as plain text, which only bodies have that are not JSON (FL-2).
+    #[must_use]
+    pub fn reads_text(&self) -> bool {
+        let mut rules = self.0.rules_of("data");
+        rules.any(|rule| matches!(rule, Rule::AnyOf(_)))
+    }
+
+    /// `event` has its keys with dots taken apart.
+    #[must_use]
+    pub fn matches(&self, event: &Value) -> bool {
+        self.0.match_value(Some(event))
+    }
+}
+
+impl Fields {
+    fn compile(members: &Map<String, Value>) -> Result<Self, FilterError> {
+        if members.is_empty() {
+            return Err(FilterError::EmptyObject);
+        }
+        let mut compiled = Self::default();
+        for (name, value) in members {
+            match value {
+                Value::Array(branches) if name == "$or" && is_choice(branches) => {
+                    let branches = branches.iter().filter_map(Value::as_object);
+                    let choice = branches.map(Self::compile).collect::<Result<_, _>>()?;
+                    compiled.choices.push(choice);
+                }
+                Value::Array(tests) if tests.is_empty() => return Err(FilterError::EmptyArray),
+                Value::Array(tests) => {
+                    let tests = tests.iter().map(Test::compile).collect::<Result<_, _>>()?;
+                    compiled.fields.insert(name.clone(), Rule::AnyOf(tests));
+                }
+                Value::Object(inside) => {
+                    let rule = Rule::Inside(Self::compile(inside)?);
+                    compiled.fields.insert(name.clone(), rule);
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                    return Err(FilterError::Scalar(name.clone()));
+                }
+            }
+        }
+        Ok(compiled)
+    }
+
+    /// The rules of a field, those in alternatives included.
+    fn rules_of<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a Rule> + 'a> {
+        let choices = self.choices.iter().flatten();
+        let inner = choices.flat_map(move |fields| fields.rules_of(name));
+        Box::new(self.fields.get(name).into_iter().chain(inner))
+    }
+
+    fn match_value(&self, value: Option<&Value>) -> bool {
+        match value {
+            Some(Value::Array(elements)) => elements
+                .iter()
+                .any(|element| self.match_value(Some(element))),
+            Some(Value::Object(members)) => self.match_members(Some(members)),
+            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => {
+                self.match_members(None)
+            }
+        }
+    }
+
+    fn match_members(&self, members: Option<&Map<String, Value>>) -> bool {
+        let rules = self.fields.iter().all(|(name, rule)| {
+            let value = members.and_then(|members| members.get(name));
+            match rule {
+                Rule::AnyOf(tests) => tests.iter().any(|test| test.matches(value)),
+                Rule::Inside(fields) => fields.match_value(value),
+            }
+        });
+        rules
+            && self
+                .choices
+                .iter()
+                .all(|branches| branches.iter().any(|branch| branch.match_members(members)))
+    }
+}
+
+/// Whether `$or` is the operator here; otherwise it is a field of that name.
+fn is_choice(branches: &[Value]) -> bool {
+    let plain = |branch: &Value| {
+        branch.as_object().is_some_and(|branch| {
+            branch
+                .keys()
+                .all(|name| !OPERATORS.contains(&name.as_str()))
+        })
+    };
+    branches.len() >= 2 && branches.iter().all(plain)
+}
+
+/// `{"a.b": x}` becomes `{"a": {"b": x}}`, at every depth.
+pub(super) fn undotted(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let mut nested = Map::new();
+            for (name, value) in members {
+                put(&mut nested, &name, undotted(value));
+            }
+            Value::Object(nested)
+        }
+        Value::Array(elements) => elements.into_iter().map(undotted).collect(),
+        plain @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => plain,
+    }
+}
+
+fn put(members: &mut Map<String, Value>, name: &str, value: Value) {
+    if let Some((outer, inner)) = name.split_once('.') {
+        let place = members
+            .entry(outer.to_owned())
+            .or_insert_with(|| Value::Object(Map::new()));
+        match place {
+            Value::Object(inside) => return put(inside, inner, value),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => {
+                let mut inside = Map::new();
+                put(&mut inside, inner, value);
+                *place = Value::Object(inside);
+            }
+        }
+        return;
+    }
+    match (members.get_mut(name), value) {
+        (Some(Value::Object(known)), Value::Object(more)) => known.extend(more),
+        (_, value) => {
+            members.insert(name.to_owned(), value);
+        }
+    }
+}
