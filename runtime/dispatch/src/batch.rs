@@ -73,12 +73,6 @@ impl Batcher {
         (!self.open.is_empty()).then(|| self.since.plus(self.policy.wait))
     }
 
-    /// Whether a closed batch waits, so that reading on would only fill memory.
-    #[must_use]
-    pub fn has_closed(&self) -> bool {
-        !self.closed.is_empty()
-    }
-
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.open.is_empty() && self.closed.is_empty()

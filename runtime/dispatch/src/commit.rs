@@ -132,14 +132,8 @@ pub(crate) struct Stores {
 pub(crate) enum NotPlaced {
     #[error(transparent)]
     Commit(#[from] CommitError),
-    #[error(
-        "the state of trigger {trigger} would take {bytes} bytes, at most {max} are kept: raise `max` or set `ttl` under `triggers.{trigger}.state` in triggers.yaml"
-    )]
-    StateFull {
-        trigger: TriggerName,
-        bytes: u64,
-        max: ByteSize,
-    },
+    #[error("the state of the trigger is full: {bytes} of {max}")]
+    StateFull { bytes: ByteSize, max: ByteSize },
     #[error("the dead-letter store is full: {bytes} of {max}")]
     DeadLettersFull { bytes: ByteSize, max: ByteSize },
 }

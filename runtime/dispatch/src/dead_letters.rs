@@ -16,7 +16,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    limits::{DEAD_LETTER_BYTES_MAX, NOTE_BYTES_MAX},
+    limits::{DEAD_LETTER_BYTES_MAX, NOTE_BYTES_MAX, SHORT_NOTE_BYTES_MAX},
     settle::{Circumstances, Discard},
 };
 
@@ -108,6 +108,12 @@ impl Note {
             message: clipped(&failure.reason),
             log_tail: at.log_tail.to_owned(),
         }
+    }
+
+    /// For a row without room for long messages.
+    pub(crate) fn shorten(&mut self) {
+        let end = self.message.floor_char_boundary(SHORT_NOTE_BYTES_MAX);
+        self.message.truncate(end);
     }
 
     /// A failed record that makes its whole batch fail.

@@ -7,12 +7,16 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use leases::{HeldLease, LeaseBook};
 use model::{
     Answer, Checkpoint, Fault, FaultClass, FencingToken, FunctionVersion, Invocation, LogPosition,
-    Outcome, Position, Timestamp, Transaction, UserRecord, keys,
+    Outcome, Position, Timestamp, Transaction, UserRecord,
+    invariants::batch_is_ordered,
+    invocation::Begun,
+    keys,
     seams::{
         CommitError, Handler, Journal, LogTail, ReadFrom, ReadLimit, ShardFacts, Source,
         SourceError,
@@ -27,7 +31,9 @@ use crate::{
     dead_letters::{Condition, DeadLetterStore},
     deaggregate::{Unpacked, raw, unpack},
     ledger::Ledger,
-    limits::{COALESCE, FULL_PAUSE, LOG_TAIL_BYTES_MAX, PAGE_BYTES_MAX, PAGE_RECORDS_MAX},
+    limits::{
+        COALESCE, FULL_PAUSE, LOG_TAIL_BYTES_MAX, PAGE_BYTES_MAX, PAGE_RECORDS_MAX, SLOT_LOOK,
+    },
     progress::{DamagedProgress, Progress, Standing},
     settings::{Switch, TriggerSettings},
     settle::{Circumstances, Discard, Mode, Settlement, Work, expire, oversized, settle},
@@ -207,7 +213,7 @@ impl Lane {
             }
             let now = self.now();
             if let Some(work) = self.ledger.front() {
-                if let Some((state, until)) = held_back(work, now) {
+                if let Some((state, until)) = held_back(work, self.settings.retry.age, now) {
                     self.idle(stop, state, until, false).await?;
                 } else {
                     self.turn(stop).await?;
@@ -277,8 +283,12 @@ impl Lane {
     }
 }
 
-/// Why the front work may not be invoked now, and until when.
-fn held_back(work: &Work, now: Timestamp) -> Option<(ShardState, Option<Timestamp>)> {
+/// Why the work may not be invoked now, and until when.
+fn held_back(
+    work: &Work,
+    age: Option<Duration>,
+    now: Timestamp,
+) -> Option<(ShardState, Option<Timestamp>)> {
     let because = || {
         work.notes.last().map_or_else(
             || "an earlier failure".to_owned(),
@@ -289,6 +299,7 @@ fn held_back(work: &Work, now: Timestamp) -> Option<(ShardState, Option<Timestam
             },
         )
     };
+    let until = work.until(age);
     if work.mode == Mode::Blocked {
         let record = work
             .records
@@ -297,8 +308,7 @@ fn held_back(work: &Work, now: Timestamp) -> Option<(ShardState, Option<Timestam
             .unwrap_or_default();
         let because = because();
         Some((ShardState::Blocked { record, because }, None))
-    } else if work.not_before > now {
-        let until = work.not_before;
+    } else if until > now {
         let because = because();
         Some((ShardState::BackingOff { until, because }, Some(until)))
     } else {

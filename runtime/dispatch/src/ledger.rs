@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use model::{Checkpoint, FencingToken, Position};
+use model::{Checkpoint, FencingToken, Position, invariants::checkpoint_advances};
 
 use crate::{
     progress::{Progress, Try},
@@ -63,6 +63,7 @@ impl Ledger {
         for work in again.into_iter().rev() {
             self.queue.push_front(work);
         }
+        let before = self.low;
         let first_open = self.queue.front().and_then(|work| work.records.first());
         self.low = match first_open.map(|record| record.position) {
             None => self.through,
@@ -73,6 +74,11 @@ impl Ledger {
                     self.low.max(Checkpoint::Settled(*position))
                 }),
         };
+        assert!(
+            checkpoint_advances(before, self.low),
+            "a checkpoint went back from {before:?} to {:?}",
+            self.low
+        );
     }
 
     /// Everything up to `seen` needed no invocation.
@@ -101,7 +107,9 @@ impl Ledger {
                 first: work.records.first()?.position,
                 last: work.records.last()?.position,
                 attempts: work.attempts,
+                records: work.records.len(),
                 alone: work.mode == Mode::Alone,
+                blocked: work.mode == Mode::Blocked,
                 first_failed_ms: work.first_failed.unwrap_or_default().as_millis(),
                 not_before_ms: work.not_before.as_millis(),
                 notes: work.notes.clone(),

@@ -47,4 +47,4 @@ pub use settings::{
 };
 pub use state::{Cleaned, DamagedValue, KeptValue, StateStore};
 pub use status::{Counters, ShardState, ShardStatus};
-pub use trigger::{StartError, TriggerRunner};
+pub use trigger::{Mismatch, StartError, TriggerRunner};

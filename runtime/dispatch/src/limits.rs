@@ -26,6 +26,8 @@ pub const PROGRESS_BYTES_MAX: usize = 64 << 10;
 pub const NOTES_MAX: usize = 20;
 /// Bytes of a message kept with an attempt.
 pub const NOTE_BYTES_MAX: usize = 4 << 10;
+/// Bytes of a message in a progress row that has no room for longer ones.
+pub const SHORT_NOTE_BYTES_MAX: usize = 128;
 /// Bytes of an attempt's log kept with it: the newest lines.
 pub const LOG_TAIL_BYTES_MAX: usize = 4 << 10;
 /// Bytes of record data in one dead letter; a larger group becomes several.
@@ -38,6 +40,8 @@ pub const DROPPED_DEAD_LETTERS_MAX: usize = 1_000;
 pub const STATE_NAMES_MAX: usize = 1_000;
 /// Values of the state read at once.
 pub const STATE_PAGE_ROWS: usize = 1_000;
+/// How long an invocation may wait for its place before the status says so.
+pub const SLOT_LOOK: Duration = Duration::from_millis(100);
 /// Pause before a settlement is tried again when the disk or the dead-letter store is full.
 pub const FULL_PAUSE: Duration = Duration::from_secs(1);
 

@@ -33,6 +33,12 @@ pub struct Try {
     pub attempts: u32,
     /// Attempts are spent: each record is run once more on its own.
     pub alone: bool,
+    /// Attempts are spent and the policy blocks: nothing is run until an operator resumes the trigger.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub blocked: bool,
+    /// How many records the span held; 0 in rows written before they were counted.
+    #[serde(default)]
+    pub records: usize,
     pub first_failed_ms: u64,
     pub not_before_ms: u64,
     /// What the attempts came to, as far as the row has room for it.
@@ -43,6 +49,14 @@ pub struct Try {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the stored progress cannot be read: {0}")]
 pub struct DamagedProgress(pub String);
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature is serde's"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
 
 impl Progress {
     /// A shard of which nothing was settled yet.
@@ -56,16 +70,22 @@ impl Progress {
         }
     }
 
-    /// Notes give way where the row would be too large: first what functions said, then all of them.
+    /// Notes give way where the row would be too large: first what functions said, then the ends of long messages, then
+    /// all but the newest note of each try, then all of them.
     pub fn encode(mut self) -> Result<Vec<u8>, DamagedProgress> {
+        let shorter: [fn(&mut Vec<Note>); 4] = [
+            |notes| notes.iter_mut().for_each(|note| note.log_tail.clear()),
+            |notes| notes.iter_mut().for_each(Note::shorten),
+            |notes| drop(notes.drain(..notes.len().saturating_sub(1))),
+            Vec::clear,
+        ];
         let mut bytes = self.written()?;
-        if bytes.len() > PROGRESS_BYTES_MAX {
-            let notes = self.tries.iter_mut().flat_map(|tried| &mut tried.notes);
-            notes.for_each(|note| note.log_tail.clear());
-            bytes = self.written()?;
-        }
-        if bytes.len() > PROGRESS_BYTES_MAX {
-            self.tries.iter_mut().for_each(|tried| tried.notes.clear());
+        for shorten in shorter {
+            if bytes.len() <= PROGRESS_BYTES_MAX {
+                break;
+            }
+            let notes = self.tries.iter_mut().map(|tried| &mut tried.notes);
+            notes.for_each(shorten);
             bytes = self.written()?;
         }
         if bytes.len() > PROGRESS_BYTES_MAX {
@@ -125,7 +145,7 @@ impl Try {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::position;
+    use crate::{limits::SHORT_NOTE_BYTES_MAX, testing::position};
 
     fn row() -> Progress {
         Progress {
@@ -137,6 +157,8 @@ mod tests {
                 last: position(5),
                 attempts: 2,
                 alone: false,
+                blocked: false,
+                records: 3,
                 first_failed_ms: 10,
                 not_before_ms: 20,
                 notes: Vec::new(),
@@ -154,7 +176,7 @@ mod tests {
         for (message, log_tail, kept) in [
             (10, 10, (10, 10)),
             (10, PROGRESS_BYTES_MAX, (10, 0)),
-            (PROGRESS_BYTES_MAX, 10, (0, 0)),
+            (PROGRESS_BYTES_MAX, 10, (SHORT_NOTE_BYTES_MAX, 0)),
         ] {
             let mut noted = row();
             noted.tries[0].notes.push(Note {
@@ -173,7 +195,28 @@ mod tests {
     }
 
     #[test]
-    fn version_1_is_kept() {
+    fn the_newest_note_of_each_of_many_tries_survives() {
+        let mut noted = row();
+        let note = |error_type: &str| Note {
+            at_ms: 1,
+            version: model::FunctionVersion(1),
+            duration_ms: 1,
+            error_type: error_type.to_owned(),
+            message: "m".repeat(4_096),
+            log_tail: "l".repeat(4_096),
+        };
+        noted.tries[0].notes = vec![note("Old"); 19];
+        noted.tries[0].notes.push(note("New"));
+        noted.tries = vec![noted.tries.remove(0); 100];
+        let read = Progress::decode(&noted.encode().unwrap()).unwrap();
+        for tried in read.tries {
+            assert_eq!(tried.notes.len(), 1);
+            assert_eq!(tried.notes[0].error_type, "New");
+        }
+    }
+
+    #[test]
+    fn rows_of_version_1_that_count_no_records_are_read() {
         let stored = concat!(
             "\x01",
             r#"{"token":4,"low":{"Settled":{"sequence":"2","sub_sequence":0}},"#,
@@ -181,7 +224,9 @@ mod tests {
             r#""first":{"sequence":"3","sub_sequence":0},"last":{"sequence":"5","sub_sequence":0},"#,
             r#""attempts":2,"alone":false,"first_failed_ms":10,"not_before_ms":20}]}"#
         );
-        assert_eq!(Progress::decode(stored.as_bytes()), Ok(row()));
+        let mut uncounted = row();
+        uncounted.tries[0].records = 0;
+        assert_eq!(Progress::decode(stored.as_bytes()), Ok(uncounted));
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct TriggerSettings {
     pub function: FunctionName,
     /// Read once, when the trigger first runs.
     pub start: StartAt,
+    /// The start as it was written: another word than at first would move nothing and is refused.
+    pub start_word: String,
     pub deaggregate: bool,
     pub range_check: RangeCheck,
     pub batch: BatchPolicy,

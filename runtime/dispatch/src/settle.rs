@@ -4,6 +4,8 @@
 //! committed, what becomes a dead letter and what is tried again. The effects of a record that is delivered again are
 //! never in it. It knows neither shards nor the log.
 
+use std::time::Duration;
+
 use model::{
     Answer, Emitted, Fault, FaultClass, FunctionVersion, Outcome, StateWrite, Timestamp, UserRecord,
 };
@@ -100,6 +102,17 @@ impl Work {
             Mode::Prefix(len) => &self.records[..len.min(self.records.len())],
             Mode::Oversized | Mode::Blocked => &[],
         }
+    }
+
+    /// When it may be invoked: its pause is over, or its first record is too old for another attempt.
+    #[must_use]
+    pub fn until(&self, age: Option<Duration>) -> Timestamp {
+        let first = self.records.first();
+        let too_old = first.zip(age).map(|(record, age)| {
+            let exactly = record.arrived.plus(age);
+            exactly.plus(Duration::from_millis(1))
+        });
+        too_old.map_or(self.not_before, |at| at.min(self.not_before))
     }
 
     fn note(&mut self, note: Note) {

@@ -159,8 +159,7 @@ impl StateStore {
         let bytes = counting.after(&transaction.writes)?;
         if bytes > self.policy.max.bytes() && bytes > counting.bytes {
             return Err(NotPlaced::StateFull {
-                trigger: self.trigger.clone(),
-                bytes,
+                bytes: ByteSize(bytes),
                 max: self.policy.max,
             });
         }

@@ -26,6 +26,8 @@ pub struct Counters {
     pub out_of_range: u64,
     pub malformed_aggregates: u64,
     pub oversized: u64,
+    /// Records that were being tried when the stream's retention took them, and that no restart finds again.
+    pub lost_to_retention: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,14 @@ pub enum ShardState {
         bytes: ByteSize,
         max: ByteSize,
     },
+    StateFull {
+        bytes: ByteSize,
+        max: ByteSize,
+    },
+    /// Of this name no stream takes what the function wrote.
+    NoOutput(String),
+    /// The function runs as often as it may, or every sandbox is taken.
+    WaitingForSlot,
     LogStopped(String),
     Fenced {
         current: FencingToken,
@@ -89,6 +99,17 @@ impl fmt::Display for ShardState {
             Self::DeadLettersFull { bytes, max } => write!(
                 f,
                 "the dead-letter store is full ({bytes} of {max}): a record that was given up waits rather than be lost"
+            ),
+            Self::StateFull { bytes, max } => write!(
+                f,
+                "the state of the trigger is full ({bytes} of {max} with what the function wrote): nothing of it is lost, the shard waits for room"
+            ),
+            Self::NoOutput(stream) => write!(
+                f,
+                "output stream {stream} is gone or being deleted: what the function wrote waits until it is there again"
+            ),
+            Self::WaitingForSlot => f.write_str(
+                "waiting for a place to run in: the function runs as often as its `concurrency` allows, or every sandbox is taken",
             ),
             Self::DiskFull => f.write_str("the data disk is full: nothing can be committed"),
             Self::LogStopped(why) => write!(f, "the log has stopped: {why}"),
@@ -159,6 +180,13 @@ mod tests {
         let [bytes, max] = [ByteSize::mib(9), ByteSize::mib(10)];
         let sentence = "the dead-letter store is full (9MiB of 10MiB): a record that was given up waits rather than be lost";
         check(&ShardState::DeadLettersFull { bytes, max }, sentence);
+        let [bytes, max] = [ByteSize::mib(11), ByteSize::mib(10)];
+        let sentence = "the state of the trigger is full (11MiB of 10MiB with what the function wrote): nothing of it is lost, the shard waits for room";
+        check(&ShardState::StateFull { bytes, max }, sentence);
+        let sentence = "output stream board is gone or being deleted: what the function wrote waits until it is there again";
+        check(&ShardState::NoOutput("board".to_owned()), sentence);
+        let sentence = "waiting for a place to run in: the function runs as often as its `concurrency` allows, or every sandbox is taken";
+        check(&ShardState::WaitingForSlot, sentence);
         let current = FencingToken(4);
         let sentence = "fenced: another holder has the newer token 4";
         check(&ShardState::Fenced { current }, sentence);

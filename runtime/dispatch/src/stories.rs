@@ -1,13 +1,12 @@
 //! Stories of a trigger over a stream, a log and a handler in memory, on paused time.
 
 mod bounds;
+mod holds;
 mod world;
 
 use std::time::Duration;
 
-use model::{
-    Answer, HashKey, HashKeyRange, Invocation, Outcome, RecordAction, RecordFailure, ShardId,
-};
+use model::{Answer, HashKey, HashKeyRange, Invocation, Outcome, RecordAction, RecordFailure};
 use world::{World, copied, text, thrown};
 
 use crate::{Condition, ShardState, StartAt, Then, deaggregate::tests::golden, testing::position};
@@ -40,7 +39,7 @@ async fn a3_two_retries_are_three_invocations_and_the_next_record_follows() {
     assert_eq!(dead[0].attempts[2].log_tail, "this is attempt 3");
     assert_eq!(dead[0].records[0].data, "bad");
     assert_eq!(world.tape.outputs(), ["good"]);
-    assert_eq!(runner.settled_through(ShardId(0)), Some(position(2)));
+    assert_eq!(world.settled_through(&runner), position(2));
     runner.stop().await;
 }
 
@@ -376,7 +375,7 @@ async fn a_shard_of_nothing_but_strays_moves_on_and_keeps_them_as_dead_letters()
         (status.counters.out_of_range, status.counters.dead_lettered),
         (2, 2)
     );
-    assert_eq!(runner.settled_through(ShardId(0)).unwrap().sub_sequence, 1);
+    assert_eq!(world.settled_through(&runner).sub_sequence, 1);
     runner.stop().await;
 }
 

@@ -42,6 +42,7 @@ pub(crate) fn trigger(
             config::Start::At(at) => StartAt::At(at),
             config::Start::Ago(ago) => StartAt::At(now.minus(ago)),
         },
+        start_word: trigger.start.to_string(),
         deaggregate: trigger.deaggregate,
         range_check: RangeCheck::InRange,
         batch: BatchPolicy {

@@ -67,6 +67,8 @@ pub enum LeaseError {
     Missing(LeaseKey),
     #[error("the stored lease of trigger {} on {} cannot be read: {why}", .key.trigger, .key.shard)]
     Damaged { key: LeaseKey, why: String },
+    #[error("the counter of lease slots cannot be read: restore the data folder from a copy")]
+    DamagedCounter,
     #[error(transparent)]
     Commit(#[from] CommitError),
 }
@@ -108,11 +110,15 @@ impl LeaseBook {
     pub async fn ensure(&self, wanted: Vec<NewLease>) -> Result<Vec<LeaseRow>, LeaseError> {
         let _one_at_a_time = self.writing.lock().await;
         let counter = keys::named(Namespace::Lease, SLOT_COUNTER);
-        let mut slot = self
-            .journal
-            .get(&counter)?
-            .and_then(|bytes| bytes.as_ref().try_into().ok().map(u64::from_be_bytes))
-            .unwrap_or(1);
+        let mut slot = match self.journal.get(&counter)? {
+            None => 1,
+            // A slot that is given twice would let one holder's token refuse another's work.
+            Some(bytes) => bytes
+                .as_ref()
+                .try_into()
+                .map(u64::from_be_bytes)
+                .map_err(|_| LeaseError::DamagedCounter)?,
+        };
         let mut rows = Vec::with_capacity(wanted.len());
         let mut writes = Vec::new();
         for new in wanted {

@@ -1,6 +1,13 @@
 //! One call of a handler: the records of one shard, and the facts a handler may ask for.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bytes::Bytes;
 
@@ -33,6 +40,23 @@ pub struct Invocation {
     pub outputs: Arc<BTreeSet<String>>,
     /// Keyed state, where the trigger grants it.
     pub state: Option<Arc<dyn StateReader>>,
+    /// Whoever runs the invocation tells it once it has a place to run in.
+    pub begun: Begun,
+}
+
+/// Whether an invocation runs or still waits for its place.
+#[derive(Debug, Clone, Default)]
+pub struct Begun(Arc<AtomicBool>);
+
+impl Begun {
+    pub fn tell(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Durable values of a trigger, by key and name; pending writes included.

@@ -123,6 +123,7 @@ mod tests {
             records: records.into(),
             outputs: Arc::default(),
             state: None,
+            begun: crate::invocation::Begun::default(),
         }
     }
 

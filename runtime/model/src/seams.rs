@@ -8,14 +8,16 @@ use std::{fmt, future::Future, pin::Pin};
 use bytes::Bytes;
 
 use crate::{
-    FencingToken, HashKeyRange, Invocation, LogPosition, NewRecord, Outcome, Position, Record,
-    SequenceNumber, ShardId, StreamKey, Timestamp, Transaction, UserRecord,
+    FencingToken, HashKeyRange, Invocation, LogPosition, Outcome, Record, SequenceNumber, ShardId,
+    StreamKey, Timestamp, Transaction, UserRecord,
 };
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Where a trigger's records come from.
 pub trait Source: Send + Sync + fmt::Debug {
+    /// When the stream was created: a deleted stream and a later one of its name are two.
+    fn created(&self, stream: &StreamKey) -> Result<Timestamp, SourceError>;
     /// All shards of the stream that still hold records or are open, in order of creation.
     fn shards(&self, stream: &StreamKey) -> Result<Vec<ShardFacts>, SourceError>;
     /// The next records after `from`, without waiting. An empty page that is not the end means the reader is at the tip.
@@ -122,13 +124,3 @@ pub enum CommitError {
     #[error("the log has stopped: {0}")]
     Down(String),
 }
-
-/// A stored dead letter or output may be handed on; this is what a position in words needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Span {
-    pub first: Position,
-    pub last: Position,
-}
-
-/// A record for another stream, as `host` hands it to `streams`.
-pub type Output = (StreamKey, NewRecord);

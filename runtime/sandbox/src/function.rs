@@ -166,6 +166,7 @@ impl Inner {
         let (Ok(_running), Ok(_sandbox)) = places else {
             return not_run("NoSandbox", "the engine has been stopped".to_owned());
         };
+        invocation.begun.tell();
         let input = match (&self.guest, event) {
             (Guest::Stream(_), None) => match packed::pack(&invocation.records) {
                 Ok(batch) => batch,

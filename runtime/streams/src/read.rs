@@ -169,6 +169,13 @@ impl Streams {
 }
 
 impl Source for Streams {
+    fn created(&self, stream: &StreamKey) -> Result<Timestamp, SourceError> {
+        let entry = self.existing(stream);
+        entry
+            .map(|entry| entry.created)
+            .map_err(|unknown| SourceError::NoSuchStream(unknown.0))
+    }
+
     fn shards(&self, stream: &StreamKey) -> Result<Vec<ShardFacts>, SourceError> {
         let stream = self.existing(stream)?;
         let present = stream.present(self.now());

@@ -29,6 +29,7 @@ impl Lane {
                 .await;
         }
         let records = self.delivered(&fresh);
+        assert!(batch_is_ordered(&records), "a batch is out of order");
         let outcome = self.invoke(&fresh, &records, now).await;
         self.conclude(fresh, &records, (now, outcome), stop).await
     }
@@ -62,6 +63,7 @@ impl Lane {
     ) -> Outcome {
         self.counters.invocations += 1;
         let state = self.stores.state.clone();
+        let begun = Begun::default();
         let invocation = Invocation {
             trigger: self.settings.name.clone(),
             function: self.settings.function.clone(),
@@ -77,10 +79,28 @@ impl Lane {
             records: Arc::clone(records),
             outputs: Arc::clone(&self.outputs),
             state: state.map(|store| store as _),
+            begun: begun.clone(),
         };
-        match self.rooms.handler.invoke(invocation).await {
+        match self.outcome(invocation, &begun).await {
             Outcome::Answered(answer) => self.only_granted(answer),
             failed @ Outcome::Failed(_) => failed,
+        }
+    }
+
+    /// Meanwhile the status tells a function that runs from one that waits for its turn.
+    async fn outcome(&self, invocation: Invocation, begun: &Begun) -> Outcome {
+        let clock = &self.rooms.platform.clock;
+        let mut running = self.rooms.handler.invoke(invocation);
+        let mut waited = false;
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut running => return outcome,
+                () = clock.sleep(SLOT_LOOK), if !begun.is_told() || waited => {
+                    waited = !begun.is_told();
+                    self.show(if waited { ShardState::WaitingForSlot } else { ShardState::Running });
+                }
+            }
         }
     }
 
@@ -144,17 +164,13 @@ impl Lane {
         let (trigger, granted) = (&self.settings.name, &self.settings.outputs);
         let effects = effects(&mut settlement, trigger, granted, records, now);
         let refused = match self.write(settlement, effects, stop).await {
-            Err(Halt::Place(NotPlaced::Commit(CommitError::NoSuchStream(name)))) => refusal(
-                FaultClass::Invoke,
-                "CommitRefused",
-                format!("output stream {name} does not exist"),
-            ),
-            Err(Halt::Place(NotPlaced::Commit(error @ CommitError::TooLarge { .. }))) => {
-                refusal(FaultClass::Function, "CommitRefused", error.to_string())
-            }
-            Err(Halt::Place(error @ NotPlaced::StateFull { .. })) => {
-                refusal(FaultClass::Function, "StateFull", error.to_string())
-            }
+            Err(Halt::Place(NotPlaced::Commit(error @ CommitError::TooLarge { .. }))) => Fault {
+                class: FaultClass::Function,
+                kind: "CommitRefused".to_owned(),
+                message: error.to_string(),
+                retry_after: None,
+                usage: model::outcome::Usage::default(),
+            },
             other => return other,
         };
         let log_tail = self.log_tail(&before, records, began);
@@ -209,10 +225,9 @@ impl Lane {
                 .await?;
         }
         self.ledger = next;
-        self.strays.drain(..strays);
-        self.counters.out_of_range += counted(strays);
+        self.forget(strays);
         self.counters.settled += counted(finished);
-        self.counters.dead_lettered += counted(discarded + strays);
+        self.counters.dead_lettered += counted(discarded);
         if self.flush_is_due() {
             self.flush().await?;
         }
@@ -220,8 +235,23 @@ impl Lane {
         Ok(())
     }
 
+    /// The first so many strays.
+    pub(super) fn discarded(&self, strays: usize) -> impl Iterator<Item = Discard> {
+        self.strays.iter().take(strays).map(|stray| Discard {
+            records: vec![stray.clone()],
+            condition: Condition::OutOfRange,
+            notes: Vec::new(),
+        })
+    }
+
+    pub(super) fn forget(&mut self, strays: usize) {
+        self.strays.drain(..strays);
+        self.counters.out_of_range += counted(strays);
+        self.counters.dead_lettered += counted(strays);
+    }
+
     /// How many of the strays lie no later than `through`.
-    fn passed_strays(&self, through: Checkpoint) -> usize {
+    pub(super) fn passed_strays(&self, through: Checkpoint) -> usize {
         let passed = |stray: &&UserRecord| Checkpoint::Settled(stray.position) <= through;
         self.strays.iter().take_while(passed).count()
     }
@@ -234,11 +264,7 @@ impl Lane {
         effects: Transaction,
         stop: &StopToken,
     ) -> Result<(), Halt> {
-        dead.extend(self.strays.iter().take(strays).map(|stray| Discard {
-            records: vec![stray.clone()],
-            condition: Condition::OutOfRange,
-            notes: Vec::new(),
-        }));
+        dead.extend(self.discarded(strays));
         let row = next.row(self.holder.token()).encode()?;
         loop {
             // Dead letters are as old as their place in the store, however long they waited for it.
@@ -253,6 +279,11 @@ impl Lane {
                 Err(NotPlaced::Commit(CommitError::Full)) => ShardState::DiskFull,
                 Err(NotPlaced::DeadLettersFull { bytes, max }) => {
                     ShardState::DeadLettersFull { bytes, max }
+                }
+                // Only an operator can make room or bring the stream back.
+                Err(NotPlaced::StateFull { bytes, max }) => ShardState::StateFull { bytes, max },
+                Err(NotPlaced::Commit(CommitError::NoSuchStream(name))) => {
+                    ShardState::NoOutput(name)
                 }
                 Err(error) => return Err(error.into()),
             };
@@ -271,16 +302,6 @@ impl Lane {
             () = stop.stopped() => {}
             () = self.rooms.platform.clock.sleep(FULL_PAUSE) => {}
         }
-    }
-}
-
-fn refusal(class: FaultClass, kind: &str, message: String) -> Fault {
-    Fault {
-        class,
-        kind: kind.to_owned(),
-        message,
-        retry_after: None,
-        usage: model::outcome::Usage::default(),
     }
 }
 

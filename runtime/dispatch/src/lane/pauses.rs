@@ -68,18 +68,21 @@ impl Lane {
         if self.unwritten_since.is_none() {
             return Ok(());
         }
+        // A row that passes strays must not be there without them.
+        let strays = self.passed_strays(self.ledger.through());
+        let dead = self.discarded(strays).collect();
+        let dead = self.holder.dead_letters(dead, self.now());
         let row = self.ledger.row(self.holder.token()).encode()?;
-        let transactions = self
-            .holder
-            .transactions(Transaction::default(), Vec::new(), row);
+        let transactions = self.holder.transactions(Transaction::default(), dead, row);
         match self.stores.place(transactions).await {
             Ok(at) => {
                 self.placed = at;
                 self.unwritten_since = None;
+                self.forget(strays);
                 Ok(())
             }
             // Without room the progress is written later; until then a restart repeats what had no effects.
-            Err(NotPlaced::Commit(CommitError::Full)) => {
+            Err(NotPlaced::Commit(CommitError::Full) | NotPlaced::DeadLettersFull { .. }) => {
                 self.unwritten_since = Some(self.rooms.platform.clock.monotonic());
                 Ok(())
             }

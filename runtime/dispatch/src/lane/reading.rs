@@ -44,13 +44,14 @@ impl Lane {
                 break;
             }
         }
+        self.count_lost(row, &found);
         let work = |(index, records): (usize, Vec<UserRecord>)| {
             let tried = row.tries.get(index)?;
             Some(Work {
-                mode: if tried.alone {
-                    Mode::Alone
-                } else {
-                    Mode::Together
+                mode: match (tried.blocked, tried.alone) {
+                    (true, _) => Mode::Blocked,
+                    (false, true) => Mode::Alone,
+                    (false, false) => Mode::Together,
                 },
                 attempts: tried.attempts,
                 failures: tried.attempts,
@@ -62,6 +63,19 @@ impl Lane {
             })
         };
         Ok(found.into_iter().filter_map(work).collect())
+    }
+
+    /// Records of a row's tries that the stream no longer has were neither handled nor given up.
+    fn count_lost(&mut self, row: &Progress, found: &BTreeMap<usize, Vec<UserRecord>>) {
+        for (index, tried) in row.tries.iter().enumerate() {
+            let there = found.get(&index).map_or(0, Vec::len);
+            let lost = tried.records.saturating_sub(there);
+            if lost > 0 {
+                let (trigger, shard) = (&self.settings.name, self.shard.id);
+                warn!(%trigger, %shard, lost, "records expired before their next attempt");
+                self.counters.lost_to_retention += u64::try_from(lost).unwrap_or(u64::MAX);
+            }
+        }
     }
 
     /// One page into the batcher.

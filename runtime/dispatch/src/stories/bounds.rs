@@ -88,28 +88,34 @@ async fn expired_state_reads_as_absent_and_is_removed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn state_over_its_bound_is_refused_and_the_count_outlives_a_restart() {
+async fn state_over_its_bound_holds_the_shard_until_there_is_room() {
     // One entry: 1 + 2 + 5 of the trigger, 16 + 2 + 1 + 5 of the key, 9 + 1 of the value.
-    let world = remembering(None, 2 * 42);
+    let mut world = remembering(None, 2 * 42);
     world.put(0, &["a", "b"]);
     let runner = world.start().await.unwrap();
     world.caught_up(&runner).await;
     assert_eq!(runner.state().unwrap().bytes(), Ok(ByteSize(84)));
     runner.stop().await;
 
+    // The count outlives a restart.
     world.put(0, &["c"]);
     let runner = world.start().await.unwrap();
-    world.caught_up(&runner).await;
-    let dead = world.dead();
-    assert_eq!(dead.len(), 1);
-    assert_eq!(dead[0].records[0].data, "c");
-    let note = &dead[0].attempts[0];
-    assert_eq!(note.error_type, "StateFull");
-    assert_eq!(
-        note.message,
-        "the state of trigger board would take 126 bytes, at most 84B are kept: raise `max` or set `ttl` under `triggers.board.state` in triggers.yaml"
-    );
+    let full = |state: &ShardState| matches!(state, ShardState::StateFull { .. });
+    let state = world.until(&runner, 0, full).await;
+    assert!(state.to_string().contains("126B of 84B"), "{state}");
+    world.platform.clock.sleep(Duration::from_secs(60)).await;
     assert_eq!(runner.state().unwrap().bytes(), Ok(ByteSize(84)));
+    assert_eq!(world.invoked(), ["0:a", "0:b", "0:c"]);
+    runner.stop().await;
+
+    world.settings.state = Some(StatePolicy {
+        ttl: None,
+        max: ByteSize(126),
+    });
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    assert_eq!(runner.state().unwrap().bytes(), Ok(ByteSize(126)));
+    assert_eq!(world.dead(), []);
     runner.stop().await;
 }
 
@@ -196,7 +202,7 @@ async fn the_oldest_dead_letters_make_room_where_the_settings_say_so() {
     assert_eq!(kept.last().unwrap(), "7");
     assert!(world.dead_letter_store().bytes().unwrap() <= world.dead_letters.max);
     assert_eq!(world.tape.outputs(), ["good"]);
-    assert_eq!(runner.settled_through(ShardId(0)).unwrap().sequence.0[2], 8);
+    assert_eq!(world.settled_through(&runner).sequence.0[2], 8);
     runner.stop().await;
 }
 

@@ -13,10 +13,10 @@ use std::{
 use bytes::Bytes;
 use leases::LeaseBook;
 use model::{
-    AccountId, Answer, ByteSize, Emitted, Fault, FaultClass, FencingToken, FunctionName,
-    FunctionVersion, HashKeyRange, Invocation, LeaseSlot, LogPosition, NodeId, Outcome, Record,
-    Region, SequenceNumber, ShardId, StreamKey, StreamName, Timestamp, Transaction, TriggerName,
-    UserRecord,
+    AccountId, Answer, ByteSize, Checkpoint, Emitted, Fault, FaultClass, FencingToken,
+    FunctionName, FunctionVersion, HashKeyRange, Invocation, LeaseSlot, LogPosition, NodeId,
+    Outcome, Position, Record, Region, SequenceNumber, ShardId, StreamKey, StreamName, Timestamp,
+    Transaction, TriggerName, UserRecord,
     outcome::Usage,
     seams::{
         BoxFuture, CommitError, Handler, Journal, LogTail, Page, ReadFrom, ReadLimit, ShardFacts,
@@ -48,6 +48,8 @@ struct Held {
     stops: Option<(u64, bool)>,
     /// The disk takes nothing.
     full: bool,
+    /// No stream takes outputs.
+    no_output: bool,
 }
 
 impl Tape {
@@ -65,6 +67,17 @@ impl Tape {
 
     pub(super) fn fill(&self, full: bool) {
         self.held.lock().unwrap().full = full;
+    }
+
+    pub(super) fn lose_output(&self, lost: bool) {
+        self.held.lock().unwrap().no_output = lost;
+    }
+
+    /// As a bad disk would, unnoticed.
+    pub(super) fn damage(&self, key: &[u8]) {
+        let mut held = self.held.lock().unwrap();
+        let value = held.view.get_mut(key).expect("something is stored");
+        *value = Bytes::from_static(b"?");
     }
 
     /// As another host would: whoever holds a lease now is fenced.
@@ -85,6 +98,9 @@ impl Held {
         }
         if self.full {
             return Err(CommitError::Full);
+        }
+        if self.no_output && !transaction.outputs.is_empty() {
+            return Err(CommitError::NoSuchStream("board".to_owned()));
         }
         for guard in &transaction.guards {
             let current = self.tokens.get(&guard.slot).copied().unwrap_or_default();
@@ -175,6 +191,12 @@ impl River {
         });
     }
 
+    /// As retention does; nothing may be put into the shard afterwards.
+    pub(super) fn trim(&self, shard: usize, records: usize) {
+        self.shards
+            .send_modify(|shards| drop(shards[shard].1.drain(..records)));
+    }
+
     pub(super) fn narrow(&self, shard: usize, range: HashKeyRange) {
         self.shards
             .send_modify(|shards| shards[shard].0.range = range);
@@ -220,6 +242,10 @@ fn index_of(records: &[Record], from: ReadFrom) -> usize {
 }
 
 impl Source for River {
+    fn created(&self, _: &StreamKey) -> Result<Timestamp, SourceError> {
+        Ok(Timestamp::default())
+    }
+
     fn shards(&self, _: &StreamKey) -> Result<Vec<ShardFacts>, SourceError> {
         Ok(self
             .shards
@@ -282,6 +308,8 @@ type Script = Box<dyn Fn(&Invocation) -> Outcome + Send + Sync>;
 /// What was invoked, as `shard:data,data`, and when (seconds since the story began).
 pub(super) struct Actor {
     platform: Platform,
+    /// Until an invocation has its place.
+    queues: Duration,
     takes: Duration,
     script: Script,
     pub(super) seen: Mutex<Vec<(Duration, String)>>,
@@ -303,6 +331,8 @@ impl Handler for Actor {
         self.seen.lock().unwrap().push((began, told));
         let outcome = (self.script)(&invocation);
         Box::pin(async move {
+            self.platform.clock.sleep(self.queues).await;
+            invocation.begun.tell();
             self.platform.clock.sleep(self.takes).await;
             outcome
         })
@@ -370,6 +400,7 @@ impl World {
         let platform = Platform::simulated(1);
         let actor = Actor {
             platform: platform.clone(),
+            queues: Duration::ZERO,
             takes: Duration::from_millis(10),
             script: Box::new(script),
             seen: Mutex::default(),
@@ -388,6 +419,13 @@ impl World {
             },
             tokens: Arc::new(AtomicU64::new(1)),
         }
+    }
+
+    /// Invocations wait for `queues` before they run for `takes`.
+    pub(super) fn slow(&mut self, queues: Duration, takes: Duration) {
+        let actor = Arc::get_mut(&mut self.actor).expect("nothing runs yet");
+        actor.queues = queues;
+        actor.takes = takes;
     }
 
     pub(super) fn put(&self, shard: usize, data: &[&str]) {
@@ -417,6 +455,13 @@ impl World {
     pub(super) fn dead_letter_store(&self) -> DeadLetterStore {
         let journal = Arc::clone(&self.tape) as Arc<dyn Journal>;
         DeadLetterStore::new(journal, self.dead_letters)
+    }
+
+    pub(super) fn settled_through(&self, runner: &TriggerRunner) -> Position {
+        let Checkpoint::Settled(position) = runner.status()[0].checkpoint else {
+            panic!("nothing is settled");
+        };
+        position
     }
 
     /// Waits until the shard stands in such a state.
@@ -461,6 +506,7 @@ fn settings() -> TriggerSettings {
         stream: stream("flights"),
         function: FunctionName::parse("copy").unwrap(),
         start: StartAt::Oldest,
+        start_word: "oldest".to_owned(),
         deaggregate: true,
         range_check: RangeCheck::InRange,
         batch: BatchPolicy {

@@ -189,6 +189,7 @@ fn invocation(
         records: records.into(),
         outputs: Arc::new(outputs),
         state: Some(Arc::new(crate::scratch_state::ScratchState)),
+        begun: model::invocation::Begun::default(),
     })
 }
 

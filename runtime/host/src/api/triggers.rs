@@ -203,6 +203,9 @@ fn is_moving(state: &ShardState) -> bool {
         | ShardState::NoLease(_)
         | ShardState::DiskFull
         | ShardState::DeadLettersFull { .. }
+        | ShardState::StateFull { .. }
+        | ShardState::NoOutput(_)
+        | ShardState::WaitingForSlot
         | ShardState::LogStopped(_)
         | ShardState::Fenced { .. }
         | ShardState::Broken(_)
@@ -235,6 +238,15 @@ fn hint(trigger: &TriggerName, state: &ShardState) -> Option<String> {
         ShardState::BackingOff { .. } => Some(format!(
             "`shardmill logs {trigger}` shows what the function said"
         )),
+        ShardState::StateFull { .. } => Some(format!(
+            "raise `max` or set `ttl` under `triggers.{trigger}.state` in triggers.yaml, and start the server again"
+        )),
+        ShardState::NoOutput(stream) => Some(format!(
+            "create stream {stream} again, or name another under `triggers.{trigger}.outputs` and start the server again"
+        )),
+        ShardState::WaitingForSlot => Some(
+            "raise `concurrency` of the function in triggers.yaml, or make it faster".to_owned(),
+        ),
         ShardState::DiskFull => {
             Some("free space or shorten retention: `shardmill stream list`".to_owned())
         }

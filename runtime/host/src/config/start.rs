@@ -1,7 +1,7 @@
 //! Where a trigger begins: `oldest`, `latest`, a moment, or so long ago. One value goes in, a starting position comes out.
 //! It knows no clock: `@-1h` stays relative until the trigger is created.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use model::Timestamp;
 
@@ -41,6 +41,18 @@ fn parse(text: &str) -> Option<Start> {
         .map(Start::At)
 }
 
+/// As the file may say it.
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Oldest => f.write_str("oldest"),
+            Self::Latest => f.write_str("latest"),
+            Self::At(at) => at.fmt(f),
+            Self::Ago(ago) => write!(f, "@-{}", ago.print()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +72,16 @@ mod tests {
         check("@2026-11-23T10:00:00+01:00", Some(nine));
         check("@-1h", Some(Start::Ago(Duration::from_secs(3600))));
         check("@-15m", Some(Start::Ago(Duration::from_secs(900))));
+        for said in [
+            "oldest",
+            "latest",
+            "2026-11-23T09:00:00.000Z",
+            "@-1h",
+            "@-15m",
+        ] {
+            let start = parse(said).unwrap();
+            assert_eq!(start.to_string(), said);
+        }
         for refused in [
             "",
             "newest",

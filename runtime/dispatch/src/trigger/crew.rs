@@ -1,0 +1,228 @@
+//! The lanes of a trigger: which shards have one, which wait for their parents, which are finished.
+//!
+//! Shards are listed again when one ends, which is when its children may begin; nothing is polled. A lane that breaks
+//! leaves the others, and so does a shard whose progress cannot be read.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, PoisonError},
+};
+
+use leases::NewLease;
+use model::{Checkpoint, LeaseKey, LeaseRow, ShardId, keys, seams::ShardFacts};
+use platform::{StopToken, Task, watch};
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use super::{
+    StartError, Statuses,
+    binding::{self, Binding},
+    start,
+};
+use crate::{
+    lane::{Lane, LaneEnd, Rooms},
+    progress::Progress,
+    settings::{Switch, TriggerSettings},
+    state::StateStore,
+    status::{Counters, ShardState, ShardStatus},
+};
+
+/// The lanes of a trigger and what is known about their shards.
+pub(super) struct Crew {
+    pub(super) rooms: Rooms,
+    pub(super) settings: Arc<TriggerSettings>,
+    pub(super) statuses: Statuses,
+    pub(super) state: Option<Arc<StateStore>>,
+    pub(super) switch: watch::Receiver<Switch>,
+    pub(super) token: StopToken,
+    pub(super) ends: mpsc::Sender<(ShardId, LaneEnd)>,
+    pub(super) ended: BTreeSet<ShardId>,
+    /// Shards whose progress cannot be read.
+    pub(super) broken: BTreeSet<ShardId>,
+    pub(super) lanes: BTreeMap<ShardId, Task<()>>,
+}
+
+impl Crew {
+    pub(super) async fn run(mut self, mut ended: mpsc::Receiver<(ShardId, LaneEnd)>) {
+        loop {
+            let (shard, end) = tokio::select! {
+                biased;
+                () = self.token.stopped() => break,
+                Some(end) = ended.recv() => end,
+            };
+            info!(trigger = %self.settings.name, %shard, ?end, "lane ended");
+            if end == LaneEnd::Ended {
+                self.ended.insert(shard);
+                if let Err(error) = self.sweep().await {
+                    warn!(trigger = %self.settings.name, %error, "children not started");
+                    self.report_waiting(&error);
+                }
+            }
+        }
+        drop(ended);
+        for (shard, lane) in self.lanes {
+            if let Err(error) = lane.await {
+                warn!(%shard, %error, "lane did not stop cleanly");
+            }
+        }
+    }
+
+    /// Holds the trigger to the stream and the start that its checkpoints are about.
+    pub(super) async fn bind(&self) -> Result<(), StartError> {
+        let created = self.rooms.source.created(&self.settings.stream)?;
+        let now = Binding::of(&self.settings, created);
+        let has_begun = !self.rooms.leases.list(&self.settings.name)?.is_empty();
+        binding::hold(&self.rooms, &self.settings.name, &now, has_begun).await
+    }
+
+    /// Starts a lane for every shard that has none and whose parents are done.
+    pub(super) async fn sweep(&mut self) -> Result<(), StartError> {
+        let shards = self.rooms.source.shards(&self.settings.stream)?;
+        let known: BTreeSet<ShardId> = shards.iter().map(|shard| shard.id).collect();
+        self.prepare(&shards).await?;
+        for shard in shards {
+            let done = self.ended.contains(&shard.id) || self.broken.contains(&shard.id);
+            if done || self.lanes.contains_key(&shard.id) {
+                continue;
+            }
+            let waits_for =
+                |parent: &&ShardId| known.contains(parent) && !self.ended.contains(parent);
+            let parent = shard.parents.iter().find(waits_for).copied();
+            match parent {
+                Some(parent) => self.show(shard.id, ShardState::WaitingForParent(parent)),
+                None => self.launch(shard).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the shards their lease rows and notes which of them an earlier run has finished. All starting positions of
+    /// a new trigger are decided before anything is read and written as one: a crash in between decides none of them.
+    async fn prepare(&mut self, shards: &[ShardFacts]) -> Result<(), StartError> {
+        let first_time = self.rooms.leases.list(&self.settings.name)?.is_empty();
+        let mut wanted = Vec::new();
+        for shard in shards {
+            if self.lanes.contains_key(&shard.id) {
+                continue;
+            }
+            let initial = if first_time {
+                start::place(&self.rooms, &self.settings, shard.id).await?
+            } else {
+                Checkpoint::TrimHorizon
+            };
+            wanted.push(NewLease {
+                key: self.key(shard.id),
+                parents: shard.parents.clone(),
+                initial,
+            });
+        }
+        for row in self.rooms.leases.ensure(wanted).await? {
+            self.note(&row)?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, row: &LeaseRow) -> Result<(), StartError> {
+        let shard = row.key.shard;
+        let stored = self.rooms.journal.get(&keys::progress(&row.key))?;
+        let checkpoint = stored.map_or(Ok(row.initial), |bytes| {
+            Progress::decode(&bytes).map(|progress| progress.low)
+        });
+        let (checkpoint, state) = match checkpoint {
+            Ok(Checkpoint::ShardEnd) => {
+                self.ended.insert(shard);
+                (Checkpoint::ShardEnd, ShardState::Ended)
+            }
+            Ok(checkpoint) => (checkpoint, ShardState::Running),
+            // The shard stands still, and so do its children; the others go on.
+            Err(damaged) => {
+                warn!(trigger = %self.settings.name, %shard, %damaged, "shard not started");
+                self.broken.insert(shard);
+                (row.initial, ShardState::Broken(damaged.to_string()))
+            }
+        };
+        let status = ShardStatus {
+            shard,
+            state,
+            checkpoint,
+            behind_ms: 0,
+            counters: Counters::default(),
+        };
+        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        statuses
+            .entry(shard)
+            .or_insert_with(|| watch::channel(status).0);
+        Ok(())
+    }
+
+    async fn launch(&mut self, shard: ShardFacts) -> Result<(), StartError> {
+        let id = shard.id;
+        let lease = self.rooms.leases.take(&self.key(id)).await?;
+        let status = {
+            let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+            statuses.get(&id).cloned()
+        };
+        let Some(status) = status else {
+            return Ok(());
+        };
+        let settings = Arc::clone(&self.settings);
+        let switch = self.switch.clone();
+        let state = self.state.clone();
+        let lane = Lane::new(
+            self.rooms.clone(),
+            settings,
+            shard,
+            lease,
+            switch,
+            status.clone(),
+            state,
+        );
+        let (token, ends) = (self.token.clone(), self.ends.clone());
+        let tasks = &self.rooms.platform.tasks;
+        let working = tasks.spawn("lane", lane.run(token));
+        let task = tasks.spawn("end of a lane", async move {
+            // A lane that panicked must not look as if it were running.
+            let end = working.await.unwrap_or_else(|failed| {
+                let why = failed.to_string();
+                let state = ShardState::Broken(why.clone());
+                status.send_modify(|status| status.state = state);
+                LaneEnd::Broken(why)
+            });
+            // Nobody listens any more once the trigger stops.
+            drop(ends.send((id, end)).await);
+        });
+        self.lanes.insert(id, task);
+        Ok(())
+    }
+
+    fn key(&self, shard: ShardId) -> LeaseKey {
+        LeaseKey {
+            trigger: self.settings.name.clone(),
+            shard,
+        }
+    }
+
+    fn show(&self, shard: ShardId, state: ShardState) {
+        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(status) = statuses.get(&shard) {
+            status.send_modify(|status| status.state = state);
+        }
+    }
+
+    fn report_waiting(&self, error: &StartError) {
+        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = statuses
+            .iter()
+            .filter(|(shard, _)| !self.lanes.contains_key(shard));
+        for (_, status) in waiting.filter(|(shard, _)| !self.ended.contains(shard)) {
+            let state = match error {
+                StartError::Lease(error) => ShardState::NoLease(error.to_string()),
+                StartError::Source(_)
+                | StartError::Journal(_)
+                | StartError::Progress(_)
+                | StartError::Mismatch(_) => ShardState::Broken(error.to_string()),
+            };
+            status.send_modify(|status| status.state = state);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Where a new trigger begins on a shard: the start of its settings as a place that later starts keep.
+
+use model::{
+    Checkpoint, Position, SequenceNumber, ShardId,
+    seams::{ReadFrom, ReadLimit},
+};
+
+use super::StartError;
+use crate::{
+    lane::Rooms,
+    settings::{StartAt, TriggerSettings},
+};
+
+/// `Latest` becomes a place at once, so that a restart before the first settlement skips nothing.
+pub(super) async fn place(
+    rooms: &Rooms,
+    settings: &TriggerSettings,
+    shard: ShardId,
+) -> Result<Checkpoint, StartError> {
+    match settings.start {
+        StartAt::Oldest => Ok(Checkpoint::TrimHorizon),
+        StartAt::At(at) => Ok(Checkpoint::AtTimestamp(at)),
+        StartAt::Latest => {
+            let limit = ReadLimit {
+                records: 1,
+                bytes: 1,
+            };
+            let stream = &settings.stream;
+            let page = rooms
+                .source
+                .read(stream, shard, ReadFrom::Latest, limit)
+                .await?;
+            Ok(match page.next {
+                ReadFrom::After(sequence) => Checkpoint::Settled(end_of(sequence)),
+                ReadFrom::At(sequence) => Checkpoint::Settled(end_of(before(sequence))),
+                ReadFrom::Arrived(at) => Checkpoint::AtTimestamp(at),
+                ReadFrom::Oldest => Checkpoint::TrimHorizon,
+                ReadFrom::Latest => Checkpoint::AtTimestamp(rooms.platform.clock.wall()),
+            })
+        }
+    }
+}
+
+/// After every sub-record of a record.
+fn end_of(sequence: SequenceNumber) -> Position {
+    Position {
+        sequence,
+        sub_sequence: u64::MAX,
+    }
+}
+
+/// The integer before this one; stays at 0.
+fn before(sequence: SequenceNumber) -> SequenceNumber {
+    let [high, middle, low] = sequence.0;
+    let (low, borrow) = low.overflowing_sub(1);
+    let (middle, borrow) = middle.overflowing_sub(u64::from(borrow));
+    high.checked_sub(u64::from(borrow))
+        .map_or(SequenceNumber::MIN, |high| {
+            SequenceNumber([high, middle, low])
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stepping_back_borrows_over_limbs() {
+        for (of, is) in [
+            ([0, 0, 5], [0, 0, 4]),
+            ([0, 1, 0], [0, 0, u64::MAX]),
+            ([1, 0, 0], [0, u64::MAX, u64::MAX]),
+            ([0, 0, 0], [0, 0, 0]),
+        ] {
+            assert_eq!(before(SequenceNumber(of)), SequenceNumber(is), "{of:?}");
+        }
+    }
+}
