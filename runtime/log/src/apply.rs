@@ -1,4 +1,4 @@
-//! From the log into the view: durable writes are applied in batches, and the view is made durable before any part of
+//! From the log into the view: synced writes are applied in batches, and the view is made durable before any part of
 //! the log that it covers is removed.
 
 use std::{io, path::Path};
@@ -10,16 +10,16 @@ use crate::{
 };
 
 impl Shared {
-    /// Moves everything durable from the overlay into the view.
+    /// Moves everything synced from the overlay into the view.
     pub(crate) fn apply(&self, claim: &Claim) -> io::Result<()> {
         loop {
-            let (batch, durable) = {
+            let (batch, synced) = {
                 let state = self.state();
-                let batch = state.overlay.batch(state.durable, VIEW_BATCH_WRITES_MAX);
-                (batch, state.durable)
+                let batch = state.overlay.batch(state.synced, VIEW_BATCH_WRITES_MAX);
+                (batch, state.synced)
             };
             let Some(batch) = batch else {
-                if claim.view.applied().map_err(io::Error::other)? > durable {
+                if claim.view.applied().map_err(io::Error::other)? > synced {
                     return Err(io::Error::other("the view is ahead of the log"));
                 }
                 return Ok(());
@@ -34,15 +34,12 @@ impl Shared {
 
     /// Makes the view durable, up to what the log holds durably.
     pub(crate) fn sync_view(&self, claim: &Claim) -> io::Result<()> {
-        let (durable, pending) = {
+        let (synced, pending) = {
             let state = self.state();
-            (
-                state.durable,
-                state.overlay.batch(state.durable, 1).is_some(),
-            )
+            (state.synced, state.overlay.batch(state.synced, 1).is_some())
         };
         if !pending {
-            claim.view.apply(&[], durable).map_err(io::Error::other)?;
+            claim.view.apply(&[], synced).map_err(io::Error::other)?;
         }
         claim.view.flush().map_err(io::Error::other)?;
         match self.settings.view {

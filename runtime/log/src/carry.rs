@@ -6,7 +6,7 @@
 use std::{io, time::Duration};
 
 use bytes::Bytes;
-use model::{ViewWrite, keys};
+use model::ViewWrite;
 
 use crate::{
     clean::{Cleaner, Dead},
@@ -112,7 +112,7 @@ impl Cleaner {
                 ..Commit::default()
             };
             let wall = self.shared.platform.clock.wall();
-            queue::encode(commit).and_then(|encoded| state.place(encoded, wall, None))
+            queue::encode(commit).and_then(|encoded| state.place(encoded.urgent(), wall, None))
         };
         self.shared.placed.notify_one();
         let at = match placed {
@@ -131,13 +131,8 @@ impl Cleaner {
     /// Counters are known from the records, so they must outlive them.
     fn counters(&self) -> Load {
         let mut load = Load::default();
-        for (counter, next) in &self.shared.state().counters {
-            let mut key = keys::namespace(keys::Namespace::Counter).to_vec();
-            key.extend_from_slice(&u64::from(*counter).to_be_bytes());
-            load.push(ViewWrite {
-                key: key.into(),
-                value: Some(Bytes::copy_from_slice(&next.to_be_bytes())),
-            });
+        for write in self.shared.state().counter_writes() {
+            load.push(write);
         }
         load
     }

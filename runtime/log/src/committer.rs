@@ -8,6 +8,7 @@ use std::{
     io::{self, ErrorKind},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -18,6 +19,7 @@ use tracing::{error, warn};
 
 use crate::{
     Settings,
+    durability::{Durability, Unsynced},
     errors::Stopped,
     frame::{Header, PartKind},
     index::{FrameRef, Shard},
@@ -131,8 +133,9 @@ pub(crate) struct Committer {
     pub _claim: Arc<Claim>,
     pub active: Option<Arc<Segment>>,
     pub log_id: u128,
-    /// Position of the last group's first frame.
+    /// Position of the first frame of the last commit that was synced.
     pub previous: u64,
+    pub unsynced: Option<Unsynced>,
     pub unchecked_bytes: u64,
 }
 
@@ -142,17 +145,54 @@ impl Committer {
         loop {
             let group = self.take_group();
             if group.is_empty() {
-                if self.shared.ends() {
-                    return;
+                match self.idle().await {
+                    Ok(true) => continue,
+                    Ok(false) => return,
+                    Err(failure) => return self.shared.poison(&failure.to_string()),
                 }
-                self.shared.placed.notified().await;
-                continue;
             }
             if let Err(failure) = self.commit(group).await {
                 self.shared.poison(&failure.to_string());
                 return;
             }
         }
+    }
+
+    /// Waits for work, and syncs in time what was written without; `false` when the log ends.
+    async fn idle(&mut self) -> io::Result<bool> {
+        if self.shared.ends() {
+            self.sync_written().await?;
+            return Ok(false);
+        }
+        let clock = &self.shared.platform.clock;
+        let now = clock.monotonic().0;
+        let patience = self.unsynced.and_then(|unsynced| unsynced.patience(now));
+        let more = self.shared.placed.notified();
+        match patience {
+            None => more.await,
+            Some(patience) => {
+                if clock.timeout(patience, more).await.is_err() {
+                    self.sync_written().await?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Syncs what is written but not synced.
+    async fn sync_written(&mut self) -> io::Result<()> {
+        if let (Some(unsynced), Some(active)) = (self.unsynced, &self.active) {
+            active.file.sync_data().await?;
+            self.previous = unsynced.commit;
+            self.unsynced = None;
+            {
+                let mut state = self.shared.state();
+                state.synced = state.durable;
+                state.syncs += 1;
+            }
+            self.shared.applied.notify_one();
+        }
+        Ok(())
     }
 
     /// Frames of one segment, within the limits of one write.
@@ -182,37 +222,50 @@ impl Committer {
                 }
             },
         };
-        let mut bufs = Vec::with_capacity(group.len() * 3);
-        for waiting in &mut group {
-            waiting.header.commit = first;
-            waiting.header.previous = self.previous;
-            let sealed = waiting.header.encode(segment.seal(waiting.header.position));
-            let unpadded = sealed.len() + waiting.header.body_len;
-            bufs.push(Bytes::from(sealed));
-            bufs.push(waiting.bodies.clone());
-            let mut last = BytesMut::from(waiting.answer.as_ref());
-            last.resize(last.len() + unpadded.next_multiple_of(8) - unpadded, 0);
-            bufs.push(last.freeze());
-        }
-        bufs.retain(|buf| !buf.is_empty());
+        let span = self.span(&group, first);
+        let bufs = seal_group(&mut group, &span, &segment);
+        let now = self.shared.platform.clock.monotonic().0;
+        let synced = span.patience(now) == Some(Duration::ZERO);
         // What did not get its room was not written, so writing it again is no retry of a failed sync.
-        while let Err(failed) = segment
-            .file
-            .write_durably(&bufs, segment.offset(first))
-            .await
-        {
+        while let Err(failed) = write(&segment, &bufs, segment.offset(first), synced).await {
             match failed {
                 NotDurable::Write(error) => self.wait_for_room(error).await?,
                 NotDurable::Sync(error) => return Err(error),
             }
         }
-        self.previous = first;
-        self.publish(group, &segment);
+        self.unsynced = (!synced).then_some(span);
+        if synced {
+            self.previous = span.commit;
+        }
+        self.publish(group, &segment, synced);
         self.check_space(bufs.iter().map(|buf| buf.len() as u64).sum())
             .await
     }
 
+    /// What this group belongs to: the unsynced before it, if there is some.
+    fn span(&self, group: &[Waiting], first: u64) -> Unsynced {
+        let asked = group.iter().map(|waiting| waiting.durability);
+        let asked = asked.reduce(Durability::strictest).unwrap_or_default();
+        let bytes = group.iter().map(|waiting| waiting.header.disk_len()).sum();
+        match self.unsynced {
+            Some(before) => Unsynced {
+                bytes: before.bytes + bytes,
+                asked: before.asked.strictest(asked),
+                ..before
+            },
+            None => Unsynced {
+                commit: first,
+                previous: self.previous,
+                bytes,
+                since: self.shared.platform.clock.monotonic().0,
+                asked,
+            },
+        }
+    }
+
     async fn next_segment(&mut self, base: u64) -> io::Result<Arc<Segment>> {
+        // A full segment is synced as a whole.
+        self.sync_written().await?;
         let (platform, dir) = (&self.shared.platform, self.shared.log_dir());
         let spare = self.shared.state().spares.pop();
         let segment = match spare {
@@ -247,7 +300,7 @@ impl Committer {
         Ok(())
     }
 
-    fn publish(&self, group: Vec<Waiting>, segment: &Segment) {
+    fn publish(&self, group: Vec<Waiting>, segment: &Segment, synced: bool) {
         let mut reached = 0;
         {
             let mut state = self.shared.state();
@@ -258,7 +311,10 @@ impl Committer {
                 state.tail.add(waiting.header.position, waiting.bodies);
             }
             state.durable = reached;
-            state.syncs += 1;
+            if synced {
+                state.synced = reached;
+                state.syncs += 1;
+            }
             for (slot, end) in touched {
                 if let Some(shard) = state.shards.get(&slot) {
                     shard.tail.send_replace(end);
@@ -281,6 +337,37 @@ impl Committer {
         }
         Ok(())
     }
+}
+
+/// The frames as they go to disk, now that their commit is known.
+fn seal_group(group: &mut [Waiting], span: &Unsynced, segment: &Segment) -> Vec<Bytes> {
+    let mut bufs = Vec::with_capacity(group.len() * 3);
+    for waiting in group {
+        waiting.header.commit = span.commit;
+        waiting.header.previous = span.previous;
+        let sealed = waiting.header.encode(segment.seal(waiting.header.position));
+        let unpadded = sealed.len() + waiting.header.body_len;
+        bufs.push(Bytes::from(sealed));
+        bufs.push(waiting.bodies.clone());
+        let mut last = BytesMut::from(waiting.answer.as_ref());
+        last.resize(last.len() + unpadded.next_multiple_of(8) - unpadded, 0);
+        bufs.push(last.freeze());
+    }
+    bufs.retain(|buf| !buf.is_empty());
+    bufs
+}
+
+async fn write(
+    segment: &Segment,
+    bufs: &[Bytes],
+    offset: u64,
+    synced: bool,
+) -> Result<(), NotDurable> {
+    if synced {
+        return segment.file.write_durably(bufs, offset).await;
+    }
+    let written = segment.file.write_all_at(bufs, offset).await;
+    written.map_err(NotDurable::Write)
 }
 
 /// Makes the records of a durable frame findable; `touched` gets the new end of each shard.

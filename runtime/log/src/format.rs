@@ -31,8 +31,8 @@ fn known(text: &[u8]) -> Known {
     }
 }
 
-/// Writes `FORMAT` into a new directory; refuses what this version cannot read.
-pub(crate) async fn check(platform: &Platform, dir: &Path) -> Result<(), OpenError> {
+/// Writes `FORMAT` into a new directory; refuses what this version cannot read. Whether it is new.
+pub(crate) async fn check(platform: &Platform, dir: &Path) -> Result<bool, OpenError> {
     let path = dir.join("FORMAT");
     if !platform.disk.exists(&path).await {
         let names = platform.disk.list(&dir.join("log")).await?;
@@ -42,10 +42,10 @@ pub(crate) async fn check(platform: &Platform, dir: &Path) -> Result<(), OpenErr
         sync_above(platform, dir).await?;
         let contents = format!("{FORMAT}\n");
         platform.disk.replace(&path, contents.as_bytes()).await?;
-        return Ok(());
+        return Ok(true);
     }
     match known(&platform.disk.read(&path).await?) {
-        Known::Current => Ok(()),
+        Known::Current => Ok(false),
         Known::Newer(found) => Err(OpenError::Newer {
             found,
             known: FORMAT,

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, ops::Range};
 use model::Timestamp;
 use platform::watch;
 
-use crate::sealed::Run;
+use crate::{durability::Durability, sealed::Run};
 
 /// One shard's records within one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +99,8 @@ pub(crate) struct Released {
 pub(crate) struct Shard {
     /// `None` until somebody declares the shard: its frames were found, but nobody may append.
     pub counter: Option<u32>,
+    /// `None` where the log's own holds.
+    pub durability: Option<Durability>,
     pub tail: watch::Sender<u64>,
     pub sealed: VecDeque<Span>,
     /// Those behind the sealed segments.
@@ -113,6 +115,7 @@ impl Shard {
     pub(crate) fn new() -> Self {
         Self {
             counter: None,
+            durability: None,
             tail: watch::Sender::new(0),
             sealed: VecDeque::new(),
             frames: VecDeque::new(),

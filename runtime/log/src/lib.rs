@@ -10,6 +10,7 @@ mod carry;
 mod clean;
 pub mod commit;
 mod committer;
+mod durability;
 mod encode;
 pub mod errors;
 mod format;
@@ -49,6 +50,7 @@ use open::Held;
 use view::ViewFailed;
 
 pub use commit::{Append, Assigned, Commit, Placed, ProducerMark};
+pub use durability::Durability;
 pub use errors::{OpenError, ReadError, Refused, Stopped};
 pub use index::Counted;
 pub use read::{Chunk, Cursor, ReadLimit, StoredRecord};
@@ -58,6 +60,8 @@ pub use read::{Chunk, Cursor, ReadLimit, StoredRecord};
 pub struct Settings {
     pub segment_bytes: u64,
     pub view: ViewKind,
+    /// Of everything that no shard decides otherwise.
+    pub durability: Durability,
 }
 
 /// Where the current values of coordination keys are kept.
@@ -73,6 +77,7 @@ impl Default for Settings {
         Self {
             segment_bytes: 64 << 20,
             view: ViewKind::Sled,
+            durability: Durability::Sync,
         }
     }
 }
@@ -127,7 +132,7 @@ impl Log {
         placed
     }
 
-    /// Resolves once everything up to `at` is durable.
+    /// Resolves once everything up to `at` is as durable as was chosen for it.
     pub async fn durable(&self, at: LogPosition) -> Result<(), Stopped> {
         self.shared.durable(at.0).await
     }
@@ -143,12 +148,22 @@ impl Log {
     /// Declares a shard before its first use. Its indexes come from `counter` and are at least `floor`.
     pub fn open_shard(&self, slot: ShardSlot, counter: u32, floor: u64) {
         let mut state = self.shared.state();
-        let next = state.counters.entry(counter).or_default();
+        let unseen = state.counters.get(&limits::COUNTERS_UNSEEN).copied();
+        let begins = floor + unseen.unwrap_or_default();
+        let next = state.counters.entry(counter).or_insert(begins);
         *next = (*next).max(floor);
         let shard = state.shards.entry(slot).or_insert_with(index::Shard::new);
         shard.counter = Some(counter);
         shard.end = shard.end.max(floor);
         shard.tail.send_replace(shard.end);
+    }
+
+    /// Records of this shard are acknowledged as `durability` says, or as the log's settings say. A commit with several
+    /// parts follows the strictest of them.
+    pub fn set_durability(&self, slot: ShardSlot, durability: Option<Durability>) {
+        if let Some(shard) = self.shared.state().shards.get_mut(&slot) {
+            shard.durability = durability;
+        }
     }
 
     /// Forgets a shard of a deleted stream with all its records. Its slot is never used again.

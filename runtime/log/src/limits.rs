@@ -24,6 +24,8 @@ pub const VIEW_BATCH_WRITES_MAX: usize = 1_000;
 pub const VIEW_KEY_BYTES_MAX: usize = 4_096;
 /// How far every counter jumps after an unclean stop: readers may have seen numbers that were lost.
 pub const UNCLEAN_JUMP_INDEXES: u64 = 1 << 20;
+/// The counter that says how far a counter begins of which the log knows nothing. No caller uses it.
+pub const COUNTERS_UNSEEN: u32 = u32::MAX;
 /// Spare segments that are kept ready; puts may not use them up, so that a full disk can still free itself.
 pub const RESERVED_SEGMENTS: usize = 2;
 /// Bytes of a new spare that are zeroed at a time, and how many such pieces one sync makes durable.
@@ -31,6 +33,9 @@ pub const SPARE_PIECE_BYTES: usize = 1 << 20;
 pub const SPARE_PIECES_PER_SYNC: u32 = 4;
 /// Bytes written between two looks at the free space; a smaller segment sets it lower.
 pub const FREE_SPACE_CHECK_BYTES_MAX: u64 = 8 << 20;
+/// The interval of `Durability::INTERVAL`: what a crash of the system may take.
+pub const INTERVAL_TIME: Duration = Duration::from_millis(50);
+pub const INTERVAL_BYTES: u64 = 16 << 20;
 /// How long the committer waits before it tries again to write to a full disk.
 pub const FULL_DISK_RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes of sled's page cache.

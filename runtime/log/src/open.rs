@@ -18,11 +18,13 @@ use crate::{
     Log, Settings, ViewKind,
     apply::view_dir,
     clean::Cleaner,
+    commit::Commit,
     committer::{Claim, Committer, Progress, Shared},
     errors::OpenError,
     format,
     frame::crc_of,
     limits::{LOCK_RETRY_PAUSE, LOCK_WAIT_MAX, WAITING_BYTES_MAX},
+    queue,
     recovery::{Found, recover},
     view::{NotOpened, View, memory::MemoryView, sled::SledView},
 };
@@ -74,13 +76,13 @@ impl Log {
         let disk = &platform.disk;
         disk.create_dir_all(&dir.join("log")).await?;
         let lock = lock(platform, &dir.join("LOCK")).await?;
-        format::check(platform, dir).await?;
+        let new = format::check(platform, dir).await?;
         disk.sync_dir(dir).await?;
         let marker = dir.join(MARKER);
         let clean_end = if disk.exists(&marker).await {
             parse_marker(&disk.read(&marker).await?)
         } else {
-            None
+            new.then_some(0)
         };
         let (view, mut found) = recover_all(platform, dir, &settings, clean_end).await?;
         if disk.exists(&marker).await {
@@ -111,8 +113,12 @@ impl Log {
             active: found.active,
             log_id: found.log_id,
             previous: found.previous,
+            unsynced: None,
             unchecked_bytes: 0,
         };
+        if !found.recovered.clean {
+            shared.place_counters();
+        }
         let cleaner = Cleaner {
             shared: Arc::clone(&shared),
             claim,
@@ -171,6 +177,23 @@ impl Log {
             .disk
             .replace(&marker, marker_text(end).as_bytes())
             .await
+    }
+}
+
+impl Shared {
+    /// After an unclean stop the jumped counters are the first thing on disk, before any number of this run is seen.
+    fn place_counters(&self) {
+        let mut state = self.state();
+        let writes = state.counter_writes();
+        let commit = Commit {
+            writes,
+            ..Commit::default()
+        };
+        let wall = self.platform.clock.wall();
+        let placed = queue::encode(commit).and_then(|all| state.place(all.urgent(), wall, None));
+        if let Err(refused) = placed {
+            warn!(%refused, "the counters are not written down");
+        }
     }
 }
 

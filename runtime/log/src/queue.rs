@@ -20,6 +20,7 @@ use crate::{
     Log,
     commit::{Assigned, Commit, Placed, ProducerMark},
     committer::Claim,
+    durability::Durability,
     encode,
     errors::{Refused, Stopped},
     frame::{self, Head, Header, PartKind, narrow},
@@ -42,6 +43,8 @@ pub(crate) struct Encoded {
     heads: Vec<Head>,
     bodies: Bytes,
     digest: Digest,
+    /// Must be synced whatever else was chosen.
+    urgent: bool,
 }
 
 /// A frame on its way to the disk. Its `commit` and `previous` are set by the committer.
@@ -51,6 +54,7 @@ pub(crate) struct Waiting {
     pub bodies: Bytes,
     pub answer: Bytes,
     pub new_segment: bool,
+    pub durability: Durability,
     pub _room: Option<OwnedSemaphorePermit>,
 }
 
@@ -58,7 +62,11 @@ pub(crate) struct Waiting {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub next: u64,
+    /// Acknowledged, and visible to readers, up to here.
     pub durable: u64,
+    /// Synced up to here; the view never holds more.
+    pub synced: u64,
+    pub durability: Durability,
     /// Bytes left in the segment that is being filled.
     pub room: u64,
     pub segment_bytes: u64,
@@ -130,6 +138,7 @@ pub(crate) fn encode(commit: Commit) -> Result<Encoded, Refused> {
         heads,
         bodies: bodies.freeze(),
         digest,
+        urgent: false,
     })
 }
 
@@ -151,6 +160,13 @@ fn put_writes(bodies: &mut BytesMut, writes: &[ViewWrite]) -> Option<Head> {
 impl Encoded {
     pub(crate) fn bytes(&self) -> usize {
         self.bodies.len()
+    }
+
+    pub(crate) fn urgent(self) -> Self {
+        Self {
+            urgent: true,
+            ..self
+        }
     }
 }
 
@@ -321,7 +337,36 @@ impl State {
         self.sealed.remove(&base);
     }
 
+    fn durability_of(&self, encoded: &Encoded) -> Durability {
+        if encoded.urgent {
+            return Durability::Sync;
+        }
+        let parts = encoded.heads.iter().map(|head| match head.kind {
+            PartKind::Writes => self.durability,
+            PartKind::Records => {
+                let shard = self.shards.get(&slot_of(head));
+                let chosen = shard.and_then(|shard| shard.durability);
+                chosen.unwrap_or(self.durability)
+            }
+        });
+        parts.reduce(Durability::strictest).unwrap_or_default()
+    }
+
+    /// Every counter as view writes.
+    pub(crate) fn counter_writes(&self) -> Vec<ViewWrite> {
+        let writes = self.counters.iter().map(|(counter, next)| {
+            let mut key = keys::namespace(keys::Namespace::Counter).to_vec();
+            key.extend_from_slice(&u64::from(*counter).to_be_bytes());
+            ViewWrite {
+                key: key.into(),
+                value: Some(Bytes::copy_from_slice(&next.to_be_bytes())),
+            }
+        });
+        writes.collect()
+    }
+
     fn enqueue(&mut self, encoded: Encoded, answer: Bytes, room: Option<OwnedSemaphorePermit>) {
+        let durability = self.durability_of(&encoded);
         let header = Header {
             position: self.next,
             arrived_ms: self.arrived.as_millis(),
@@ -347,6 +392,7 @@ impl State {
             bodies: encoded.bodies,
             answer,
             new_segment,
+            durability,
             _room: room,
         });
     }

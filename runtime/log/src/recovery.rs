@@ -42,20 +42,7 @@ pub(crate) async fn recover(
     clean_end: Option<u64>,
 ) -> Result<Found, OpenError> {
     let log_dir = dir.join("log");
-    let mut scan = Scan {
-        view,
-        applied: view.applied()?,
-        state: State {
-            segment_bytes: settings.segment_bytes,
-            ..State::default()
-        },
-        last_commit: None,
-        batch: Vec::new(),
-        recovered: Recovered {
-            clean: clean_end.is_some(),
-            ..Recovered::default()
-        },
-    };
+    let mut scan = Scan::new(view, settings, clean_end.is_some())?;
     scan.state.spares = spares::find(platform, &log_dir, settings.segment_bytes).await?;
     let segments = open_segments(platform, &log_dir).await?;
     seal::remove_strays(platform, &log_dir, &segments).await?;

@@ -10,14 +10,14 @@ use bytes::Bytes;
 use model::{FencingToken, LeaseSlot, Timestamp, keys};
 
 use crate::{
-    Recovered,
+    Recovered, Settings,
     committer::index_frame,
     encode,
     errors::OpenError,
     frame::{Header, PartKind},
     frames::Frames,
     index::Shard,
-    limits::{UNCLEAN_JUMP_INDEXES, VIEW_BATCH_WRITES_MAX},
+    limits::{COUNTERS_UNSEEN, UNCLEAN_JUMP_INDEXES, VIEW_BATCH_WRITES_MAX},
     queue::State,
     sealed::Contents,
     segment::Segment,
@@ -49,7 +49,29 @@ pub(crate) fn damaged(path: &Path, offset: u64, what: &str) -> OpenError {
     }
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
+    pub(crate) fn new(
+        view: &'a dyn View,
+        settings: &Settings,
+        clean: bool,
+    ) -> Result<Self, ViewFailed> {
+        Ok(Self {
+            view,
+            applied: view.applied()?,
+            state: State {
+                segment_bytes: settings.segment_bytes,
+                durability: settings.durability,
+                ..State::default()
+            },
+            last_commit: None,
+            batch: Vec::new(),
+            recovered: Recovered {
+                clean,
+                ..Recovered::default()
+            },
+        })
+    }
+
     /// `expected` is where this segment must end: the next one's base, or the clean end.
     pub(crate) fn segment(
         &mut self,
@@ -160,6 +182,7 @@ impl Scan<'_> {
         self.last_commit = Some(header.commit);
         self.state.next = header.end();
         self.state.durable = header.end();
+        self.state.synced = header.end();
         self.state.arrived = self
             .state
             .arrived
@@ -194,6 +217,7 @@ impl Scan<'_> {
         state.arrived = state.arrived.max(contents.arrived);
         state.next = end;
         state.durable = end;
+        state.synced = end;
         self.last_commit = Some(contents.last_commit);
         self.recovered.frames += contents.frames;
         Ok(true)
@@ -242,6 +266,8 @@ impl Scan<'_> {
             restored.ok_or_else(|| ViewFailed("a producer's answer does not decode".to_owned()))?;
         }
         if !self.recovered.clean {
+            // Numbers of counters that nothing is left of may have been seen too.
+            self.state.counters.entry(COUNTERS_UNSEEN).or_default();
             for next in self.state.counters.values_mut() {
                 *next += UNCLEAN_JUMP_INDEXES;
             }

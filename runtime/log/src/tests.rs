@@ -10,6 +10,7 @@ use super::*;
 
 mod cleaning;
 mod crashes;
+mod durability;
 mod full;
 mod opening;
 mod sealing;
@@ -35,6 +36,7 @@ impl World {
             settings: Settings {
                 segment_bytes: 8192,
                 view: ViewKind::Memory,
+                ..Settings::default()
             },
         }
     }

@@ -10,6 +10,7 @@ fn small() -> Settings {
     Settings {
         segment_bytes: 8192,
         view: ViewKind::Memory,
+        ..Settings::default()
     }
 }
 

@@ -14,6 +14,7 @@ async fn open(platform: &Platform) -> Log {
     let settings = Settings {
         segment_bytes: SEGMENT_BYTES,
         view: ViewKind::Memory,
+        ..Settings::default()
     };
     let log = Log::open(platform, Path::new(DIR), settings).await.unwrap();
     log.open_shard(A, 7, 100);

@@ -27,6 +27,7 @@ fn settings() -> Settings {
     Settings {
         segment_bytes: 16 << 10,
         view: ViewKind::Memory,
+        ..Settings::default()
     }
 }
 
