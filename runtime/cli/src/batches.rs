@@ -55,6 +55,7 @@ impl<I: Iterator<Item = Result<Record, Failure>>> Iterator for Batches<I> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::Place;
 
     const MIB: usize = 1 << 20;
 
@@ -64,6 +65,7 @@ mod tests {
             Ok(Record {
                 key: "k".to_owned(),
                 data,
+                place: Place::whole("x"),
             })
         });
         let actual: Vec<usize> = Batches::new(records)
@@ -89,6 +91,7 @@ mod tests {
             Ok(Record {
                 key: "k".to_owned(),
                 data: Vec::new(),
+                place: Place::whole("x"),
             })
         };
         let failure = Failure::failed("read line 3");

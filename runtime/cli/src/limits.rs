@@ -6,6 +6,8 @@ use std::time::Duration;
 pub(crate) const PUT_RECORDS_MAX: usize = 500;
 /// Keys and data of one PutRecords request; base64 then stays well below the body a server accepts.
 pub(crate) const PUT_BYTES_MAX: usize = 4 << 20;
+/// Key and data of one record, unless its stream takes larger ones; only the server decides.
+pub(crate) const RECORD_BYTES_USUAL: usize = 1 << 20;
 /// How often one request is sent again that got no answer, and one batch whose records were refused.
 pub(crate) const PUT_ATTEMPTS_MAX: u32 = 8;
 pub(crate) const PUT_PAUSE_FIRST: Duration = Duration::from_millis(100);

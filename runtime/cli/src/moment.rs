@@ -92,6 +92,33 @@ pub(crate) fn shown(milliseconds: i64) -> String {
         .map_or_else(|_| milliseconds.to_string(), |at| format!("{at:.3}"))
 }
 
+/// A span of the server's answers; the smaller part of two units may be rounded down.
+pub(crate) fn shown_span(milliseconds: u64) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    let seconds = milliseconds / 1_000;
+    let (large, small) = if milliseconds < 1_000 {
+        return format!("{milliseconds}ms");
+    } else if seconds < MINUTE {
+        return match milliseconds % 1_000 / 100 {
+            0 => format!("{seconds}s"),
+            tenths => format!("{seconds}.{tenths}s"),
+        };
+    } else if seconds < HOUR {
+        ((MINUTE, "m"), (1, "s"))
+    } else if seconds < 2 * DAY {
+        ((HOUR, "h"), (MINUTE, "m"))
+    } else {
+        ((DAY, "d"), (HOUR, "h"))
+    };
+    let whole = format!("{}{}", seconds / large.0, large.1);
+    match seconds % large.0 / small.0 {
+        0 => whole,
+        rest => format!("{whole} {rest}{}", small.1),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +140,24 @@ mod tests {
         for (text, expected) in table {
             let actual = parse_from(text).ok().map(|from| from.word(now));
             assert_eq!(actual.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_are_shown_in_two_units_at_most() {
+        let table = [
+            (0, "0ms"),
+            (999, "999ms"),
+            (1_000, "1s"),
+            (1_530, "1.5s"),
+            (61_000, "1m 1s"),
+            (3_600_000, "1h"),
+            (86_400_000, "24h"),
+            (604_800_000, "7d"),
+            (176_461_000, "2d 1h"),
+        ];
+        for (milliseconds, expected) in table {
+            assert_eq!(shown_span(milliseconds), expected);
         }
     }
 

@@ -10,6 +10,7 @@ use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure};
+use crate::moment::{shown, shown_span};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -139,13 +140,13 @@ pub(crate) fn text(value: &Value, pointer: &str) -> String {
     }
 }
 
-pub(crate) fn table(items: &[Value], columns: &[Column]) -> String {
+pub(crate) fn table(items: &[Value], columns: &[(&str, &str)]) -> String {
     let mut table = Table::new();
     table
         .load_preset(presets::NOTHING)
         .set_header(columns.iter().map(|(heading, _)| *heading));
     for item in items {
-        table.add_row(columns.iter().map(|(_, pointer)| text(item, pointer)));
+        table.add_row(columns.iter().map(|(_, pointer)| cell(item, pointer)));
     }
     let lines: Vec<String> = table
         .lines()
@@ -154,21 +155,74 @@ pub(crate) fn table(items: &[Value], columns: &[Column]) -> String {
     lines.join("\n")
 }
 
-/// The fields of one thing below each other; what is nested stays JSON.
+/// As `text`, with times and spans, whose names end with `ms`, as people write them.
+fn cell(item: &Value, pointer: &str) -> String {
+    let name = pointer.rsplit('/').next().unwrap_or_default();
+    let number = item.pointer(pointer).and_then(Value::as_u64);
+    match (name.strip_suffix("ms"), number) {
+        (Some("at_" | "arrived_" | "created_" | "written_" | "expires_"), Some(number)) => {
+            shown(i64::try_from(number).unwrap_or(i64::MAX))
+        }
+        (Some(""), Some(number)) => shown_span(number),
+        (Some(rest), Some(number)) if rest.ends_with('_') => shown_span(number),
+        _ => text(item, pointer),
+    }
+}
+
+/// The fields of one thing below each other. Things of one kind follow as a table, or one after the other when they
+/// hold texts of several lines.
 pub(crate) fn fields(value: &Value) -> String {
     let Some(object) = value.as_object() else {
         return pretty(value);
     };
-    let width = object
-        .keys()
-        .map(|name| name.chars().count())
-        .max()
-        .unwrap_or(0);
-    let lines: Vec<String> = object
-        .keys()
-        .map(|name| format!("{name:width$}  {}", text(&object[name], "")))
-        .collect();
+    let label = |name: &str| name.strip_suffix("_ms").unwrap_or(name).replace('_', " ");
+    let width = object.keys().map(|name| label(name).chars().count()).max();
+    let width = width.unwrap_or(0);
+    let mut lines = Vec::new();
+    let mut below = Vec::new();
+    for (name, field) in object {
+        match field.as_array() {
+            Some(items) if items.iter().any(Value::is_object) => {
+                below.push(format!("{}:\n{}", label(name), indented(&things(items))));
+            }
+            Some(_) | None => {
+                let field =
+                    cell(value, &format!("/{name}")).replace('\n', &format!("\n{:width$}  ", ""));
+                lines.push(format!("{:width$}  {field}", label(name)));
+            }
+        }
+    }
+    lines.extend(below);
     lines.join("\n")
+}
+
+fn things(items: &[Value]) -> String {
+    let long = |value: &Value| value.as_str().is_some_and(|text| text.contains('\n'));
+    let nested = |value: &Value| value.is_object() || value.is_array();
+    let of_items = || items.iter().filter_map(Value::as_object);
+    let plain = of_items().all(|item| !item.values().any(|value| long(value) || nested(value)));
+    let Some(first) = of_items().next().filter(|_| plain) else {
+        return items.iter().map(fields).collect::<Vec<_>>().join("\n\n");
+    };
+    let columns: Vec<(String, String)> = first
+        .keys()
+        .map(|name| {
+            let heading = name.strip_suffix("_ms").unwrap_or(name);
+            (heading.replace('_', " ").to_uppercase(), format!("/{name}"))
+        })
+        .collect();
+    let columns: Vec<(&str, &str)> = columns
+        .iter()
+        .map(|(heading, pointer)| (heading.as_str(), pointer.as_str()))
+        .collect();
+    table(items, &columns)
+}
+
+fn indented(text: &str) -> String {
+    let lines = text
+        .lines()
+        .map(|line| format!("  {line}").trim_end().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn pretty(value: &Value) -> String {
@@ -211,11 +265,34 @@ mod tests {
 
     #[test]
     fn fields_stand_below_each_other() {
-        let value = json!({"name": "a", "memory": "128 MiB", "at": null});
+        let value = json!({"name": "a", "memory": "128 MiB", "at_ms": 0, "retention_ms": 604_800_000,
+            "said": "one\ntwo", "shards": [{"id": 0, "open": true}, {"id": 1, "open": false}]});
         insta::assert_snapshot!(fields(&value), @r"
-        at      -
-        memory  128 MiB
-        name    a
+        at         1970-01-01T00:00:00.000Z
+        memory     128 MiB
+        name       a
+        retention  7d
+        said       one
+                   two
+        shards:
+           ID  OPEN
+           0   true
+           1   false
+        ");
+    }
+
+    #[test]
+    fn things_with_long_texts_follow_each_other() {
+        let value = json!({"id": "a", "attempts": [{"n": 1, "log": "x\ny"}, {"n": 2, "log": "z"}]});
+        insta::assert_snapshot!(fields(&value), @r"
+        id        a
+        attempts:
+          log  x
+               y
+          n    1
+
+          log  z
+          n    2
         ");
     }
 }

@@ -176,6 +176,7 @@ fn write(file: &Path, progress: &Progress) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::Place;
 
     fn target(name: &str, created_ms: u64) -> Target {
         Target {
@@ -188,6 +189,7 @@ mod tests {
         Record {
             key: "k".to_owned(),
             data: data.into(),
+            place: Place::whole("x"),
         }
     }
 

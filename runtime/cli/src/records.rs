@@ -5,7 +5,9 @@ use std::{
     borrow::Cow,
     cell::Cell,
     collections::{BTreeMap, BTreeSet},
+    fmt,
     io::BufRead,
+    rc::Rc,
 };
 
 use serde_json::{Number, Value, value::RawValue};
@@ -17,6 +19,35 @@ use crate::failure::Failure;
 pub(crate) struct Record {
     pub(crate) key: String,
     pub(crate) data: Vec<u8>,
+    pub(crate) place: Place,
+}
+
+/// Where a record comes from, for failures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    source: Rc<str>,
+    line: Option<u64>,
+}
+
+impl Place {
+    pub(crate) fn whole(source: &str) -> Self {
+        let (source, line) = (source.into(), None);
+        Self { source, line }
+    }
+
+    fn line(source: &Rc<str>, line: u64) -> Self {
+        let (source, line) = (Rc::clone(source), Some(line));
+        Self { source, line }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{} line {line}", self.source),
+            None => f.write_str(&self.source),
+        }
+    }
 }
 
 /// Where a record's partition key comes from.
@@ -71,8 +102,7 @@ impl Layout {
 }
 
 impl Keys {
-    /// `place` names the record in a failure.
-    pub(crate) fn keyed(&self, data: Vec<u8>, place: &str) -> Result<Record, Failure> {
+    pub(crate) fn keyed(&self, data: Vec<u8>, place: Place) -> Result<Record, Failure> {
         let key = match self {
             Self::Same(key) => key.clone(),
             Self::Spread(spread) => spread.key(),
@@ -87,7 +117,7 @@ impl Keys {
                 })?
             }
         };
-        Ok(Record { key, data })
+        Ok(Record { key, data, place })
     }
 }
 
@@ -119,6 +149,7 @@ fn lines<'a>(
     name: &'a str,
     keys: &'a Keys,
 ) -> impl Iterator<Item = Result<Record, Failure>> + 'a {
+    let source: Rc<str> = name.into();
     let numbered = input.split(b'\n').zip(1_u64..);
     numbered.filter_map(move |(line, number)| {
         let mut line = match line {
@@ -129,7 +160,7 @@ fn lines<'a>(
             line.pop();
         }
         let blank = line.iter().all(u8::is_ascii_whitespace);
-        (!blank).then(|| keys.keyed(line, &format!("{name} line {number}")))
+        (!blank).then(|| keys.keyed(line, Place::line(&source, number)))
     })
 }
 
@@ -138,6 +169,7 @@ fn rows<'a>(
     name: &'a str,
     keys: &'a Keys,
 ) -> impl Iterator<Item = Result<Record, Failure>> + 'a {
+    let source: Rc<str> = name.into();
     let mut reader = csv::Reader::from_reader(input);
     let mut names: Option<csv::StringRecord> = None;
     let mut ended = false;
@@ -162,7 +194,7 @@ fn rows<'a>(
             Ok(true) => {
                 let line = row.position().map_or(0, csv::Position::line);
                 let data = object(names, &row).into_bytes();
-                Some(keys.keyed(data, &format!("{name} line {line}")))
+                Some(keys.keyed(data, Place::line(&source, line)))
             }
             Err(error) => Some(Err(unreadable(&error))),
         }
@@ -307,15 +339,16 @@ mod tests {
     fn other_keys() {
         let same = Keys::Same("k".to_owned());
         assert_eq!(
-            same.keyed(vec![0xff], "x").unwrap(),
+            same.keyed(vec![0xff], Place::whole("x")).unwrap(),
             Record {
                 key: "k".into(),
-                data: vec![0xff]
+                data: vec![0xff],
+                place: Place::whole("x"),
             }
         );
         let spread = || {
             let keys = Keys::Spread(Spread::of("run"));
-            [0, 1].map(|_| keys.keyed(b"a".to_vec(), "x").unwrap().key)
+            [0, 1].map(|_| keys.keyed(b"a".to_vec(), Place::whole("x")).unwrap().key)
         };
         assert_eq!(spread(), ["run-0", "run-1"]);
         assert_eq!(spread(), spread());

@@ -185,3 +185,80 @@ fn a_server_that_compiles_says_that_it_is_not_ready() {
     waiting.line(|line| line.contains("no triggers"));
     assert_eq!(get(&address, "/readyz").status, 200);
 }
+
+#[test]
+fn what_can_match_nothing_is_refused() {
+    let project = chain();
+    let _server = project.up();
+    project.done(&["stream", "create", "extra"]);
+    let check = |code: i32, arguments: &[&str], error: &str| {
+        let said = project.verb(arguments);
+        assert_eq!(said.code, Some(code), "{arguments:?}: {}", said.err);
+        assert!(said.err.contains(error), "{arguments:?}: {}", said.err);
+    };
+    check(3, &["logs", "frist"], "did you mean `first`?");
+    check(
+        3,
+        &["logs", "first", "--shard", "99"],
+        "shard shardId-000000000099 of trigger first",
+    );
+    check(2, &["logs", "--shard", "none"], "`none` is no shard");
+    check(0, &["logs", "invoke"], "");
+    check(
+        3,
+        &["why", "first", "77"],
+        "shard shardId-000000000077 of trigger first",
+    );
+    check(
+        3,
+        &["tail", "a", "--shard", "9"],
+        "shard shardId-000000000009 of stream a",
+    );
+    check(
+        2,
+        &["tail", "a", "--from", "123"],
+        "123 is no sequence number",
+    );
+    check(
+        2,
+        &["stream", "create", "b2", "--retention", "1h"],
+        "kept for 1d to 365d",
+    );
+    check(0, &["stream", "delete", "extra", "--yes"], "");
+    check(
+        6,
+        &["stream", "delete", "extra", "--yes"],
+        "it is being deleted already",
+    );
+}
+
+#[test]
+fn a_put_says_what_it_stored_and_what_it_took_literally() {
+    let project = chain();
+    let _server = project.up();
+    project.write("notes.md", "a line\n");
+    let said = project.verb(&["put", "a", "notes.md"]);
+    assert_eq!(said.code, Some(0));
+    assert!(
+        said.err.contains("the text `notes.md` itself is put"),
+        "{}",
+        said.err
+    );
+    // A row with too many cells, behind more rows than one request takes.
+    let rows: String = (0..600).map(|number| format!("{number},1.10\n")).collect();
+    project.write("rows.csv", &format!("id,fare\n{rows}1,2,3\n"));
+    let said = project.verb(&["put", "a", "rows.csv", "--key-field", "id"]);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.err.contains("; 600 records are stored\nhint: "),
+        "{}",
+        said.err
+    );
+    assert!(said.err.contains("--resume NAME"), "{}", said.err);
+    assert!(
+        project
+            .done(&["tail", "a"])
+            .contains("{\"id\":7,\"fare\":1.10}")
+    );
+    assert_eq!(project.done(&["tail", "a", "-n", "3"]).lines().count(), 3);
+}

@@ -92,8 +92,10 @@ fn document(record: Record) -> Value {
 
 fn readable(answer: &Value) -> String {
     let mut lines = Vec::new();
-    if answer.get("answer").is_some_and(|answer| !answer.is_null()) {
-        lines.push(text(answer, "/answer"));
+    match answer.get("answer") {
+        None | Some(Value::Null) => {}
+        Some(Value::Array(failures)) => lines.extend(failures.iter().map(failure)),
+        Some(_) => lines.push(text(answer, "/answer")),
     }
     for output in items(answer, "outputs") {
         let (name, key) = (text(&output, "/output"), text(&output, "/key"));
@@ -112,6 +114,17 @@ fn readable(answer: &Value) -> String {
     lines.join("\n")
 }
 
+/// One record that the function did not settle, and what would become of it under a trigger.
+fn failure(failure: &Value) -> String {
+    let field = |name: &str| text(failure, &format!("/{name}"));
+    let number = failure.get("index").and_then(Value::as_u64).unwrap_or(0) + 1;
+    let (kind, reason) = (field("kind"), field("reason"));
+    format!(
+        "failed  record {number}  {}  {kind}: {reason}",
+        field("action")
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,5 +138,8 @@ mod tests {
         out  default  key EWR  {"late":2}
         took 1.020 ms
         "#);
+        let answer = json!({"ok": false, "answer": [
+            {"index": 1, "action": "Retry", "kind": "BadDate", "reason": "24:10"}]});
+        insta::assert_snapshot!(readable(&answer), @"failed  record 2  Retry  BadDate: 24:10");
     }
 }

@@ -53,7 +53,16 @@ fn readable(line: &Value) -> String {
     if line.get("shard").is_some_and(|shard| !shard.is_null()) {
         origin = format!("{origin}/{}", text(line, "/shard"));
     }
-    format!("{at}  {level:5}  {origin}  {message}")
+    // The name of an invocation begins with where it ran, unless somebody ran it by hand.
+    let invocation = text(line, "/invocation");
+    if invocation.starts_with(&origin) {
+        origin = invocation;
+    } else if invocation != "-" {
+        origin = format!("{origin} {invocation}");
+    }
+    let attempt = line.get("attempt").and_then(Value::as_u64);
+    let attempt = attempt.map_or_else(String::new, |attempt| format!(" attempt {attempt}"));
+    format!("{at}  {level:5}  {origin}{attempt}  {message}")
 }
 
 #[cfg(test)]
@@ -69,5 +78,11 @@ mod tests {
         insta::assert_snapshot!(readable(&line), @"1970-01-01T00:00:00.000Z  warn   board/3  late");
         line["shard"] = Value::Null;
         insta::assert_snapshot!(readable(&line), @"1970-01-01T00:00:00.000Z  warn   board  late");
+        line["shard"] = json!(3);
+        line["attempt"] = json!(2);
+        line["invocation"] = json!("board/3/49+7");
+        insta::assert_snapshot!(readable(&line), @"1970-01-01T00:00:00.000Z  warn   board/3/49+7 attempt 2  late");
+        line["invocation"] = json!("invoke-7");
+        insta::assert_snapshot!(readable(&line), @"1970-01-01T00:00:00.000Z  warn   board/3 invoke-7 attempt 2  late");
     }
 }

@@ -2,7 +2,9 @@
 //! producer's number, so that one whose answer was lost is sent again without storing its records twice; with
 //! `--resume` that holds across runs too. Records that a busy stream refuses are sent again under the next number.
 
+use std::cell::Cell;
 use std::io::{self, BufReader};
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,11 +14,11 @@ use super::items;
 use crate::arguments::Put;
 use crate::batches::Batches;
 use crate::client::{Client, ProducerNumber, Unsent, World, percent_encoded};
-use crate::failure::Failure;
-use crate::limits::{PUT_ATTEMPTS_MAX, PUT_PAUSE_FIRST, PUT_PAUSE_MAX};
+use crate::failure::{Exit, Failure};
+use crate::limits::{PUT_ATTEMPTS_MAX, PUT_PAUSE_FIRST, PUT_PAUSE_MAX, RECORD_BYTES_USUAL};
 use crate::output::{Output, text};
 use crate::progress::{Bookkeeping, Target};
-use crate::records::{self, Keys, Layout, Record, Records, Spread};
+use crate::records::{self, Keys, Layout, Place, Record, Records, Spread};
 use crate::waiting;
 
 pub(crate) async fn put(client: &mut Client, output: Output, put: &Put) -> Result<(), Failure> {
@@ -43,7 +45,9 @@ pub(crate) async fn put(client: &mut Client, output: Output, put: &Put) -> Resul
     };
     let mut records = sources(put, &keys);
     books.skip(name, &mut records)?;
+    mention_files(output, put);
     let bar = output.spinner();
+    let (before, is_resumable) = (books.before, books.is_resumable());
     let mut sender = Sender {
         client,
         output,
@@ -51,20 +55,88 @@ pub(crate) async fn put(client: &mut Client, output: Output, put: &Put) -> Resul
         world,
         books,
     };
-    let mut stored = 0;
-    for batch in Batches::new(records) {
-        stored += sender.settle(batch?).await?;
-        bar.set_message(format!("{stored} records -> {}", put.stream));
-    }
+    let stored = Cell::new(0);
+    let all = async {
+        for batch in Batches::new(records) {
+            stored.set(stored.get() + sender.settle(batch?).await?);
+            bar.set_message(format!("{} records -> {}", stored.get(), put.stream));
+        }
+        Ok(())
+    };
+    let ended = tokio::select! {
+        biased;
+        _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted")),
+        ended = all => ended,
+    };
     bar.finish_and_clear();
-    let done = json!({"stream": put.stream, "records": stored, "before": sender.books.before});
-    output.one(&done, |_| match sender.books.before {
+    let stored = stored.get();
+    ended.map_err(|failure| with_progress(failure, before + stored, is_resumable))?;
+    let done = json!({"stream": put.stream, "records": stored, "before": before});
+    output.one(&done, |_| match before {
         0 => format!("{stored} records -> {}", put.stream),
         before => format!(
             "{stored} records -> {} ({before} were there before)",
             put.stream
         ),
     })
+}
+
+/// A file whose name does not end like one of records is taken as data, which is seldom what was meant.
+fn mention_files(output: Output, put: &Put) {
+    let files = put.records.iter().filter(|given| {
+        *given != "-" && Layout::of_name(given).is_none() && Path::new(given).is_file()
+    });
+    for file in files {
+        output.note(&format!(
+            "note: the text `{file}` itself is put; the lines of that file are put by `shardmill put {} - < {file}`",
+            put.stream
+        ));
+    }
+}
+
+/// How far a put came that did not come to its end, and how it goes on.
+fn with_progress(failure: Failure, stored: usize, is_resumable: bool) -> Failure {
+    let next = match (stored, is_resumable) {
+        (0, _) => None,
+        (_, true) => Some("the same command goes on where this one ended"),
+        (_, false) => {
+            Some("put the rest; with `--resume NAME` the same command would go on where it ended")
+        }
+    };
+    let hints: Vec<String> = failure
+        .hint
+        .into_iter()
+        .chain(next.map(str::to_owned))
+        .collect();
+    Failure {
+        message: format!("{}; {stored} records are stored", failure.message),
+        hint: Some(hints.join("; ")).filter(|hint| !hint.is_empty()),
+        exit: failure.exit,
+    }
+}
+
+/// A request that is refused as a whole, with the records it was about.
+fn with_places(failure: Failure, batch: &[Record]) -> Failure {
+    let (Some(first), Some(last)) = (batch.first(), batch.last()) else {
+        return failure;
+    };
+    let mut places = first.place.to_string();
+    if batch.len() > 1 {
+        places = format!("{places} to {}", last.place);
+    }
+    let size = |record: &Record| record.key.len() + record.data.len();
+    let largest = batch.iter().max_by_key(|record| size(record));
+    if let Some(record) = largest.filter(|record| size(record) > RECORD_BYTES_USUAL) {
+        places = format!(
+            "{places} (the largest record is {}, {} bytes)",
+            record.place,
+            size(record)
+        );
+    }
+    Failure {
+        message: format!("put {places}: {}", failure.message),
+        ..failure
+    }
 }
 
 /// All records of all arguments, one after the other; nothing is opened before its turn.
@@ -81,9 +153,9 @@ fn sources<'a>(put: &'a Put, keys: &'a Keys) -> Records<'a> {
             match Layout::of_name(given) {
                 Some(layout) => file(given, layout, keys),
                 None => {
-                    let place = format!("argument {number}");
+                    let place = Place::whole(&format!("argument {number}"));
                     Box::new(std::iter::once(
-                        keys.keyed(given.clone().into_bytes(), &place),
+                        keys.keyed(given.clone().into_bytes(), place),
                     ))
                 }
             }
@@ -127,7 +199,8 @@ impl Sender<'_> {
         let stored = open.len();
         let mut pause = PUT_PAUSE_FIRST;
         for _attempt in 0..PUT_ATTEMPTS_MAX {
-            let answer = self.send(body(self.stream, &batch, &open)).await?;
+            let answer = self.send(body(self.stream, &batch, &open)).await;
+            let answer = answer.map_err(|failure| with_places(failure, &batch))?;
             let (refused, reason) = refused(&answer, &open);
             let settled = if refused.is_empty() {
                 batch.as_slice()
@@ -176,12 +249,7 @@ impl Sender<'_> {
             // When this fails the next attempt finds the connection closed and counts as unanswered.
             let _unreachable = self.client.reconnect().await;
         }
-        let hint = if self.books.is_resumable() {
-            "the same command goes on where this one ended"
-        } else {
-            "with `--resume NAME` a put can go on where it ended"
-        };
-        Err(Failure::failed(last).hint(hint))
+        Err(Failure::failed(last))
     }
 }
 
@@ -229,6 +297,52 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_put_that_ends_early_says_how_far_it_came() {
+        let check = |stored, is_resumable, expected: &str| {
+            let failure = Failure::failed("read a.csv line 9: bad").hint("mend it");
+            let failure = with_progress(failure, stored, is_resumable);
+            assert_eq!(failure.to_string(), expected);
+        };
+        check(
+            0,
+            false,
+            "read a.csv line 9: bad; 0 records are stored\nhint: mend it",
+        );
+        check(
+            7,
+            true,
+            "read a.csv line 9: bad; 7 records are stored\nhint: mend it; the same command goes on where this one ended",
+        );
+        check(
+            7,
+            false,
+            "read a.csv line 9: bad; 7 records are stored\nhint: mend it; put the rest; with `--resume NAME` the same command would go on where it ended",
+        );
+    }
+
+    #[test]
+    fn a_request_that_is_refused_names_its_records() {
+        let record = |line: &str, bytes: usize| Record {
+            key: "k".to_owned(),
+            data: vec![0; bytes],
+            place: Place::whole(line),
+        };
+        let check = |batch: &[Record], expected: &str| {
+            let failure = with_places(Failure::usage("too large"), batch);
+            assert_eq!(failure.message, expected);
+        };
+        check(&[record("a line 1", 9)], "put a line 1: too large");
+        check(
+            &[
+                record("a line 1", 9),
+                record("a line 2", 2 << 20),
+                record("b line 1", 1),
+            ],
+            "put a line 1 to b line 1 (the largest record is a line 2, 2097153 bytes): too large",
+        );
+    }
+
+    #[test]
     fn only_refused_records_stay_open() {
         let answer = json!({"FailedRecordCount": 1, "Records": [
             {"SequenceNumber": "1", "ShardId": "s"},
@@ -249,6 +363,7 @@ mod tests {
         let record = |key: &str| Record {
             key: key.to_owned(),
             data: b"x".to_vec(),
+            place: Place::whole("x"),
         };
         let body = body("flights", &[record("a"), record("b")], &[1]);
         let expected =

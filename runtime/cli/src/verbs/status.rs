@@ -16,7 +16,7 @@ const SHARDS: &[Column] = &[
     ("SHARD", "/shard"),
     ("LAG", "/lag/records"),
     ("LAG BYTES", "/lag/bytes"),
-    ("LAG MS", "/lag/ms"),
+    ("LAG TIME", "/lag/ms"),
     ("READ", "/records"),
     ("SETTLED", "/settled"),
     ("DEAD LETTERS", "/dead_letters"),
@@ -136,14 +136,19 @@ fn reasons(answer: &Value) -> String {
     for waiting in items(answer, "waiting") {
         let (trigger, shard) = (text(&waiting, "/trigger"), text(&waiting, "/shard"));
         lines.push(format!(
-            "waiting: {trigger} shard {shard}: {}",
+            "waiting: {trigger} {shard}: {}",
             text(&waiting, "/reason")
         ));
         if let Some(hint) = waiting.get("hint").and_then(Value::as_str) {
             lines.push(format!("hint: {hint}"));
         }
     }
-    lines.push(format!("moving: {} shards", text(answer, "/moving")));
+    let number = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let caught_up = number("caught_up");
+    let working = number("moving").saturating_sub(caught_up);
+    lines.push(format!(
+        "working: {working} shards; caught up: {caught_up} shards"
+    ));
     lines.join("\n")
 }
 
@@ -164,9 +169,9 @@ mod tests {
         });
         insta::assert_snapshot!(readable(&status), @r"
         shardmill 0.1.0 at 127.0.0.1:4566  data .shardmill/dev/data  log 4096 bytes in 1 segments
-         TRIGGER  SHARD  LAG  LAG BYTES  LAG MS  READ  SETTLED  DEAD LETTERS  STATE
-         late     0      2    300        5       9     9        0             caught up
-         late     1      0    0          0       0     0        1             paused by an operator
+         TRIGGER  SHARD  LAG  LAG BYTES  LAG TIME  READ  SETTLED  DEAD LETTERS  STATE
+         late     0      2    300        5ms       9     9        0             caught up
+         late     1      0    0          0ms       0     0        1             paused by an operator
         note: breakers are not active
         ");
     }
@@ -179,8 +184,8 @@ mod tests {
         insta::assert_snapshot!(of_trigger(&trigger), @r"
         name    late
         paused  true
-         TRIGGER  SHARD  LAG  LAG BYTES  LAG MS  READ  SETTLED  DEAD LETTERS  STATE
-         late     0      2    300        5       9     7        0             paused by an operator
+         TRIGGER  SHARD  LAG  LAG BYTES  LAG TIME  READ  SETTLED  DEAD LETTERS  STATE
+         late     0      2    300        5ms       9     7        0             paused by an operator
         ");
     }
 
@@ -211,15 +216,15 @@ mod tests {
 
     #[test]
     fn reasons_with_their_hints() {
-        let answer = json!({"moving": 3, "waiting": [
+        let answer = json!({"moving": 3, "caught_up": 2, "waiting": [
             {"trigger": "late", "shard": 2, "reason": "paused", "hint": "`shardmill trigger resume late`"},
             {"trigger": "late", "shard": 3, "reason": "no records", "hint": null},
         ]});
         insta::assert_snapshot!(reasons(&answer), @r"
-        waiting: late shard 2: paused
+        waiting: late 2: paused
         hint: `shardmill trigger resume late`
-        waiting: late shard 3: no records
-        moving: 3 shards
+        waiting: late 3: no records
+        working: 1 shards; caught up: 2 shards
         ");
     }
 }

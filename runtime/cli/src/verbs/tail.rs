@@ -22,6 +22,7 @@ pub(crate) async fn tail(client: &mut Client, output: Output, tail: &Tail) -> Re
     let shard = tail.shard.as_deref().map(shard_number).transpose()?;
     let wait = tail.follow.then(|| FOLLOW_WAIT.as_millis().to_string());
     let mut after: Option<String> = None;
+    let mut left = tail.number.unwrap_or(u64::MAX);
     loop {
         let begin = after.is_none().then(|| from.word(waiting::now()));
         let parameters = [
@@ -37,6 +38,10 @@ pub(crate) async fn tail(client: &mut Client, output: Output, tail: &Tail) -> Re
                 decode(&mut record);
             }
             output.item(&record, readable)?;
+            left -= 1;
+            if left == 0 {
+                return Ok(());
+            }
         }
         after = Some(text(&page, "/after"));
         let at_tip = page.get("at_tip").and_then(Value::as_bool).unwrap_or(true);
@@ -78,7 +83,7 @@ fn readable(record: &Value) -> String {
     let data = bytes(record, "data")
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .filter(|data| !data.contains('\u{1b}'))
-        .unwrap_or_else(|| text(record, "/data"));
+        .unwrap_or_else(|| format!("base64:{}", text(record, "/data")));
     let at = record
         .get("arrived_ms")
         .and_then(Value::as_i64)
@@ -117,7 +122,7 @@ mod tests {
             json!({"shard": 2, "sequence": "4966", "arrived_ms": 0, "key": "EWR", "data": "aGk="});
         insta::assert_snapshot!(readable(&record), @"1970-01-01T00:00:00.000Z  2  4966  EWR  hi");
         let hostile = json!({"shard": 2, "sequence": "1", "key": "k", "data": "G1sySg=="});
-        insta::assert_snapshot!(readable(&hostile), @"  2  1  k  G1sySg==");
+        insta::assert_snapshot!(readable(&hostile), @"  2  1  k  base64:G1sySg==");
     }
 
     #[test]

@@ -16,7 +16,7 @@ const STREAMS: &[Column] = &[
     ("NAME", "/name"),
     ("STATUS", "/status"),
     ("SHARDS", "/open_shards"),
-    ("RETENTION MS", "/retention_ms"),
+    ("RETENTION", "/retention_ms"),
     ("REGION", "/region"),
 ];
 const SHARDS: &[Column] = &[
@@ -31,7 +31,7 @@ const FUNCTIONS: &[Column] = &[
     ("VERSION", "/version"),
     ("KIND", "/kind"),
     ("MEMORY", "/memory"),
-    ("TIMEOUT MS", "/timeout_ms"),
+    ("TIMEOUT", "/timeout_ms"),
     ("SANDBOX", "/sandbox"),
     ("SOURCE", "/source"),
 ];

@@ -1,4 +1,4 @@
-//! `function list|show`, `invoke`, `logs`.
+//! `function list|show`, `invoke`.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json, value::RawValue};
 use super::{ApiError, Call, Reply};
 use crate::{
     assemble::{LoadedFunction, Rooms},
-    logs::{Level, Line, Wanted},
+    logs::Line,
     plan::stream_key,
 };
 
@@ -60,6 +60,9 @@ fn document(name: &FunctionName, loaded: &LoadedFunction) -> Value {
         "sandbox": match loaded.limits.sandbox { SandboxPolicy::Fresh => "fresh", SandboxPolicy::Warm => "warm" },
     })
 }
+
+/// Under this name, in the place of a trigger's, stands what functions say when they are invoked by hand.
+pub(crate) const INVOKE: &str = "invoke";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -175,7 +178,7 @@ fn invocation(
         .chain(["default".to_owned()])
         .collect();
     Ok(Invocation {
-        trigger: TriggerName::parse("invoke").map_err(named)?,
+        trigger: TriggerName::parse(INVOKE).map_err(named)?,
         function: function.clone(),
         version,
         stream: stream_key(&rooms.world, &StreamName::parse("invoke").map_err(named)?),
@@ -234,29 +237,4 @@ fn answered(called: &Called, lines: &[Line]) -> Value {
             "logs": lines,
         }),
     }
-}
-
-pub(crate) async fn logs(rooms: &Rooms, call: &Call<'_>) -> Reply {
-    let query = &call.query;
-    let wanted = Wanted {
-        after: query.number("after")?.unwrap_or(0),
-        since_ms: query.number("since_ms")?.unwrap_or(0),
-        trigger: query.get("trigger").map(str::to_owned),
-        shard: query
-            .get("shard")
-            .and_then(ShardId::parse)
-            .map(|shard| shard.to_string()),
-        invocation: query.get("invocation").map(str::to_owned),
-        level: query.get("level").and_then(Level::parse),
-        limit: query.limit()?,
-    };
-    let mut newest = rooms.logs.watch();
-    let read = || rooms.logs.read(&wanted);
-    let (mut lines, mut after) = read().await.map_err(ApiError::failed)?;
-    let wait = query.wait()?;
-    if lines.is_empty() && !wait.is_zero() {
-        super::news(rooms, wait, newest.changed()).await;
-        (lines, after) = read().await.map_err(ApiError::failed)?;
-    }
-    Ok(json!({ "lines": lines, "after": after }))
 }

@@ -6,6 +6,7 @@
 mod answer;
 mod dead_letters;
 mod functions;
+mod logs;
 mod records;
 mod server;
 mod state;
@@ -66,7 +67,9 @@ impl Api {
             return ApiError::refused("requests of other origins are not answered").respond();
         }
         let Ok(body) = Limited::new(body, API_BODY_BYTES_MAX).collect().await else {
-            return ApiError::bad("the body is over 8 MiB or was cut off").respond();
+            return ApiError::bad("the body is over 8 MiB or was cut off")
+                .with_hint("hand over fewer records at once")
+                .respond();
         };
         let path = answer::segments(parts.uri.path().trim_start_matches("/_shardmill/api/"));
         let call = Call {
@@ -99,7 +102,7 @@ impl Api {
             ("POST", ["triggers", name, "pause"]) => triggers::pause(rooms, name).await,
             ("POST", ["triggers", name, "resume"]) => triggers::resume(rooms, name).await,
             ("GET", ["why"]) => triggers::why(rooms, &call),
-            ("GET", ["logs"]) => functions::logs(rooms, &call).await,
+            ("GET", ["logs"]) => logs::logs(rooms, &call).await,
             ("GET", ["state", trigger]) => state::list(rooms, trigger, &call),
             ("GET", ["state", trigger, key]) => state::get(rooms, trigger, key),
             ("GET", ["dead-letters"]) => dead_letters::list(rooms, &call),

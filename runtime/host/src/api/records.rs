@@ -82,16 +82,31 @@ fn places(
         return parsed(after);
     }
     let from = read_from(call.query.get("from").unwrap_or("latest"))?;
+    if let ReadFrom::At(number) = from
+        && number.parts().is_none()
+    {
+        return Err(ApiError::bad(&format!("read stream {name}: {number} is no sequence number"))
+            .with_hint("they have 56 digits, as `shardmill tail` shows them; times are @-15m or @2026-11-23T09:00Z"));
+    }
     let only = call.query.get("shard").map(|text| {
         ShardId::parse(text).ok_or_else(|| ApiError::bad("`shard` is a shard id or its number"))
     });
     let only = only.transpose()?;
-    Ok(shards
+    let places: Places = shards
         .iter()
         .map(|shard| shard.facts.id)
         .filter(|id| only.is_none_or(|only| only == *id))
         .map(|id| (id.0, from))
-        .collect())
+        .collect();
+    match only {
+        Some(shard) if places.is_empty() => Err(ApiError::not_found(&format!(
+            "shard {shard} of stream {name}"
+        ))
+        .with_hint(format!(
+            "`shardmill stream shards {name}` shows what is there"
+        ))),
+        Some(_) | None => Ok(places),
+    }
 }
 
 fn written(places: &Places) -> String {

@@ -8,7 +8,11 @@ use serde_json::{Value, json};
 use streams::{StreamFacts, StreamMode, StreamStatus};
 
 use super::{ApiError, Call, Reply};
-use crate::{assemble::Rooms, limits::API_ROWS_MAX};
+use crate::{
+    assemble::Rooms,
+    config::{RETENTION_MAX, RETENTION_MIN},
+    limits::API_ROWS_MAX,
+};
 
 pub(crate) fn list(rooms: &Rooms) -> Reply {
     Ok(Value::Array(all(rooms)))
@@ -57,6 +61,13 @@ pub(crate) async fn create(rooms: &Rooms, call: &Call<'_>) -> Reply {
     let retention = new
         .retention_ms
         .map_or(rooms.retention, Duration::from_millis);
+    if !(RETENTION_MIN..=RETENTION_MAX).contains(&retention) {
+        return Err(ApiError::bad(&format!(
+            "create stream {}: records are kept for 1d to 365d",
+            new.name
+        ))
+        .with_hint("as `retention` in triggers.yaml: `--retention 7d`"));
+    }
     rooms
         .streams
         .declare(key, new.shards, retention)
@@ -67,7 +78,13 @@ pub(crate) async fn create(rooms: &Rooms, call: &Call<'_>) -> Reply {
 
 pub(crate) async fn delete(rooms: &Rooms, name: &str) -> Reply {
     let key = key(rooms, name)?;
-    rooms.streams.describe(&key).map_err(|_| missing(name))?;
+    let facts = rooms.streams.describe(&key).map_err(|_| missing(name))?;
+    if facts.status == StreamStatus::Deleting {
+        return Err(ApiError::conflict(format!(
+            "delete stream {name}: it is being deleted already"
+        ))
+        .with_hint("it is gone in a moment"));
+    }
     for trigger in rooms.triggers.values() {
         let use_of_it = if trigger.stream == key {
             "reads"

@@ -1,11 +1,11 @@
 //! `status`, `trigger list|show|pause|resume`, `why`.
 
 use dispatch::{ShardState, ShardStatus, TriggerSettings};
-use model::{ByteSize, Checkpoint, TriggerName};
+use model::{ByteSize, Checkpoint, ShardId, TriggerName};
 use serde_json::{Value, json};
 
 use super::{ApiError, Call, Reply, functions, streams};
-use crate::{assemble::Rooms, detached, lag};
+use crate::{assemble::Rooms, config::did_you_mean, detached, lag};
 
 /// What people must know about this version.
 const NOTES: [&str; 1] = [
@@ -87,8 +87,10 @@ pub(crate) fn known<'a>(rooms: &'a Rooms, name: &str) -> Result<&'a TriggerSetti
         .ok()
         .and_then(|name| rooms.triggers.get(&name))
         .ok_or_else(|| {
-            ApiError::not_found(&format!("trigger {name}"))
-                .with_hint("`shardmill trigger list` shows what is there")
+            let names = rooms.triggers.keys().map(TriggerName::as_str);
+            let hint = did_you_mean(name, names)
+                .unwrap_or_else(|| "`shardmill trigger list` shows what is there".to_owned());
+            ApiError::not_found(&format!("trigger {name}")).with_hint(hint)
         })
 }
 
@@ -168,10 +170,16 @@ fn state(rooms: &Rooms, settings: &TriggerSettings) -> Reply {
 fn shard(rooms: &Rooms, settings: &TriggerSettings, status: &ShardStatus) -> Value {
     let moving = is_moving(&status.state);
     let lag = lag::of_shard(rooms, settings, status);
+    // The lane has not seen yet what the stream already has.
+    let reason = if status.state == ShardState::CaughtUp && lag.records > 0 {
+        ShardState::Running.to_string()
+    } else {
+        status.state.to_string()
+    };
     json!({
         "shard": status.shard.to_string(),
         "moving": moving,
-        "reason": status.state.to_string(),
+        "reason": reason,
         "checkpoint": checkpoint(status.checkpoint),
         "lag": {
             "records": lag.records,
@@ -211,6 +219,11 @@ fn is_moving(state: &ShardState) -> bool {
         | ShardState::Broken(_)
         | ShardState::Stopped => false,
     }
+}
+
+/// Nothing is left to do, now or for ever.
+fn is_at_rest(state: &ShardState) -> bool {
+    matches!(state, ShardState::CaughtUp | ShardState::Ended)
 }
 
 fn checkpoint(checkpoint: Checkpoint) -> String {
@@ -272,9 +285,14 @@ pub(crate) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
         .map(|name| known(rooms, name))
         .transpose()?
         .map(|settings| &settings.name);
-    let shard = call.query.get("shard").and_then(model::ShardId::parse);
+    let shard = call
+        .query
+        .get("shard")
+        .map(|shard| worked_on(rooms, only, shard))
+        .transpose()?;
     let mut waiting = Vec::new();
     let mut moving = 0_usize;
+    let mut caught_up = 0_usize;
     for name in rooms
         .triggers
         .keys()
@@ -288,6 +306,7 @@ pub(crate) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
         {
             if is_moving(&status.state) {
                 moving += 1;
+                caught_up += usize::from(is_at_rest(&status.state));
             } else {
                 waiting.push(json!({
                     "trigger": name,
@@ -298,5 +317,29 @@ pub(crate) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
             }
         }
     }
-    Ok(json!({ "waiting": waiting, "moving": moving }))
+    Ok(json!({ "waiting": waiting, "moving": moving, "caught_up": caught_up }))
+}
+
+/// A shard that some trigger works on: the named one, or any.
+pub(crate) fn worked_on(
+    rooms: &Rooms,
+    only: Option<&TriggerName>,
+    text: &str,
+) -> Result<ShardId, ApiError> {
+    let shard = ShardId::parse(text).ok_or_else(|| {
+        ApiError::bad(&format!("`{text}` is no shard: write its number or its id"))
+    })?;
+    let mut names = rooms
+        .triggers
+        .keys()
+        .filter(|name| only.is_none_or(|only| only == *name));
+    if names.any(|name| rooms.runners.watch(name, shard).is_some()) {
+        return Ok(shard);
+    }
+    let whose = only.map_or_else(
+        || "any trigger".to_owned(),
+        |name| format!("trigger {name}"),
+    );
+    Err(ApiError::not_found(&format!("shard {shard} of {whose}"))
+        .with_hint("`shardmill status` shows the shards of each trigger"))
 }

@@ -28,17 +28,22 @@ mod refusal_tests;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 pub use diagnostic::{Diagnostic, Refused};
 pub use guide::keys_as_markdown;
 pub use names::AppName;
+pub(crate) use spelling::did_you_mean;
+
+/// What `retention` of a stream may be, however it is said.
+pub(crate) const RETENTION_MIN: Duration = RETENTION.min;
+pub(crate) const RETENTION_MAX: Duration = RETENTION.max;
 pub use project::{
     Attempts, Backoff, Batch, DeadLetters, Function, FunctionSource, Logs, Project, Promise, Retry,
     SandboxPolicy, Server, Start, State, Stream, Then, Trigger, WhenFull,
 };
 
-use defaults::ROOT;
+use defaults::{RETENTION, ROOT};
 use diagnostic::{At, Source};
 use reader::{Reader, Section};
 

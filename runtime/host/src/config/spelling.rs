@@ -1,7 +1,7 @@
 //! What a person probably meant. A word and the known words go in; a hint naming the nearest goes out, or nothing when
 //! none is near. It only ever suggests: nothing is corrected in silence.
 
-pub(super) fn did_you_mean<'a>(
+pub(crate) fn did_you_mean<'a>(
     word: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
