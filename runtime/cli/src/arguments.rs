@@ -105,6 +105,9 @@ pub(crate) struct Up {
     /// Where everything is stored; else .shardmill/dev/data beside the file
     #[arg(long)]
     pub(crate) data: Option<PathBuf>,
+    /// Answer only requests signed by keys of this file (as AWS's shared credentials); `dev` makes one
+    #[arg(long, value_name = "FILE|dev")]
+    pub(crate) auth: Option<String>,
     /// Listen on an address that others can reach, without credentials
     #[arg(long)]
     pub(crate) insecure: bool,

@@ -3,11 +3,13 @@
 //! decides, because only it knows whether a repeat is harmless.
 
 use bytes::Bytes;
+use host::Signer;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST, SERVER};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use platform::Platform;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
@@ -56,6 +58,7 @@ impl From<Unsent> for Failure {
 pub(crate) struct Client {
     address: Address,
     connection: SendRequest<Full<Bytes>>,
+    key: Option<Signer>,
 }
 
 impl Client {
@@ -65,6 +68,7 @@ impl Client {
         let mut client = Self {
             address,
             connection,
+            key: None,
         };
         let who = client.who_answers().await;
         let (status, answered_by) = who.map_err(|unsent| match unsent {
@@ -101,6 +105,11 @@ impl Client {
             .hint("its functions are being compiled: ask again in a moment"))
     }
 
+    /// From now on puts are signed with this key.
+    pub(crate) fn signing(self, key: Option<Signer>) -> Self {
+        Self { key, ..self }
+    }
+
     pub(crate) const fn address(&self) -> &Address {
         &self.address
     }
@@ -124,7 +133,7 @@ impl Client {
         Ok(self.api(Method::DELETE, path, None).await?)
     }
 
-    /// An action of the Kinesis door. On loopback the signature is read for account and region, not verified.
+    /// An action of the Kinesis door. A server without keys reads the signature for account and region only.
     pub(crate) async fn kinesis(
         &mut self,
         action: &str,
@@ -133,17 +142,30 @@ impl Client {
         producer: &ProducerNumber,
     ) -> Result<Value, Unsent> {
         let World { account, region } = world;
-        let signature = format!(
-            "AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/kinesis/aws4_request, \
-             SignedHeaders=host;x-amz-date, Signature=00"
+        let (host, target) = (
+            self.address.to_string(),
+            format!("Kinesis_20131202.{action}"),
         );
+        let (date, signature) = match &self.key {
+            Some(key) => {
+                let now = Platform::real().clock.unshifted_wall();
+                key.sign(&host, &target, region, &body, now)
+            }
+            None => (
+                "20260101T000000Z".to_owned(),
+                format!(
+                    "AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/kinesis/aws4_request, \
+                     SignedHeaders=host;x-amz-date, Signature=00"
+                ),
+            ),
+        };
         let request = Request::builder()
             .method(Method::POST)
             .uri("/")
-            .header(HOST, self.address.to_string())
+            .header(HOST, host)
             .header(CONTENT_TYPE, "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("Kinesis_20131202.{action}"))
-            .header("x-amz-date", "20260101T000000Z")
+            .header("x-amz-target", target)
+            .header("x-amz-date", date)
             .header("authorization", signature)
             .header(
                 "x-shardmill-producer",

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use host::Signer;
 use serde_json::Value;
 
 use crate::client::Client;
@@ -59,10 +60,11 @@ impl fmt::Display for Address {
 }
 
 /// A server, and how it was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Found {
     pub(crate) address: Address,
     way: Way,
+    key: Option<Signer>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,13 +87,15 @@ pub(crate) fn find(named: Option<&str>, directory: &Path) -> Result<Found, Failu
         return Ok(Found {
             address,
             way: Way::Named,
+            key: None,
         });
     }
     if let Some(file) = server_file(directory) {
-        let Note { address, data } = written_by_up(&file)?;
+        let Note { address, data, key } = written_by_up(&file)?;
         return Ok(Found {
             address,
             way: Way::Note { data },
+            key,
         });
     }
     let mut above = directory.ancestors();
@@ -101,13 +105,14 @@ pub(crate) fn find(named: Option<&str>, directory: &Path) -> Result<Found, Failu
         way: Way::Default {
             project: project.map(Path::to_owned),
         },
+        key: None,
     })
 }
 
 /// Connects; refuses a server that has taken the address of the one that was meant.
 pub(crate) async fn connect(found: Found, output: Output) -> Result<Client, Failure> {
-    let Found { address, way } = found;
-    let mut client = Client::connect(address.clone()).await?;
+    let Found { address, way, key } = found;
+    let mut client = Client::connect(address.clone()).await?.signing(key);
     match way {
         Way::Named | Way::Note { data: None } | Way::Default { project: None } => {}
         Way::Note { data: Some(data) } => {
@@ -159,6 +164,8 @@ struct Note {
     address: Address,
     /// Notes of older versions do not say.
     data: Option<String>,
+    /// With which puts are signed, where the server wants that.
+    key: Option<Signer>,
 }
 
 fn written_by_up(file: &Path) -> Result<Note, Failure> {
@@ -175,6 +182,16 @@ fn written_by_up(file: &Path) -> Result<Note, Failure> {
     Ok(Note {
         address: Address::parse(&address)?,
         data: said("data"),
+        key: signer(&value),
+    })
+}
+
+fn signer(note: &Value) -> Option<Signer> {
+    let key = note.get("key")?;
+    let part = |name: &str| Some(key.get(name)?.as_str()?.to_owned());
+    Some(Signer {
+        id: part("id")?,
+        secret: part("secret")?,
     })
 }
 

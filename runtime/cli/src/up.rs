@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use host::{StartError, UpOptions};
+use host::{Auth, StartError, UpOptions};
 use platform::{Platform, Stop};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -22,6 +22,12 @@ pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
     let built = build::build(output, &project::sources(&project, None)?)?;
     let options = options(arguments, built, &places, server_json);
     let data = places.data.display();
+    if arguments.auth.as_deref() == Some("dev") {
+        let credentials = places.credentials.display();
+        output.note(&format!(
+            "keys     AWS_SHARED_CREDENTIALS_FILE={credentials}"
+        ));
+    }
     let (stop, token) = Stop::new();
     let platform = Platform::real();
     let server = host::up(&platform, options, token, |address| {
@@ -44,6 +50,8 @@ struct Places {
     data: PathBuf,
     /// By which verbs in the folder find it.
     note: PathBuf,
+    /// Where `--auth dev` keeps its key.
+    credentials: PathBuf,
 }
 
 impl Places {
@@ -60,6 +68,7 @@ impl Places {
         Ok(Self {
             data: absolute(data)?,
             note: absolute(store.join("server.json"))?,
+            credentials: absolute(store.join("credentials"))?,
         })
     }
 }
@@ -99,6 +108,10 @@ fn options(
         port: arguments.port,
         components,
         insecure: arguments.insecure,
+        auth: arguments.auth.as_deref().map(|auth| match auth {
+            "dev" => Auth::Made(places.credentials.clone()),
+            file => Auth::File(PathBuf::from(file)),
+        }),
     }
 }
 

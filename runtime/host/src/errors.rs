@@ -15,9 +15,7 @@ pub enum StartError {
     PortTaken { address: SocketAddr },
     #[error("start on {address}: {reason}")]
     Listen { address: SocketAddr, reason: String },
-    #[error(
-        "start on {address}: addresses beyond this machine need credentials, which this server cannot check yet"
-    )]
+    #[error("start on {address}: addresses beyond this machine need credentials")]
     Exposed { address: SocketAddr },
     #[error(transparent)]
     Log(#[from] OpenError),
@@ -64,9 +62,9 @@ impl StartError {
             Self::PortTaken { .. } => Some(
                 "`shardmill up --port 0` picks a free one; put and tail in this folder will find it",
             ),
-            Self::Exposed { .. } => {
-                Some("listen on 127.0.0.1, or say `--insecure` when the network is trusted")
-            }
+            Self::Exposed { .. } => Some(
+                "say `--auth dev` or `--auth FILE`, or `--insecure` when the network is trusted",
+            ),
             Self::Function { reason, .. } => Some(reason.hint()),
             Self::Log(error) => data_hint(error),
             Self::Configuration(_) | Self::Listen { .. } | Self::Other(_) => None,

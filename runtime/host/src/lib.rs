@@ -10,6 +10,7 @@ mod detached;
 mod errors;
 mod housekeeping;
 mod journal;
+mod keys;
 mod lag;
 mod limits;
 mod listener;
@@ -23,5 +24,6 @@ mod up;
 
 pub use errors::{StartError, Unloaded};
 pub use loading::inspect;
-pub use options::UpOptions;
+pub use options::{Auth, UpOptions};
 pub use up::up;
+pub use wire::Signer;

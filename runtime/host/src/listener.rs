@@ -29,6 +29,8 @@ use crate::{
 pub(crate) struct Doors {
     pub(crate) kinesis: wire::kinesis::KinesisDoor,
     pub(crate) api: Api,
+    /// Whether verbs may come from other machines. They are not signed.
+    pub(crate) verbs_from_afar: bool,
 }
 
 /// The doors once there are rooms behind them. Until then only health is told.
@@ -58,11 +60,12 @@ pub(crate) async fn serve(
             biased;
             () = stop.stopped() => break,
             accepted = listener.accept() => match accepted {
-                Ok((connection, _)) => {
+                Ok((connection, peer)) => {
                     let (entrance, stop) = (Arc::clone(&entrance), stop.clone());
                     let runtime = TaskExecutor { platform: platform.clone() };
                     drop(platform.tasks.spawn("connection", async move {
-                        serve_connection(connection, runtime, entrance, stop).await;
+                        let near = peer.ip().is_loopback();
+                        serve_connection(connection, near, runtime, entrance, stop).await;
                         drop(slot);
                     }));
                 }
@@ -105,6 +108,7 @@ where
 
 async fn serve_connection(
     connection: Connection,
+    near: bool,
     executor: TaskExecutor,
     entrance: Arc<Entrance>,
     stop: StopToken,
@@ -121,7 +125,7 @@ async fn serve_connection(
     let service = service_fn(move |request| {
         let (entrance, clock) = (Arc::clone(&entrance), clock.clone());
         async move {
-            let mut response = answer(&entrance, request).await;
+            let mut response = answer(&entrance, near, request).await;
             if let Entry::Vacant(date) = response.headers_mut().entry(header::DATE) {
                 date.insert(http_date(clock.wall()));
             }
@@ -143,7 +147,12 @@ async fn serve_connection(
     }
 }
 
-async fn answer(entrance: &Entrance, request: Request<Incoming>) -> Response<AnswerBody> {
+/// `near` says that the caller is on this machine.
+async fn answer(
+    entrance: &Entrance,
+    near: bool,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
     let path = request.uri().path();
     let asked = |wanted: &str| request.method() == Method::GET && path == wanted;
     let mut response = match entrance.0.get() {
@@ -151,6 +160,10 @@ async fn answer(entrance: &Entrance, request: Request<Incoming>) -> Response<Ans
         Some(_) if asked("/readyz") => text(StatusCode::OK, "ready\n"),
         None if asked("/readyz") => text(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
         None => starting().map(AnswerBody::from),
+        Some(doors) if path.starts_with("/_shardmill/") && !near && !doors.verbs_from_afar => text(
+            StatusCode::FORBIDDEN,
+            "verbs are answered on this machine only\n",
+        ),
         Some(doors) if path.starts_with("/_shardmill/") => {
             doors.api.answer(request).await.map(AnswerBody::from)
         }

@@ -20,8 +20,19 @@ pub struct UpOptions {
     pub components: BTreeMap<String, PathBuf>,
     /// Allows an address beyond loopback without credentials.
     pub insecure: bool,
+    /// Only requests that are signed by known keys are answered.
+    pub auth: Option<Auth>,
     /// Written once the port is open, removed on a clean stop, so that verbs in this folder find the server.
     pub server_json: Option<PathBuf>,
+}
+
+/// Where the keys are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// In a file in the form of AWS's shared credentials.
+    File(PathBuf),
+    /// In such a file, which is made with one key if it is not there.
+    Made(PathBuf),
 }
 
 impl UpOptions {

@@ -7,7 +7,7 @@
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use platform::{Listener, Platform, Stop, StopToken};
-use wire::{AllowedHosts, kinesis::KinesisDoor};
+use wire::{AllowedHosts, Signer, kinesis::KinesisDoor};
 
 use crate::{
     api::Api,
@@ -15,6 +15,7 @@ use crate::{
     config,
     errors::StartError,
     housekeeping::Housekeeping,
+    keys,
     listener::{Doors, Entrance, serve},
     options::UpOptions,
 };
@@ -32,6 +33,11 @@ pub async fn up(
         })?;
     let text = String::from_utf8_lossy(&text).into_owned();
     let project = config::read(&options.file, &text, &options.env)?;
+    let verbs = keys::signer(&platform.rng, "verbs");
+    let keys = match &options.auth {
+        Some(auth) => Some(keys::keyring(platform, auth, &verbs).await?),
+        None => None,
+    };
     let listener = listen(platform, &options).await?;
     let address = listener
         .local_addr()
@@ -59,11 +65,17 @@ pub async fn up(
     let logs = platform
         .tasks
         .spawn("logs", async move { logs.run(&silence).await });
+    let guarded = options.insecure || options.auth.is_some();
+    let kinesis = KinesisDoor::new(rooms.streams.clone(), platform.clone(), hosts(guarded));
     entrance.open(Doors {
-        kinesis: KinesisDoor::new(rooms.streams.clone(), platform.clone(), hosts(&options)),
-        api: Api::new(Arc::clone(&rooms), hosts(&options)),
+        kinesis: match keys {
+            Some(keys) => kinesis.with_keys(keys),
+            None => kinesis,
+        },
+        api: Api::new(Arc::clone(&rooms), hosts(options.insecure)),
+        verbs_from_afar: options.insecure,
     });
-    let note = note(&options, address);
+    let note = note(&options, address, options.auth.is_some().then_some(&verbs));
     announce(platform, &options, &note).await?;
     ready(address);
     if let Err(error) = serving.await {
@@ -82,7 +94,8 @@ pub async fn up(
 
 async fn listen(platform: &Platform, options: &UpOptions) -> Result<Listener, StartError> {
     let address = options.address();
-    if !address.ip().is_loopback() && !options.insecure {
+    let guarded = options.insecure || options.auth.is_some();
+    if !address.ip().is_loopback() && !guarded {
         return Err(StartError::Exposed { address });
     }
     platform.net.listen(address).await.map_err(|error| {
@@ -94,8 +107,9 @@ async fn listen(platform: &Platform, options: &UpOptions) -> Result<Listener, St
     })
 }
 
-fn hosts(options: &UpOptions) -> AllowedHosts {
-    if options.insecure {
+/// Where nothing else keeps web pages out, the name under which the server is asked does.
+fn hosts(any: bool) -> AllowedHosts {
+    if any {
         AllowedHosts::any()
     } else {
         AllowedHosts::loopback_and(Vec::new())
@@ -103,12 +117,15 @@ fn hosts(options: &UpOptions) -> AllowedHosts {
 }
 
 /// What verbs in this folder find the server by.
-fn note(options: &UpOptions, address: SocketAddr) -> String {
-    let note = serde_json::json!({
+fn note(options: &UpOptions, address: SocketAddr, verbs: Option<&Signer>) -> String {
+    let mut note = serde_json::json!({
         "address": address.to_string(),
         "pid": std::process::id(),
         "data": options.data.display().to_string(),
     });
+    if let Some(Signer { id, secret }) = verbs {
+        note["key"] = serde_json::json!({ "id": id, "secret": secret });
+    }
     note.to_string()
 }
 

@@ -11,4 +11,4 @@ mod tokens;
 
 pub use body::AnswerBody;
 pub use hosts::AllowedHosts;
-pub use signature::{AccessKey, Keyring, UnreadableKeys};
+pub use signature::{AccessKey, Keyring, Signer, UnreadableKeys};

@@ -148,6 +148,12 @@ impl Project {
     /// Starts the server on a free port.
     #[must_use]
     pub fn up(&self) -> Server {
-        Server::start(self, 0)
+        Server::start(self, 0, &[])
+    }
+
+    /// The same with further arguments of `up`.
+    #[must_use]
+    pub fn up_with(&self, settings: &[&str]) -> Server {
+        Server::start(self, 0, settings)
     }
 }

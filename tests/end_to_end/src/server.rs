@@ -15,9 +15,10 @@ pub struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(project: &Project, port: u16) -> Self {
-        let mut running =
-            Running::of_errors(&mut project.command(&["up", "--port", &port.to_string()]));
+    pub(crate) fn start(project: &Project, port: u16, settings: &[&str]) -> Self {
+        let port = port.to_string();
+        let arguments = [&["up", "--port", &port], settings].concat();
+        let mut running = Running::of_errors(&mut project.command(&arguments));
         let ready = running.line(|line| line.starts_with("ready "));
         let address = ready
             .split_whitespace()
@@ -44,7 +45,7 @@ impl Server {
     pub fn crash_and_restart(self, project: &Project) -> Self {
         let port = self.port();
         drop(self.running);
-        Self::start(project, port)
+        Self::start(project, port, &[])
     }
 
     /// SIGTERM, as a supervisor would, and what the process says to that.

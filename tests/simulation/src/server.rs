@@ -89,6 +89,7 @@ fn options() -> UpOptions {
         port: ADDRESS.1,
         components,
         insecure: false,
+        auth: None,
         server_json: None,
     }
 }

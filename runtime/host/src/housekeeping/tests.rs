@@ -30,6 +30,7 @@ async fn start(platform: &Platform) -> Arc<Rooms> {
         port: 0,
         components: BTreeMap::new(),
         insecure: false,
+        auth: None,
         server_json: None,
     };
     let project = config::read(&options.file, FILE, &options.env).unwrap();

@@ -6,6 +6,9 @@ use sha2::{Digest as _, Sha256};
 use super::hex;
 use crate::credentials::Claim;
 
+/// What HTTP/2 has in the place of `host`, and clients that speak it may sign.
+pub(super) const AUTHORITY: &str = ":authority";
+
 pub(super) fn canonical_request(parts: &Parts, body: &[u8], claim: &Claim) -> String {
     let query = parts.uri.query().unwrap_or_default();
     format!(
@@ -69,7 +72,7 @@ fn canonical_headers(parts: &Parts, claim: &Claim) -> String {
         let value = header_value(&parts.headers, name);
         // HTTP/2 has the host in another place.
         let value = match (value, parts.uri.authority()) {
-            (None, Some(authority)) if name == "host" => authority.to_string(),
+            (None, Some(authority)) if name == "host" || name == AUTHORITY => authority.to_string(),
             (value, _) => value.unwrap_or_default(),
         };
         lines += &format!("{name}:{value}\n");

@@ -95,6 +95,13 @@ impl Keyring {
         Ok(keys)
     }
 
+    /// Adds a key, in place of one with the same id.
+    #[must_use]
+    pub fn with(mut self, id: String, key: AccessKey) -> Self {
+        self.0.insert(id, key);
+        self
+    }
+
     #[must_use]
     pub fn find(&self, id: &str) -> Option<&AccessKey> {
         self.0.get(id)

@@ -12,7 +12,7 @@ mod keys;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::request::Parts;
@@ -20,7 +20,7 @@ use model::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 pub(crate) use canonical::decoded;
-use canonical::{canonical_request, signs};
+use canonical::{AUTHORITY, canonical_request, signs};
 pub use keys::{AccessKey, Keyring, UnreadableKeys};
 
 use crate::{
@@ -67,7 +67,7 @@ pub(crate) enum Unsigned {
     },
     #[error("{0}")]
     Scope(String),
-    #[error("'{0}' must be a 'SignedHeader' in the AWS Authorization.")]
+    #[error("{0} must be a 'SignedHeader' in the AWS Authorization.")]
     HeaderLeftOut(&'static str),
 }
 
@@ -85,10 +85,11 @@ pub(crate) fn verify<'k>(
     let signed = parse_basic_date(&claim.date).ok_or_else(|| Unsigned::Date(claim.date.clone()))?;
     check_scope(claim)?;
     check_time(claim, Timestamp::from_millis(signed), now)?;
-    for (header, printed) in [("host", "Host"), ("x-amz-target", "X-Amz-Target")] {
-        if !signs(claim, header) {
-            return Err(Unsigned::HeaderLeftOut(printed));
-        }
+    if !signs(claim, "host") && !signs(claim, AUTHORITY) {
+        return Err(Unsigned::HeaderLeftOut("'Host' or ':authority'"));
+    }
+    if !signs(claim, "x-amz-target") {
+        return Err(Unsigned::HeaderLeftOut("'X-Amz-Target'"));
     }
     let key = keys.find(&claim.key_id).ok_or(Unsigned::UnknownKey)?;
     let canonical = canonical_request(parts, body, claim);
@@ -97,6 +98,49 @@ pub(crate) fn verify<'k>(
         Ok(key)
     } else {
         Err(Unsigned::Mismatch)
+    }
+}
+
+/// A key that signs, for clients of ours.
+#[derive(Clone)]
+pub struct Signer {
+    pub id: String,
+    pub secret: String,
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Signer {
+    /// The values of `x-amz-date` and `authorization` for a POST to `/` of this target.
+    #[must_use]
+    pub fn sign(
+        &self,
+        host: &str,
+        target: &str,
+        region: &str,
+        body: &[u8],
+        now: Timestamp,
+    ) -> (String, String) {
+        let date = basic_date(now.as_millis());
+        let day = date.get(..8).unwrap_or_default();
+        let scope = format!("{day}/{region}/{SERVICE}/{TERMINATOR}");
+        let names = "host;x-amz-date;x-amz-target";
+        let digest = hex(&Sha256::digest(body));
+        let canonical = format!(
+            "POST\n/\n\nhost:{host}\nx-amz-date:{date}\nx-amz-target:{target}\n\n{names}\n{digest}"
+        );
+        let signature = signature(&self.secret, &date, &scope, &canonical);
+        let authorization = format!(
+            "{ALGORITHM} Credential={}/{scope}, SignedHeaders={names}, Signature={signature}",
+            self.id
+        );
+        (date, authorization)
     }
 }
 

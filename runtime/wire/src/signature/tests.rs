@@ -203,6 +203,51 @@ fn what_is_wrong_beside_the_signature_is_told_in_the_words_of_aws() {
 }
 
 #[test]
+fn clients_of_http_2_sign_the_authority() {
+    let scope = SIGNER.scope;
+    let request = |signature: &str| {
+        let request = Request::post("http://localhost:4566/")
+            .header("x-amz-date", SIGNER.date)
+            .header("x-amz-target", "Kinesis_20131202.ListStreams")
+            .header(
+                "authorization",
+                format!(
+                    "AWS4-HMAC-SHA256 Credential={ID}/{scope}, \
+                     SignedHeaders=:authority;x-amz-date;x-amz-target, Signature={signature}"
+                ),
+            );
+        request.body(()).unwrap().into_parts().0
+    };
+    let draft = request("0");
+    let claim = identify(&draft.headers, "").unwrap();
+    let canonical = canonical_request(&draft, b"{}", &claim);
+    assert!(
+        canonical.contains("\n:authority:localhost:4566\n"),
+        "{canonical}"
+    );
+    let parts = request(&signature(SECRET, SIGNER.date, scope, &canonical));
+    assert_eq!(check(&parts, b"{}", NOW), Ok(()));
+}
+
+#[test]
+fn what_our_own_signer_signs_is_accepted() {
+    let signer = super::Signer {
+        id: ID.to_owned(),
+        secret: SECRET.to_owned(),
+    };
+    let target = "Kinesis_20131202.PutRecords";
+    let (date, authorization) = signer.sign("localhost:4566", target, "eu-west-1", b"{}", NOW);
+    let request = Request::post("/")
+        .header("host", "localhost:4566")
+        .header("x-amz-date", date)
+        .header("x-amz-target", target)
+        .header("authorization", authorization);
+    let parts = request.body(()).unwrap().into_parts().0;
+    assert_eq!(check(&parts, b"{}", NOW), Ok(()));
+    assert_eq!(check(&parts, b"", NOW), Err(Unsigned::Mismatch.to_string()));
+}
+
+#[test]
 fn presigned_requests_live_as_long_as_they_say() {
     let query = |signature: &str| {
         format!(
