@@ -5,8 +5,8 @@ use std::{io, path::Path};
 
 use crate::{
     ViewKind,
-    committer::{Claim, Shared},
     limits::VIEW_BATCH_WRITES_MAX,
+    shared::{Claim, Shared},
 };
 
 impl Shared {

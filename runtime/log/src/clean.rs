@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, io, sync::Arc};
 use tracing::debug;
 
 use crate::{
-    committer::{Claim, EndsOnPanic, Shared},
     segment::Segment,
+    shared::{Claim, EndsOnPanic, Shared},
     worth::{Measured, worth_cleaning},
 };
 

@@ -6,126 +6,26 @@
 use std::{
     collections::BTreeMap,
     io::{self, ErrorKind},
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use model::{ShardSlot, Timestamp};
-use platform::{DiskLock, NotDurable, Platform, watch};
-use tokio::sync::{Notify, Semaphore};
-use tracing::{error, warn};
+use platform::NotDurable;
+use tracing::warn;
 
 use crate::{
-    Settings,
     durability::{Durability, Unsynced},
-    errors::Stopped,
     frame::{Header, PartKind},
     index::{FrameRef, Shard},
     limits::{
         FREE_SPACE_CHECK_BYTES_MAX, FULL_DISK_RETRY_PAUSE, GROUP_BYTES_MAX, GROUP_FRAMES_MAX,
     },
     queue::{State, Waiting, slot_of},
-    seal::IndexCache,
     segment::Segment,
-    view::View,
+    shared::{Claim, EndsOnPanic, Shared},
 };
-
-/// How far everything is durable, and why nothing more will be.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Progress {
-    pub durable: u64,
-    pub stopped: Option<String>,
-}
-
-/// What only one opened log of a directory may have. Whoever still uses the disk keeps it; the view is closed before the
-/// lock is free.
-#[derive(Debug)]
-pub(crate) struct Claim {
-    pub view: Box<dyn View>,
-    pub _lock: DiskLock,
-}
-
-/// What handles and running parts share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub platform: Platform,
-    pub settings: Settings,
-    pub dir: PathBuf,
-    pub state: Mutex<State>,
-    pub progress: watch::Sender<Progress>,
-    pub placed: Notify,
-    pub applied: Notify,
-    pub room: Arc<Semaphore>,
-    pub indexes: Mutex<IndexCache>,
-}
-
-impl Shared {
-    pub(crate) fn indexes(&self) -> MutexGuard<'_, IndexCache> {
-        self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether running parts go home once their work is done.
-    pub(crate) fn ends(&self) -> bool {
-        let state = self.state();
-        state.stopping || state.stopped.is_some()
-    }
-
-    /// Stops the log for good; waiters learn why.
-    pub(crate) fn poison(&self, reason: &str) {
-        error!(reason, "the log stops, start again to recover");
-        self.end(reason);
-    }
-
-    pub(crate) fn end(&self, reason: &str) {
-        let claim = {
-            let mut state = self.state();
-            state.stopped.get_or_insert_with(|| reason.to_owned());
-            state.waiting.clear();
-            for shard in state.shards.values_mut() {
-                shard.close_tail();
-            }
-            state.claim.take()
-        };
-        // Closing the view takes its time, so not under the lock.
-        drop(claim);
-        self.progress.send_modify(|progress| {
-            progress.stopped.get_or_insert_with(|| reason.to_owned());
-        });
-        self.room.close();
-        self.placed.notify_one();
-        self.applied.notify_one();
-    }
-
-    pub(crate) async fn durable(&self, at: u64) -> Result<(), Stopped> {
-        let mut progress = self.progress.subscribe();
-        let reached = progress
-            .wait_for(|now| now.durable >= at || now.stopped.is_some())
-            .await
-            .map_err(|_| Stopped("asked to stop".to_owned()))?;
-        match &reached.stopped {
-            Some(reason) if reached.durable < at => Err(Stopped(reason.clone())),
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
-/// A running part that panics takes the log with it, so that nobody waits for it for ever.
-#[derive(Debug)]
-pub(crate) struct EndsOnPanic(pub Arc<Shared>);
-
-impl Drop for EndsOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.poison("a part of the log panicked");
-        }
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Committer {

@@ -27,6 +27,7 @@ mod scan;
 mod seal;
 mod sealed;
 mod segment;
+mod shared;
 mod spares;
 mod tail;
 mod view;
@@ -45,8 +46,8 @@ use bytes::Bytes;
 use model::{FencingToken, LogPosition, ShardSlot, Timestamp};
 use platform::watch;
 
-use committer::Shared;
 use open::Held;
+use shared::Shared;
 use view::ViewFailed;
 
 pub use commit::{Append, Assigned, Commit, Placed, ProducerMark};

@@ -19,13 +19,14 @@ use crate::{
     apply::view_dir,
     clean::Cleaner,
     commit::Commit,
-    committer::{Claim, Committer, Progress, Shared},
+    committer::Committer,
     errors::OpenError,
     format,
     frame::crc_of,
     limits::{LOCK_RETRY_PAUSE, LOCK_WAIT_MAX, WAITING_BYTES_MAX},
     queue,
     recovery::{Found, recover},
+    shared::{Claim, Progress, Shared},
     view::{NotOpened, View, memory::MemoryView, sled::SledView},
 };
 

@@ -19,7 +19,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::{
     Log,
     commit::{Assigned, Commit, Placed, ProducerMark},
-    committer::Claim,
     durability::Durability,
     encode,
     errors::{Refused, Stopped},
@@ -28,6 +27,7 @@ use crate::{
     limits::TRANSACTION_BYTES_MAX,
     producers::{Producers, Seen},
     segment::{SEGMENT_HEADER_BYTES, Segment},
+    shared::Claim,
     tail::Tail,
     view::overlay::Overlay,
 };

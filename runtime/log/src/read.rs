@@ -8,7 +8,6 @@ use bytes::Bytes;
 use model::{HashKey, ShardSlot, Timestamp};
 
 use crate::{
-    committer::Shared,
     encode,
     errors::ReadError,
     frame::Seal,
@@ -16,6 +15,7 @@ use crate::{
     index::{Counted, FrameRef, Sought},
     queue::State,
     segment::Segment,
+    shared::Shared,
 };
 
 /// Where to start.

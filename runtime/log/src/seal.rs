@@ -16,12 +16,13 @@ use tracing::{debug, warn};
 
 use crate::{
     clean::Cleaner,
-    committer::{Shared, frame_refs},
+    committer::frame_refs,
     frames::Frames,
     index::{FrameRef, Span},
     limits::INDEX_CACHE_BYTES_MAX,
     sealed::{self, Contents, FIXED_BYTES},
     segment::Segment,
+    shared::Shared,
 };
 
 /// Runs that were read lately.

@@ -16,9 +16,9 @@ use tracing::{debug, warn};
 
 use crate::{
     clean::{Cleaner, Dead},
-    committer::Shared,
     limits::{RESERVED_SEGMENTS, SPARE_PIECE_BYTES, SPARE_PIECES_PER_SYNC},
     seal::index_path,
+    shared::Shared,
 };
 
 const SUFFIX: &str = ".spare";
