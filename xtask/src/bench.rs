@@ -3,6 +3,8 @@
 //! Builds the binary, the guests and the load generator, and runs it. The table goes to stdout, the same figures to
 //! `target/bench.json`. A missed target is shown and is no failure.
 
+mod peers;
+
 use anyhow::Result;
 
 use crate::{
@@ -11,13 +13,46 @@ use crate::{
 };
 
 const MESSAGE: &str = "see the compiler's message";
+/// What the load generator takes for a lot of data, in GiB, when it is asked for much.
+const LARGE_GIB: &str = "10";
+const PAGE: &str = "docs/performance.md";
 
-/// `part` runs one part of it: rest, streams, latency, triggers or sandboxes.
-pub(crate) fn run_bench(part: &[String]) -> Result<()> {
+/// `[PART] [--peers] [--large] [--write-docs]`; a part alone is faster.
+pub(crate) fn run_bench(arguments: &[String]) -> Result<()> {
+    build()?;
+    let root = root();
+    let path = |place: &str| root.join(place).to_string_lossy().into_owned();
+    let mut command = vec![
+        path("target/release/shardmill-bench"),
+        path("target/release/shardmill"),
+        path("tests/guests/target/wasm32-wasip2/release/examples"),
+        path("target/tmp"),
+        path("target/bench.json"),
+    ];
+    for argument in arguments {
+        match argument.as_str() {
+            "--peers" => {
+                let installed = peers::install()?.to_string_lossy().into_owned();
+                command.extend(["--peers".to_owned(), installed]);
+            }
+            "--large" => command.extend(["--gib", LARGE_GIB].map(str::to_owned)),
+            "--write-docs" => command.extend(["--write-docs".to_owned(), path(PAGE)]),
+            other => command.push(other.to_owned()),
+        }
+    }
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    run(
+        "the bench (about three minutes; leave the machine alone)",
+        &root,
+        &command,
+        "the last line above says what did not answer",
+    )
+}
+
+fn build() -> Result<()> {
     let root = root();
     tools::wasm_target()?;
-    let guests = root.join("tests/guests");
-    let build = [
+    let guests = [
         "cargo",
         "build",
         "--release",
@@ -25,8 +60,8 @@ pub(crate) fn run_bench(part: &[String]) -> Result<()> {
         "--target",
         "wasm32-wasip2",
     ];
-    run("the guests", &guests, &build, MESSAGE)?;
-    let build = [
+    run("the guests", &root.join("tests/guests"), &guests, MESSAGE)?;
+    let release = [
         "cargo",
         "build",
         "--release",
@@ -38,26 +73,7 @@ pub(crate) fn run_bench(part: &[String]) -> Result<()> {
     run(
         "the release build (ten minutes the first time)",
         &root,
-        &build,
+        &release,
         MESSAGE,
-    )?;
-    let path = |place: &str| root.join(place).to_string_lossy().into_owned();
-    let bench = path("target/release/shardmill-bench");
-    let binary = path("target/release/shardmill");
-    let guests = path("tests/guests/target/wasm32-wasip2/release/examples");
-    let (scratch, json) = (path("target/tmp"), path("target/bench.json"));
-    let mut command = vec![
-        bench.as_str(),
-        binary.as_str(),
-        guests.as_str(),
-        scratch.as_str(),
-        json.as_str(),
-    ];
-    command.extend(part.iter().map(String::as_str));
-    run(
-        "the bench (about two minutes; leave the machine alone)",
-        &root,
-        &command,
-        "the last line above says what did not answer",
     )
 }

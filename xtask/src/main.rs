@@ -12,6 +12,7 @@
 mod bench;
 mod clients;
 mod codegen;
+mod crash;
 mod demo;
 mod environment;
 mod simulate;
@@ -28,7 +29,10 @@ const USAGE: &str = "usage: cargo xtask COMMAND
 commands:
   demo                   real flights through real functions, with a crash in the middle
   test                   check everything that CI checks; installs what it needs
-  bench [PART]           measure a release build on this machine; a table, and target/bench.json
+  bench [PART] [--peers] [--large] [--write-docs]
+                         measure a release build on this machine; a table, and target/bench.json
+  crash --rounds N [--seed S] [--only kill|ext4|xfs]
+                         end the real server under load; every acknowledged record is accounted for
   simulate --seeds N [--from S]
                          stories full of faults in a simulated world; every promise is checked
   codegen --model PATH   write the tables of the Kinesis door from botocore's service-2.json(.gz)";
@@ -52,6 +56,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "demo" => demo::run_demo(),
         "test" => test::run_all(),
         "bench" => bench::run_bench(rest),
+        "crash" => crash::run_rounds(rest),
         "simulate" => simulate::run_simulation(rest),
         "codegen" => codegen::run(rest),
         "help" | "--help" => {

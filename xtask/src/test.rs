@@ -1,12 +1,12 @@
 //! `cargo xtask test`: everything that CI checks, in the order in which it fails fastest.
 //!
 //! Format, lints, the functions (built for the sandbox and tested as plain Rust), the guests that misbehave on
-//! purpose, then every test of the workspace.
+//! purpose, every test of the workspace, then a few crashes of the real server.
 
 use anyhow::Result;
 
 use crate::{
-    clients, report,
+    clients, crash, report,
     step::{root, run},
     tools,
 };
@@ -50,6 +50,7 @@ pub(crate) fn run_all() -> Result<()> {
         &test,
         "the failing test is named above; `cargo test -p CRATE NAME` runs it alone",
     )?;
+    crash::run_few()?;
     report("all passed");
     for why in &clients.not_run {
         report(why);

@@ -16,20 +16,21 @@ use crate::{
     load::{self, Call, histogram, micros},
     machine::Spinners,
     report::{Report, Row},
-    requests::put_records,
-    server::Server,
+    server::Project,
 };
 
 pub(crate) const SYNC_4: &str = "raw 4 KiB write + fdatasync, p50";
 pub(crate) const SYNC_64: &str = "raw 64 KiB write + fdatasync, p50";
+pub(crate) const SYNC_64_P99: &str = "raw 64 KiB write + fdatasync, p99";
 pub(crate) const WRITE: &str = "raw write of 256 MiB + fdatasync";
-pub(crate) const BULK_POST: &str = "POST of a PutRecords body that nobody reads, 1 connection";
+pub(crate) const READ: &str = "raw read of 256 KiB at a time, cached";
 pub(crate) const NO_OP: &str = "GET /healthz, 1 connection, p50";
 pub(crate) const NO_OP_64: &str = "GET /healthz, 64 connections";
 
 const SYNCS: u64 = 300;
 const BULK_BYTES: usize = 256 << 20;
 const CHUNK_BYTES: usize = 1 << 20;
+const READ_BYTES: usize = 64 << 20;
 
 pub(crate) fn disk_and_memory(report: &mut Report, folder: &Path) -> Result<()> {
     let idle = syncs(folder, 4 << 10)?;
@@ -44,21 +45,22 @@ pub(crate) fn disk_and_memory(report: &mut Report, folder: &Path) -> Result<()> 
     report.add(Row::new(SYNC_4, at(&small, 0.5), "us"));
     let large = syncs(folder, 64 << 10)?;
     report.add(Row::new(SYNC_64, at(&large, 0.5), "us"));
+    report.add(Row::new(SYNC_64_P99, at(&large, 0.99), "us"));
     drop(spinners);
     report.add(Row::new(WRITE, bulk(folder)?, "MB/s"));
+    report.add(Row::new(READ, reads(folder)?, "MB/s"));
     report.add(Row::new("memcpy of 1 MiB", memcpy(), "MB/s"));
     Ok(())
 }
 
-pub(crate) async fn http(report: &mut Report, server: &Server) -> Result<()> {
+/// Requests that our own server answers with nothing.
+pub(crate) async fn http(report: &mut Report, project: &Project) -> Result<()> {
+    let server = project.start("calibration", "version: 1\n").await?;
     let none = [Bytes::new()];
-    let one = load::run(server, 1, Call::Get("/healthz"), &none).await?;
+    let one = load::run(&server, 1, Call::Get("/healthz"), &none).await?;
     report.add(Row::new(NO_OP, at(&one.trips, 0.5), "us").server_us(one.server_us(1)));
-    let many = load::run(server, 64, Call::Get("/healthz"), &none).await?;
+    let many = load::run(&server, 64, Call::Get("/healthz"), &none).await?;
     report.add(Row::new(NO_OP_64, many.per_second(), "requests/s").server_us(many.server_us(1)));
-    let bodies = put_records("puts", 1 << 10);
-    let bulk = load::run(server, 1, Call::InVain, &bodies).await?;
-    report.add(Row::new(BULK_POST, bulk.per_second(), "requests/s").server_us(bulk.server_us(1)));
     Ok(())
 }
 
@@ -102,6 +104,24 @@ fn bulk(folder: &Path) -> Result<f64> {
     let seconds = began.elapsed().as_secs_f64();
     std::fs::remove_file(&path)?;
     Ok(BULK_BYTES as f64 / 1e6 / seconds)
+}
+
+fn reads(folder: &Path) -> Result<f64> {
+    const ROUNDS: usize = 4_096;
+    const PIECE_BYTES: usize = 256 << 10;
+    let path = folder.join("reads");
+    std::fs::write(&path, vec![7; READ_BYTES])?;
+    let file = File::open(&path)?;
+    let mut piece = vec![0; PIECE_BYTES];
+    let began = Instant::now();
+    for round in 0..ROUNDS {
+        let place = round % (READ_BYTES / PIECE_BYTES) * PIECE_BYTES;
+        file.read_exact_at(&mut piece, place as u64)?;
+        std::hint::black_box(&mut piece);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    std::fs::remove_file(&path)?;
+    Ok((ROUNDS * PIECE_BYTES) as f64 / 1e6 / seconds)
 }
 
 fn memcpy() -> f64 {

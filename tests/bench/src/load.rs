@@ -3,24 +3,34 @@
 //! What comes out counts requests and the server's processor time while they ran, and has a histogram of their
 //! round trips. The first moments are not counted.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 
-use crate::{client::Connection, server::Server};
+use crate::client::Connection;
 
 const WARM_UP: Duration = Duration::from_millis(300);
 const MEASURED: Duration = Duration::from_secs(2);
+
+/// What answers a load, and what that costs it.
+pub(crate) trait Subject {
+    fn address(&self) -> SocketAddr;
+    /// Processor time since its start.
+    fn cpu_seconds(&self) -> Result<f64>;
+}
 
 /// What each request of a load is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Call {
     Kinesis(&'static str),
     Get(&'static str),
-    /// To where nobody reads the body.
+    /// To where the body is read and thrown away.
     InVain,
 }
 
@@ -53,15 +63,16 @@ pub(crate) fn histogram() -> Histogram<u64> {
 
 /// Sends `bodies` in turn over `connections`, each beginning at another one.
 pub(crate) async fn run(
-    server: &Server,
+    server: &impl Subject,
     connections: usize,
     call: Call,
     bodies: &[Bytes],
 ) -> Result<Load> {
-    warm(server, connections, call, bodies).await?;
+    let address = server.address();
+    drop(during(address, connections, call, bodies, WARM_UP).await?);
     let before = server.cpu_seconds()?;
     let began = Instant::now();
-    let trips = during(server, connections, call, bodies, MEASURED).await?;
+    let trips = during(address, connections, call, bodies, MEASURED).await?;
     let seconds = began.elapsed().as_secs_f64();
     Ok(Load {
         requests: trips.len(),
@@ -71,14 +82,8 @@ pub(crate) async fn run(
     })
 }
 
-async fn warm(server: &Server, connections: usize, call: Call, bodies: &[Bytes]) -> Result<()> {
-    during(server, connections, call, bodies, WARM_UP)
-        .await
-        .map(drop)
-}
-
 async fn during(
-    server: &Server,
+    address: SocketAddr,
     connections: usize,
     call: Call,
     bodies: &[Bytes],
@@ -86,7 +91,7 @@ async fn during(
 ) -> Result<Histogram<u64>> {
     let mut loops = JoinSet::new();
     for first in 0..connections {
-        let connection = server.connect().await?;
+        let connection = Connection::open(address).await?;
         let bodies: Vec<Bytes> = bodies
             .iter()
             .cycle()
@@ -124,12 +129,60 @@ async fn closed_loop(
 
 async fn send(connection: &mut Connection, call: Call, body: Bytes) -> Result<Bytes> {
     match call {
-        Call::Kinesis(action) => connection.kinesis(action, body).await,
+        Call::Kinesis(action) => {
+            let answer = connection.kinesis(action, body).await?;
+            if action == "PutRecords" && !took_all(&answer) {
+                bail!("PutRecords: some records were not taken");
+            }
+            Ok(answer)
+        }
         Call::Get(path) => connection.get(path).await,
         Call::InVain => connection.in_vain(body).await,
     }
 }
 
+/// The count of failures stands at one of the ends, so that no answer is read whole.
+fn took_all(answer: &[u8]) -> bool {
+    const SEEN_BYTES: usize = 64;
+    let seen = SEEN_BYTES.min(answer.len());
+    [&answer[..seen], &answer[answer.len() - seen..]]
+        .iter()
+        .any(|end| {
+            let text: String = String::from_utf8_lossy(end)
+                .chars()
+                .filter(|character| *character != ' ')
+                .collect();
+            text.contains("\"FailedRecordCount\":0")
+        })
+}
+
 pub(crate) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_record_is_seen() {
+        let long = "x".repeat(1_000);
+        for (answer, taken) in [
+            (
+                format!("{{\"FailedRecordCount\":0,\"Records\":[{long}]}}"),
+                true,
+            ),
+            (
+                format!("{{\"Records\":[{long}],\"FailedRecordCount\": 0}}"),
+                true,
+            ),
+            (
+                format!("{{\"FailedRecordCount\":3,\"Records\":[{long}]}}"),
+                false,
+            ),
+            ("{}".to_owned(), false),
+        ] {
+            assert_eq!(took_all(answer.as_bytes()), taken, "{answer}");
+        }
+    }
 }

@@ -1,6 +1,10 @@
 //! What the kernel says about processes and the machine, read from `/proc`.
 
-use std::process::{Child, Command, Stdio};
+use std::{
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -26,21 +30,60 @@ pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
 
 /// Processor time that the own threads of a name have used; counted in nanoseconds.
 pub(crate) fn threads_cpu_seconds(name: &str) -> Result<f64> {
+    living_threads_cpu_seconds("self", Some(name))
+}
+
+/// Processor time of this thread; counted in nanoseconds.
+pub(crate) fn own_cpu_seconds() -> Result<f64> {
+    ran_nanos(Path::new("/proc/thread-self/schedstat")).map(|nanos| nanos / 1e9)
+}
+
+/// Processor time of the threads that a process has now, all or those of a name; counted in nanoseconds.
+pub(crate) fn living_threads_cpu_seconds(process: &str, name: Option<&str>) -> Result<f64> {
     let mut nanos = 0.0;
-    for thread in std::fs::read_dir("/proc/self/task").context("look at the own threads")? {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task"));
+    for thread in threads.with_context(|| format!("look at the threads of {process}"))? {
         let thread = thread?.path();
         // A thread that has ended meanwhile is none of those that are asked for.
-        if std::fs::read_to_string(thread.join("comm")).is_ok_and(|comm| comm.trim() == name) {
-            let stat = std::fs::read_to_string(thread.join("schedstat"))?;
-            let ran: f64 = stat
-                .split_whitespace()
-                .next()
-                .context("find the processor time")?
-                .parse()?;
-            nanos += ran;
+        let comm = std::fs::read_to_string(thread.join("comm"));
+        if comm.is_ok_and(|comm| name.is_none_or(|name| comm.trim() == name)) {
+            nanos += ran_nanos(&thread.join("schedstat"))?;
         }
     }
     Ok(nanos / 1e9)
+}
+
+fn ran_nanos(schedstat: &Path) -> Result<f64> {
+    let text = std::fs::read_to_string(schedstat).context("look at a thread")?;
+    let first = text.split_whitespace().next();
+    Ok(first.context("find the processor time")?.parse()?)
+}
+
+/// The counters of the device below a folder.
+#[derive(Debug)]
+pub(crate) struct Device(PathBuf);
+
+impl Device {
+    /// `None` where no block device is below it, such as on tmpfs or overlayfs.
+    pub(crate) fn below(folder: &Path) -> Result<Option<Self>> {
+        let number = std::fs::metadata(folder)
+            .context("look at the folder of scratch data")?
+            .dev();
+        let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
+        let path = PathBuf::from(format!("/sys/dev/block/{major}:{minor}/stat"));
+        Ok(path.is_file().then_some(Self(path)))
+    }
+
+    /// Bytes that it was told to write since the machine's start, by everybody, once all that waits was written.
+    pub(crate) fn written_bytes(&self) -> Result<f64> {
+        const SECTORS_WRITTEN: usize = 6;
+        const SECTOR_BYTES: f64 = 512.0;
+        rustix::fs::sync();
+        let text = std::fs::read_to_string(&self.0).context("read the device's counters")?;
+        let sectors = text.split_whitespace().nth(SECTORS_WRITTEN);
+        let sectors: f64 = sectors.context("find what was written")?.parse()?;
+        Ok(sectors * SECTOR_BYTES)
+    }
 }
 
 /// A line of `/proc/PID/status`, in MiB.

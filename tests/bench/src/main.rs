@@ -10,37 +10,38 @@
     reason = "a bench drives real processes by the real clock"
 )]
 
+mod arguments;
 mod calibration;
 mod client;
+mod document;
+mod fill;
 mod latency;
 mod load;
 mod machine;
+mod noop;
+mod parts;
+mod peers;
+mod readers;
 mod report;
 mod requests;
 mod rest;
 mod sandboxes;
 mod server;
+mod storage;
 mod streams;
 mod triggers;
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
+use arguments::{Arguments, Part};
 use report::Report;
 use server::Project;
 
-const USAGE: &str =
-    "usage: shardmill-bench BINARY GUESTS SCRATCH JSON [rest|streams|latency|triggers|sandboxes]";
-
 fn main() -> ExitCode {
-    let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    if let [word] = arguments.as_slice()
-        && word.as_path() == Path::new(machine::SPIN)
-    {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments == [machine::SPIN] {
         machine::spin();
     }
     match run(&arguments) {
@@ -52,85 +53,63 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &[PathBuf]) -> Result<()> {
-    let (binary, guests, scratch, json, parts) = match arguments {
-        [binary, guests, scratch, json] => (binary, guests, scratch, json, Parts::all()),
-        [binary, guests, scratch, json, part] => (binary, guests, scratch, json, Parts::one(part)?),
-        _ => bail!("{USAGE}"),
-    };
+fn run(arguments: &[String]) -> Result<()> {
+    let arguments = Arguments::parse(arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("start a runtime")?;
-    std::fs::create_dir_all(scratch).context("make the folder for scratch data")?;
-    let folder = tempfile::tempdir_in(scratch).context("make a folder of this run")?;
+    std::fs::create_dir_all(&arguments.scratch).context("make the folder for scratch data")?;
+    let folder = tempfile::tempdir_in(&arguments.scratch).context("make a folder of this run")?;
     let project = Project {
-        binary: binary.clone(),
-        guests: guests.clone(),
+        binary: arguments.binary.clone(),
+        guests: arguments.guests.clone(),
         folder: folder.path().to_owned(),
     };
-    let report = runtime.block_on(measure(&project, parts))?;
+    let report = runtime.block_on(measure(&project, &arguments))?;
     report.print()?;
-    report.write(json)
-}
-
-/// What of the bench runs; the machine is calibrated always.
-#[derive(Debug, Clone, Copy)]
-struct Parts(Option<Part>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Rest,
-    Streams,
-    Latency,
-    Triggers,
-    Sandboxes,
-}
-
-impl Parts {
-    fn all() -> Self {
-        Self(None)
-    }
-
-    fn one(name: &Path) -> Result<Self> {
-        let part = match name.to_str() {
-            Some("rest") => Part::Rest,
-            Some("streams") => Part::Streams,
-            Some("latency") => Part::Latency,
-            Some("triggers") => Part::Triggers,
-            Some("sandboxes") => Part::Sandboxes,
-            Some(_) | None => bail!("there is no part {}\n{USAGE}", name.display()),
-        };
-        Ok(Self(Some(part)))
-    }
-
-    fn has(self, part: Part) -> bool {
-        self.0.is_none_or(|only| only == part)
+    report.write(&arguments.json)?;
+    match &arguments.document {
+        Some(document) => document::write(document, &report),
+        None => Ok(()),
     }
 }
 
-async fn measure(project: &Project, parts: Parts) -> Result<Report> {
+async fn measure(project: &Project, arguments: &Arguments) -> Result<Report> {
     let mut report = Report::default();
+    let folder = &project.folder;
     report::say("calibrating the machine");
-    calibration::disk_and_memory(&mut report, &project.folder)?;
-    if parts.has(Part::Rest) {
+    calibration::disk_and_memory(&mut report, folder)?;
+    calibration::http(&mut report, project).await?;
+    if arguments.has(Part::Rest) {
         rest::measure(&mut report, project).await?;
     }
-    let server = project.start("work").await?;
-    calibration::http(&mut report, &server).await?;
-    if parts.has(Part::Streams) {
-        streams::puts(&mut report, &server).await?;
-        streams::gets(&mut report, &server).await?;
+    if arguments.has(Part::Storage) {
+        storage::measure(&mut report, folder).await?;
     }
-    if parts.has(Part::Latency) {
-        latency::measure(&mut report, &server).await?;
+    if arguments.has(Part::Streams) {
+        let parts = parts::measure(&mut report, folder).await?;
+        streams::measure(&mut report, project, parts).await?;
     }
-    if parts.has(Part::Triggers) {
-        triggers::measure(&mut report, &server).await?;
+    if arguments.has(Part::Latency) {
+        latency::measure(&mut report, project).await?;
     }
-    drop(server);
-    if parts.has(Part::Sandboxes) {
+    if arguments.has(Part::Readers) {
+        readers::measure(&mut report, project).await?;
+    }
+    if arguments.has(Part::Triggers) {
+        triggers::measure(&mut report, project).await?;
+    }
+    if arguments.has(Part::Sandboxes) {
         sandboxes::measure(&mut report, project).await?;
+    }
+    if arguments.has(Part::Fill) {
+        fill::measure(&mut report, project, arguments.gib).await?;
+    }
+    if arguments.has(Part::Peers)
+        && let Some(installed) = &arguments.peers
+    {
+        peers::measure(&mut report, project, installed).await?;
     }
     Ok(report)
 }

@@ -1,7 +1,7 @@
 //! What was measured, as a table for people and as JSON for programs.
 //!
 //! Rows come in the order in which they were measured. A row with a target says whether it was reached; a missed target
-//! is part of the result and no failure.
+//! is part of the result and no failure. What could not be measured is named with its reason.
 
 use std::{io::Write as _, path::Path};
 
@@ -12,6 +12,13 @@ use serde_json::{Value, json};
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     rows: Vec<Row>,
+    not_run: Vec<NotRun>,
+}
+
+#[derive(Debug)]
+struct NotRun {
+    what: String,
+    why: String,
 }
 
 /// One figure. `beside` is what it is compared with, in the same unit.
@@ -103,6 +110,16 @@ impl Row {
     }
 }
 
+impl NotRun {
+    fn sentence(&self) -> String {
+        format!("not run: {}, because {}", self.what, self.why)
+    }
+
+    fn json(&self) -> Value {
+        json!({"what": self.what, "why": self.why})
+    }
+}
+
 impl Target {
     fn text(self) -> String {
         match self {
@@ -119,13 +136,23 @@ impl Report {
         self.rows.push(row);
     }
 
+    pub(crate) fn not_run(&mut self, what: &str, why: &str) {
+        let not_run = NotRun {
+            what: what.to_owned(),
+            why: why.to_owned(),
+        };
+        say(&format!("  {}", not_run.sentence()));
+        self.not_run.push(not_run);
+    }
+
     /// The value of an earlier row, to compare with; NaN, and so a ratio that says nothing, when there is none.
     pub(crate) fn value(&self, what: &str) -> f64 {
         let found = self.rows.iter().find(|row| row.what == what);
         found.map_or(f64::NAN, |row| row.value)
     }
 
-    pub(crate) fn print(&self) -> Result<()> {
+    /// Ends with one sentence for each thing that was not run.
+    pub(crate) fn table(&self) -> String {
         let mut table = Table::new();
         table.load_preset(presets::ASCII_MARKDOWN).set_header([
             "what",
@@ -143,7 +170,15 @@ impl Report {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        writeln!(std::io::stdout(), "{table}").context("print the table")
+        let mut text = format!("{table}\n");
+        for not_run in &self.not_run {
+            text.push_str(&format!("\n- {}", not_run.sentence()));
+        }
+        text
+    }
+
+    pub(crate) fn print(&self) -> Result<()> {
+        writeln!(std::io::stdout(), "{}", self.table().trim_end()).context("print the table")
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
@@ -151,6 +186,7 @@ impl Report {
             "version": env!("CARGO_PKG_VERSION"),
             "machine": crate::machine::description(),
             "rows": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
+            "not_run": self.not_run.iter().map(NotRun::json).collect::<Vec<_>>(),
         });
         std::fs::write(path, format!("{document:#}\n"))
             .with_context(|| format!("write {}", path.display()))

@@ -1,6 +1,7 @@
-//! The server that is measured: the release binary in a folder of its own.
+//! The servers that are measured: the release binary in a folder of its own, or a peer with its own program.
 //!
-//! Dropping a server kills it; what it prints goes to `server.log` beside its data.
+//! Each part of the bench has a server of its own, so that none pays for what another left behind. Dropping a server
+//! kills it; what it prints goes to `server.log` beside its data.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -10,30 +11,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
 
-use crate::{client::Connection, machine};
+use crate::{client::Connection, load::Subject, machine};
 
 const START_MAX: Duration = Duration::from_secs(60);
 const START_LOOK: Duration = Duration::from_micros(500);
-
-const TRIGGERS: &str = "version: 1
-streams:
-  puts: { shards: 4 }
-  gets: { shards: 1 }
-  one: { shards: 1 }
-  four: { shards: 4 }
-  quick: { shards: 1 }
-  ping: { shards: 1 }
-  pong: { shards: 1 }
-functions:
-  empty: { source: empty.wasm }
-  echo: { source: echo.wasm }
-triggers:
-  one: { stream: one, function: empty, batch: { records: 100 } }
-  four: { stream: four, function: empty, batch: { records: 100 } }
-  quick: { stream: quick, function: empty }
-  pingpong: { stream: ping, function: echo, outputs: pong }
-";
+const GUESTS: [&str; 2] = ["empty.wasm", "echo.wasm"];
 
 /// What is measured, and where.
 #[derive(Debug)]
@@ -46,52 +30,64 @@ pub(crate) struct Project {
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
-    pub(crate) address: SocketAddr,
-    /// From the start of the process to its first answer.
+    address: SocketAddr,
+    /// From the start of the process to the first answer that says it is ready.
     pub(crate) started_in: Duration,
 }
 
+/// How a server says that it is ready.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ready {
+    Path(&'static str),
+    /// An action of Kinesis that needs nothing.
+    Action(&'static str),
+}
+
 impl Project {
-    /// Starts the server with all streams and triggers of the bench, on the data of `name`.
-    pub(crate) async fn start(&self, name: &str) -> Result<Server> {
+    /// Starts the server on the data of `name`, with `file` as its `triggers.yaml`.
+    pub(crate) async fn start(&self, name: &str, file: &str) -> Result<Server> {
         let folder = self.folder.join(name);
         std::fs::create_dir_all(&folder)?;
-        for guest in ["empty.wasm", "echo.wasm"] {
+        for guest in GUESTS {
             std::fs::copy(self.guests.join(guest), folder.join(guest))
                 .with_context(|| format!("take the guest {guest}"))?;
         }
-        std::fs::write(folder.join("triggers.yaml"), TRIGGERS)?;
-        Server::start(&self.binary, &folder).await
+        std::fs::write(folder.join("triggers.yaml"), file)?;
+        let address = free_address()?;
+        let mut command = Command::new(&self.binary);
+        command.args(["up", "--port", &address.port().to_string()]);
+        Server::start(command, &folder, address, Ready::Path("/readyz")).await
     }
 
-    /// Starts a server that has no stream and no function.
-    pub(crate) async fn start_empty(&self, name: &str) -> Result<Server> {
-        let folder = self.folder.join(name);
-        std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join("triggers.yaml"), "version: 1\n")?;
-        Server::start(&self.binary, &folder).await
+    /// Where a server that was started as `name` keeps its data.
+    pub(crate) fn data(&self, name: &str) -> PathBuf {
+        self.folder.join(name).join(".shardmill/dev/data")
     }
 }
 
 impl Server {
-    async fn start(binary: &Path, folder: &Path) -> Result<Self> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    /// Starts a program in `folder` and waits until it is ready at `address`.
+    pub(crate) async fn start(
+        mut command: Command,
+        folder: &Path,
+        address: SocketAddr,
+        ready: Ready,
+    ) -> Result<Self> {
         let log = std::fs::File::create(folder.join("server.log"))?;
         let began = Instant::now();
-        let child = Command::new(binary)
-            .args(["up", "--port", &address.port().to_string()])
+        let child = command
             .current_dir(folder)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .with_context(|| format!("start {}", binary.display()))?;
+            .with_context(|| format!("start {command:?}"))?;
         let mut server = Self {
             child,
             address,
             started_in: Duration::ZERO,
         };
-        while !server.answers().await {
+        while !server.is_ready(ready).await {
             if began.elapsed() > START_MAX || server.child.try_wait()?.is_some() {
                 let said = std::fs::read_to_string(folder.join("server.log")).unwrap_or_default();
                 bail!("the server did not come up:\n{said}");
@@ -102,23 +98,44 @@ impl Server {
         Ok(server)
     }
 
-    async fn answers(&self) -> bool {
-        match Connection::open(self.address).await {
-            Ok(mut connection) => connection.get("/healthz").await.is_ok(),
-            Err(_) => false,
-        }
+    async fn is_ready(&self, ready: Ready) -> bool {
+        let Ok(mut connection) = self.connect().await else {
+            return false;
+        };
+        let answer = match ready {
+            Ready::Path(path) => connection.get(path).await,
+            Ready::Action(action) => connection.kinesis(action, Bytes::from_static(b"{}")).await,
+        };
+        answer.is_ok()
     }
 
     pub(crate) async fn connect(&self) -> Result<Connection> {
         Connection::open(self.address).await
     }
 
-    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
-        machine::cpu_seconds(self.child.id())
+    /// SIGKILL, as a crash would.
+    pub(crate) fn kill(mut self) -> Result<()> {
+        self.child.kill().context("kill the server")?;
+        self.child.wait().context("wait for its end").map(drop)
+    }
+
+    /// Processor time in nanoseconds of the kernel's own count, for spans in which next to nothing happens.
+    pub(crate) fn idle_cpu_seconds(&self) -> Result<f64> {
+        machine::living_threads_cpu_seconds(&self.child.id().to_string(), None)
     }
 
     pub(crate) fn memory_mib(&self, name: &str) -> Result<f64> {
         machine::memory_mib(self.child.id(), name)
+    }
+}
+
+impl Subject for Server {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn cpu_seconds(&self) -> Result<f64> {
+        machine::cpu_seconds(self.child.id())
     }
 }
 
@@ -127,4 +144,8 @@ impl Drop for Server {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

@@ -12,8 +12,9 @@ const EMPTY_NAMES: &[&str] = &["common", "helper", "helpers", "misc", "util", "u
 /// The only places where `unsafe` has a reason: trusted precompiled functions and io_uring.
 const UNSAFE_PLACES: &[&str] = &["runtime/sandbox/", "runtime/platform/src/disk"];
 
-/// The one door to the operating system's clock, and the commands that wait for processes they started.
-const WAITING_PLACES: &[&str] = &["runtime/platform/", "xtask/"];
+/// The one door to the operating system's clock, the commands that wait for processes they started, and crashes at drawn
+/// moments.
+const WAITING_PLACES: &[&str] = &["runtime/platform/", "tests/crash/", "xtask/"];
 
 #[must_use]
 pub fn files_begin_with_their_purpose(repository: &Repository) -> Vec<Complaint> {

@@ -1,0 +1,142 @@
+//! Other servers of the same API, driven by the same load with the same bodies, in the same run.
+//!
+//! What is installed, and how it is started, comes from the file that `cargo xtask bench --peers` writes. A peer that is
+//! not there, or does not answer as it should, is said to be not run, with the reason: it never ends the bench.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    load::{self, Call},
+    report::{Report, Row, say},
+    requests::{RECORDS_PER_PUT, put_record, put_records},
+    server::{Project, Ready, Server, free_address},
+    streams::Page,
+};
+
+const KIB: usize = 1 << 10;
+const STREAM: &str = "puts";
+const SHARDS: u32 = 4;
+const PAGE_RECORDS: usize = 100;
+const ACTIVE_MAX: Duration = Duration::from_secs(30);
+const ACTIVE_LOOK: Duration = Duration::from_millis(50);
+
+/// One way to run a peer, or why there is none.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Peer {
+    name: String,
+    /// `{port}` and `{data}` stand for what is picked for this run.
+    #[serde(default)]
+    command: Vec<String>,
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+    not_run: Option<String>,
+}
+
+/// `installed` is the file that says which peers there are.
+pub(crate) async fn measure(
+    report: &mut Report,
+    project: &Project,
+    installed: &Path,
+) -> Result<()> {
+    say("peers");
+    let text = std::fs::read_to_string(installed)
+        .with_context(|| format!("read {}", installed.display()))?;
+    let peers: Vec<Peer> = serde_json::from_str(&text).context("read which peers there are")?;
+    let ours = project
+        .start("peers", "version: 1\nstreams: {}\n")
+        .await
+        .context("start our own server")?;
+    drive(report, &ours, "shardmill").await?;
+    drop(ours);
+    for peer in &peers {
+        if let Some(why) = &peer.not_run {
+            report.not_run(&peer.name, why);
+            continue;
+        }
+        let measured = async {
+            let server = start(project, peer).await?;
+            drive(report, &server, &peer.name).await
+        };
+        if let Err(error) = measured.await {
+            report.not_run(&peer.name, &format!("{error:#}"));
+        }
+    }
+    Ok(())
+}
+
+async fn start(project: &Project, peer: &Peer) -> Result<Server> {
+    let folder = project.folder.join(peer.name.replace(' ', "-"));
+    let data = folder.join("data");
+    std::fs::create_dir_all(&data)?;
+    let address = free_address()?;
+    let filled = |text: &String| {
+        text.replace("{port}", &address.port().to_string())
+            .replace("{data}", &data.to_string_lossy())
+    };
+    let words: Vec<String> = peer.command.iter().map(filled).collect();
+    let [program, arguments @ ..] = words.as_slice() else {
+        bail!("the command that starts it is empty");
+    };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    for (name, value) in &peer.environment {
+        command.env(name, filled(value));
+    }
+    Server::start(command, &folder, address, Ready::Action("ListStreams")).await
+}
+
+/// The same for everybody, through the API alone.
+async fn drive(report: &mut Report, server: &Server, name: &str) -> Result<()> {
+    create(server).await?;
+    let bodies = put_records(STREAM, KIB);
+    for connections in [1, 4] {
+        let load = load::run(server, connections, Call::Kinesis("PutRecords"), &bodies).await?;
+        let what = format!("{name}: PutRecords 500 x 1 KiB, {connections} connections");
+        let rate = load.per_second() * RECORDS_PER_PUT as f64;
+        report.add(Row::new(what, rate, "records/s").server_us(load.server_us(RECORDS_PER_PUT)));
+    }
+    let bodies = put_record(STREAM, KIB);
+    let load = load::run(server, 64, Call::Kinesis("PutRecord"), &bodies).await?;
+    let what = format!("{name}: PutRecord 1 KiB, 64 connections");
+    report.add(Row::new(what, load.per_second(), "requests/s").server_us(load.server_us(1)));
+    let page = Page::of(server, STREAM, PAGE_RECORDS).await?;
+    let load = page.load(server).await?;
+    let what = format!("{name}: GetRecords, {} x 1 KiB a page", page.records);
+    let rate = load.per_second() * page.records as f64;
+    report.add(Row::new(what, rate, "records/s").server_us(load.server_us(page.records)));
+    Ok(())
+}
+
+async fn create(server: &Server) -> Result<()> {
+    let mut connection = server.connect().await?;
+    let body = json!({"StreamName": STREAM, "ShardCount": SHARDS}).to_string();
+    connection
+        .kinesis("CreateStream", Bytes::from(body))
+        .await?;
+    let describe = Bytes::from(json!({"StreamName": STREAM}).to_string());
+    let began = Instant::now();
+    loop {
+        let answer = connection
+            .kinesis("DescribeStream", describe.clone())
+            .await?;
+        let answer: Value = serde_json::from_slice(&answer)?;
+        if answer["StreamDescription"]["StreamStatus"] == "ACTIVE" {
+            return Ok(());
+        }
+        if began.elapsed() > ACTIVE_MAX {
+            bail!("its stream did not become active");
+        }
+        tokio::time::sleep(ACTIVE_LOOK).await;
+    }
+}

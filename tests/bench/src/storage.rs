@@ -1,0 +1,342 @@
+//! The log alone, in this process and without HTTP: how close it comes to what the disk does by itself.
+//!
+//! Everything here is durable when it counts. The device's writes are counted below the file system, so that whatever
+//! else writes to the same device meanwhile is in the figure.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+use bytes::Bytes;
+use hdrhistogram::Histogram;
+use log::{Append, Commit, Cursor, Log, ReadLimit, Settings};
+use model::{NewRecord, ShardSlot};
+use platform::Platform;
+use tokio::task::JoinSet;
+
+use crate::{
+    calibration::{READ, SYNC_4, SYNC_64, SYNC_64_P99, WRITE, at},
+    load::{histogram, micros},
+    machine::{self, Device, Spinners},
+    report::{Report, Row, Target, say},
+};
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+const ACKS: usize = 1_000;
+const SHARDS: u32 = 64;
+const IN_FLIGHT: usize = 4;
+const KEY: &[u8] = b"passenger-000000";
+/// Until the cleaner has made spare segments of those that are free.
+const CLEANED: Duration = Duration::from_millis(200);
+
+pub(crate) async fn measure(report: &mut Report, folder: &Path) -> Result<()> {
+    say("the log alone");
+    let platform = Platform::real();
+    let folder = folder.join("storage");
+    let log = Log::open(&platform, &folder, Settings::default()).await?;
+    for slot in 0..=SHARDS {
+        log.open_shard(ShardSlot(slot), slot, 0);
+    }
+    acknowledgements(report, &log).await?;
+    let bench = Bench {
+        platform: &platform,
+        log: &log,
+        device: Device::below(&folder)?,
+    };
+    bench.appends(report).await?;
+    bench.reads(report).await?;
+    log.stop().await;
+    Ok(std::fs::remove_dir_all(folder)?)
+}
+
+async fn acknowledgements(report: &mut Report, log: &Log) -> Result<()> {
+    let idle = acks(log, 1, KIB).await?;
+    report.add(Row::new(
+        "log, 1 producer x 1 KiB on idle cores, p50",
+        at(&idle, 0.5),
+        "us",
+    ));
+    let spinners = Spinners::start();
+    let one = acks(log, 1, KIB).await?;
+    let ratio = |value: f64, most: f64| Target::AtMost(value * most);
+    let raw = report.value(SYNC_4);
+    report.add(
+        Row::new("log, 1 producer x 1 KiB, p50", at(&one, 0.5), "us")
+            .beside("the raw 4 KiB sync", raw)
+            .target(ratio(raw, 1.6)),
+    );
+    let eight = acks(log, 8, 10 * KIB).await?;
+    for (quantile, name, raw, most) in [(0.5, "p50", SYNC_64, 2.5), (0.99, "p99", SYNC_64_P99, 6.0)]
+    {
+        let raw = report.value(raw);
+        report.add(
+            Row::new(
+                format!("log, 8 producers x 10 KiB, {name}"),
+                at(&eight, quantile),
+                "us",
+            )
+            .beside(format!("the raw 64 KiB sync, {name}"), raw)
+            .target(ratio(raw, most)),
+        );
+    }
+    drop(spinners);
+    Ok(())
+}
+
+/// The times until records are durable, each producer sending its next when the last one is.
+async fn acks(log: &Log, producers: usize, record_bytes: usize) -> Result<Histogram<u64>> {
+    let mut running = JoinSet::new();
+    for _ in 0..producers {
+        let (log, record) = (log.clone(), record(record_bytes));
+        running.spawn(async move {
+            let mut times = histogram();
+            for _ in 0..ACKS / producers {
+                let began = Instant::now();
+                append(&log, one_shard(0, &record, 1)).await?;
+                times.saturating_record(micros(began.elapsed()));
+            }
+            anyhow::Ok(times)
+        });
+    }
+    let mut times = histogram();
+    while let Some(ended) = running.join_next().await {
+        times.add(ended??)?;
+    }
+    Ok(times)
+}
+
+struct Bench<'a> {
+    platform: &'a Platform,
+    log: &'a Log,
+    device: Option<Device>,
+}
+
+/// What so many commits did.
+struct Appended {
+    bytes: f64,
+    records: f64,
+    seconds: f64,
+    cpu_seconds: f64,
+    device_bytes: Option<f64>,
+}
+
+impl Bench<'_> {
+    async fn appends(&self, report: &mut Report) -> Result<()> {
+        let kib = record(KIB);
+        // Segments that were used before: what follows writes over blocks that are there.
+        self.append(320 * MIB, IN_FLIGHT, || one_shard(0, &kib, 500))
+            .await?;
+        let bulk = self
+            .append(320 * MIB, IN_FLIGHT, || one_shard(0, &kib, 500))
+            .await?;
+        let raw = report.value(WRITE);
+        report.add(
+            Row::new(
+                "log, commits of 500 x 1 KiB, 4 in flight",
+                bulk.rate(),
+                "MB/s",
+            )
+            .beside("the raw write", raw)
+            .target(Target::AtLeast(raw * 0.45)),
+        );
+        report.add(
+            Row::new(
+                "log, commits of 500 x 1 KiB, CPU for each record",
+                bulk.cpu_seconds * 1e6 / bulk.records,
+                "us",
+            )
+            .target(Target::AtMost(1.0)),
+        );
+        let wide = self
+            .append(320 * MIB, IN_FLIGHT, || all_shards(&kib, 500))
+            .await?;
+        report.add(
+            Row::new("log, 64 shards against 1", wide.rate() / bulk.rate(), "x")
+                .target(Target::AtLeast(0.8)),
+        );
+        let small = self.append(64 * MIB, 1, || one_shard(0, &kib, 10)).await?;
+        for (what, appended, most) in [("10 x 1 KiB", small, 1.3), ("500 x 1 KiB", bulk, 1.08)] {
+            let what = format!("bytes that the device wrote for each byte, commits of {what}");
+            match appended.device_bytes {
+                Some(bytes) => report
+                    .add(Row::new(what, bytes / appended.bytes, "x").target(Target::AtMost(most))),
+                None => report.not_run(&what, "no block device is below the scratch folder"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends so many bytes, and lets go of everything afterwards so that its segments are used again.
+    async fn append(
+        &self,
+        bytes: usize,
+        in_flight: usize,
+        mut commit: impl FnMut() -> Commit,
+    ) -> Result<Appended> {
+        let written =
+            |device: &Option<Device>| device.as_ref().map(Device::written_bytes).transpose();
+        let device_before = written(&self.device)?;
+        let cpu_before = machine::living_threads_cpu_seconds("self", None)?;
+        let began = Instant::now();
+        let (mut done, mut records) = (0, 0);
+        let mut running = JoinSet::new();
+        while done < bytes {
+            if running.len() >= in_flight {
+                joined(&mut running).await?;
+            }
+            let commit = commit();
+            let parts = commit.appends.iter().flat_map(|append| &append.records);
+            for record in parts {
+                done += record.data.len() + record.partition_key.len();
+                records += 1;
+            }
+            let log = self.log.clone();
+            running.spawn(async move { append(&log, commit).await });
+        }
+        while !running.is_empty() {
+            joined(&mut running).await?;
+        }
+        let seconds = began.elapsed().as_secs_f64();
+        let cpu_seconds = machine::living_threads_cpu_seconds("self", None)? - cpu_before;
+        let device_after = written(&self.device)?;
+        self.trim().await;
+        Ok(Appended {
+            bytes: done as f64,
+            records: f64::from(records),
+            seconds,
+            cpu_seconds,
+            device_bytes: device_after
+                .zip(device_before)
+                .map(|(after, before)| after - before),
+        })
+    }
+
+    async fn trim(&self) {
+        let later = self.platform.clock.wall().plus(Duration::from_millis(1));
+        for slot in 0..=SHARDS {
+            self.log.trim(ShardSlot(slot), later);
+        }
+        tokio::time::sleep(CLEANED).await;
+    }
+
+    /// Reads behind what is kept in memory.
+    async fn reads(&self, report: &mut Report) -> Result<()> {
+        let raw = report.value(READ);
+        for (what, records, target) in [
+            ("frames of 500 x 1 KiB", 500, raw * 0.5),
+            ("frames of one 1 KiB record", 1, 1_000.0),
+        ] {
+            let rate = self.read_back(records).await?;
+            report.add(
+                Row::new(
+                    format!("log, cached read with checksums, {what}"),
+                    rate,
+                    "MB/s",
+                )
+                .beside("the raw read, cached", raw)
+                .target(Target::AtLeast(target)),
+            );
+        }
+        Ok(())
+    }
+
+    async fn read_back(&self, records: usize) -> Result<f64> {
+        const READ_SLOT: u32 = SHARDS;
+        let kib = record(KIB);
+        let from = self.log.end_index(ShardSlot(READ_SLOT));
+        for (slot, records) in [(READ_SLOT, records), (0, 500)] {
+            let mut running = JoinSet::new();
+            for _ in 0..96 * MIB / KIB / records {
+                if running.len() >= 512 {
+                    joined(&mut running).await?;
+                }
+                let (log, commit) = (self.log.clone(), one_shard(slot, &kib, records));
+                running.spawn(async move { append(&log, commit).await });
+            }
+            while !running.is_empty() {
+                joined(&mut running).await?;
+            }
+        }
+        let limit = ReadLimit {
+            records: 10_000,
+            bytes: 10 * MIB,
+        };
+        let (mut at, mut bytes) = (Cursor::Index(from), 0);
+        let began = Instant::now();
+        loop {
+            let chunk = self.log.read(ShardSlot(READ_SLOT), at, limit).await?;
+            bytes += chunk
+                .records
+                .iter()
+                .map(|record| record.data.len())
+                .sum::<usize>();
+            at = chunk.next;
+            if chunk.at_tip {
+                break;
+            }
+        }
+        let seconds = began.elapsed().as_secs_f64();
+        if bytes < 95 * MIB {
+            bail!("read {bytes} bytes where 96 MiB were put");
+        }
+        self.trim().await;
+        Ok(bytes as f64 / 1e6 / seconds)
+    }
+}
+
+impl Appended {
+    /// Megabytes a second.
+    fn rate(&self) -> f64 {
+        self.bytes / 1e6 / self.seconds
+    }
+}
+
+async fn joined(running: &mut JoinSet<Result<()>>) -> Result<()> {
+    match running.join_next().await {
+        Some(ended) => ended?,
+        None => Ok(()),
+    }
+}
+
+/// Returns once it is durable.
+async fn append(log: &Log, commit: Commit) -> Result<()> {
+    let placed = log.place(commit).await?;
+    Ok(log.durable(placed.at).await?)
+}
+
+fn one_shard(slot: u32, record: &NewRecord, records: usize) -> Commit {
+    Commit {
+        appends: vec![Append {
+            slot: ShardSlot(slot),
+            records: vec![record.clone(); records],
+        }],
+        ..Commit::default()
+    }
+}
+
+/// Spread over all shards, as partition keys would.
+fn all_shards(record: &NewRecord, records: usize) -> Commit {
+    let shards = SHARDS as usize;
+    let appends = (0..SHARDS).zip(0..shards).map(|(slot, number)| {
+        let share = records / shards + usize::from(number < records % shards);
+        Append {
+            slot: ShardSlot(slot),
+            records: vec![record.clone(); share],
+        }
+    });
+    Commit {
+        appends: appends.collect(),
+        ..Commit::default()
+    }
+}
+
+fn record(bytes: usize) -> NewRecord {
+    NewRecord {
+        partition_key: Bytes::from_static(KEY),
+        explicit_hash_key: None,
+        data: Bytes::from(vec![b'x'; bytes]),
+    }
+}

@@ -1,0 +1,161 @@
+//! Crashes the real server under load, again and again, and accounts for every record by the client's own notes.
+//!
+//! `cargo xtask crash --rounds N` builds what is crashed and starts this program. A round puts records while triggers
+//! work on them, ends the server in the middle, starts it again and compares: what was acknowledged, what is stored, and
+//! what the functions made of it. Anything lost, doubled or different is named and fails the run. The moments come from
+//! a seed; what the machine does at these moments does not, so a seed narrows a failure down and does not repeat it.
+
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "real processes are ended by the real clock"
+)]
+
+mod account;
+mod found;
+mod http;
+mod ledger;
+mod life;
+mod place;
+mod producer;
+mod record;
+mod server;
+mod volume;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context as _, Result, bail};
+use rand::{SeedableRng as _, rngs::StdRng};
+
+use account::Account;
+use life::Life;
+use place::{Kind, Place};
+
+const USAGE: &str =
+    "usage: shardmill-crash BINARY GUESTS SCRATCH --rounds N [--seed S] [--only kill|ext4|xfs]";
+/// Rounds on the same data; then a new folder, so that no disk fills up.
+const ROUNDS_OF_A_LIFE: u32 = 25;
+
+#[derive(Debug)]
+struct Arguments {
+    binary: PathBuf,
+    guests: PathBuf,
+    scratch: PathBuf,
+    rounds: u32,
+    seed: u64,
+    kinds: Vec<Kind>,
+    /// On a machine that can, a way to crash that cannot be tried is a failure.
+    in_ci: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match Arguments::parse(&arguments).and_then(|arguments| run(&arguments)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether nothing was lost, doubled or different.
+fn run(arguments: &Arguments) -> Result<bool> {
+    std::fs::create_dir_all(&arguments.scratch).context("make the folder for scratch data")?;
+    say(&format!("seed {}", arguments.seed));
+    let mut good = true;
+    let mut summary = Vec::new();
+    for kind in &arguments.kinds {
+        if let Some(why) = kind.cannot() {
+            if arguments.in_ci && kind.machine_can() {
+                bail!(
+                    "crash rounds: {} cannot be tried and CI=true: {why}",
+                    kind.name()
+                );
+            }
+            summary.push(format!("not run: {}, because {why}", kind.name()));
+            continue;
+        }
+        let account = crash(arguments, *kind)?;
+        good &= account.is_good();
+        summary.push(format!("{}: {}", kind.name(), account.line()));
+    }
+    for line in summary {
+        print(&line)?;
+    }
+    Ok(good)
+}
+
+/// All rounds of one kind.
+fn crash(arguments: &Arguments, kind: Kind) -> Result<Account> {
+    let mut rng = StdRng::seed_from_u64(arguments.seed);
+    let mut account = Account::default();
+    while account.rounds < arguments.rounds {
+        let rounds = ROUNDS_OF_A_LIFE.min(arguments.rounds - account.rounds);
+        let place = Place::new(kind, &arguments.scratch)?;
+        let mut life = Life::begin(arguments, place)?;
+        for _ in 0..rounds {
+            let before = account.acknowledged;
+            let found = life.round(&mut rng, &mut account)?;
+            say(&format!(
+                "{} round {}: {} acknowledged, {found} findings",
+                kind.name(),
+                account.rounds,
+                account.acknowledged - before,
+            ));
+            if found > 0 {
+                break;
+            }
+        }
+        life.end(&mut account)?;
+    }
+    Ok(account)
+}
+
+impl Arguments {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        let [binary, guests, scratch, rest @ ..] = arguments else {
+            bail!("{USAGE}");
+        };
+        let mut parsed = Self {
+            binary: binary.into(),
+            guests: guests.into(),
+            scratch: scratch.into(),
+            rounds: 0,
+            seed: u64::from(std::process::id()),
+            kinds: Kind::ALL.to_vec(),
+            in_ci: std::env::var("CI").is_ok_and(|value| value == "true"),
+        };
+        for pair in rest.chunks(2) {
+            let [name, value] = pair else {
+                bail!("{USAGE}");
+            };
+            match name.as_str() {
+                "--rounds" => parsed.rounds = value.parse().context("read --rounds")?,
+                "--seed" => parsed.seed = value.parse().context("read --seed")?,
+                "--only" => {
+                    let kind = Kind::ALL.into_iter().find(|kind| kind.word() == value);
+                    parsed.kinds = vec![kind.with_context(|| format!("no {value}\n{USAGE}"))?];
+                }
+                _ => bail!("{USAGE}"),
+            }
+        }
+        if parsed.rounds == 0 {
+            bail!("--rounds is missing\n{USAGE}");
+        }
+        Ok(parsed)
+    }
+}
+
+fn print(line: &str) -> Result<()> {
+    use std::io::Write as _;
+    writeln!(std::io::stdout(), "{line}").context("print what came out")
+}
+
+/// Progress, on stderr.
+fn say(text: &str) {
+    use std::io::Write as _;
+    // A closed terminal is no reason to stop.
+    drop(writeln!(std::io::stderr(), "{text}"));
+}

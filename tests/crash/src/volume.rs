@@ -1,0 +1,128 @@
+//! A file system in a file, mounted through a loop device, that can be stopped in the middle of its work.
+//!
+//! The shutdown call of ext4 and XFS ends all writing at once without flushing the journal; what the kernel had in
+//! memory only is gone after the next mount. That needs root and loop devices.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+/// Sparse: only what is written takes room.
+const IMAGE_BYTES: u64 = 4 << 30;
+/// `_IOR('X', 125, u32)` with "do not flush the log", as both kernels define it.
+const SHUT_DOWN: &str = "open(my $folder, '<', $ARGV[0]) or die qq(open: $!\\n); \
+     my $no_flush = pack('I', 2); ioctl($folder, 0x8004587D, $no_flush) or die qq(shutdown: $!\\n);";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileSystem {
+    Ext4,
+    Xfs,
+}
+
+impl FileSystem {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ext4 => "ext4",
+            Self::Xfs => "xfs",
+        }
+    }
+
+    fn make(self) -> &'static [&'static str] {
+        match self {
+            Self::Ext4 => &["mkfs.ext4", "-q", "-F"],
+            Self::Xfs => &["mkfs.xfs", "-q", "-f"],
+        }
+    }
+}
+
+/// What no package would mend.
+pub(crate) fn machine_lacks() -> Option<String> {
+    if !rustix::process::geteuid().is_root() {
+        return Some("only root may mount".to_owned());
+    }
+    let has_loops = Path::new("/dev/loop-control").exists();
+    (!has_loops).then(|| "there are no loop devices".to_owned())
+}
+
+pub(crate) fn tools_lack(system: FileSystem) -> Option<String> {
+    let make = system.make().first().copied().unwrap_or_default();
+    [(make, "-V"), ("perl", "-v"), ("mount", "-V")]
+        .iter()
+        .find(|(tool, version)| run(&[tool, version]).is_err())
+        .map(|(tool, _)| format!("{tool} is missing"))
+}
+
+/// Unmounted when dropped.
+#[derive(Debug)]
+pub(crate) struct Volume {
+    system: FileSystem,
+    image: PathBuf,
+    mounted: PathBuf,
+}
+
+impl Volume {
+    pub(crate) fn new(system: FileSystem, folder: &Path) -> Result<Self> {
+        let volume = Self {
+            system,
+            image: folder.join("image"),
+            mounted: folder.join("mounted"),
+        };
+        std::fs::create_dir(&volume.mounted)?;
+        std::fs::File::create(&volume.image)?.set_len(IMAGE_BYTES)?;
+        let image = volume.image.to_string_lossy();
+        run(&[system.make(), &[&*image]].concat())?;
+        volume.mount()?;
+        Ok(volume)
+    }
+
+    pub(crate) fn mounted(&self) -> &Path {
+        &self.mounted
+    }
+
+    /// From this moment on nothing reaches the image any more.
+    pub(crate) fn shut_down(&self) -> Result<()> {
+        run(&["perl", "-e", SHUT_DOWN, &self.mounted.to_string_lossy()])
+    }
+
+    /// The file system recovers from its journal.
+    pub(crate) fn mount_again(&self) -> Result<()> {
+        self.unmount()?;
+        self.mount()
+    }
+
+    fn mount(&self) -> Result<()> {
+        let (image, mounted) = (self.image.to_string_lossy(), self.mounted.to_string_lossy());
+        let system = self.system.name();
+        run(&["mount", "-t", system, "-o", "loop", &image, &mounted])
+    }
+
+    fn unmount(&self) -> Result<()> {
+        run(&["umount", &self.mounted.to_string_lossy()])
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        // It may be unmounted already, after a failure in between.
+        drop(self.unmount());
+    }
+}
+
+fn run(program: &[&str]) -> Result<()> {
+    let [name, arguments @ ..] = program else {
+        bail!("an empty command");
+    };
+    let output = Command::new(name)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("start {name}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("`{name}` failed ({}): {}", output.status, said.trim());
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! `cargo xtask crash --rounds N [--seed S] [--only kill|ext4|xfs]`: ends the real server under load, again and again,
+//! and accounts for every record.
+//!
+//! Builds the binary, the guests and the program that does it, and hands the rest over. The rounds that stop a file
+//! system need root and loop devices; elsewhere a line says that they were not run. A record that is lost, doubled or
+//! different is a failure.
+
+use anyhow::Result;
+
+use crate::{
+    step::{root, run},
+    tools,
+};
+
+/// So many of each kind are part of every test run.
+const ROUNDS_OF_A_TEST: &str = "2";
+
+pub(crate) fn run_rounds(arguments: &[String]) -> Result<()> {
+    tools::wasm_target()?;
+    let guests = [
+        "cargo",
+        "build",
+        "--release",
+        "--examples",
+        "--target",
+        "wasm32-wasip2",
+    ];
+    let hint = "see the compiler's message";
+    run("the guests", &root().join("tests/guests"), &guests, hint)?;
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    crash(&arguments)
+}
+
+/// A few rounds of each kind; the guests are built already.
+pub(crate) fn run_few() -> Result<()> {
+    crash(&["--rounds", ROUNDS_OF_A_TEST])
+}
+
+fn crash(arguments: &[&str]) -> Result<()> {
+    let root = root();
+    let build = [
+        "cargo",
+        "build",
+        "-p",
+        "shardmill-cli",
+        "-p",
+        "shardmill-crash",
+    ];
+    run("the binary", &root, &build, "see the compiler's message")?;
+    let path = |place: &str| root.join(place).to_string_lossy().into_owned();
+    let places = [
+        path("target/debug/shardmill-crash"),
+        path("target/debug/shardmill"),
+        path("tests/guests/target/wasm32-wasip2/release/examples"),
+        path("target/tmp"),
+    ];
+    let mut command: Vec<&str> = places.iter().map(String::as_str).collect();
+    command.extend(arguments);
+    run(
+        "crashes of the real server",
+        &root,
+        &command,
+        "the lines above name what is wrong, and the folder where the data was kept",
+    )
+}
