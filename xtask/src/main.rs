@@ -12,6 +12,7 @@
 mod bench;
 mod clients;
 mod codegen;
+mod conformance;
 mod crash;
 mod demo;
 mod environment;
@@ -35,6 +36,7 @@ commands:
                          end the real server under load; every acknowledged record is accounted for
   simulate --seeds N [--from S]
                          stories full of faults in a simulated world; every promise is checked
+  conformance            write docs/conformance.md: actions and constraints, each with what shows it
   codegen --model PATH   write the tables of the Kinesis door from botocore's service-2.json(.gz)";
 
 fn main() -> ExitCode {
@@ -59,6 +61,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "crash" => crash::run_rounds(rest),
         "simulate" => simulate::run_simulation(rest),
         "codegen" => codegen::run(rest),
+        "conformance" => conformance::write(),
         "help" | "--help" => {
             report(USAGE);
             Ok(())

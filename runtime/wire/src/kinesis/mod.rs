@@ -26,6 +26,8 @@ mod validate;
 #[cfg(test)]
 mod actions_tests;
 #[cfg(test)]
+mod conformance_tests;
+#[cfg(test)]
 mod consumer_tests;
 #[cfg(test)]
 mod door_tests;

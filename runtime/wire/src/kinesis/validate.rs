@@ -212,7 +212,7 @@ fn own_constraints(shape: &Shape, value: &Value) -> Vec<String> {
 }
 
 /// Every constraint of a scalar, in the order in which AWS prints them for the parts of a container.
-fn all_constraints(shape: &Shape) -> Vec<String> {
+pub(super) fn all_constraints(shape: &Shape) -> Vec<String> {
     let (bounds, what) = match shape {
         Shape::Integer { value } => (*value, "value"),
         Shape::Blob { length } | Shape::Text { length, .. } => (*length, "length"),
@@ -310,7 +310,7 @@ fn enclosed(open: char, close: char, items: impl Iterator<Item = String>) -> Str
 }
 
 /// `partitionKey` for `PartitionKey`.
-fn printed_name(name: &str) -> String {
+pub(super) fn printed_name(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| {
         first.to_ascii_lowercase().to_string() + letters.as_str()
