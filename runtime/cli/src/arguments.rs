@@ -108,6 +108,9 @@ pub(crate) struct Up {
     /// Answer only requests signed by keys of this file (as AWS's shared credentials); `dev` makes one
     #[arg(long, value_name = "FILE|dev")]
     pub(crate) auth: Option<String>,
+    /// How long a stream is CREATING, UPDATING or DELETING; 0s for tests that do not wait
+    #[arg(long, value_name = "DURATION", value_parser = moment::parse_duration)]
+    pub(crate) transition: Option<Duration>,
     /// Listen on an address that others can reach, without credentials
     #[arg(long)]
     pub(crate) insecure: bool,

@@ -108,6 +108,7 @@ fn options(
         port: arguments.port,
         components,
         insecure: arguments.insecure,
+        transition: arguments.transition,
         auth: arguments.auth.as_deref().map(|auth| match auth {
             "dev" => Auth::Made(places.credentials.clone()),
             file => Auth::File(PathBuf::from(file)),

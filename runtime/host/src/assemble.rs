@@ -70,8 +70,7 @@ pub(crate) async fn assemble(
     stop: StopToken,
 ) -> Result<Rooms, StartError> {
     let log = open_log(platform, options).await?;
-    let streams =
-        Streams::open(platform, log.clone(), streams::Settings::default()).map_err(other)?;
+    let streams = Streams::open(platform, log.clone(), stream_settings(options)).map_err(other)?;
     let world = World {
         account: AccountId::parse(ACCOUNT).map_err(other)?,
         region: project.server.region.clone(),
@@ -153,6 +152,14 @@ async fn open_lines(
             folder.display()
         ))
     })
+}
+
+fn stream_settings(options: &UpOptions) -> streams::Settings {
+    let settings = streams::Settings::default();
+    streams::Settings {
+        transition: options.transition.unwrap_or(settings.transition),
+        ..settings
+    }
 }
 
 fn engine(

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 /// Everything `up` hands in; nothing else is read from the environment.
@@ -22,6 +23,8 @@ pub struct UpOptions {
     pub insecure: bool,
     /// Only requests that are signed by known keys are answered.
     pub auth: Option<Auth>,
+    /// How long streams and consumers are shown as CREATING, UPDATING or DELETING; absent for AWS's moment.
+    pub transition: Option<Duration>,
     /// Written once the port is open, removed on a clean stop, so that verbs in this folder find the server.
     pub server_json: Option<PathBuf>,
 }

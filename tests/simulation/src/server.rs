@@ -90,6 +90,7 @@ fn options() -> UpOptions {
         components,
         insecure: false,
         auth: None,
+        transition: None,
         server_json: None,
     }
 }

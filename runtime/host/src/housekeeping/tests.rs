@@ -31,6 +31,7 @@ async fn start(platform: &Platform) -> Arc<Rooms> {
         components: BTreeMap::new(),
         insecure: false,
         auth: None,
+        transition: None,
         server_json: None,
     };
     let project = config::read(&options.file, FILE, &options.env).unwrap();
