@@ -64,8 +64,10 @@ pub enum Condition {
     RecordAgeExceeded,
     /// A sub-record whose hash key is outside its shard (AG-9).
     OutOfRange,
-    /// The handler said so.
+    /// The handler said so, or the settings of its kind of error.
     Rejected,
+    /// The filter looks into bodies, and this one is not JSON.
+    Unparsable,
 }
 
 /// What one attempt came to.

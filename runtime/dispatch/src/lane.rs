@@ -13,7 +13,7 @@ use std::{
 use leases::{HeldLease, LeaseBook};
 use model::{
     Answer, Checkpoint, Fault, FaultClass, FencingToken, FunctionVersion, Invocation, LogPosition,
-    Outcome, Position, Timestamp, Transaction, UserRecord,
+    Outcome, Position, RecordAction, RecordFailure, Timestamp, Transaction, UserRecord,
     invariants::batch_is_ordered,
     invocation::Begun,
     keys,
@@ -27,9 +27,11 @@ use tracing::{debug, warn};
 
 use crate::{
     batch::{Batch, Batcher},
+    breaker::{Breaker, Pulse},
     commit::{Holder, NotPlaced, Stores, effects},
-    dead_letters::{Condition, DeadLetterStore},
+    dead_letters::{Condition, DeadLetterStore, Note},
     deaggregate::{Unpacked, raw, unpack},
+    filter::Sifted,
     ledger::Ledger,
     limits::{
         COALESCE, FULL_PAUSE, LOG_TAIL_BYTES_MAX, PAGE_BYTES_MAX, PAGE_RECORDS_MAX, SLOT_LOOK,
@@ -56,7 +58,7 @@ pub struct Rooms {
 }
 
 #[derive(Debug)]
-pub struct Lane {
+pub(crate) struct Lane {
     rooms: Rooms,
     settings: Arc<TriggerSettings>,
     shard: ShardFacts,
@@ -67,9 +69,12 @@ pub struct Lane {
     outputs: Arc<std::collections::BTreeSet<String>>,
     stores: Stores,
     ledger: Ledger,
+    breaker: Breaker,
+    /// Of all shards of the trigger.
+    pulse: Pulse,
     batcher: Batcher,
-    /// Sub-records outside the shard that no transaction holds yet.
-    strays: VecDeque<UserRecord>,
+    /// Records that are given up without an invocation, and why, that no transaction holds yet.
+    strays: VecDeque<(UserRecord, Condition)>,
     reader: ReadFrom,
     /// Records up to here were taken earlier; a page may begin before it.
     floor: Option<Position>,
@@ -84,7 +89,7 @@ pub struct Lane {
 
 /// Why a lane stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LaneEnd {
+pub(crate) enum LaneEnd {
     /// The shard is closed and everything in it is settled: its children may start.
     Ended,
     Stopped,
@@ -124,14 +129,14 @@ enum Woken {
 
 impl Lane {
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         rooms: Rooms,
         settings: Arc<TriggerSettings>,
         shard: ShardFacts,
         lease: HeldLease,
         switch: watch::Receiver<Switch>,
         status: watch::Sender<ShardStatus>,
-        state: Option<Arc<StateStore>>,
+        (state, pulse): (Option<Arc<StateStore>>, Pulse),
     ) -> Self {
         let start = Progress::starting(lease.token(), lease.row().initial);
         Self {
@@ -146,6 +151,8 @@ impl Lane {
                 dead_letters: Arc::clone(&rooms.dead_letters),
             },
             ledger: Ledger::resume(&start, VecDeque::new()),
+            breaker: Breaker::new(settings.retry.breaker),
+            pulse,
             batcher: Batcher::new(settings.batch),
             strays: VecDeque::new(),
             reader: ReadFrom::Oldest,
@@ -166,7 +173,7 @@ impl Lane {
     }
 
     /// Runs until the shard ends, `stop` is asked for, the lease is lost or the log stops.
-    pub async fn run(mut self, stop: StopToken) -> LaneEnd {
+    pub(crate) async fn run(mut self, stop: StopToken) -> LaneEnd {
         let end = match self.work(&stop).await {
             Ok(end) => end,
             Err(halt) => end_of(halt),
@@ -212,7 +219,9 @@ impl Lane {
                 }
             }
             let now = self.now();
-            if let Some(work) = self.ledger.front() {
+            if let Some((state, until)) = self.outage(now) {
+                self.idle(stop, state, Some(until), false).await?;
+            } else if let Some(work) = self.ledger.next() {
                 if let Some((state, until)) = held_back(work, self.settings.retry.age, now) {
                     self.idle(stop, state, until, false).await?;
                 } else {
@@ -226,6 +235,8 @@ impl Lane {
                         ..Work::new(vec![record])
                     },
                 });
+            } else if self.ledger.aside() > 0 && (self.at_tip || self.ended) {
+                self.give_up_aside(stop).await?;
             } else if let Some(seen) = self.passed_over() {
                 self.ledger.pass(seen);
                 self.write(Settlement::default(), Transaction::default(), stop)
@@ -289,16 +300,6 @@ fn held_back(
     age: Option<Duration>,
     now: Timestamp,
 ) -> Option<(ShardState, Option<Timestamp>)> {
-    let because = || {
-        work.notes.last().map_or_else(
-            || "an earlier failure".to_owned(),
-            |note| {
-                // The backtrace is in the log and in the dead letter.
-                let fact = note.message.lines().next().unwrap_or_default();
-                format!("attempt {}: {}: {fact}", work.attempts, note.error_type)
-            },
-        )
-    };
     let until = work.until(age);
     if work.mode == Mode::Blocked {
         let record = work
@@ -306,14 +307,24 @@ fn held_back(
             .first()
             .map(|record| record.position)
             .unwrap_or_default();
-        let because = because();
+        let because = because(work);
         Some((ShardState::Blocked { record, because }, None))
     } else if until > now {
-        let because = because();
+        let because = because(work);
         Some((ShardState::BackingOff { until, because }, Some(until)))
     } else {
         None
     }
+}
+
+/// What the newest attempt came to, in one line.
+fn because(work: &Work) -> String {
+    let Some(note) = work.notes.last() else {
+        return "an earlier failure".to_owned();
+    };
+    // The backtrace is in the log and in the dead letter.
+    let fact = note.message.lines().next().unwrap_or_default();
+    format!("attempt {}: {}: {fact}", work.attempts, note.error_type)
 }
 
 fn end_of(halt: Halt) -> LaneEnd {
@@ -341,3 +352,4 @@ fn end_of(halt: Halt) -> LaneEnd {
 mod invoke;
 mod pauses;
 mod reading;
+mod suspicion;

@@ -41,8 +41,41 @@ impl Ledger {
         self.through
     }
 
-    pub(crate) fn front(&self) -> Option<&Work> {
-        self.queue.front()
+    /// The work whose turn it is: the first that is not set aside.
+    pub(crate) fn next(&self) -> Option<&Work> {
+        self.queue.get(self.turn())
+    }
+
+    fn turn(&self) -> usize {
+        let aside = |work: &&Work| work.mode == Mode::Aside;
+        self.queue.iter().take_while(aside).count()
+    }
+
+    /// How many works are set aside.
+    pub(crate) fn aside(&self) -> usize {
+        self.turn()
+    }
+
+    /// Takes out those set aside.
+    pub(crate) fn blame(&mut self) -> Vec<Work> {
+        let later = self.queue.split_off(self.turn());
+        let blamed: Vec<Work> = std::mem::replace(&mut self.queue, later).into();
+        let positions: Vec<Position> = blamed.iter().flat_map(Work::positions).collect();
+        self.settle_to(&positions);
+        blamed
+    }
+
+    /// Those set aside are not to blame: their attempts begin anew.
+    pub(crate) fn acquit(&mut self) {
+        for work in self
+            .queue
+            .iter_mut()
+            .filter(|work| work.mode == Mode::Aside)
+        {
+            work.mode = Mode::Together;
+            work.attempts = 0;
+            work.failures = 0;
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -57,17 +90,23 @@ impl Ledger {
         self.queue.push_back(work);
     }
 
-    /// The front work held `positions`; `again` is what remains of it.
-    pub(crate) fn replace_front(&mut self, positions: &[Position], again: Vec<Work>) {
-        self.queue.pop_front();
+    /// The work whose turn it was held `positions`; `again` is what remains of it.
+    pub(crate) fn replace(&mut self, positions: &[Position], again: Vec<Work>) {
+        let turn = self.turn();
+        self.queue.remove(turn);
         for work in again.into_iter().rev() {
-            self.queue.push_front(work);
+            self.queue.insert(turn, work);
         }
+        self.settle_to(positions);
+    }
+
+    /// `settled` are among the lowest positions that were open.
+    fn settle_to(&mut self, settled: &[Position]) {
         let before = self.low;
         let first_open = self.queue.front().and_then(|work| work.records.first());
         self.low = match first_open.map(|record| record.position) {
             None => self.through,
-            Some(open) => positions
+            Some(open) => settled
                 .iter()
                 .rfind(|position| **position < open)
                 .map_or(self.low, |position| {
@@ -93,7 +132,7 @@ impl Ledger {
     pub(crate) fn resume_at_once(&mut self) {
         for work in &mut self.queue {
             work.not_before = model::Timestamp::default();
-            if work.mode == Mode::Blocked {
+            if matches!(work.mode, Mode::Blocked | Mode::Aside) {
                 work.mode = Mode::Together;
                 work.attempts = 0;
                 work.failures = 0;
@@ -108,7 +147,7 @@ impl Ledger {
                 last: work.records.last()?.position,
                 attempts: work.attempts,
                 records: work.records.len(),
-                alone: work.mode == Mode::Alone,
+                alone: false,
                 blocked: work.mode == Mode::Blocked,
                 first_failed_ms: work.first_failed.unwrap_or_default().as_millis(),
                 not_before_ms: work.not_before.as_millis(),
@@ -145,7 +184,7 @@ mod tests {
             let mut ledger = Ledger::resume(&row, VecDeque::new());
             ledger.begin(work(&[1, 2, 3, 4]));
             let positions = [1, 2, 3, 4].map(position);
-            ledger.replace_front(&positions, again.iter().map(|part| work(part)).collect());
+            ledger.replace(&positions, again.iter().map(|part| work(part)).collect());
             assert_eq!(
                 ledger.low(),
                 Checkpoint::Settled(position(low)),
@@ -161,7 +200,7 @@ mod tests {
         let row = Progress::starting(FencingToken(1), Checkpoint::TrimHorizon);
         let mut ledger = Ledger::resume(&row, VecDeque::new());
         ledger.begin(work(&[1, 2]));
-        ledger.replace_front(&[1, 2].map(position), vec![work(&[1, 2])]);
+        ledger.replace(&[1, 2].map(position), vec![work(&[1, 2])]);
         assert_eq!(ledger.low(), Checkpoint::TrimHorizon);
     }
 }

@@ -16,6 +16,8 @@ pub mod settle;
 
 pub mod progress;
 
+mod breaker;
+
 mod ledger;
 
 mod kept;
@@ -40,10 +42,10 @@ mod testing;
 pub use dead_letters::{
     Condition, DeadLetter, DeadLetterError, DeadLetterStore, DeadLetters, KeptRecord, Note,
 };
-pub use lane::{Lane, LaneEnd, Rooms};
+pub use lane::Rooms;
 pub use settings::{
-    Backoff, BatchPolicy, DeadLetterPolicy, RangeCheck, RetryPolicy, StartAt, StatePolicy, Switch,
-    Then, TriggerSettings, WhenFull,
+    Backoff, BatchPolicy, BreakerPolicy, DeadLetterPolicy, ErrorClass, Isolate, RangeCheck,
+    RetryPolicy, StartAt, StatePolicy, Switch, Then, TriggerSettings, WhenFull,
 };
 pub use state::{Cleaned, DamagedValue, KeptValue, StateStore};
 pub use status::{Counters, ShardState, ShardStatus};

@@ -31,7 +31,8 @@ pub struct Try {
     pub last: Position,
     /// Invocations that failed so far.
     pub attempts: u32,
-    /// Attempts are spent: each record is run once more on its own.
+    /// Written by earlier versions; records that failed together are told apart in another way now.
+    #[serde(default)]
     pub alone: bool,
     /// Attempts are spent and the policy blocks: nothing is run until an operator resumes the trigger.
     #[serde(default, skip_serializing_if = "is_false")]

@@ -6,6 +6,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use model::{ByteSize, FunctionName, StreamKey, Timestamp, TriggerName};
 
+use crate::filter::Filter;
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct TriggerSettings {
     pub name: TriggerName,
@@ -17,6 +19,8 @@ pub struct TriggerSettings {
     pub start_word: String,
     pub deaggregate: bool,
     pub range_check: RangeCheck,
+    /// Which user records are delivered; the others are passed.
+    pub filter: Filter,
     pub batch: BatchPolicy,
     /// Names that the handler may emit to.
     pub outputs: BTreeMap<String, StreamKey>,
@@ -89,14 +93,48 @@ pub struct BatchPolicy {
     pub wait: Duration,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RetryPolicy {
     /// Invocations in all, the first included; `None` is for ever.
     pub attempts: Option<u32>,
     /// Records older than this are not invoked any more.
     pub age: Option<Duration>,
     pub backoff: Backoff,
+    pub isolate: Isolate,
+    /// By the kind of an error.
+    pub classes: BTreeMap<String, ErrorClass>,
+    pub breaker: Option<BreakerPolicy>,
     pub then: Then,
+}
+
+/// How the record that makes its batch fail is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolate {
+    /// By what the handler says of it; where it says nothing, by halves.
+    Exact,
+    /// A failed batch is tried again in two parts, without a pause and without using an attempt (BI-1 to BI-10).
+    Halves,
+    /// A batch stays together and shares its fate.
+    Off,
+}
+
+/// What an error of some kind means, in place of the rules for all errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorClass {
+    Retry,
+    /// It is about something outside: tried again after a pause, without using an attempt.
+    Pause,
+    /// Another attempt would end the same way.
+    DeadLetter,
+}
+
+/// While everything fails, nothing is given up: the shard waits and tries from time to time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakerPolicy {
+    /// Record sets without a common record that failed one after another, at least 1.
+    pub failures: u32,
+    /// Between two tries.
+    pub probe: Duration,
 }
 
 /// The pause after the k-th failure is `first * factor^(k-1)`, at most `max`, give or take the share `jitter` (RT-9).
@@ -117,6 +155,14 @@ impl Default for Backoff {
             max: Duration::from_secs(60),
             jitter: 0.5,
         }
+    }
+}
+
+impl RetryPolicy {
+    /// Retried like any error, unless the settings know better.
+    #[must_use]
+    pub fn class_of(&self, kind: &str) -> ErrorClass {
+        self.classes.get(kind).copied().unwrap_or(ErrorClass::Retry)
     }
 }
 

@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use model::{
-    Answer, Emitted, Fault, FaultClass, FunctionVersion, Outcome, StateWrite, Timestamp, UserRecord,
+    Answer, Emitted, Fault, FaultClass, FunctionVersion, Outcome, Position, StateWrite, Timestamp,
+    UserRecord,
 };
 
 use crate::{
@@ -39,14 +40,14 @@ pub struct Work {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Together,
-    /// The attempts of the whole are spent: one record at a time, each once.
-    Alone,
     /// Only so many leading records, which succeeded before, for the sake of their effects; uses no attempt.
     Prefix(usize),
     /// Fits no request; never invoked.
     Oversized,
-    /// The attempts of its first record are spent and the policy blocks; waits for an operator.
+    /// Its attempts are spent and the policy blocks; waits for an operator.
     Blocked,
+    /// It failed while nothing else succeeded: what comes after it shows whether it is to blame.
+    Aside,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -77,6 +78,8 @@ pub struct Circumstances<'a> {
     pub log_tail: &'a str,
     /// A draw in [0, 1) for the jitter.
     pub fraction: f64,
+    /// Something of the trigger succeeded since the work first failed, or nobody asks for that.
+    pub healthy: bool,
 }
 
 impl Work {
@@ -98,9 +101,8 @@ impl Work {
     pub fn invoked(&self) -> &[UserRecord] {
         match self.mode {
             Mode::Together => &self.records,
-            Mode::Alone => &self.records[..1.min(self.records.len())],
             Mode::Prefix(len) => &self.records[..len.min(self.records.len())],
-            Mode::Oversized | Mode::Blocked => &[],
+            Mode::Oversized | Mode::Blocked | Mode::Aside => &[],
         }
     }
 
@@ -115,11 +117,24 @@ impl Work {
         too_old.map_or(self.not_before, |at| at.min(self.not_before))
     }
 
-    fn note(&mut self, note: Note) {
+    pub(crate) fn note(&mut self, note: Note) {
         if self.notes.len() >= NOTES_MAX {
             self.notes.remove(0);
         }
         self.notes.push(note);
+    }
+
+    pub(crate) fn positions(&self) -> impl Iterator<Item = Position> {
+        self.records.iter().map(|record| record.position)
+    }
+
+    #[must_use]
+    pub fn into_discard(self, condition: Condition) -> Discard {
+        Discard {
+            records: self.records,
+            condition,
+            notes: self.notes,
+        }
     }
 
     /// The records from `at` on.
@@ -159,8 +174,8 @@ pub fn expire(mut work: Work, at: Circumstances<'_>) -> (Option<Discard>, Option
         notes: work.notes.clone(),
     };
     let mode = match work.mode {
-        Mode::Prefix(_) | Mode::Blocked => Mode::Together,
-        kept @ (Mode::Together | Mode::Alone | Mode::Oversized) => kept,
+        Mode::Prefix(_) | Mode::Blocked | Mode::Aside => Mode::Together,
+        kept @ (Mode::Together | Mode::Oversized) => kept,
     };
     let rest = rest.map(|records| Work {
         records,
@@ -175,11 +190,7 @@ pub fn expire(mut work: Work, at: Circumstances<'_>) -> (Option<Discard>, Option
 #[must_use]
 pub fn oversized(work: Work) -> Settlement {
     Settlement {
-        dead: vec![Discard {
-            records: work.records,
-            condition: Condition::RetryAttemptsExhausted,
-            notes: work.notes,
-        }],
+        dead: vec![work.into_discard(Condition::RetryAttemptsExhausted)],
         ..Settlement::default()
     }
 }
@@ -210,8 +221,7 @@ fn contradiction(answer: &Answer, len: usize) -> Option<Fault> {
 
 fn succeeded(mut work: Work, answer: Answer) -> Settlement {
     let rest = match work.mode {
-        Mode::Together | Mode::Oversized | Mode::Blocked => None,
-        Mode::Alone => work.split_off(1).map(|records| Work { records, ..work }),
+        Mode::Together | Mode::Oversized | Mode::Blocked | Mode::Aside => None,
         // Progress was made: the rest has all its attempts before it (RT-7).
         Mode::Prefix(len) => work.split_off(len).map(Work::new),
     };

@@ -25,6 +25,10 @@ pub struct Counters {
     pub failures: u64,
     pub out_of_range: u64,
     pub malformed_aggregates: u64,
+    /// Records that no pattern of the filter matches.
+    pub filtered_out: u64,
+    /// Records that are not JSON although the filter reads them: given up.
+    pub unparsable: u64,
     pub oversized: u64,
     /// Records that were being tried when the stream's retention took them, and that no restart finds again.
     pub lost_to_retention: u64,
@@ -39,6 +43,11 @@ pub enum ShardState {
         until: Timestamp,
     },
     BackingOff {
+        until: Timestamp,
+        because: String,
+    },
+    /// Everything fails: the next try is made then, and nothing is given up.
+    BreakerOpen {
         until: Timestamp,
         because: String,
     },
@@ -86,6 +95,10 @@ impl fmt::Display for ShardState {
             Self::BackingOff { until, because } => {
                 write!(f, "backing off until {until} after {because}")
             }
+            Self::BreakerOpen { until, because } => write!(
+                f,
+                "everything fails, so nothing is given up: the next try is at {until}, after {because}"
+            ),
             Self::Paused => f.write_str("paused by an operator: resume the trigger"),
             Self::Disabled => f.write_str("disabled: the trigger says `enabled: false`"),
             Self::Blocked { record, because } => {
@@ -158,6 +171,12 @@ mod tests {
         let sentence =
             "backing off until 2026-11-25T10:39:27.157Z after attempt 2: Timeout: over 3 s";
         check(&backing_off, sentence);
+        let open = ShardState::BreakerOpen {
+            until: UNTIL,
+            because: because.clone(),
+        };
+        let sentence = "everything fails, so nothing is given up: the next try is at 2026-11-25T10:39:27.157Z, after attempt 2: Timeout: over 3 s";
+        check(&open, sentence);
         let blocked = ShardState::Blocked {
             record: position(7),
             because,

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::{
+    breaker::Pulse,
     lane::Rooms,
     progress::DamagedProgress,
     settings::{Switch, TriggerSettings},
@@ -96,6 +97,7 @@ impl TriggerRunner {
             ends,
             ended: BTreeSet::new(),
             broken: BTreeSet::new(),
+            pulse: Pulse::default(),
             lanes: BTreeMap::new(),
         };
         crew.bind().await?;

@@ -42,6 +42,7 @@ pub(crate) fn trigger(
             config::Start::At(at) => StartAt::At(at),
             config::Start::Ago(ago) => StartAt::At(now.minus(ago)),
         },
+        filter: trigger.filter.clone(),
         start_word: trigger.start.to_string(),
         deaggregate: trigger.deaggregate,
         range_check: RangeCheck::InRange,
@@ -73,6 +74,9 @@ fn retry(retry: &config::Retry) -> RetryPolicy {
             max: retry.backoff.max,
             jitter: retry.backoff.jitter,
         },
+        isolate: retry.isolate,
+        classes: retry.classes.clone(),
+        breaker: retry.breaker,
         then: match retry.then {
             config::Then::DeadLetter => Then::DeadLetter,
             config::Then::Block => Then::Block,

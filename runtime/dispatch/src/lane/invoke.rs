@@ -4,12 +4,12 @@ use super::*;
 
 impl Lane {
     pub(super) async fn turn(&mut self, stop: &StopToken) -> Result<(), Halt> {
-        let Some(work) = self.ledger.front().cloned() else {
+        let Some(work) = self.ledger.next().cloned() else {
             return Ok(());
         };
         let now = self.now();
         let fresh = {
-            let (expired, rest) = expire(work, self.circumstances(now, ""));
+            let (expired, rest) = expire(work, self.circumstances(now, "", true));
             match (expired, rest) {
                 (None, Some(work)) => work,
                 (expired, rest) => {
@@ -34,14 +34,25 @@ impl Lane {
         self.conclude(fresh, &records, (now, outcome), stop).await
     }
 
-    fn circumstances<'a>(&'a self, now: Timestamp, log_tail: &'a str) -> Circumstances<'a> {
+    pub(super) fn circumstances<'a>(
+        &'a self,
+        now: Timestamp,
+        log_tail: &'a str,
+        healthy: bool,
+    ) -> Circumstances<'a> {
         Circumstances {
             policy: &self.settings.retry,
             now,
             version: self.rooms.version,
             log_tail,
             fraction: self.rooms.platform.rng.fraction(),
+            healthy,
         }
+    }
+
+    /// Whether a failure of the work says something about the work: somebody else succeeded meanwhile, or nobody asks.
+    fn is_healthy(&self, work: &Work, now: Timestamp) -> bool {
+        !self.breaker.is_used() || self.pulse.since(work.first_failed.unwrap_or(now))
     }
 
     fn delivered(&self, work: &Work) -> Arc<[UserRecord]> {
@@ -160,7 +171,11 @@ impl Lane {
         };
         let before = work.clone();
         let now = self.now();
-        let mut settlement = settle(work, outcome, self.circumstances(now, &log_tail));
+        let Some(outcome) = self.suspect(&work, outcome, (now, &log_tail), stop).await? else {
+            return Ok(());
+        };
+        let healthy = self.is_healthy(&work, now);
+        let mut settlement = settle(work, outcome, self.circumstances(now, &log_tail, healthy));
         let (trigger, granted) = (&self.settings.name, &self.settings.outputs);
         let effects = effects(&mut settlement, trigger, granted, records, now);
         let refused = match self.write(settlement, effects, stop).await {
@@ -174,7 +189,8 @@ impl Lane {
             other => return other,
         };
         let log_tail = self.log_tail(&before, records, began);
-        let circumstances = self.circumstances(now, &log_tail);
+        let healthy = self.is_healthy(&before, now);
+        let circumstances = self.circumstances(now, &log_tail, healthy);
         let settlement = settle(before, Outcome::Failed(refused), circumstances);
         self.write(settlement, Transaction::default(), stop).await
     }
@@ -190,13 +206,13 @@ impl Lane {
     /// Replaces the front work by what remains of it and writes what came of it; quiet settlements are only noted.
     pub(super) async fn write(
         &mut self,
-        settlement: Settlement,
+        mut settlement: Settlement,
         effects: Transaction,
         stop: &StopToken,
     ) -> Result<(), Halt> {
         let mut next = self.ledger.clone();
         let mut finished = 0;
-        if let Some(front) = self.ledger.front() {
+        if let Some(front) = self.ledger.next() {
             let open: usize = settlement.again.iter().map(|work| work.records.len()).sum();
             let dead: usize = settlement
                 .dead
@@ -205,7 +221,14 @@ impl Lane {
                 .sum();
             finished = front.records.len().saturating_sub(open + dead);
             let positions: Vec<Position> = front.records.iter().map(|r| r.position).collect();
-            next.replace_front(&positions, settlement.again);
+            next.replace(&positions, settlement.again);
+        }
+        // What succeeds behind records that failed shows that they are to blame.
+        if finished > 0 && next.aside() > 0 {
+            let blamed = next.blame();
+            let condition = Condition::RetryAttemptsExhausted;
+            let discards = blamed.into_iter().map(|work| work.into_discard(condition));
+            settlement.dead.extend(discards);
         }
         let strays = self.passed_strays(next.through());
         let quiet = effects == Transaction::default()
@@ -224,7 +247,9 @@ impl Lane {
             self.commit(&next, settlement.dead, strays, effects, stop)
                 .await?;
         }
+        let aside = self.ledger.aside();
         self.ledger = next;
+        self.set_aside(aside);
         self.forget(strays);
         self.counters.settled += counted(finished);
         self.counters.dead_lettered += counted(discarded);
@@ -237,26 +262,35 @@ impl Lane {
 
     /// The first so many strays.
     pub(super) fn discarded(&self, strays: usize) -> impl Iterator<Item = Discard> {
-        self.strays.iter().take(strays).map(|stray| Discard {
+        let given_up = self.strays.iter().take(strays);
+        given_up.map(|(stray, condition)| Discard {
             records: vec![stray.clone()],
-            condition: Condition::OutOfRange,
+            condition: *condition,
             notes: Vec::new(),
         })
     }
 
     pub(super) fn forget(&mut self, strays: usize) {
-        self.strays.drain(..strays);
-        self.counters.out_of_range += counted(strays);
-        self.counters.dead_lettered += counted(strays);
+        for (_, condition) in self.strays.drain(..strays) {
+            self.counters.dead_lettered += 1;
+            match condition {
+                Condition::Unparsable => self.counters.unparsable += 1,
+                Condition::OutOfRange
+                | Condition::RetryAttemptsExhausted
+                | Condition::RecordAgeExceeded
+                | Condition::Rejected => self.counters.out_of_range += 1,
+            }
+        }
     }
 
     /// How many of the strays lie no later than `through`.
     pub(super) fn passed_strays(&self, through: Checkpoint) -> usize {
-        let passed = |stray: &&UserRecord| Checkpoint::Settled(stray.position) <= through;
+        let passed =
+            |(stray, _): &&(UserRecord, Condition)| Checkpoint::Settled(stray.position) <= through;
         self.strays.iter().take_while(passed).count()
     }
 
-    async fn commit(
+    pub(super) async fn commit(
         &mut self,
         next: &Ledger,
         mut dead: Vec<Discard>,

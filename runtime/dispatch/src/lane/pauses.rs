@@ -15,7 +15,10 @@ impl Lane {
         match self.woken(stop, until, listen).await {
             Woken::Stop | Woken::Due => {}
             // Resuming ends every pause between attempts, and so does pausing (RT-11).
-            Woken::Switched => self.ledger.resume_at_once(),
+            Woken::Switched => {
+                self.ledger.resume_at_once();
+                self.breaker.succeeded();
+            }
             Woken::Source(answer) => {
                 answer?;
                 self.at_tip = false;

@@ -33,7 +33,10 @@ impl Lane {
             for record in page.records {
                 let unpacked = self.unpacked(record);
                 for user_record in unpacked.records {
+                    let kept = self.settings.filter.sift(&user_record) == Sifted::Kept;
                     match row.of(user_record.position) {
+                        // Between the records of a batch lie those that its filter did not take.
+                        Standing::Tried(_) if !kept => {}
                         Standing::Tried(index) => found.entry(index).or_default().push(user_record),
                         Standing::Settled => {}
                         Standing::New => break 'pages,
@@ -48,10 +51,10 @@ impl Lane {
         let work = |(index, records): (usize, Vec<UserRecord>)| {
             let tried = row.tries.get(index)?;
             Some(Work {
-                mode: match (tried.blocked, tried.alone) {
-                    (true, _) => Mode::Blocked,
-                    (false, true) => Mode::Alone,
-                    (false, false) => Mode::Together,
+                mode: if tried.blocked {
+                    Mode::Blocked
+                } else {
+                    Mode::Together
                 },
                 attempts: tried.attempts,
                 failures: tried.attempts,
@@ -91,22 +94,24 @@ impl Lane {
             self.counters.malformed_aggregates += u64::from(unpacked.malformed);
             let floor = self.floor;
             let new = |record: &UserRecord| floor.is_none_or(|floor| record.position > floor);
-            let strays = unpacked.strays.into_iter().filter(new);
-            let seen = self.strays.len();
-            self.strays.extend(strays);
-            let last_stray = self
-                .strays
-                .iter()
-                .skip(seen)
-                .next_back()
-                .map(|stray| stray.position);
-            let mut last = last_stray;
+            let out_of_range = |stray| (stray, Condition::OutOfRange);
+            let strays = unpacked.strays.into_iter().filter(new).map(out_of_range);
+            let mut strays: Vec<(UserRecord, Condition)> = strays.collect();
+            let mut last = strays.last().map(|(stray, _)| stray.position);
             for user_record in unpacked.records.into_iter().filter(new) {
                 last = last.max(Some(user_record.position));
                 self.counters.records_in += 1;
-                let encoded = self.encoded_len(&user_record);
-                self.batcher.push(user_record, encoded, now);
+                match self.settings.filter.sift(&user_record) {
+                    Sifted::Kept => {
+                        let encoded = self.encoded_len(&user_record);
+                        self.batcher.push(user_record, encoded, now);
+                    }
+                    Sifted::FilteredOut => self.counters.filtered_out += 1,
+                    Sifted::Unparsable => strays.push((user_record, Condition::Unparsable)),
+                }
             }
+            strays.sort_by_key(|(stray, _)| stray.position);
+            self.strays.extend(strays);
             self.floor = self.floor.max(last);
         }
         Ok(())

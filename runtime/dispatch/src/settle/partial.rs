@@ -9,12 +9,13 @@ use bytes::Bytes;
 use model::{Answer, Fault, RecordAction, RecordFailure, Timestamp, UserRecord, outcome::Usage};
 
 use super::{
-    Circumstances, Discard, Mode, Settlement, Work, succeeded,
-    whole::{failed, give_up, spent},
+    Circumstances, Mode, Settlement, Work, succeeded,
+    whole::{again, failed, give_up, spent},
 };
 use crate::{
     dead_letters::{Condition, Note},
     limits::TRIES_MAX,
+    settings::ErrorClass,
 };
 
 pub(super) fn partly(work: Work, mut answer: Answer, at: Circumstances<'_>) -> Settlement {
@@ -24,23 +25,25 @@ pub(super) fn partly(work: Work, mut answer: Answer, at: Circumstances<'_>) -> S
     };
     let whole = Note::as_fault(&explained(first), answer.usage);
     let handed_on = |failure: &RecordFailure| failure.action == RecordAction::DeadLetter;
-    let none_settled = failures.len() == work.invoked().len() && !failures.iter().any(handed_on);
+    let all_failed = failures.len() == work.invoked().len()
+        && failures.iter().all(|failure| is_tried_again(failure, at));
     let start = usize::try_from(first.index).unwrap_or(usize::MAX);
     match work.mode {
         Mode::Prefix(_) => return failed(work, &whole, at),
-        Mode::Alone if handed_on(first) => {
-            return reject_head(work, (first, answer.usage), at, Mode::Alone);
-        }
-        Mode::Alone | Mode::Oversized | Mode::Blocked => return failed(work, &whole, at),
+        Mode::Oversized | Mode::Blocked | Mode::Aside => return failed(work, &whole, at),
         Mode::Together => {}
     }
     let effects = !answer.outputs.is_empty() || !answer.state.is_empty();
     let sourced = answer.outputs.iter().all(|output| output.source.is_some());
-    if none_settled {
-        failed(work, &whole, at)
+    if all_failed {
+        // Each of them is to blame, so there is nothing to look for.
+        let mut work = work;
+        work.note(Note::of_fault(&whole, at));
+        work.first_failed.get_or_insert(at.now);
+        again(work, &whole, at)
     } else if effects && !(answer.effects_attributed && sourced) {
         match start {
-            0 if handed_on(first) => reject_head(work, (first, answer.usage), at, Mode::Together),
+            0 if handed_on(first) => reject_head(work, (first, answer.usage), at),
             0 => failed(work, &whole, at),
             // No attempt is used: the prefix already succeeded once.
             len => Settlement {
@@ -68,10 +71,10 @@ enum Fate<'a> {
     Settled,
     /// The handler gave up on it.
     Rejected(&'a RecordFailure),
-    /// It failed and has another attempt.
-    Again(&'a RecordFailure),
-    /// It failed and had its last attempt.
-    Spent(&'a RecordFailure),
+    /// It failed and has another attempt, after so many.
+    Again(&'a RecordFailure, u32),
+    /// It failed and had its last attempt, the so manieth.
+    Spent(&'a RecordFailure, u32),
     /// It was not run, or must be run again behind an earlier record of its key.
     NotTried,
 }
@@ -81,41 +84,62 @@ fn fates<'a>(work: &Work, failures: &'a [RecordFailure], at: Circumstances<'_>) 
     let mut failures = failures.iter().peekable();
     // Keys of which a record is delivered again.
     let mut held: BTreeSet<&Bytes> = BTreeSet::new();
+    // Only behind settled records is a budget fresh (RT-7, RT-8); the failure that made it so is not counted.
+    let mut progress = false;
     let mut fates = Vec::with_capacity(work.records.len());
     for (index, record) in (0..).zip(&work.records) {
         let failure = failures.next_if(|failure| failure.index == index);
         let fate = match failure {
             Some(_) | None if held.contains(&record.partition_key) => Fate::NotTried,
             None => Fate::Settled,
-            Some(failure) => match failure.action {
-                RecordAction::DeadLetter => Fate::Rejected(failure),
-                RecordAction::NotTried => Fate::NotTried,
-                RecordAction::Retry | RecordAction::Park if spent(attempts(work, index), at) => {
-                    Fate::Spent(failure)
-                }
-                RecordAction::Retry | RecordAction::Park => Fate::Again(failure),
-            },
+            Some(failure) if progress => afresh(fate(failure, 0, at)),
+            Some(failure) => fate(failure, work.attempts, at),
         };
+        progress |= matches!(fate, Fate::Settled | Fate::Rejected(_));
         match fate {
-            Fate::Again(_) | Fate::NotTried => {
+            Fate::Again(..) | Fate::NotTried => {
                 held.insert(&record.partition_key);
             }
-            Fate::Spent(_) if at.policy.then.holds() => {
+            Fate::Spent(..) if at.policy.then.holds() => {
                 held.insert(&record.partition_key);
             }
-            Fate::Settled | Fate::Rejected(_) | Fate::Spent(_) => {}
+            Fate::Settled | Fate::Rejected(_) | Fate::Spent(..) => {}
         }
         fates.push(fate);
     }
     fates
 }
 
-/// Of a record that failed on its own: only behind settled records is a budget fresh (RT-7, RT-8).
-fn attempts(work: &Work, index: u32) -> u32 {
-    if index == 0 {
-        work.attempts.saturating_add(1)
-    } else {
-        0
+/// Of a record that failed on its own after so many attempts.
+fn fate<'a>(failure: &'a RecordFailure, attempts: u32, at: Circumstances<'_>) -> Fate<'a> {
+    match failure.action {
+        RecordAction::NotTried => Fate::NotTried,
+        RecordAction::DeadLetter => Fate::Rejected(failure),
+        RecordAction::Retry | RecordAction::Park => match at.policy.class_of(&failure.kind) {
+            ErrorClass::DeadLetter => Fate::Rejected(failure),
+            ErrorClass::Pause => Fate::Again(failure, attempts),
+            ErrorClass::Retry if spent(attempts.saturating_add(1), at) => {
+                Fate::Spent(failure, attempts.saturating_add(1))
+            }
+            ErrorClass::Retry => Fate::Again(failure, attempts.saturating_add(1)),
+        },
+    }
+}
+
+/// Behind progress the failure itself is not counted.
+fn afresh(fate: Fate<'_>) -> Fate<'_> {
+    match fate {
+        Fate::Again(failure, _) | Fate::Spent(failure, _) => Fate::Again(failure, 0),
+        Fate::Settled | Fate::Rejected(_) | Fate::NotTried => fate,
+    }
+}
+
+fn is_tried_again(failure: &RecordFailure, at: Circumstances<'_>) -> bool {
+    match failure.action {
+        RecordAction::NotTried | RecordAction::DeadLetter => false,
+        RecordAction::Retry | RecordAction::Park => {
+            at.policy.class_of(&failure.kind) == ErrorClass::Retry
+        }
     }
 }
 
@@ -126,7 +150,7 @@ fn groups(fates: &[Fate<'_>]) -> usize {
     for fate in fates {
         let begins = match fate {
             Fate::Settled | Fate::Rejected(_) => false,
-            Fate::Again(_) | Fate::Spent(_) => true,
+            Fate::Again(..) | Fate::Spent(..) => true,
             Fate::NotTried => before != Fate::NotTried,
         };
         groups += usize::from(begins);
@@ -138,30 +162,33 @@ fn groups(fates: &[Fate<'_>]) -> usize {
 /// Each failed record on its own, in order; the others are settled with their effects.
 fn each(work: &Work, answer: Answer, fates: &[Fate<'_>], at: Circumstances<'_>) -> Settlement {
     let usage = answer.usage;
+    // Who settles some records is not out of order as a whole.
+    let at = Circumstances {
+        healthy: at.healthy || fates.contains(&Fate::Settled),
+        ..at
+    };
     let settled = |source: u32| {
         let index = usize::try_from(source).unwrap_or(usize::MAX);
         fates.get(index) == Some(&Fate::Settled)
     };
     let mut settlement = Settlement::default();
     let mut before = Fate::Settled;
-    for ((index, record), fate) in (0..).zip(&work.records).zip(fates) {
-        let single = || of_failed(work, index, record, at.now);
+    for (record, fate) in work.records.iter().zip(fates) {
+        let single = |attempts| of_failed(work, record, attempts, at.now);
         match fate {
             Fate::Settled => {}
             Fate::Rejected(failure) => {
-                let mut single = single();
+                let mut single = single(work.attempts);
                 single.note(Note::of_failure(failure, usage, at));
-                settlement.dead.push(Discard {
-                    records: single.records,
-                    condition: Condition::Rejected,
-                    notes: single.notes,
-                });
+                settlement
+                    .dead
+                    .push(single.into_discard(Condition::Rejected));
             }
-            Fate::Again(failure) | Fate::Spent(failure) => {
-                let mut single = single();
+            Fate::Again(failure, attempts) | Fate::Spent(failure, attempts) => {
+                let mut single = single(*attempts);
                 single.note(Note::of_failure(&explained(failure), usage, at));
                 single.not_before = at.now.plus(at.policy.backoff.after(1, at.fraction));
-                if matches!(fate, Fate::Spent(_)) {
+                if matches!(fate, Fate::Spent(..)) {
                     let given_up = give_up(single, at);
                     settlement.dead.extend(given_up.dead);
                     settlement.again.extend(given_up.again);
@@ -179,10 +206,10 @@ fn each(work: &Work, answer: Answer, fates: &[Fate<'_>], at: Circumstances<'_>) 
     with_effects(settlement, answer, settled)
 }
 
-/// The record of the batch at `index`, which failed.
-fn of_failed(work: &Work, index: u32, record: &UserRecord, now: Timestamp) -> Work {
+/// A record of the batch, which failed.
+fn of_failed(work: &Work, record: &UserRecord, attempts: u32, now: Timestamp) -> Work {
     Work {
-        attempts: attempts(work, index),
+        attempts,
         failures: 1,
         first_failed: work.first_failed.or(Some(now)),
         notes: work.notes.clone(),
@@ -195,23 +222,12 @@ fn reject_head(
     mut work: Work,
     (failure, usage): (&RecordFailure, Usage),
     at: Circumstances<'_>,
-    mode: Mode,
 ) -> Settlement {
     let rest = work.split_off(1);
     work.note(Note::of_failure(failure, usage, at));
     Settlement {
-        dead: vec![Discard {
-            records: work.records,
-            condition: Condition::Rejected,
-            notes: work.notes,
-        }],
-        again: rest
-            .map(|records| Work {
-                mode,
-                ..Work::new(records)
-            })
-            .into_iter()
-            .collect(),
+        dead: vec![work.into_discard(Condition::Rejected)],
+        again: rest.map(Work::new).into_iter().collect(),
         ..Settlement::default()
     }
 }
@@ -226,9 +242,7 @@ fn from_the_first(
     let start = usize::try_from(first.index).unwrap_or(usize::MAX);
     if start == 0 {
         return match first.action {
-            RecordAction::DeadLetter => {
-                reject_head(work, (first, answer.usage), at, Mode::Together)
-            }
+            RecordAction::DeadLetter => reject_head(work, (first, answer.usage), at),
             RecordAction::Retry | RecordAction::Park | RecordAction::NotTried => {
                 failed(work, whole, at)
             }

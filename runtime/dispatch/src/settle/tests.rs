@@ -1,6 +1,6 @@
 //! One table a rule: what went in, what is committed, discarded and tried again.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use model::{RecordAction, RecordFailure, outcome::Usage};
@@ -8,7 +8,7 @@ use model::{RecordAction, RecordFailure, outcome::Usage};
 use super::*;
 use crate::{
     limits::{RETRY_AFTER_MAX, TRIES_MAX},
-    settings::{Backoff, Then},
+    settings::{Backoff, ErrorClass, Isolate, Then},
     testing::user_record,
 };
 
@@ -22,6 +22,9 @@ fn policy(attempts: Option<u32>) -> RetryPolicy {
             jitter: 0.0,
             ..Backoff::default()
         },
+        isolate: Isolate::Off,
+        classes: BTreeMap::new(),
+        breaker: None,
         then: Then::DeadLetter,
     }
 }
@@ -33,6 +36,7 @@ fn at(policy: &RetryPolicy) -> Circumstances<'_> {
         version: FunctionVersion(1),
         log_tail: "",
         fraction: 0.0,
+        healthy: true,
     }
 }
 
@@ -170,57 +174,113 @@ fn a_failed_batch_is_tried_again_as_it_was() {
             Some(3),
             "[1, 2] Together 2 +16000",
         ),
-        (
-            tried(2, 2),
-            FaultClass::Function,
-            Some(3),
-            "[1, 2] Alone 3 +0",
-        ),
+        (tried(2, 2), FaultClass::Function, Some(3), ""),
     ] {
+        let dead = if expect.is_empty() {
+            "([1, 2], RetryAttemptsExhausted)"
+        } else {
+            ""
+        };
         check(
             work,
             fault(class),
             max,
-            &format!("out[] dead[] again[{expect}]"),
+            &format!("out[] dead[{dead}] again[{expect}]"),
         );
     }
 }
 
 #[test]
-fn spent_attempts_discard_one_record_and_go_on_with_the_next() {
-    let alone = Work {
-        mode: Mode::Alone,
-        attempts: 3,
-        ..work(&[1, 2, 3])
+fn a_failed_batch_is_tried_in_halves_at_once() {
+    for (records, expect) in [
+        (
+            vec![1, 2, 3, 4, 5],
+            "[1, 2, 3] Together 0 +0; [4, 5] Together 0 +0",
+        ),
+        (vec![1, 2], "[1] Together 0 +0; [2] Together 0 +0"),
+        (vec![1], "[1] Together 2 +500"),
+    ] {
+        for isolate in [Isolate::Exact, Isolate::Halves] {
+            let policy = RetryPolicy {
+                isolate,
+                ..policy(Some(3))
+            };
+            let tried = Work {
+                attempts: 1,
+                ..work(&records)
+            };
+            let settlement = settle(tried, fault(FaultClass::Function), at(&policy));
+            assert_eq!(told(&settlement), format!("out[] dead[] again[{expect}]"));
+            for half in settlement.again {
+                assert_eq!(half.first_failed, Some(NOW));
+                assert_eq!(half.notes.len(), 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_could_not_run_is_never_split() {
+    let policy = RetryPolicy {
+        isolate: Isolate::Halves,
+        ..policy(Some(1))
     };
-    check(
-        alone.clone(),
-        fault(FaultClass::Function),
-        Some(3),
-        "out[] dead[([1], RetryAttemptsExhausted)] again[[2, 3] Alone 3 +0]",
-    );
-    check(
-        alone,
-        answer(1, vec![], false),
-        Some(3),
-        "out[0] dead[] again[[2, 3] Alone 3 +0]",
-    );
-    check(
-        work(&[1]),
-        fault(FaultClass::Function),
-        Some(1),
-        "out[] dead[([1], RetryAttemptsExhausted)] again[]",
+    let settlement = settle(work(&[1, 2]), fault(FaultClass::Invoke), at(&policy));
+    assert_eq!(
+        told(&settlement),
+        "out[] dead[] again[[1, 2] Together 0 +500]"
     );
 }
 
 #[test]
-fn records_that_wait_for_their_last_attempt_keep_the_notes_of_their_batch() {
+fn the_kind_of_an_error_may_decide() {
+    use ErrorClass::{DeadLetter, Pause, Retry};
+    for (class, whole, single) in [
+        (
+            Retry,
+            "dead[] again[[1] Together 1 +500]",
+            "dead[] again[[2] Together 0 +500]",
+        ),
+        (
+            Pause,
+            "dead[] again[[1] Together 0 +500]",
+            "dead[] again[[2] Together 0 +500]",
+        ),
+        (
+            DeadLetter,
+            "dead[([1], Rejected)] again[]",
+            "dead[([2], Rejected)] again[]",
+        ),
+    ] {
+        let kinds = ["Trap", "Bad"].map(|kind| (kind.to_owned(), class));
+        let policy = RetryPolicy {
+            classes: BTreeMap::from(kinds),
+            ..policy(Some(3))
+        };
+        let failed = settle(work(&[1]), fault(FaultClass::Function), at(&policy));
+        assert_eq!(told(&failed), format!("out[] {whole}"), "{class:?}");
+        let named = answer(2, vec![failure(1, RecordAction::Retry)], true);
+        let partial = settle(work(&[1, 2]), named, at(&policy));
+        assert_eq!(told(&partial), format!("out[0] {single}"), "{class:?}");
+    }
+}
+
+#[test]
+fn nothing_is_given_up_while_nothing_succeeds() {
     let policy = policy(Some(1));
-    let mut again = settle(work(&[1, 2]), fault(FaultClass::Function), at(&policy)).again;
-    let first = settle(again.remove(0), fault(FaultClass::Function), at(&policy));
-    assert_eq!(first.dead[0].notes.len(), 2);
-    assert_eq!(first.again[0].notes.len(), 1);
-    assert_eq!(first.again[0].first_failed, Some(NOW));
+    let suspicious = Circumstances {
+        healthy: false,
+        ..at(&policy)
+    };
+    let settlement = settle(work(&[1]), fault(FaultClass::Function), suspicious);
+    assert_eq!(told(&settlement), "out[] dead[] again[[1] Aside 1 +0]");
+    // A neighbour that succeeds in the same answer shows that it is the record.
+    let named = answer(2, vec![failure(0, RecordAction::Retry)], true);
+    let settlement = settle(work(&[1, 2]), named, suspicious);
+    assert_eq!(
+        told(&settlement),
+        "out[1] dead[([1], RetryAttemptsExhausted)] again[]"
+    );
 }
 
 #[test]
@@ -257,8 +317,12 @@ fn attributed_effects_of_failed_records_are_dropped() {
         ),
         // Nothing succeeded: the batch failed.
         (
-            vec![(0, Retry), (1, Retry), (2, NotTried)],
+            vec![(0, Retry), (1, Retry), (2, Park)],
             "out[] dead[] again[[1, 2, 3] Together 1 +500]",
+        ),
+        (
+            vec![(0, Retry), (1, Retry), (2, NotTried)],
+            "out[] dead[] again[[1] Together 1 +500; [2] Together 1 +500; [3] Together 0 +0]",
         ),
     ] {
         let failures = failures

@@ -1,34 +1,80 @@
 //! An invocation that failed as a whole: who is tried again, when, and who had the last attempt.
+//!
+//! Which record was it comes before counting: the halves of a failed batch are tried at once, and only a record set that
+//! is tried again as it was uses an attempt and waits.
 
-use super::{Circumstances, Discard, Mode, Settlement, Work};
+use model::{Fault, FaultClass};
+
+use super::{Circumstances, Mode, Settlement, Work};
 use crate::{
     dead_letters::{Condition, Note},
     limits::RETRY_AFTER_MAX,
-    settings::Then,
+    settings::{ErrorClass, Isolate, Then},
 };
-use model::{Fault, FaultClass};
 
-/// The invocation failed as a whole; nothing it did counts.
+/// Nothing that the invocation did counts.
 pub(super) fn failed(mut work: Work, fault: &Fault, at: Circumstances<'_>) -> Settlement {
     work.note(Note::of_fault(fault, at));
-    work.failures = work.failures.saturating_add(1);
     work.first_failed.get_or_insert(at.now);
-    let pause = at.policy.backoff.after(work.failures, at.fraction);
-    let asked = fault.retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
-    work.not_before = at.now.plus(asked.max(pause));
+    let class = at.policy.class_of(&fault.kind);
     match fault.class {
-        FaultClass::Invoke => {}
-        FaultClass::Function if work.mode == Mode::Alone => return give_up(work, at),
-        FaultClass::Function => {
-            work.mode = Mode::Together;
-            work.attempts = work.attempts.saturating_add(1);
-            if spent(work.attempts, at) {
-                return isolate(work, at);
-            }
-        }
+        FaultClass::Invoke => after_a_pause(work, fault, at),
+        FaultClass::Function => match class {
+            ErrorClass::Pause => after_a_pause(work, fault, at),
+            ErrorClass::DeadLetter if work.records.len() == 1 => Settlement {
+                dead: vec![work.into_discard(Condition::Rejected)],
+                ..Settlement::default()
+            },
+            ErrorClass::Retry | ErrorClass::DeadLetter => match at.policy.isolate {
+                Isolate::Exact | Isolate::Halves if work.records.len() > 1 => {
+                    halves(work, fault, at)
+                }
+                Isolate::Exact | Isolate::Halves | Isolate::Off => again(work, fault, at),
+            },
+        },
     }
+}
+
+/// The same records once more, or the end of their attempts.
+pub(super) fn again(mut work: Work, fault: &Fault, at: Circumstances<'_>) -> Settlement {
+    work.mode = Mode::Together;
+    work.attempts = work.attempts.saturating_add(1);
+    if spent(work.attempts, at) {
+        give_up(work, at)
+    } else {
+        after_a_pause(work, fault, at)
+    }
+}
+
+fn after_a_pause(mut work: Work, fault: &Fault, at: Circumstances<'_>) -> Settlement {
+    work.failures = work.failures.saturating_add(1);
+    let pause = at.policy.backoff.after(work.failures, at.fraction);
+    work.not_before = at.now.plus(asked(fault).max(pause));
     Settlement {
         again: vec![work],
+        ..Settlement::default()
+    }
+}
+
+/// What the handler asks for, within reason.
+fn asked(fault: &Fault) -> std::time::Duration {
+    fault.retry_after.unwrap_or_default().min(RETRY_AFTER_MAX)
+}
+
+/// The lower half takes one more where they cannot be equal (BI-2); the upper one waits for it (BI-5).
+fn halves(mut work: Work, fault: &Fault, at: Circumstances<'_>) -> Settlement {
+    let upper = work.split_off(work.records.len().div_ceil(2));
+    let half = |records| Work {
+        first_failed: work.first_failed,
+        not_before: at.now.plus(asked(fault)),
+        notes: work.notes.clone(),
+        ..Work::new(records)
+    };
+    let upper = upper.map(half);
+    let mut again = vec![half(std::mem::take(&mut work.records))];
+    again.extend(upper);
+    Settlement {
+        again,
         ..Settlement::default()
     }
 }
@@ -37,42 +83,28 @@ pub(super) fn spent(attempts: u32, at: Circumstances<'_>) -> bool {
     at.policy.attempts.is_some_and(|max| attempts >= max)
 }
 
-/// The attempts of the whole are spent: which record was it?
-fn isolate(mut work: Work, at: Circumstances<'_>) -> Settlement {
-    if work.records.len() == 1 {
-        return give_up(work, at);
-    }
-    work.mode = Mode::Alone;
-    work.not_before = at.now;
-    Settlement {
-        again: vec![work],
-        ..Settlement::default()
-    }
-}
-
-/// The first record had its last attempt; those after it go on one by one.
-pub(super) fn give_up(mut work: Work, at: Circumstances<'_>) -> Settlement {
-    let rest = work.split_off(1).map(|records| Work {
-        records,
-        mode: Mode::Alone,
-        not_before: at.now,
-        // The newest note is about the first record alone.
-        notes: work.notes[..work.notes.len().saturating_sub(1)].to_vec(),
-        ..work
-    });
-    let mut settlement = Settlement::default();
+/// The records had their last attempt. While nothing else succeeds, that is no reason to give them up.
+pub(super) fn give_up(work: Work, at: Circumstances<'_>) -> Settlement {
+    let kept = |mode| {
+        let not_before = at.now;
+        vec![Work {
+            mode,
+            not_before,
+            ..work.clone()
+        }]
+    };
     match at.policy.then {
-        Then::DeadLetter => settlement.dead.push(Discard {
-            records: work.records,
-            condition: Condition::RetryAttemptsExhausted,
-            notes: work.notes,
-        }),
-        Then::Block => settlement.again.push(Work {
-            mode: Mode::Blocked,
-            not_before: at.now,
-            ..work
-        }),
+        Then::Block => Settlement {
+            again: kept(Mode::Blocked),
+            ..Settlement::default()
+        },
+        Then::DeadLetter if !at.healthy => Settlement {
+            again: kept(Mode::Aside),
+            ..Settlement::default()
+        },
+        Then::DeadLetter => Settlement {
+            dead: vec![work.into_discard(Condition::RetryAttemptsExhausted)],
+            ..Settlement::default()
+        },
     }
-    settlement.again.extend(rest);
-    settlement
 }

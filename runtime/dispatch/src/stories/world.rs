@@ -26,8 +26,9 @@ use model::{
 use platform::{Platform, watch};
 
 use crate::{
-    Backoff, BatchPolicy, DeadLetter, DeadLetterPolicy, DeadLetterStore, DeadLetters, RangeCheck,
-    RetryPolicy, Rooms, ShardState, StartAt, Then, TriggerRunner, TriggerSettings, WhenFull,
+    Backoff, BatchPolicy, DeadLetter, DeadLetterPolicy, DeadLetterStore, DeadLetters, Isolate,
+    RangeCheck, RetryPolicy, Rooms, ShardState, StartAt, Then, TriggerRunner, TriggerSettings,
+    WhenFull, filter::Filter,
 };
 
 /// No story takes longer, in its own time.
@@ -207,6 +208,17 @@ impl River {
         self.shards.send_modify(|shards| {
             let next = u32::try_from(shards.len()).unwrap();
             shards.push((facts(next, &[]), Vec::new()));
+        });
+    }
+
+    pub(super) fn merge(&self, one: usize, other: usize) {
+        self.shards.send_modify(|shards| {
+            let parents = [one, other].map(|parent| {
+                shards[parent].0.open = false;
+                shards[parent].0.id.0
+            });
+            let next = u32::try_from(shards.len()).unwrap();
+            shards.push((facts(next, &parents), Vec::new()));
         });
     }
 
@@ -509,6 +521,7 @@ fn settings() -> TriggerSettings {
         start_word: "oldest".to_owned(),
         deaggregate: true,
         range_check: RangeCheck::InRange,
+        filter: Filter::default(),
         batch: BatchPolicy {
             records: 3,
             bytes: 1 << 20,
@@ -523,6 +536,9 @@ fn settings() -> TriggerSettings {
                 jitter: 0.0,
                 ..Backoff::default()
             },
+            isolate: Isolate::Exact,
+            classes: BTreeMap::new(),
+            breaker: None,
             then: Then::DeadLetter,
         },
         enabled: true,

@@ -20,6 +20,7 @@ use super::{
     start,
 };
 use crate::{
+    breaker::Pulse,
     lane::{Lane, LaneEnd, Rooms},
     progress::Progress,
     settings::{Switch, TriggerSettings},
@@ -37,6 +38,7 @@ pub(super) struct Crew {
     pub(super) token: StopToken,
     pub(super) ends: mpsc::Sender<(ShardId, LaneEnd)>,
     pub(super) ended: BTreeSet<ShardId>,
+    pub(super) pulse: Pulse,
     /// Shards whose progress cannot be read.
     pub(super) broken: BTreeSet<ShardId>,
     pub(super) lanes: BTreeMap<ShardId, Task<()>>,
@@ -175,7 +177,7 @@ impl Crew {
             lease,
             switch,
             status.clone(),
-            state,
+            (state, self.pulse.clone()),
         );
         let (token, ends) = (self.token.clone(), self.ends.clone());
         let tasks = &self.rooms.platform.tasks;

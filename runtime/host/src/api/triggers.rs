@@ -7,11 +7,6 @@ use serde_json::{Value, json};
 use super::{ApiError, Call, Reply, functions, streams};
 use crate::{assemble::Rooms, config::did_you_mean, detached, lag};
 
-/// What people must know about this version.
-const NOTES: [&str; 1] = [
-    "isolation and breaker are not active yet: a batch whose attempts are spent is run record by record once, and the records that fail become dead letters",
-];
-
 pub(crate) async fn status(rooms: &Rooms) -> Reply {
     let log = rooms.log.status();
     Ok(json!({
@@ -41,7 +36,7 @@ pub(crate) async fn status(rooms: &Rooms) -> Reply {
 
 /// What holds always, and which store is nearly full.
 fn notes(rooms: &Rooms) -> Result<Vec<String>, ApiError> {
-    let mut notes: Vec<String> = NOTES.iter().map(ToString::to_string).collect();
+    let mut notes: Vec<String> = Vec::new();
     let dead_letters = &rooms.dead_letters;
     let bytes = dead_letters.bytes().map_err(ApiError::failed)?;
     notes.extend(nearly_full(
@@ -193,6 +188,8 @@ fn shard(rooms: &Rooms, settings: &TriggerSettings, status: &ShardStatus) -> Val
         "dead_letters": status.counters.dead_lettered,
         "invocations": status.counters.invocations,
         "failures": status.counters.failures,
+        "filtered_out": status.counters.filtered_out,
+        "lost_to_retention": status.counters.lost_to_retention,
     })
 }
 
@@ -204,6 +201,7 @@ fn is_moving(state: &ShardState) -> bool {
         | ShardState::Collecting { .. }
         | ShardState::Ended => true,
         ShardState::BackingOff { .. }
+        | ShardState::BreakerOpen { .. }
         | ShardState::Paused
         | ShardState::Disabled
         | ShardState::Blocked { .. }
@@ -248,7 +246,7 @@ fn hint(trigger: &TriggerName, state: &ShardState) -> Option<String> {
         ShardState::Blocked { .. } => Some(format!(
             "mend the function, start again, then `shardmill trigger resume {trigger}`"
         )),
-        ShardState::BackingOff { .. } => Some(format!(
+        ShardState::BackingOff { .. } | ShardState::BreakerOpen { .. } => Some(format!(
             "`shardmill logs {trigger}` shows what the function said"
         )),
         ShardState::StateFull { .. } => Some(format!(

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use model::ByteSize;
 
+use dispatch::{ErrorClass, Isolate, filter::Unparsable};
+
 use super::keys::{Choice, Measured, Place, Plain};
 use super::project::{SandboxPolicy, Then, WhenFull};
 
@@ -26,6 +28,7 @@ pub(super) static PLACES: &[&Place] = &[
     &STATE,
     &RETRY,
     &BACKOFF,
+    &BREAKER,
 ];
 
 pub(super) const VERSION: Plain = Plain {
@@ -251,6 +254,24 @@ pub(super) const ENABLED: Choice<bool> = switch(
     true,
     "the wish; a pause by an operator is kept elsewhere",
 );
+pub(super) const FILTER: Plain = Plain {
+    name: "filter",
+    kind: "list of patterns",
+    default: "none",
+    range: "10 patterns",
+    meaning: "which records are delivered: those that match any of them",
+};
+pub(super) const UNPARSABLE: Choice<Unparsable> = Choice {
+    name: "unparsable",
+    default: Unparsable::DeadLetter,
+    words: &[
+        ("dead-letter", Unparsable::DeadLetter),
+        ("pass", Unparsable::Pass),
+        ("drop", Unparsable::Drop),
+    ],
+    later: &[],
+    meaning: "a record that is not JSON although the filter reads `data`",
+};
 pub(super) const ALLOW_LOOP: Choice<bool> =
     switch("allow_loop", false, "may write the stream it reads");
 pub(super) static TRIGGER: Place = Place {
@@ -277,6 +298,8 @@ pub(super) static TRIGGER: Place = Place {
             range: "streams of the file",
             meaning: "what may be written, by the name of the output; `NAME` is short for `{ default: NAME }`",
         },
+        &FILTER,
+        &UNPARSABLE,
         &Plain {
             name: "batch",
             kind: "map",
@@ -302,7 +325,6 @@ pub(super) static TRIGGER: Place = Place {
         &ALLOW_LOOP,
     ],
     later: &[
-        "filter",
         "http",
         "input",
         "lanes",
@@ -312,7 +334,6 @@ pub(super) static TRIGGER: Place = Place {
         "report_failures",
         "schedule",
         "tumbling",
-        "unparsable",
         "was",
     ],
 };
@@ -393,7 +414,7 @@ pub(super) const RETRY_ATTEMPTS: Measured<u32> = Measured {
     default: 5,
     min: 1,
     max: 10_000,
-    meaning: "invocations in all, the first included; or `forever`",
+    meaning: "invocations of the same records, the first included; or `forever`",
 };
 pub(super) const RETRY_AGE: Measured<Option<Duration>> = Measured {
     name: "age",
@@ -421,9 +442,68 @@ pub(super) static RETRY: Place = Place {
             range: "",
             meaning: "pauses between attempts",
         },
+        &RETRY_ISOLATE,
+        &RETRY_CLASSES,
+        &RETRY_BREAKER,
         &RETRY_THEN,
     ],
-    later: &["breaker", "classes", "isolate", "park"],
+    later: &["park"],
+};
+
+pub(super) const RETRY_ISOLATE: Choice<Isolate> = Choice {
+    name: "isolate",
+    default: Isolate::Exact,
+    words: &[
+        ("exact", Isolate::Exact),
+        ("halves", Isolate::Halves),
+        ("off", Isolate::Off),
+    ],
+    later: &[],
+    meaning: "how the record is found that makes its batch fail",
+};
+pub(super) const RETRY_CLASSES: Plain = Plain {
+    name: "classes",
+    kind: "map of words",
+    default: "none",
+    range: "retry, pause, dead-letter",
+    meaning: "what an error means, by its kind",
+};
+pub(super) const ERROR_CLASS: Choice<ErrorClass> = Choice {
+    name: "classes",
+    default: ErrorClass::Retry,
+    words: &[
+        ("retry", ErrorClass::Retry),
+        ("pause", ErrorClass::Pause),
+        ("dead-letter", ErrorClass::DeadLetter),
+    ],
+    later: &["park"],
+    meaning: "",
+};
+pub(super) const RETRY_BREAKER: Plain = Plain {
+    name: "breaker",
+    kind: "map",
+    default: "on",
+    range: "or `off`",
+    meaning: "while everything fails, nothing is given up",
+};
+pub(super) const BREAKER_FAILURES: Measured<u32> = Measured {
+    name: "failures",
+    default: 5,
+    min: 1,
+    max: 1000,
+    meaning: "record sets that failed for good, one after another, before it opens",
+};
+pub(super) const BREAKER_PROBE: Measured<Duration> = Measured {
+    name: "probe",
+    default: Duration::from_secs(30),
+    min: Duration::from_secs(SECOND),
+    max: Duration::from_secs(HOUR),
+    meaning: "between two tries while it is open",
+};
+pub(super) static BREAKER: Place = Place {
+    path: "triggers.NAME.retry.breaker",
+    keys: &[&BREAKER_FAILURES, &BREAKER_PROBE],
+    later: &[],
 };
 
 pub(super) const BACKOFF_FIRST: Measured<Duration> = Measured {

@@ -7,6 +7,7 @@
 
 mod defaults;
 mod diagnostic;
+mod filter;
 mod functions;
 mod guide;
 mod interpolate;

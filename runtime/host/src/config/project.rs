@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dispatch::{BreakerPolicy, ErrorClass, Isolate, filter::Filter};
 use model::{ByteSize, FunctionName, Region, StreamName, Timestamp, TriggerName};
 
 use super::names::AppName;
@@ -96,6 +97,8 @@ pub struct Trigger {
     pub function: FunctionName,
     /// Streams that the function may write, by the name of the output; the short form names `default`.
     pub outputs: BTreeMap<String, StreamName>,
+    /// Which records are delivered.
+    pub filter: Filter,
     pub batch: Batch,
     /// None: the function may keep nothing.
     pub state: Option<State>,
@@ -138,6 +141,11 @@ pub struct Retry {
     /// None: a record is tried as long as its stream keeps it.
     pub age: Option<Duration>,
     pub backoff: Backoff,
+    pub isolate: Isolate,
+    /// By the kind of an error.
+    pub classes: BTreeMap<String, ErrorClass>,
+    /// None: off.
+    pub breaker: Option<BreakerPolicy>,
     pub then: Then,
 }
 

@@ -33,6 +33,10 @@ pub(super) struct Section {
 }
 
 impl Section {
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
     pub(super) fn take(&mut self, name: &str) -> Option<(Key, Node)> {
         self.entries.remove(name)
     }
@@ -197,21 +201,32 @@ impl Reader<'_> {
     }
 
     pub(super) fn choice<T: Copy>(&mut self, section: &mut Section, key: &Choice<T>) -> T {
-        let Some((_, node)) = section.take(key.name) else {
-            return key.default;
-        };
+        match section.take(key.name) {
+            Some((_, node)) => self.word(&section.title, key.name, key, node),
+            None => key.default,
+        }
+    }
+
+    /// The value of a key that may be named otherwise than its words.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        title: &str,
+        name: &str,
+        key: &Choice<T>,
+        node: Node,
+    ) -> T {
         let at = node.at;
-        let Some(text) = self.scalar(&section.title, key.name, node) else {
+        let Some(text) = self.scalar(title, name, node) else {
             return key.default;
         };
         let known = key.words.iter().find(|(word, _)| *word == text);
         if known.is_none() {
-            let what = format!("`{}: {text}` in {}", key.name, section.title);
+            let what = format!("`{name}: {text}` in {title}");
             let words = || key.words.iter().map(|(word, _)| *word);
             if key.later.contains(&text.as_str()) {
                 self.not_supported_but(at, &what, &format!("accepted: {}", listed(words())));
             } else {
-                let expected = format!("`{}` of {} cannot be `{text}`", key.name, section.title);
+                let expected = format!("`{name}` of {title} cannot be `{text}`");
                 let hint = did_you_mean(&text, words())
                     .unwrap_or_else(|| format!("accepted: {}", listed(words())));
                 self.note(at, expected, hint);

@@ -91,16 +91,16 @@ fn keys_of_the_format_that_this_version_does_not_read() {
           |     ^^^^^^^^
     hint: remove it: this version would not act on it
     ");
-    insta::assert_snapshot!(trigger("stream: flights\nfunction: late\nretry: { then: park, isolate: exact }"), @r"
+    insta::assert_snapshot!(trigger("stream: flights\nfunction: late\nretry: { then: park, classes: { Bad: park } }"), @r"
     error: triggers.yaml:8:20: `then: park` in `retry` of trigger `late-flights` is not supported yet
-        8 |     retry: { then: park, isolate: exact }
+        8 |     retry: { then: park, classes: { Bad: park } }
           |                    ^^^^
     hint: accepted: `dead-letter`, `block`
 
-    error: triggers.yaml:8:26: `isolate` in `retry` of trigger `late-flights` is not supported yet
-        8 |     retry: { then: park, isolate: exact }
-          |                          ^^^^^^^
-    hint: remove it: this version would not act on it
+    error: triggers.yaml:8:42: `Bad: park` in `classes` of `retry` of trigger `late-flights` is not supported yet
+        8 |     retry: { then: park, classes: { Bad: park } }
+          |                                          ^^^^
+    hint: accepted: `retry`, `pause`, `dead-letter`
     ");
     insta::assert_snapshot!(trigger("stream: flights\nfunction: late@12"), @r"
     error: triggers.yaml:7:15: `function: late@12` in trigger `late-flights` is not supported yet
@@ -492,4 +492,26 @@ fn a_diagnostic_can_be_read_by_programs() {
       "left_off": 0
     }
     "#);
+}
+
+#[test]
+fn filters_that_cannot_be_meant() {
+    insta::assert_snapshot!(trigger("stream: flights\nfunction: late\nfilter: [ { data: { a: 5 } } ]"), @r#"
+    error: triggers.yaml:8:15: a pattern in `filter` of trigger `late-flights` is refused: "a" must be an object or an array
+        8 |     filter: [ { data: { a: 5 } } ]
+          |               ^
+    hint: a pattern is an object whose leaves are lists, such as { data: { carrier: [AA] } }
+    "#);
+    insta::assert_snapshot!(trigger("stream: flights\nfunction: late\nfilter: { data: { a: [5] } }"), @r"
+    error: triggers.yaml:8:13: `filter` of trigger `late-flights` must be a list of patterns
+        8 |     filter: { data: { a: [5] } }
+          |             ^
+    hint: write `filter: [ PATTERN ]`, a pattern in braces or as JSON text in quotes
+    ");
+    insta::assert_snapshot!(trigger("stream: flights\nfunction: late\nunparsable: drop"), @r"
+    error: triggers.yaml:8:5: `unparsable` of trigger `late-flights` says nothing without a filter
+        8 |     unparsable: drop
+          |     ^^^^^^^^^^
+    hint: remove it, or add `filter:` with patterns
+    ");
 }

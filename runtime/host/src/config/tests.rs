@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use dispatch::{
+    BreakerPolicy, ErrorClass, Isolate,
+    filter::{Filter, Unparsable},
+};
 use model::{ByteSize, FunctionName, StreamName, TriggerName};
+use serde_json::json;
 
 use super::*;
 
@@ -43,12 +48,19 @@ triggers:
     stream: { name: late-flights, start: 2026-11-23T09:00Z, deaggregate: false }
     function: airport-board
     outputs: { default: board }
+    filter:
+      - data: { carrier: [ { prefix: "A" } ], dest: ["ORD", "LAX"], code: [07030, NO] }
+      - '{"data":{"dep_delay":[{"numeric":[">",120]}]}}'
+    unparsable: drop
     batch: { records: 500, bytes: 5MiB, wait: 250ms }
     state: { ttl: 30d, max: 1GiB }
     retry:
       attempts: forever
       age: 6h
       backoff: { first: 100ms, factor: 1.5, max: 30s, jitter: 0.1 }
+      isolate: halves
+      classes: { Throttled: pause, BadJson: dead-letter }
+      breaker: { failures: 3, probe: 10s }
       then: block
 "#;
 
@@ -83,11 +95,12 @@ fn a_small_file_gets_every_default() {
     Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: Fresh, concurrency: 64, line: 4 }
     "#);
     insta::assert_snapshot!(format!("{:?}", trigger_of(&project, "late-flights")), @r#"
-    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), outputs: {"default": StreamName("late-flights")}, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, then: DeadLetter }, line: 5 }
+    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), outputs: {"default": StreamName("late-flights")}, filter: Filter { patterns: [], unparsable: DeadLetter }, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, isolate: Exact, classes: {}, breaker: Some(BreakerPolicy { failures: 5, probe: 30s }), then: DeadLetter }, line: 5 }
     "#);
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one project in full")]
 fn the_example_means_what_it_says() {
     let project = resolved(EXAMPLE);
     assert_eq!(project.app.as_str(), "flights");
@@ -143,6 +156,14 @@ fn the_example_means_what_it_says() {
                 max: ByteSize::gib(1),
             }),
             enabled: false,
+            filter: Filter::compile(
+                &[
+                    json!({"data": {"carrier": [{"prefix": "A"}], "dest": ["ORD", "LAX"], "code": ["07030", "NO"]}}),
+                    json!({"data": {"dep_delay": [{"numeric": [">", 120]}]}}),
+                ],
+                Unparsable::Drop,
+            )
+            .unwrap(),
             retry: Retry {
                 attempts: Attempts::Forever,
                 age: Some(Duration::from_secs(6 * 3600)),
@@ -152,6 +173,15 @@ fn the_example_means_what_it_says() {
                     max: Duration::from_secs(30),
                     jitter: 0.1,
                 },
+                isolate: Isolate::Halves,
+                classes: BTreeMap::from([
+                    ("BadJson".to_owned(), ErrorClass::DeadLetter),
+                    ("Throttled".to_owned(), ErrorClass::Pause),
+                ]),
+                breaker: Some(BreakerPolicy {
+                    failures: 3,
+                    probe: Duration::from_secs(10),
+                }),
                 then: Then::Block,
             },
             line: 22,

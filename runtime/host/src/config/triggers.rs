@@ -4,20 +4,23 @@
 
 use std::collections::BTreeMap;
 
+use dispatch::{BreakerPolicy, ErrorClass};
 use model::{FunctionName, StreamName, TriggerName};
 
 use super::defaults::{
     ALLOW_LOOP, BACKOFF, BACKOFF_FACTOR, BACKOFF_FIRST, BACKOFF_JITTER, BACKOFF_MAX, BATCH,
-    BATCH_BYTES, BATCH_RECORDS, BATCH_WAIT, DEAGGREGATE, ENABLED, RETRY, RETRY_AGE, RETRY_ATTEMPTS,
-    RETRY_THEN, STATE, STATE_MAX, STATE_TTL, TRIGGER, TRIGGER_STREAM,
+    BATCH_BYTES, BATCH_RECORDS, BATCH_WAIT, BREAKER, BREAKER_FAILURES, BREAKER_PROBE, DEAGGREGATE,
+    ENABLED, ERROR_CLASS, RETRY, RETRY_AGE, RETRY_ATTEMPTS, RETRY_BREAKER, RETRY_CLASSES,
+    RETRY_ISOLATE, RETRY_THEN, STATE, STATE_MAX, STATE_TTL, TRIGGER, TRIGGER_STREAM,
 };
 use super::diagnostic::At;
+use super::filter;
 use super::names::Name;
 use super::project::{Attempts, Backoff, Batch, Function, Retry, Start, State, Stream, Trigger};
 use super::reader::{Reader, Section, listed};
 use super::spelling::did_you_mean;
 use super::start;
-use super::tree::{Node, Value};
+use super::tree::{Key, Node, Value};
 use super::units::Measure;
 
 /// A trigger has exactly one of these.
@@ -83,6 +86,7 @@ fn trigger(
     let read = stream(reader, section, streams);
     let function = function(reader, section, functions);
     let outputs = outputs(reader, section, streams);
+    let filter = filter::filter(reader, section);
     let batch = batch(reader, section);
     let state = state(reader, section);
     let enabled = reader.choice(section, &ENABLED);
@@ -110,6 +114,7 @@ fn trigger(
             .into_iter()
             .map(|(name, (_, stream))| (name, stream))
             .collect(),
+        filter,
         batch,
         state,
         enabled,
@@ -277,10 +282,16 @@ fn retry(reader: &mut Reader<'_>, section: &mut Section, stream: Option<&Stream>
         );
     }
     let backoff = backoff(reader, &mut section);
+    let isolate = reader.choice(&mut section, &RETRY_ISOLATE);
+    let classes = classes(reader, &mut section);
+    let breaker = breaker(reader, &mut section);
     Retry {
         attempts,
         age,
         backoff,
+        isolate,
+        classes,
+        breaker,
         then: reader.choice(&mut section, &RETRY_THEN),
     }
 }
@@ -294,6 +305,41 @@ fn attempts(reader: &mut Reader<'_>, section: &mut Section) -> Attempts {
     }
     let limit = reader.measure(&section.title, &RETRY_ATTEMPTS, node);
     Attempts::Limited(limit.unwrap_or(RETRY_ATTEMPTS.default))
+}
+
+/// What an error means, by its kind.
+fn classes(reader: &mut Reader<'_>, section: &mut Section) -> BTreeMap<String, ErrorClass> {
+    let Some((_, node)) = section.take(RETRY_CLASSES.name) else {
+        return BTreeMap::new();
+    };
+    let title = format!("`classes` of {}", section.title);
+    let entries = reader.entries(&title, node);
+    let class = |(key, node): (Key, Node)| {
+        let class = reader.word(&title, &key.name, &ERROR_CLASS, node);
+        (key.name, class)
+    };
+    entries.into_iter().map(class).collect()
+}
+
+fn breaker(reader: &mut Reader<'_>, section: &mut Section) -> Option<BreakerPolicy> {
+    let taken = section.take(RETRY_BREAKER.name);
+    let (at, node) = match taken {
+        Some((_, node)) if node.value == Value::Text("off".to_owned()) => return None,
+        Some((key, node)) => (key.at, node),
+        None => (
+            section.at,
+            Node {
+                at: section.at,
+                value: Value::Map(Vec::new()),
+            },
+        ),
+    };
+    let title = format!("`breaker` of {}", section.title);
+    let mut section = reader.section(&BREAKER, title, at, node);
+    Some(BreakerPolicy {
+        failures: reader.measured(&mut section, &BREAKER_FAILURES),
+        probe: reader.measured(&mut section, &BREAKER_PROBE),
+    })
 }
 
 fn backoff(reader: &mut Reader<'_>, section: &mut Section) -> Backoff {

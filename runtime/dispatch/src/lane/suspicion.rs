@@ -1,0 +1,86 @@
+//! What a lane does while it cannot tell a record that always fails from an outage of everything.
+//!
+//! A set whose attempts are spent while nothing succeeds is set aside, and what comes after it is tried. A success
+//! gives it up; enough failures open the breaker, and nothing is given up before an invocation succeeds again.
+
+use super::*;
+
+impl Lane {
+    /// Hands the outcome back where it is settled like any other; `None` when it was a try of an open breaker that failed.
+    pub(super) async fn suspect(
+        &mut self,
+        work: &Work,
+        outcome: Outcome,
+        (now, log_tail): (Timestamp, &str),
+        stop: &StopToken,
+    ) -> Result<Option<Outcome>, Halt> {
+        let Some(fault) = whole_failure(&outcome, work.invoked().len()) else {
+            self.breaker.succeeded();
+            self.pulse.beat(now);
+            return Ok(Some(outcome));
+        };
+        if !self.breaker.is_probing() {
+            return Ok(Some(outcome));
+        }
+        self.breaker.strike(now);
+        let mut tried = work.clone();
+        tried.note(Note::of_fault(
+            &fault,
+            self.circumstances(now, log_tail, false),
+        ));
+        tried.not_before = now;
+        let settlement = Settlement {
+            again: vec![tried],
+            ..Settlement::default()
+        };
+        self.write(settlement, Transaction::default(), stop).await?;
+        Ok(None)
+    }
+
+    /// A set was set aside by a settlement: the first of a row that failed.
+    pub(super) fn set_aside(&mut self, before: usize) {
+        let now = self.now();
+        if self.ledger.aside() > before && self.breaker.strike(now) {
+            self.ledger.acquit();
+        }
+    }
+
+    /// Nothing else is at hand to compare with, so those set aside are given up.
+    pub(super) async fn give_up_aside(&mut self, stop: &StopToken) -> Result<(), Halt> {
+        let mut next = self.ledger.clone();
+        let blamed = next.blame();
+        let condition = Condition::RetryAttemptsExhausted;
+        let dead: Vec<Discard> = blamed
+            .into_iter()
+            .map(|work| work.into_discard(condition))
+            .collect();
+        let discarded: usize = dead.iter().map(|discard| discard.records.len()).sum();
+        let strays = self.passed_strays(next.through());
+        self.commit(&next, dead, strays, Transaction::default(), stop)
+            .await?;
+        self.ledger = next;
+        self.forget(strays);
+        self.counters.dead_lettered += u64::try_from(discarded).unwrap_or(u64::MAX);
+        Ok(())
+    }
+
+    /// Why nothing is invoked although there is work.
+    pub(super) fn outage(&self, now: Timestamp) -> Option<(ShardState, Timestamp)> {
+        let until = self.breaker.holds(now)?;
+        let because = self.ledger.next().map_or_else(String::new, because);
+        Some((ShardState::BreakerOpen { until, because }, until))
+    }
+}
+
+/// What kept every record of the invocation from succeeding.
+fn whole_failure(outcome: &Outcome, records: usize) -> Option<Fault> {
+    match outcome {
+        Outcome::Failed(fault) => Some(fault.clone()),
+        Outcome::Answered(answer) => {
+            let handed_on = |failure: &RecordFailure| failure.action == RecordAction::DeadLetter;
+            let all = answer.failures.len() == records && !answer.failures.iter().any(handed_on);
+            let first = answer.failures.first().filter(|_| all)?;
+            Some(Note::as_fault(first, answer.usage))
+        }
+    }
+}
