@@ -274,7 +274,6 @@ fn state(action: &str) -> &'static str {
         "EnableEnhancedMonitoring" | "DisableEnhancedMonitoring" => {
             "kept and told back; no metrics of shards yet"
         }
-        "PutResourcePolicy" | "DeleteResourcePolicy" => "kept and told back; not enforced",
         "UpdateStreamMode" | "UpdateStreamWarmThroughput" => {
             "kept and told back; streams do not scale by themselves"
         }

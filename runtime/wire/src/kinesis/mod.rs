@@ -13,6 +13,7 @@ mod input;
 mod iterator;
 mod next_token;
 mod patterns;
+mod policy;
 mod producer;
 mod puts;
 mod reception;
@@ -33,6 +34,8 @@ mod consumer_tests;
 mod door_tests;
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod policy_tests;
 #[cfg(test)]
 mod reception_tests;
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub(super) struct Call {
     /// Of the request, and so of its answer.
     pub(super) codec: Codec,
     pub(super) caller: Caller,
+    /// Whether the caller is who it says, so that policies can mean something.
+    pub(super) verified: bool,
     pub(super) producer: Option<ProducerMark>,
     pub(super) input: Input,
 }
@@ -92,6 +94,7 @@ pub(super) fn receive(parts: &Parts, body: &Bytes, access: Access<'_>) -> Result
             name: row.name,
             codec,
             caller,
+            verified: access.keys.is_some(),
             producer,
             input,
         });
@@ -110,6 +113,7 @@ pub(super) fn receive(parts: &Parts, body: &Bytes, access: Access<'_>) -> Result
         name: row.name,
         codec,
         caller,
+        verified: access.keys.is_some(),
         producer,
         input: Input::Object(object),
     })

@@ -270,4 +270,14 @@ impl AwsError {
             ),
         )
     }
+
+    pub(super) fn not_authorized(account: &str, action: &str, arn: &str) -> Self {
+        Self::new(
+            Kind::AccessDenied,
+            format_args!(
+                "User: arn:aws:iam::{account}:root is not authorized to perform: {action} on resource: {arn} \
+                 because no resource-based policy allows the {action} action"
+            ),
+        )
+    }
 }

@@ -122,7 +122,7 @@ impl Carrier<'_> {
     fn named_consumer(&self, input: Members<'_>) -> Result<ConsumerKey, AwsError> {
         let name = input.text("ConsumerName");
         if let Some(arn) = input.text("ConsumerARN") {
-            return match Resource::parse(arn)? {
+            return match self.resource(arn)? {
                 Resource::Consumer(consumer) => Ok(consumer),
                 Resource::Stream(_) => Err(AwsError::resource_unreadable(arn)),
             };

@@ -16,14 +16,14 @@ use super::{
         puts::{PutEntry, PutRecordBody, PutRecordsBody},
         records::{Ending, records_body, results_body},
     },
-    Carrier, key,
+    Carrier,
     shards::{children, source_error},
 };
 use crate::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_MAX, RECORD_KIB_DEFAULT};
 
 impl Carrier<'_> {
     pub(super) async fn put_record(&self, body: PutRecordBody) -> Result<Answer, AwsError> {
-        let key = key(&body.stream.addressed(&self.caller)?)?;
+        let key = self.permitted(&body.stream.addressed(&self.caller)?)?;
         if let Some(given) = &body.sequence_number_for_ordering {
             let number: Option<SequenceNumber> = given.parse().ok();
             if number.and_then(SequenceNumber::parts).is_none() {
@@ -46,7 +46,7 @@ impl Carrier<'_> {
     }
 
     pub(super) async fn put_records(&self, body: PutRecordsBody) -> Result<Answer, AwsError> {
-        let key = key(&body.stream.addressed(&self.caller)?)?;
+        let key = self.permitted(&body.stream.addressed(&self.caller)?)?;
         for (index, entry) in body.records.iter().enumerate() {
             self.check_size(|| format!("records.{}.member.data", index + 1), entry, &key)?;
         }
@@ -105,7 +105,7 @@ impl Carrier<'_> {
             name: Some(iterator.stream),
             arn: input.stream().arn,
         };
-        let key = key(&fields.addressed(&self.caller)?)?;
+        let key = self.permitted(&fields.addressed(&self.caller)?)?;
         let shard = ShardId(iterator.shard);
         let missing =
             || AwsError::shard_missing(&shard.to_string(), key.name.as_str(), key.account.as_str());

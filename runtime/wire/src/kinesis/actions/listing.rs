@@ -14,7 +14,7 @@ use super::{
         input::{Members, StreamFields},
         next_token::{ListKind, NextToken},
     },
-    Carrier, key,
+    Carrier,
     lifecycle::not_active,
     shards::{resolved, shard_documents},
 };
@@ -97,7 +97,7 @@ impl Carrier<'_> {
             arn: input.stream().arn,
         };
         Ok(Listing {
-            key: key(&fields.addressed(&self.caller)?)?,
+            key: self.permitted(&fields.addressed(&self.caller)?)?,
             after: ShardId::parse(last),
             filter: Filter::from_parts(filter, argument)
                 .ok_or_else(AwsError::next_token_invalid)?,

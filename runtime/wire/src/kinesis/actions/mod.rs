@@ -28,9 +28,11 @@ use super::{
     error::AwsError,
     generated::Action,
     input::{Addressed, Members},
+    policy::{Question, Verdict, verdict},
     producer::ProducerMark,
     puts::{PutRecordBody, PutRecordsBody},
     reception::{Call, Input},
+    resource::Resource,
     subscription::Granted,
 };
 use crate::credentials::Caller;
@@ -41,6 +43,9 @@ pub(super) struct Carrier<'a> {
     streams: &'a Streams,
     platform: &'a Platform,
     caller: Caller,
+    /// As clients call it.
+    action: &'static str,
+    verified: bool,
     codec: Codec,
     producer: Option<ProducerMark>,
 }
@@ -63,6 +68,8 @@ pub(super) async fn carry_out(
         streams,
         platform,
         caller: call.caller,
+        action: call.name,
+        verified: call.verified,
         codec: call.codec,
         producer: call.producer,
     };
@@ -158,7 +165,61 @@ impl Carrier<'_> {
 
     /// The stream that the input names.
     fn addressed(&self, input: Members<'_>) -> Result<StreamKey, AwsError> {
-        key(&input.stream().addressed(&self.caller)?)
+        self.permitted(&input.stream().addressed(&self.caller)?)
+    }
+
+    /// The stream of that name, if the caller may do to it what it asks.
+    fn permitted(&self, addressed: &Addressed) -> Result<StreamKey, AwsError> {
+        let key = key(addressed)?;
+        self.permit(&Resource::Stream(key.clone()))?;
+        Ok(key)
+    }
+
+    /// What an ARN names, if the caller may do to it what it asks.
+    fn resource(&self, arn: &str) -> Result<Resource, AwsError> {
+        let resource = Resource::parse(arn)?;
+        self.permit(&resource)?;
+        Ok(resource)
+    }
+
+    /// Owners may do what no policy forbids them, and can always change their policies. Others may do what one allows.
+    fn permit(&self, resource: &Resource) -> Result<(), AwsError> {
+        if !self.verified {
+            return Ok(());
+        }
+        let stream = resource.stream();
+        let traits = self.streams.describe(stream).ok().map(|facts| facts.traits);
+        let (arn, policy) = match resource {
+            Resource::Stream(stream) => (
+                stream.arn(),
+                traits.and_then(|traits| traits.policy.clone()),
+            ),
+            Resource::Consumer(consumer) => {
+                let found = traits.as_ref().and_then(|traits| {
+                    traits.consumer(&consumer.name, consumer.created_s, self.now())
+                });
+                let arn = found.map_or_else(|| stream.arn(), |found| found.arn(stream));
+                (arn, found.and_then(|found| found.policy.clone()))
+            }
+        };
+        let question = Question {
+            account: &self.caller.account,
+            action: &format!("kinesis:{}", self.action),
+            resource: &arn,
+        };
+        let said = policy.map_or(Verdict::Silent, |policy| verdict(&policy, question));
+        let owner = stream.account.as_str() == self.caller.account;
+        let keeper = owner && self.action.ends_with("ResourcePolicy");
+        match said {
+            Verdict::Allowed => Ok(()),
+            Verdict::Silent if owner => Ok(()),
+            Verdict::Denied if keeper => Ok(()),
+            Verdict::Silent | Verdict::Denied => Err(AwsError::not_authorized(
+                &self.caller.account,
+                question.action,
+                &arn,
+            )),
+        }
     }
 
     /// Changes what is set on a stream; `decide` is asked while nobody else changes it.

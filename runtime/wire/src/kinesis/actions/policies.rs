@@ -1,4 +1,4 @@
-//! Resource policies of streams and consumers: kept and told back.
+//! Resource policies of streams and consumers: kept and told back. `policy` says what they mean.
 
 use serde_json::{Map, Value};
 
@@ -8,7 +8,6 @@ use super::{
         resource::Resource,
     },
     Carrier,
-    tags::named_resource,
 };
 use crate::limits::POLICY_BYTES_MAX;
 
@@ -17,7 +16,7 @@ const NO_POLICY: &str = "{}";
 
 impl Carrier<'_> {
     pub(super) async fn put_resource_policy(&self, input: Members<'_>) -> Result<Answer, AwsError> {
-        let resource = named_resource(input)?;
+        let resource = self.named_resource(input)?;
         let policy = input.text("Policy").unwrap_or_default().to_owned();
         check_policy(&policy).map_err(AwsError::policy_invalid)?;
         self.change_policy(resource, move |known| {
@@ -32,7 +31,7 @@ impl Carrier<'_> {
         input: Members<'_>,
     ) -> Result<Answer, AwsError> {
         let arn = input.text("ResourceARN").unwrap_or_default().to_owned();
-        self.change_policy(named_resource(input)?, move |known| {
+        self.change_policy(self.named_resource(input)?, move |known| {
             known
                 .take()
                 .map(drop)
@@ -42,7 +41,7 @@ impl Carrier<'_> {
     }
 
     pub(super) fn get_resource_policy(&self, input: Members<'_>) -> Result<Answer, AwsError> {
-        let resource = named_resource(input)?;
+        let resource = self.named_resource(input)?;
         let traits = self.described(resource.stream())?.traits;
         let policy = match &resource {
             Resource::Stream(_) => &traits.policy,

@@ -17,7 +17,7 @@ use super::{
 impl Carrier<'_> {
     pub(super) fn subscribe_to_shard(&self, input: Members<'_>) -> Result<Granted, AwsError> {
         let arn = input.text("ConsumerARN").unwrap_or_default();
-        let consumer = match Resource::parse(arn)? {
+        let consumer = match self.resource(arn)? {
             Resource::Consumer(consumer) => consumer,
             Resource::Stream(_) => return Err(AwsError::resource_unreadable(arn)),
         };

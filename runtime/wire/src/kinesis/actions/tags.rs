@@ -23,7 +23,7 @@ impl Carrier<'_> {
     }
 
     pub(super) async fn tag_resource(&self, input: Members<'_>) -> Result<Answer, AwsError> {
-        let resource = named_resource(input)?;
+        let resource = self.named_resource(input)?;
         self.add_tags(resource, given_tags(input)).await
     }
 
@@ -36,7 +36,7 @@ impl Carrier<'_> {
     }
 
     pub(super) async fn untag_resource(&self, input: Members<'_>) -> Result<Answer, AwsError> {
-        let resource = named_resource(input)?;
+        let resource = self.named_resource(input)?;
         self.remove_tags(resource, given_keys(input)).await
     }
 
@@ -55,7 +55,7 @@ impl Carrier<'_> {
     }
 
     pub(super) fn list_tags_for_resource(&self, input: Members<'_>) -> Result<Answer, AwsError> {
-        let resource = named_resource(input)?;
+        let resource = self.named_resource(input)?;
         let traits = self.described(resource.stream())?.traits;
         let tags = match &resource {
             Resource::Stream(_) => &traits.tags,
@@ -69,6 +69,10 @@ impl Carrier<'_> {
         self.document(&ListTagsForResourceReply {
             tags: tag_documents(tags),
         })
+    }
+
+    pub(super) fn named_resource(&self, input: Members<'_>) -> Result<Resource, AwsError> {
+        self.resource(input.text("ResourceARN").unwrap_or_default())
     }
 
     async fn add_tags(
@@ -144,10 +148,6 @@ pub(super) fn tags_at_creation(
         return Err(AwsError::too_many_tags_at_creation(name, account));
     }
     Ok(tags)
-}
-
-pub(super) fn named_resource(input: Members<'_>) -> Result<Resource, AwsError> {
-    Resource::parse(input.text("ResourceARN").unwrap_or_default())
 }
 
 fn given_tags(input: Members<'_>) -> BTreeMap<String, String> {
