@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use leases::{HeldLease, LeaseBook};
+use leases::{HeldLease, LeaseBook, LeaseError};
 use model::{
     Answer, Checkpoint, Fault, FaultClass, FencingToken, FunctionVersion, Invocation, LogPosition,
     Outcome, Position, RecordAction, RecordFailure, Timestamp, Transaction, UserRecord,
@@ -108,6 +108,8 @@ enum Halt {
     Source(#[from] SourceError),
     #[error(transparent)]
     Progress(#[from] DamagedProgress),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
     #[error("stopped while it waited for room")]
     Stopped,
 }
@@ -346,6 +348,8 @@ fn end_of(halt: Halt) -> LaneEnd {
             LaneEnd::Broken(error.to_string())
         }
         Halt::Progress(error) => LaneEnd::Broken(error.to_string()),
+        Halt::Lease(LeaseError::Commit(CommitError::Down(why))) => LaneEnd::LogStopped(why),
+        Halt::Lease(error) => LaneEnd::Broken(error.to_string()),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use model::{ByteSize, FunctionName, StreamKey, Timestamp, TriggerName};
+use model::{ByteSize, FunctionName, StreamKey, Timestamp, TriggerName, invocation::ItemFailures};
 
 use crate::filter::Filter;
 
@@ -27,6 +27,8 @@ pub struct TriggerSettings {
     /// Where the handler may keep values by key.
     pub state: Option<StatePolicy>,
     pub retry: RetryPolicy,
+    /// How answers of event functions are read.
+    pub item_failures: ItemFailures,
     /// The wish of whoever wrote the trigger; an operator's pause is another matter.
     pub enabled: bool,
 }

@@ -57,6 +57,7 @@ pub(crate) fn trigger(
             max: state.max,
         }),
         retry: retry(&trigger.retry),
+        item_failures: trigger.item_failures,
         enabled: trigger.enabled,
     }
 }

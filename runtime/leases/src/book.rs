@@ -3,7 +3,7 @@
 //! In: lease keys. Out: rows, and `HeldLease`, the right to work on a shard, which a release uses up. It never waits
 //! for the disk: a grant counts from its place in the log's order. A refused guard means that somebody else was faster.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use model::{
     Checkpoint, FencingToken, Guard, LeaseKey, LeaseRow, LeaseSlot, NodeId, ShardId, Transaction,
@@ -47,6 +47,13 @@ impl HeldLease {
     #[must_use]
     pub fn row(&self) -> &LeaseRow {
         &self.row
+    }
+
+    /// The row that `LeaseBook::checkpointed` wrote has its place.
+    pub fn note_checkpoint(&mut self) {
+        if self.row.owner_switches > 0 {
+            self.row = crate::checkpointed(self.row.clone());
+        }
     }
 
     #[must_use]
@@ -120,7 +127,7 @@ impl LeaseBook {
                 .map_err(|_| LeaseError::DamagedCounter)?,
         };
         let mut rows = Vec::with_capacity(wanted.len());
-        let mut writes = Vec::new();
+        let mut changed: BTreeMap<LeaseKey, LeaseRow> = BTreeMap::new();
         for new in wanted {
             if let Some(row) = self.find(&new.key)? {
                 rows.push(row);
@@ -128,10 +135,18 @@ impl LeaseBook {
             }
             let row = crate::created(new.key, LeaseSlot(slot), new.parents, new.initial);
             slot += 1;
-            writes.push(write(&row)?);
+            changed.insert(row.key.clone(), row.clone());
             rows.push(row);
         }
-        if !writes.is_empty() {
+        if !changed.is_empty() {
+            self.adopt(&rows, &mut changed)?;
+            for row in &mut rows {
+                if let Some(newer) = changed.get(&row.key) {
+                    row.clone_from(newer);
+                }
+            }
+            let mut writes: Vec<ViewWrite> =
+                changed.values().map(write).collect::<Result<_, _>>()?;
             writes.push(ViewWrite {
                 key: counter,
                 value: Some(slot.to_be_bytes().to_vec().into()),
@@ -144,6 +159,52 @@ impl LeaseBook {
                 .await?;
         }
         Ok(rows)
+    }
+
+    /// Notes the new ones among `rows` as children of their parents.
+    fn adopt(
+        &self,
+        rows: &[LeaseRow],
+        changed: &mut BTreeMap<LeaseKey, LeaseRow>,
+    ) -> Result<(), LeaseError> {
+        let new: Vec<&LeaseRow> = rows
+            .iter()
+            .filter(|row| changed.contains_key(&row.key))
+            .collect();
+        for child in new {
+            for parent in &child.parents {
+                let key = LeaseKey {
+                    trigger: child.key.trigger.clone(),
+                    shard: *parent,
+                };
+                let known = match changed.remove(&key) {
+                    Some(row) => Some(row),
+                    None => self.find(&key)?,
+                };
+                if let Some(row) = known {
+                    changed.insert(key, crate::with_child(row, child.key.shard));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The row of a holder that has its first checkpoint, where it is not written yet: it goes with the checkpoint.
+    pub fn checkpointed(&self, lease: &HeldLease) -> Result<Option<ViewWrite>, LeaseError> {
+        if lease.row.owner_switches == 0 {
+            return Ok(None);
+        }
+        let row = self.with_children(&lease.row)?;
+        write(&crate::checkpointed(row)).map(Some)
+    }
+
+    /// Children may have appeared since the row was taken.
+    fn with_children(&self, row: &LeaseRow) -> Result<LeaseRow, LeaseError> {
+        let stored = self.find(&row.key)?;
+        Ok(LeaseRow {
+            children: stored.map_or_else(Vec::new, |stored| stored.children),
+            ..row.clone()
+        })
     }
 
     /// Takes the lease, from whoever holds it: every effect of an earlier holder is refused from here on.
@@ -174,7 +235,7 @@ impl LeaseBook {
     pub async fn release(&self, lease: HeldLease) -> Result<(), LeaseError> {
         let _one_at_a_time = self.writing.lock().await;
         let guards = vec![lease.guard()];
-        let row = crate::released(lease.row);
+        let row = crate::released(self.with_children(&lease.row)?);
         self.journal
             .commit(Transaction {
                 guards,

@@ -8,4 +8,4 @@ mod book;
 mod rules;
 
 pub use book::{HeldLease, LeaseBook, LeaseError, NewLease};
-pub use rules::{created, released, taken};
+pub use rules::{checkpointed, created, released, taken, with_child};

@@ -39,6 +39,25 @@ pub fn taken(row: LeaseRow, me: &NodeId, token: FencingToken) -> LeaseRow {
     }
 }
 
+/// A first checkpoint of a holder: KCL counts the switches since then.
+#[must_use]
+pub fn checkpointed(row: LeaseRow) -> LeaseRow {
+    LeaseRow {
+        owner_switches: 0,
+        counter: row.counter + 1,
+        ..row
+    }
+}
+
+/// A split or a merge made `child` of it. The counter stays, as in KCL: nobody's right changes.
+#[must_use]
+pub fn with_child(mut row: LeaseRow, child: ShardId) -> LeaseRow {
+    if !row.children.contains(&child) {
+        row.children.push(child);
+    }
+    row
+}
+
 /// KCL's evict: nobody owns the row. The token stays, so that the next take is guarded by it.
 #[must_use]
 pub fn released(row: LeaseRow) -> LeaseRow {
@@ -89,5 +108,21 @@ mod tests {
         let after = released(taken(row(), &node("a"), FencingToken(5)));
         assert_eq!(after.owner, None);
         assert_eq!((after.counter, after.token), (2, FencingToken(5)));
+    }
+
+    #[test]
+    fn a_checkpoint_forgets_the_switches_before_it() {
+        let held = taken(row(), &node("a"), FencingToken(5));
+        let after = checkpointed(held.clone());
+        assert_eq!((held.owner_switches, after.owner_switches), (1, 0));
+        assert_eq!(after.counter, held.counter + 1);
+    }
+
+    #[test]
+    fn a_child_is_noted_once_and_changes_no_right() {
+        let before = taken(row(), &node("a"), FencingToken(5));
+        let after = with_child(with_child(before.clone(), ShardId(4)), ShardId(4));
+        assert_eq!(after.children, [ShardId(4)]);
+        assert_eq!((after.counter, after.token), (before.counter, before.token));
     }
 }

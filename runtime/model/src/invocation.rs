@@ -40,8 +40,22 @@ pub struct Invocation {
     pub outputs: Arc<BTreeSet<String>>,
     /// Keyed state, where the trigger grants it.
     pub state: Option<Arc<dyn StateReader>>,
+    /// What a JSON answer may say about single records.
+    pub item_failures: ItemFailures,
     /// Whoever runs the invocation tells it once it has a place to run in.
     pub begun: Begun,
+}
+
+/// How the answer of an event function is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ItemFailures {
+    /// Any answer is a success, as in Lambda without `ReportBatchItemFailures`.
+    Ignored,
+    /// An object with `batchItemFailures` names the records that failed; any other answer is a success.
+    #[default]
+    Named,
+    /// As in Lambda with `ReportBatchItemFailures`: an object with other keys fails its whole batch (PB-5).
+    Strict,
 }
 
 /// Whether an invocation runs or still waits for its place.

@@ -123,6 +123,7 @@ mod tests {
             records: records.into(),
             outputs: Arc::default(),
             state: None,
+            item_failures: crate::invocation::ItemFailures::default(),
             begun: crate::invocation::Begun::default(),
         }
     }

@@ -114,7 +114,8 @@ impl Call {
         if self.invocation.records.is_empty() {
             return Ok(Vec::new());
         }
-        item_failures::read(answer, &self.invocation.records)
+        let how = self.invocation.item_failures;
+        item_failures::read(answer, &self.invocation.records, how)
             .map_err(|error| ("MalformedOutput", error.to_string()))
     }
 }

@@ -1,14 +1,16 @@
 //! Lambda's `batchItemFailures`: which records of a batch failed, read from the JSON an event function returns.
 //!
 //! An answer is partial only if it is an object with the key `batchItemFailures`; any other answer (no JSON, no object,
-//! another key such as `{"statusCode":200}`) is a full success. Lambda itself calls another key a failure where it was
-//! told to expect failures (PB-5); nobody can tell us so yet. A list that cannot be believed fails the whole batch: it is
-//! no list, an entry has no identifier, or one that is not in the batch (PB-4, PB-6, PB-7).
+//! another key such as `{"statusCode":200}`) is a full success. Where the trigger is strict, another key fails the whole
+//! batch, as in Lambda (PB-5). A list that cannot be believed does so always: it is no list, an entry has no identifier,
+//! or one that is not in the batch (PB-4, PB-6, PB-7).
 #![deny(clippy::indexing_slicing)]
 
 use std::{collections::BTreeSet, ops::Range};
 
-use model::{Position, RecordAction, RecordFailure, SequenceNumber, UserRecord};
+use model::{
+    Position, RecordAction, RecordFailure, SequenceNumber, UserRecord, invocation::ItemFailures,
+};
 use serde_json::Value;
 
 use crate::{
@@ -27,15 +29,27 @@ pub(crate) enum BadBatchAnswer {
     NoIdentifier,
     #[error("`batchItemFailures` names {0}, which is not in the batch")]
     Unknown(String),
+    #[error(
+        "it has no `batchItemFailures`, but other keys: the trigger says `report_failures: strict`"
+    )]
+    OtherKeys,
 }
 
 pub(crate) fn read(
     answer: &[u8],
     records: &[UserRecord],
+    how: ItemFailures,
 ) -> Result<Vec<RecordFailure>, BadBatchAnswer> {
+    if how == ItemFailures::Ignored {
+        return Ok(Vec::new());
+    }
     let Ok(Value::Object(answer)) = serde_json::from_slice::<Value>(answer) else {
         return Ok(Vec::new());
     };
+    let is_other = !answer.is_empty() && !answer.contains_key("batchItemFailures");
+    if how == ItemFailures::Strict && is_other {
+        return Err(BadBatchAnswer::OtherKeys);
+    }
     let Some(list) = answer
         .get("batchItemFailures")
         .filter(|list| !list.is_null())
@@ -172,7 +186,7 @@ mod tests {
             ),
         ];
         for (answer, expect) in cases {
-            let got = read(answer.as_bytes(), &records).map(|failed| {
+            let got = read(answer.as_bytes(), &records, ItemFailures::Named).map(|failed| {
                 failed
                     .into_iter()
                     .map(|failure| failure.index)
@@ -180,5 +194,54 @@ mod tests {
             });
             assert_eq!(got, expect, "{answer}");
         }
+    }
+
+    fn named(answer: &str, how: ItemFailures) -> Result<Vec<u32>, BadBatchAnswer> {
+        let records = [record(999_999_999, 0), record(1_000_000_000, 0)];
+        let failed = read(answer.as_bytes(), &records, how)?;
+        Ok(failed.into_iter().map(|failure| failure.index).collect())
+    }
+
+    #[test]
+    fn a11_answers_that_fail_the_whole_batch() {
+        for answer in [
+            r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":"123"}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":"999999999"},{"itemIdentifier":"123"}]}"#,
+            r#"{"foo":1}"#,
+            r#"{"foo":null}"#,
+        ] {
+            let read = named(answer, ItemFailures::Strict);
+            assert!(read.is_err(), "{answer}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn a12_answers_that_are_full_successes() {
+        for answer in [
+            "",
+            "null",
+            "{}",
+            "[]",
+            "\"\"",
+            r#"{"batchItemFailures":[]}"#,
+            r#"{"batchItemFailures":null}"#,
+        ] {
+            assert_eq!(named(answer, ItemFailures::Strict), Ok(vec![]), "{answer}");
+        }
+    }
+
+    #[test]
+    fn a13_identifiers_are_numbers_not_text() {
+        let both = r#"{"batchItemFailures":[{"itemIdentifier":"1000000000"},{"itemIdentifier":"999999999"}]}"#;
+        assert_eq!(named(both, ItemFailures::Strict), Ok(vec![0, 1]));
+    }
+
+    #[test]
+    fn a14_without_the_switch_a_list_of_failures_says_nothing() {
+        let list = r#"{"batchItemFailures":[{"itemIdentifier":"999999999"}]}"#;
+        assert_eq!(named(list, ItemFailures::Ignored), Ok(vec![]));
+        assert_eq!(named(list, ItemFailures::Named), Ok(vec![0]));
     }
 }

@@ -104,6 +104,7 @@ pub(crate) fn invocation(outputs: &[&str]) -> Invocation {
                 .collect::<BTreeSet<_>>(),
         ),
         state: None,
+        item_failures: model::invocation::ItemFailures::default(),
         begun: model::invocation::Begun::default(),
     }
 }

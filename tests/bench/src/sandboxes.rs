@@ -160,6 +160,7 @@ fn invocation(records: &Arc<[UserRecord]>) -> Result<Invocation> {
         records: Arc::clone(records),
         outputs: Arc::new(BTreeSet::from(["default".to_owned()])),
         state: None,
+        item_failures: model::invocation::ItemFailures::default(),
         begun: model::invocation::Begun::default(),
     })
 }

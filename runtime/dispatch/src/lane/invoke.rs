@@ -90,6 +90,7 @@ impl Lane {
             records: Arc::clone(records),
             outputs: Arc::clone(&self.outputs),
             state: state.map(|store| store as _),
+            item_failures: self.settings.item_failures,
             begun: begun.clone(),
         };
         match self.outcome(invocation, &begun).await {
@@ -300,6 +301,11 @@ impl Lane {
     ) -> Result<(), Halt> {
         dead.extend(self.discarded(strays));
         let row = next.row(self.holder.token()).encode()?;
+        let mut effects = effects;
+        let advances = next.low() > self.ledger.low();
+        if advances && let Some(lease) = self.rooms.leases.checkpointed(&self.lease)? {
+            effects.writes.push(lease);
+        }
         loop {
             // Dead letters are as old as their place in the store, however long they waited for it.
             let dead = self.holder.dead_letters(dead.clone(), self.now());
@@ -308,6 +314,9 @@ impl Lane {
                 Ok(at) => {
                     self.placed = at;
                     self.unwritten_since = None;
+                    if advances {
+                        self.lease.note_checkpoint();
+                    }
                     return Ok(());
                 }
                 Err(NotPlaced::Commit(CommitError::Full)) => ShardState::DiskFull,

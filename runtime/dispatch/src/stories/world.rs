@@ -541,6 +541,7 @@ fn settings() -> TriggerSettings {
             breaker: None,
             then: Then::DeadLetter,
         },
+        item_failures: model::invocation::ItemFailures::default(),
         enabled: true,
     }
 }

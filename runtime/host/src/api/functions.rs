@@ -192,6 +192,7 @@ fn invocation(
         records: records.into(),
         outputs: Arc::new(outputs),
         state: Some(Arc::new(crate::scratch_state::ScratchState)),
+        item_failures: model::invocation::ItemFailures::default(),
         begun: model::invocation::Begun::default(),
     })
 }

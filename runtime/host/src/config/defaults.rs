@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use model::ByteSize;
+use model::{ByteSize, invocation::ItemFailures};
 
 use dispatch::{ErrorClass, Isolate, filter::Unparsable};
 
@@ -272,6 +272,17 @@ pub(super) const UNPARSABLE: Choice<Unparsable> = Choice {
     later: &[],
     meaning: "a record that is not JSON although the filter reads `data`",
 };
+pub(super) const REPORT_FAILURES: Choice<ItemFailures> = Choice {
+    name: "report_failures",
+    default: ItemFailures::Named,
+    words: &[
+        ("named", ItemFailures::Named),
+        ("strict", ItemFailures::Strict),
+        ("ignored", ItemFailures::Ignored),
+    ],
+    later: &[],
+    meaning: "how answers of event functions are read: `batchItemFailures` where it is named, as strictly as Lambda, or never",
+};
 pub(super) const ALLOW_LOOP: Choice<bool> =
     switch("allow_loop", false, "may write the stream it reads");
 pub(super) static TRIGGER: Place = Place {
@@ -322,6 +333,7 @@ pub(super) static TRIGGER: Place = Place {
             range: "",
             meaning: "what a failure means",
         },
+        &REPORT_FAILURES,
         &ALLOW_LOOP,
     ],
     later: &[
@@ -331,7 +343,6 @@ pub(super) static TRIGGER: Place = Place {
         "leases",
         "on_failure",
         "range_check",
-        "report_failures",
         "schedule",
         "tumbling",
         "was",

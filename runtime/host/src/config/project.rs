@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dispatch::{BreakerPolicy, ErrorClass, Isolate, filter::Filter};
-use model::{ByteSize, FunctionName, Region, StreamName, Timestamp, TriggerName};
+use model::{
+    ByteSize, FunctionName, Region, StreamName, Timestamp, TriggerName, invocation::ItemFailures,
+};
 
 use super::names::AppName;
 
@@ -105,6 +107,8 @@ pub struct Trigger {
     /// The wish of the file; an operator's pause is kept elsewhere.
     pub enabled: bool,
     pub retry: Retry,
+    /// How answers of event functions are read.
+    pub item_failures: ItemFailures,
     /// Where the file declares it, for messages that name both places of a conflict.
     pub line: usize,
 }

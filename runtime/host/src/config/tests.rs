@@ -9,7 +9,7 @@ use dispatch::{
     BreakerPolicy, ErrorClass, Isolate,
     filter::{Filter, Unparsable},
 };
-use model::{ByteSize, FunctionName, StreamName, TriggerName};
+use model::{ByteSize, FunctionName, StreamName, TriggerName, invocation::ItemFailures};
 use serde_json::json;
 
 use super::*;
@@ -62,6 +62,7 @@ triggers:
       classes: { Throttled: pause, BadJson: dead-letter }
       breaker: { failures: 3, probe: 10s }
       then: block
+    report_failures: strict
 "#;
 
 fn resolved(text: &str) -> Project {
@@ -95,7 +96,7 @@ fn a_small_file_gets_every_default() {
     Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: Fresh, concurrency: 64, line: 4 }
     "#);
     insta::assert_snapshot!(format!("{:?}", trigger_of(&project, "late-flights")), @r#"
-    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), outputs: {"default": StreamName("late-flights")}, filter: Filter { patterns: [], unparsable: DeadLetter }, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, isolate: Exact, classes: {}, breaker: Some(BreakerPolicy { failures: 5, probe: 30s }), then: DeadLetter }, line: 5 }
+    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), outputs: {"default": StreamName("late-flights")}, filter: Filter { patterns: [], unparsable: DeadLetter }, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, isolate: Exact, classes: {}, breaker: Some(BreakerPolicy { failures: 5, probe: 30s }), then: DeadLetter }, item_failures: Named, line: 5 }
     "#);
 }
 
@@ -184,6 +185,7 @@ fn the_example_means_what_it_says() {
                 }),
                 then: Then::Block,
             },
+            item_failures: ItemFailures::Strict,
             line: 22,
         }
     );

@@ -10,8 +10,8 @@ use model::{FunctionName, StreamName, TriggerName};
 use super::defaults::{
     ALLOW_LOOP, BACKOFF, BACKOFF_FACTOR, BACKOFF_FIRST, BACKOFF_JITTER, BACKOFF_MAX, BATCH,
     BATCH_BYTES, BATCH_RECORDS, BATCH_WAIT, BREAKER, BREAKER_FAILURES, BREAKER_PROBE, DEAGGREGATE,
-    ENABLED, ERROR_CLASS, RETRY, RETRY_AGE, RETRY_ATTEMPTS, RETRY_BREAKER, RETRY_CLASSES,
-    RETRY_ISOLATE, RETRY_THEN, STATE, STATE_MAX, STATE_TTL, TRIGGER, TRIGGER_STREAM,
+    ENABLED, ERROR_CLASS, REPORT_FAILURES, RETRY, RETRY_AGE, RETRY_ATTEMPTS, RETRY_BREAKER,
+    RETRY_CLASSES, RETRY_ISOLATE, RETRY_THEN, STATE, STATE_MAX, STATE_TTL, TRIGGER, TRIGGER_STREAM,
 };
 use super::diagnostic::At;
 use super::filter;
@@ -92,6 +92,7 @@ fn trigger(
     let enabled = reader.choice(section, &ENABLED);
     let retention = read.as_ref().and_then(|read| streams.get(&read.name));
     let retry = retry(reader, section, retention);
+    let item_failures = reader.choice(section, &REPORT_FAILURES);
     let allow_loop = reader.choice(section, &ALLOW_LOOP);
 
     let read = read?;
@@ -119,6 +120,7 @@ fn trigger(
         state,
         enabled,
         retry,
+        item_failures,
         line,
     })
 }

@@ -164,3 +164,39 @@ fn rows_of_another_version_are_refused() {
         assert!(refused.to_string().ends_with(why), "{refused}");
     }
 }
+
+#[tokio::test]
+async fn parents_know_their_children_whoever_holds_them() {
+    let journal = Arc::new(Memory::default());
+    let book = book(&journal, "a", 1);
+    let [parent, left, right] = [0, 1, 2].map(|shard| key("board", shard));
+    book.ensure(vec![new(parent.clone(), Checkpoint::TrimHorizon)])
+        .await
+        .unwrap();
+    let held = book.take(&parent).await.unwrap();
+    let child = |key| NewLease {
+        parents: vec![ShardId(0)],
+        ..new(key, Checkpoint::TrimHorizon)
+    };
+    book.ensure(vec![child(left), child(right)]).await.unwrap();
+    book.release(held).await.unwrap();
+    let rows = book.list(&parent.trigger).unwrap();
+    assert_eq!(rows[0].children, [ShardId(1), ShardId(2)]);
+    assert_eq!(rows[0].owner, None);
+}
+
+#[tokio::test]
+async fn switches_are_counted_since_the_checkpoint() {
+    let journal = Arc::new(Memory::default());
+    let book = book(&journal, "a", 1);
+    let key = key("board", 0);
+    book.ensure(vec![new(key.clone(), Checkpoint::TrimHorizon)])
+        .await
+        .unwrap();
+    let mut held = book.take(&key).await.unwrap();
+    assert!(book.checkpointed(&held).unwrap().is_some());
+    held.note_checkpoint();
+    assert_eq!(book.checkpointed(&held).unwrap(), None);
+    book.release(held).await.unwrap();
+    assert_eq!(book.list(&key.trigger).unwrap()[0].owner_switches, 0);
+}

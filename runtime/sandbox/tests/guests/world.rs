@@ -197,6 +197,7 @@ pub(crate) fn batch(records: &[(&'static str, &'static str)]) -> Invocation {
         records: (1..).zip(records).map(record).collect(),
         outputs: Arc::new(["default".to_owned()].into()),
         state: None,
+        item_failures: model::invocation::ItemFailures::default(),
         begun: model::invocation::Begun::default(),
     }
 }
