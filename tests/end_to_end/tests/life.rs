@@ -140,12 +140,15 @@ fn a_pause_outlives_the_server_and_ends_with_resume() {
     let why = project.done(&["why", "count", "0"]);
     let lines: Vec<&str> = why.lines().collect();
     assert!(
-        lines[0].starts_with("waiting: count shard shardId-000000000000: paused by an operator"),
+        lines[0].starts_with("waiting: count shardId-000000000000: paused by an operator"),
         "{why}"
     );
     assert_eq!(
         lines[1..],
-        ["hint: `shardmill trigger resume count`", "moving: 0 shards"]
+        [
+            "hint: `shardmill trigger resume count`",
+            "working: 0 shards; caught up: 0 shards"
+        ]
     );
     let status = project.json(&["trigger", "show", "count"]);
     assert!(

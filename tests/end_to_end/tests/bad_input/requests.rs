@@ -75,8 +75,15 @@ fn a_record_of_2_mib_by_the_command_line() {
     let said = project.verb(&["put", "flights", "one", "large.ndjson", "--key", "JFK"]);
     assert_eq!(said.code, Some(2));
     let (error, hint) = said.err.split_once('\n').unwrap();
-    assert!(error.starts_with("error: ValidationException: "), "{error}");
-    assert!(error.ends_with("less than or equal to 1048576"), "{error}");
+    let which = "error: put argument 1 to large.ndjson line 1 (the largest record is large.ndjson line 1, 2097155 bytes): ";
+    assert!(
+        error.starts_with(&format!("{which}ValidationException: ")),
+        "{error}"
+    );
+    assert!(
+        error.ends_with("less than or equal to 1048576; 0 records are stored"),
+        "{error}"
+    );
     assert_eq!(
         hint,
         "hint: split the record, or store the object elsewhere and put its address\n"
