@@ -226,6 +226,15 @@ impl Disk {
         Ok(DiskLock { _kind: kind })
     }
 
+    /// Copies every file below `from` into the new directory `to`. Only a real disk has such trees.
+    pub fn copy_tree(&self, from: &Path, to: &Path) -> io::Result<()> {
+        match &self.kind {
+            DiskKind::Real(_) => real::copy_tree(from, to),
+            #[cfg(feature = "simulation")]
+            DiskKind::Simulated(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     /// Syncs every file below `dir` and the directories themselves.
     pub fn sync_tree(&self, dir: &Path) -> io::Result<()> {
         on_disk!(self.sync_tree(dir))
