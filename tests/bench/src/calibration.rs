@@ -19,6 +19,7 @@ use crate::{
     server::Project,
 };
 
+pub(crate) const SYNC_4_IDLE: &str = "raw 4 KiB write + fdatasync on idle cores, p50";
 pub(crate) const SYNC_4: &str = "raw 4 KiB write + fdatasync, p50";
 pub(crate) const SYNC_64: &str = "raw 64 KiB write + fdatasync, p50";
 pub(crate) const SYNC_64_P99: &str = "raw 64 KiB write + fdatasync, p99";
@@ -34,11 +35,7 @@ const READ_BYTES: usize = 64 << 20;
 
 pub(crate) fn disk_and_memory(report: &mut Report, folder: &Path) -> Result<()> {
     let idle = syncs(folder, 4 << 10)?;
-    report.add(Row::new(
-        "raw 4 KiB write + fdatasync on idle cores, p50",
-        at(&idle, 0.5),
-        "us",
-    ));
+    report.add(Row::new(SYNC_4_IDLE, at(&idle, 0.5), "us"));
     // Without `chrt` the cores stay idle between syncs, here as in everything that is compared with it.
     let spinners = Spinners::start();
     let small = syncs(folder, 4 << 10)?;

@@ -33,9 +33,10 @@ pub(crate) fn threads_cpu_seconds(name: &str) -> Result<f64> {
     living_threads_cpu_seconds("self", Some(name))
 }
 
-/// Processor time of this thread; counted in nanoseconds.
-pub(crate) fn own_cpu_seconds() -> Result<f64> {
-    ran_nanos(Path::new("/proc/thread-self/schedstat")).map(|nanos| nanos / 1e9)
+/// Processor time of this thread, to the nanosecond even where it was never interrupted.
+pub(crate) fn own_cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// Processor time of the threads that a process has now, all or those of a name; counted in nanoseconds.

@@ -27,6 +27,8 @@ const KIB: usize = 1 << 10;
 const STREAM: &str = "puts";
 const SHARDS: u32 = 4;
 const PAGE_RECORDS: usize = 100;
+/// So many bodies are there to be read.
+const BODIES_READ: usize = 4;
 const ACTIVE_MAX: Duration = Duration::from_secs(30);
 const ACTIVE_LOOK: Duration = Duration::from_millis(50);
 
@@ -43,6 +45,18 @@ struct Peer {
     not_run: Option<String>,
 }
 
+/// One kind of load, on a server of its own: some peers get slower with everything that they keep.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    PutRecords,
+    PutRecord,
+    GetRecords,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::PutRecords, Self::PutRecord, Self::GetRecords];
+}
+
 /// `installed` is the file that says which peers there are.
 pub(crate) async fn measure(
     report: &mut Report,
@@ -53,30 +67,35 @@ pub(crate) async fn measure(
     let text = std::fs::read_to_string(installed)
         .with_context(|| format!("read {}", installed.display()))?;
     let peers: Vec<Peer> = serde_json::from_str(&text).context("read which peers there are")?;
-    let ours = project
-        .start("peers", "version: 1\nstreams: {}\n")
-        .await
-        .context("start our own server")?;
-    drive(report, &ours, "shardmill").await?;
-    drop(ours);
+    for kind in Kind::ALL {
+        let server = project
+            .start(&format!("peers-{kind:?}"), "version: 1\n")
+            .await
+            .context("start our own server")?;
+        drive(report, &server, "shardmill", kind).await?;
+    }
     for peer in &peers {
         if let Some(why) = &peer.not_run {
             report.not_run(&peer.name, why);
             continue;
         }
-        let measured = async {
-            let server = start(project, peer).await?;
-            drive(report, &server, &peer.name).await
-        };
-        if let Err(error) = measured.await {
-            report.not_run(&peer.name, &format!("{error:#}"));
+        for kind in Kind::ALL {
+            let measured = async {
+                let server = start(project, peer, kind).await?;
+                drive(report, &server, &peer.name, kind).await
+            };
+            if let Err(error) = measured.await {
+                let what = format!("{}: {kind:?}", peer.name);
+                report.not_run(&what, &format!("{error:#}"));
+            }
         }
     }
     Ok(())
 }
 
-async fn start(project: &Project, peer: &Peer) -> Result<Server> {
-    let folder = project.folder.join(peer.name.replace(' ', "-"));
+async fn start(project: &Project, peer: &Peer, kind: Kind) -> Result<Server> {
+    let name = format!("{}-{kind:?}", peer.name.replace(' ', "-"));
+    let folder = project.folder.join(name);
     let data = folder.join("data");
     std::fs::create_dir_all(&data)?;
     let address = free_address()?;
@@ -97,8 +116,16 @@ async fn start(project: &Project, peer: &Peer) -> Result<Server> {
 }
 
 /// The same for everybody, through the API alone.
-async fn drive(report: &mut Report, server: &Server, name: &str) -> Result<()> {
+async fn drive(report: &mut Report, server: &Server, name: &str, kind: Kind) -> Result<()> {
     create(server).await?;
+    match kind {
+        Kind::PutRecords => put_many(report, server, name).await,
+        Kind::PutRecord => put_one(report, server, name).await,
+        Kind::GetRecords => get(report, server, name).await,
+    }
+}
+
+async fn put_many(report: &mut Report, server: &Server, name: &str) -> Result<()> {
     let bodies = put_records(STREAM, KIB);
     for connections in [1, 4] {
         let load = load::run(server, connections, Call::Kinesis("PutRecords"), &bodies).await?;
@@ -106,10 +133,22 @@ async fn drive(report: &mut Report, server: &Server, name: &str) -> Result<()> {
         let rate = load.per_second() * RECORDS_PER_PUT as f64;
         report.add(Row::new(what, rate, "records/s").server_us(load.server_us(RECORDS_PER_PUT)));
     }
+    Ok(())
+}
+
+async fn put_one(report: &mut Report, server: &Server, name: &str) -> Result<()> {
     let bodies = put_record(STREAM, KIB);
     let load = load::run(server, 64, Call::Kinesis("PutRecord"), &bodies).await?;
     let what = format!("{name}: PutRecord 1 KiB, 64 connections");
     report.add(Row::new(what, load.per_second(), "requests/s").server_us(load.server_us(1)));
+    Ok(())
+}
+
+async fn get(report: &mut Report, server: &Server, name: &str) -> Result<()> {
+    let mut connection = server.connect().await?;
+    for body in put_records(STREAM, KIB).into_iter().take(BODIES_READ) {
+        connection.kinesis("PutRecords", body).await?;
+    }
     let page = Page::of(server, STREAM, PAGE_RECORDS).await?;
     let load = page.load(server).await?;
     let what = format!("{name}: GetRecords, {} x 1 KiB a page", page.records);

@@ -17,7 +17,7 @@ use platform::Platform;
 use tokio::task::JoinSet;
 
 use crate::{
-    calibration::{READ, SYNC_4, SYNC_64, SYNC_64_P99, WRITE, at},
+    calibration::{READ, SYNC_4, SYNC_4_IDLE, SYNC_64, SYNC_64_P99, WRITE, at},
     load::{histogram, micros},
     machine::{self, Device, Spinners},
     report::{Report, Row, Target, say},
@@ -54,11 +54,14 @@ pub(crate) async fn measure(report: &mut Report, folder: &Path) -> Result<()> {
 
 async fn acknowledgements(report: &mut Report, log: &Log) -> Result<()> {
     let idle = acks(log, 1, KIB).await?;
-    report.add(Row::new(
-        "log, 1 producer x 1 KiB on idle cores, p50",
-        at(&idle, 0.5),
-        "us",
-    ));
+    report.add(
+        Row::new(
+            "log, 1 producer x 1 KiB on idle cores, p50",
+            at(&idle, 0.5),
+            "us",
+        )
+        .beside("the raw sync on idle cores", report.value(SYNC_4_IDLE)),
+    );
     let spinners = Spinners::start();
     let one = acks(log, 1, KIB).await?;
     let ratio = |value: f64, most: f64| Target::AtMost(value * most);
