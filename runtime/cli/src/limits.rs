@@ -24,6 +24,11 @@ pub(crate) const FOLLOW_WAIT: Duration = Duration::from_secs(10);
 /// Between two screens of `status --watch`.
 pub(crate) const WATCH_PAUSE: Duration = Duration::from_secs(1);
 
+/// Open files below which a busy server may run out, for `doctor`.
+pub(crate) const OPEN_FILES_WANTED: u64 = 8_192;
+/// Seconds of 2026-01-01: no clock that is right shows less.
+pub(crate) const CLOCK_MIN_S: i64 = 1_767_225_600;
+
 /// An answer larger than this is not read.
 pub(crate) const ANSWER_BYTES_MAX: usize = 256 << 20;
 

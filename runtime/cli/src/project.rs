@@ -4,17 +4,27 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use host::config::{FunctionSource, Project};
+use host::config::{FunctionSource, Project, Refused};
 use platform::Platform;
 use serde_json::json;
 
 use crate::failure::{Exit, Failure};
-use crate::output::{Output, text};
+use crate::output::{Format, Output, text};
 use crate::verbs::build::Source;
 
 /// `check`: exit 7 when the file would be refused, or a component that is there already could not serve.
 pub(crate) async fn check(output: Output, file: &Path) -> Result<(), Failure> {
-    let project = read(file)?;
+    let project = match parsed(file)? {
+        Ok(project) => project,
+        Err(refused) => {
+            // For editors: what is wrong is the data that was asked for.
+            if output.format != Format::Table {
+                let found = json!({"file": file, "diagnostics": refused.diagnostics});
+                output.one(&found, |_| String::new())?;
+            }
+            return Err(failure(&refused));
+        }
+    };
     host::inspect(&Platform::real(), &project)
         .await
         .map_err(|error| Failure {
@@ -46,6 +56,14 @@ fn checked(project: &Project, found: &serde_json::Value) -> String {
 }
 
 pub(crate) fn read(file: &Path) -> Result<Project, Failure> {
+    parsed(file)?.map_err(|refused| failure(&refused))
+}
+
+fn failure(refused: &Refused) -> Failure {
+    Failure::new(Exit::CheckFailed, refused.to_string())
+}
+
+fn parsed(file: &Path) -> Result<Result<Project, Refused>, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         let missing = error.kind() == std::io::ErrorKind::NotFound;
         let exit = if missing {
@@ -53,11 +71,14 @@ pub(crate) fn read(file: &Path) -> Result<Project, Failure> {
         } else {
             Exit::Failed
         };
-        Failure::new(exit, format!("read {}: {error}", file.display()))
-            .hint("go to the folder of your project, or name its file with `--file`")
+        let hint = if error.kind() == std::io::ErrorKind::InvalidData {
+            "save the file as UTF-8"
+        } else {
+            "go to the folder of your project, or name its file with `--file`"
+        };
+        Failure::new(exit, format!("read {}: {error}", file.display())).hint(hint)
     })?;
-    host::config::read(file, &text, &environment())
-        .map_err(|refused| Failure::new(Exit::CheckFailed, refused.to_string()))
+    Ok(host::config::read(file, &text, &environment()))
 }
 
 /// What `${NAME}` can stand for. Variables that are not text cannot be written in the file.

@@ -16,6 +16,7 @@ use model::{
 use platform::{Platform, StopToken};
 use sandbox::{Engine, EngineSettings, Function, FunctionLimits};
 use streams::{Streams, World};
+use tracing::warn;
 
 use crate::{
     config::{FunctionSource, Project},
@@ -46,6 +47,8 @@ pub(crate) struct Rooms {
     pub(crate) runners: Runners,
     pub(crate) dead_letters: Arc<DeadLetterStore>,
     pub(crate) logs: Arc<LogStore>,
+    /// Where what is stored is not what the file says, a sentence each.
+    pub(crate) drift: Vec<String>,
     /// Ends what waits for news.
     pub(crate) stop: StopToken,
 }
@@ -75,13 +78,7 @@ pub(crate) async fn assemble(
         account: AccountId::parse(ACCOUNT).map_err(other)?,
         region: project.server.region.clone(),
     };
-    for (name, stream) in &project.streams {
-        let key = plan::stream_key(&world, name);
-        streams
-            .declare(key, stream.shards, stream.retention)
-            .await
-            .map_err(other)?;
-    }
+    let drift = declare(&streams, &world, project).await?;
     let journal: Arc<dyn Journal> = Arc::new(LogJournal::new(log.clone(), streams.clone()));
     let logs = open_lines(platform, project, options).await?;
     let engine = engine(platform, options, &logs)?;
@@ -118,10 +115,38 @@ pub(crate) async fn assemble(
         runners,
         dead_letters,
         logs,
+        drift,
         stop,
     };
     start(&rooms).await?;
     Ok(rooms)
+}
+
+/// Makes the streams of the file. Those that exist keep their shards; where that is not what the file says, it is said.
+async fn declare(
+    streams: &Streams,
+    world: &World,
+    project: &Project,
+) -> Result<Vec<String>, StartError> {
+    let mut drift = Vec::new();
+    for (name, stream) in &project.streams {
+        let key = plan::stream_key(world, name);
+        let declared = streams.declare(key.clone(), stream.shards, stream.retention);
+        declared.await.map_err(other)?;
+        let Ok(facts) = streams.describe(&key) else {
+            continue;
+        };
+        let asked = usize::try_from(stream.shards).unwrap_or(usize::MAX);
+        if facts.open_shards != asked {
+            let note = format!(
+                "stream {name} has {} shards, triggers.yaml says {asked}: the file never reshards, UpdateShardCount does",
+                facts.open_shards
+            );
+            warn!("{note}");
+            drift.push(note);
+        }
+    }
+    Ok(drift)
 }
 
 async fn open_log(platform: &Platform, options: &UpOptions) -> Result<Log, StartError> {

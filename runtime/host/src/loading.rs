@@ -2,7 +2,7 @@
 //!
 //! `up` loads what it runs; `check` only wants to know whether that would succeed, and keeps nothing.
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use model::FunctionName;
 use platform::Platform;
@@ -14,7 +14,8 @@ use crate::{
     plan,
 };
 
-/// Whether every component that the file names can serve. Folders are not looked at: they may not be built yet.
+/// Whether every component that the file names can serve. Of folders only the manifest is looked for: they may not be
+/// built yet.
 pub async fn inspect(platform: &Platform, project: &Project) -> Result<(), StartError> {
     let engine = Engine::new(
         platform.clone(),
@@ -24,7 +25,16 @@ pub async fn inspect(platform: &Platform, project: &Project) -> Result<(), Start
     .map_err(|error| StartError::Other(error.to_string()))?;
     for (name, function) in &project.functions {
         match &function.source {
-            FunctionSource::Folder(_) => {}
+            FunctionSource::Folder(path) => {
+                if !platform.disk.exists(&path.join("Cargo.toml")).await {
+                    let missing = io::Error::new(io::ErrorKind::NotFound, "it has no Cargo.toml");
+                    return Err(StartError::Function {
+                        function: name.to_string(),
+                        path: path.clone(),
+                        reason: missing.into(),
+                    });
+                }
+            }
             FunctionSource::Component(path) => {
                 load(platform, &engine, name, path, plan::limits(function)).await?;
             }

@@ -262,3 +262,34 @@ fn a_put_says_what_it_stored_and_what_it_took_literally() {
     );
     assert_eq!(project.done(&["tail", "a", "-n", "3"]).lines().count(), 3);
 }
+
+#[test]
+fn a_check_finds_sources_that_are_not_there_and_gives_its_findings_as_data() {
+    let project = Project::new("version: 1\nfunctions: { f: { source: no/such } }\n");
+    let said = project.verb(&["check"]);
+    assert_eq!(said.code, Some(7), "{}", said.err);
+    assert!(said.err.contains("it has no Cargo.toml"), "{}", said.err);
+    project.write("triggers.yaml", "version: 1\nfunctoins: {}\n");
+    let said = project.verb(&["check", "-o", "json"]);
+    assert_eq!(said.code, Some(7));
+    let found: Value = serde_json::from_str(&said.out).expect("a document");
+    let first = &found["diagnostics"][0];
+    assert_eq!((&first["line"], &first["column"]), (&json!(2), &json!(1)));
+    assert_eq!(first["hint"], "did you mean `functions`?");
+}
+
+#[test]
+fn shards_that_differ_from_the_file_are_said() {
+    let project = Project::new("version: 1\nstreams: { a: { shards: 1 } }\n");
+    assert_eq!(project.up().stop().code, Some(0));
+    project.write(
+        "triggers.yaml",
+        "version: 1\nstreams: { a: { shards: 3 } }\n",
+    );
+    let _server = project.up();
+    let status = project.done(&["status"]);
+    assert!(
+        status.contains("stream a has 1 shards, triggers.yaml says 3"),
+        "{status}"
+    );
+}

@@ -32,6 +32,14 @@ pub(crate) fn build(output: Output, sources: &[Source]) -> Result<Vec<BuiltFunct
         let path = if source.path.is_dir() {
             component_of(output, source)?
         } else {
+            // `check` and a start would say the same.
+            std::fs::metadata(&source.path).map_err(|error| {
+                let (name, path) = (&source.name, source.path.display());
+                Failure::failed(format!(
+                    "load function `{name}` from {path}: it cannot be read: {error}"
+                ))
+                .hint("`source` of the function must lead to its .wasm file or folder")
+            })?;
             source.path.clone()
         };
         built.push(BuiltFunction {
@@ -173,6 +181,11 @@ mod tests {
                 name: "late".to_owned(),
                 path: component
             }]
+        );
+        let missing = build(output, &[source(&folder.path().join("none.wasm"))]).unwrap_err();
+        assert!(
+            missing.message.contains("none.wasm: it cannot be read"),
+            "{missing}"
         );
         let failure = build(output, &[source(folder.path())]).unwrap_err();
         assert!(failure.message.ends_with("has no Cargo.toml"), "{failure}");

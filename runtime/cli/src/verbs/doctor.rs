@@ -1,16 +1,20 @@
 //! `doctor`: what of the machine, the tools and the server would stand in the way, with the command that helps. It
 //! changes nothing. A finding that stops `up` is exit 7; a server that does not run is only said.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use host::config::FunctionSource;
 use serde_json::{Value, json};
 
 use super::build::{TARGET, target_is_installed};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
+use crate::limits::{CLOCK_MIN_S, OPEN_FILES_WANTED};
 use crate::output::Output;
-use crate::server::Address;
+use crate::server::{Address, DEFAULT_ADDRESS};
+use crate::waiting;
 
 struct Finding {
     about: &'static str,
@@ -22,11 +26,15 @@ struct Finding {
 }
 
 pub(crate) async fn doctor(output: Output, address: Address, folder: &Path) -> Result<(), Failure> {
+    let builds = builds(folder);
     let findings = [
-        cargo(),
-        target(folder),
+        cargo(builds),
+        target(folder, builds),
         project(folder),
         writable(folder),
+        open_files(),
+        port(),
+        clock(),
         server(address).await,
     ];
     let items: Vec<Value> = findings.iter().map(item).collect();
@@ -59,7 +67,16 @@ fn item(finding: &Finding) -> Value {
     json!({"check": finding.about, "result": result, "fact": finding.fact, "hint": finding.hint})
 }
 
-fn cargo() -> Finding {
+/// Whether the project here has functions that cargo must build; others come as components.
+fn builds(folder: &Path) -> bool {
+    let project = crate::project::read(&folder.join("triggers.yaml"));
+    project.is_ok_and(|project| {
+        let mut functions = project.functions.values();
+        functions.any(|function| matches!(function.source, FunctionSource::Folder(_)))
+    })
+}
+
+fn cargo(needed: bool) -> Finding {
     let answer = Command::new("cargo")
         .arg("--version")
         .stderr(Stdio::null())
@@ -71,7 +88,7 @@ fn cargo() -> Finding {
     Finding {
         about: "cargo",
         good: version.is_some(),
-        needed: true,
+        needed,
         hint: version
             .is_none()
             .then(|| "install Rust from https://rustup.rs".to_owned()),
@@ -79,7 +96,7 @@ fn cargo() -> Finding {
     }
 }
 
-fn target(folder: &Path) -> Finding {
+fn target(folder: &Path, needed: bool) -> Finding {
     let good = target_is_installed(folder);
     let fact = if good {
         "installed"
@@ -90,7 +107,7 @@ fn target(folder: &Path) -> Finding {
     Finding {
         about: TARGET,
         good,
-        needed: true,
+        needed,
         fact: fact.to_owned(),
         hint,
     }
@@ -103,7 +120,7 @@ fn project(folder: &Path) -> Finding {
     } else {
         "not in this folder"
     };
-    let hint = (!good).then(|| "go to your project, or name it with `--file`".to_owned());
+    let hint = (!good).then(|| "go to the folder of your project".to_owned());
     Finding {
         about: "triggers.yaml",
         good,
@@ -134,6 +151,57 @@ fn writable(folder: &Path) -> Finding {
         needed: true,
         fact,
         hint,
+    }
+}
+
+/// Each connection and each segment of the log takes one.
+fn open_files() -> Finding {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"));
+    let soft = line
+        .and_then(|line| line.split_whitespace().next())
+        .unwrap_or("unknown");
+    let good = soft
+        .parse()
+        .map_or(true, |files: u64| files >= OPEN_FILES_WANTED);
+    Finding {
+        about: "open files",
+        good,
+        needed: false,
+        fact: format!("{soft} at once"),
+        hint: (!good).then(|| format!("`ulimit -n {OPEN_FILES_WANTED}` before `shardmill up`")),
+    }
+}
+
+fn port() -> Finding {
+    let bound = TcpListener::bind(DEFAULT_ADDRESS);
+    let fact = match &bound {
+        Ok(_) => format!("{DEFAULT_ADDRESS} is free"),
+        Err(error) => format!("{DEFAULT_ADDRESS}: {error}"),
+    };
+    Finding {
+        about: "port",
+        good: bound.is_ok(),
+        needed: false,
+        fact,
+        hint: bound.is_err().then(|| {
+            "a server may run there already; else `shardmill up --port 0` picks another".to_owned()
+        }),
+    }
+}
+
+/// Records are stamped with it, and retention goes by it.
+fn clock() -> Finding {
+    let now = waiting::now();
+    let good = now.as_second() > CLOCK_MIN_S;
+    Finding {
+        about: "clock",
+        good,
+        needed: true,
+        fact: format!("{now:.0}"),
+        hint: (!good).then(|| "set the clock: records would expire by it".to_owned()),
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) async fn status(rooms: &Rooms) -> Reply {
 
 /// What holds always, and which store is nearly full.
 fn notes(rooms: &Rooms) -> Result<Vec<String>, ApiError> {
-    let mut notes: Vec<String> = Vec::new();
+    let mut notes: Vec<String> = rooms.drift.clone();
     let dead_letters = &rooms.dead_letters;
     let bytes = dead_letters.bytes().map_err(ApiError::failed)?;
     notes.extend(nearly_full(

@@ -109,6 +109,8 @@ pub struct Trigger {
     pub retry: Retry,
     /// How answers of event functions are read.
     pub item_failures: ItemFailures,
+    /// What it writes may come back to it.
+    pub allow_loop: bool,
     /// Where the file declares it, for messages that name both places of a conflict.
     pub line: usize,
 }

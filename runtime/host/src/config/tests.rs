@@ -96,7 +96,7 @@ fn a_small_file_gets_every_default() {
     Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: Fresh, concurrency: 64, line: 4 }
     "#);
     insta::assert_snapshot!(format!("{:?}", trigger_of(&project, "late-flights")), @r#"
-    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), outputs: {"default": StreamName("late-flights")}, filter: Filter { patterns: [], unparsable: DeadLetter }, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, isolate: Exact, classes: {}, breaker: Some(BreakerPolicy { failures: 5, probe: 30s }), then: DeadLetter }, item_failures: Named, line: 5 }
+    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), outputs: {"default": StreamName("late-flights")}, filter: Filter { patterns: [], unparsable: DeadLetter }, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, isolate: Exact, classes: {}, breaker: Some(BreakerPolicy { failures: 5, probe: 30s }), then: DeadLetter }, item_failures: Named, allow_loop: false, line: 5 }
     "#);
 }
 
@@ -186,6 +186,7 @@ fn the_example_means_what_it_says() {
                 then: Then::Block,
             },
             item_failures: ItemFailures::Strict,
+            allow_loop: false,
             line: 22,
         }
     );
@@ -232,4 +233,28 @@ fn check_prints_one_promise_a_trigger() {
     count: late-flights: exactly once
     late-flights: flights -> late-flights: exactly once
     ");
+}
+
+#[test]
+fn a_loop_over_several_triggers_is_refused_unless_one_of_them_allows_it() {
+    let file = |allow: &str| {
+        format!(
+            "version: 1
+streams: {{ a: {{}}, b: {{}}, c: {{}}, d: {{}} }}
+functions: {{ f: {{ source: f }} }}
+triggers:
+  aside: {{ stream: d, function: f, outputs: a }}
+  first: {{ stream: a, function: f, outputs: b }}
+  second: {{ stream: b, function: f, outputs: {{ default: c, back: a }}{allow} }}"
+        )
+    };
+    let read = |text: &str| read(Path::new("triggers.yaml"), text, &BTreeMap::new());
+    let refused = read(&file("")).unwrap_err();
+    insta::assert_snapshot!(refused, @r"
+    triggers.yaml:6:3: trigger `first` reads what comes of its own outputs: `a` -> `b` -> `a`
+        6 |   first: { stream: a, function: f, outputs: b }
+          |   ^^^^^
+    hint: let one of them write another stream, or add `allow_loop: true` to one of them
+    ");
+    assert!(read(&file(", allow_loop: true")).is_ok());
 }

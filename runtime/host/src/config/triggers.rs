@@ -2,7 +2,7 @@
 //! all lead somewhere come out. Failures here are about two places at once: a stream that is not declared, an age that
 //! its stream does not keep, a trigger that would feed itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dispatch::{BreakerPolicy, ErrorClass};
 use model::{FunctionName, StreamName, TriggerName};
@@ -36,16 +36,64 @@ pub(super) fn triggers(
     functions: &Functions,
 ) -> BTreeMap<TriggerName, Trigger> {
     let named = reader.named::<TriggerName>(root, "triggers");
-    named
+    let mut places = BTreeMap::new();
+    let triggers = named
         .into_iter()
         .filter_map(|(name, at, node)| {
             let title = format!("trigger `{name}`");
             let node = one_kind(reader, &title, at, node)?;
             let mut section = reader.section(&TRIGGER, title, at, node);
             let trigger = trigger(reader, &mut section, streams, functions)?;
+            places.insert(name.clone(), at);
             Some((name, trigger))
         })
-        .collect()
+        .collect();
+    refuse_loop(reader, &triggers, &places);
+    triggers
+}
+
+/// A record that comes back to its stream through several triggers would go around for ever, as with one trigger alone.
+fn refuse_loop(
+    reader: &mut Reader<'_>,
+    triggers: &BTreeMap<TriggerName, Trigger>,
+    places: &BTreeMap<TriggerName, At>,
+) {
+    for (name, first) in triggers {
+        let Some((way, at)) = way_back(triggers, first).zip(places.get(name)) else {
+            continue;
+        };
+        let way = way.iter().map(|stream| format!("`{stream}`"));
+        let way = way.collect::<Vec<_>>().join(" -> ");
+        let message = format!("trigger `{name}` reads what comes of its own outputs: {way}");
+        let hint = "let one of them write another stream, or add `allow_loop: true` to one of them";
+        reader.note(*at, message, hint);
+        return;
+    }
+}
+
+/// The streams from what a trigger reads back to it, through two triggers or more, none of which allows loops.
+fn way_back<'a>(
+    triggers: &'a BTreeMap<TriggerName, Trigger>,
+    first: &'a Trigger,
+) -> Option<Vec<&'a StreamName>> {
+    let mut seen = BTreeSet::new();
+    let mut ways = vec![vec![&first.stream]];
+    while let Some(way) = ways.pop() {
+        let last = *way.last()?;
+        let readers = triggers
+            .values()
+            .filter(|it| it.stream == *last && !it.allow_loop);
+        for output in readers.flat_map(|it| it.outputs.values()) {
+            let further = [way.as_slice(), &[output]].concat();
+            if *output == first.stream && further.len() > 2 {
+                return Some(further);
+            }
+            if *output != first.stream && seen.insert(output) {
+                ways.push(further);
+            }
+        }
+    }
+    None
 }
 
 /// None when the kinds alone make the trigger unreadable.
@@ -121,6 +169,7 @@ fn trigger(
         enabled,
         retry,
         item_failures,
+        allow_loop,
         line,
     })
 }
