@@ -16,13 +16,13 @@ pub(crate) const FORMAT: u32 = 1;
 
 /// What `FORMAT` says, compared with what we know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
+pub(crate) enum Known {
     Current,
     Newer(u32),
     Garbage,
 }
 
-fn known(text: &[u8]) -> Known {
+pub(crate) fn known(text: &[u8]) -> Known {
     let text = std::str::from_utf8(text).unwrap_or_default();
     match text.trim().parse() {
         Ok(FORMAT) => Known::Current,

@@ -6,6 +6,7 @@
 //! log for good; opening it again reads what the disk really holds.
 
 mod apply;
+pub mod backup;
 mod carry;
 mod clean;
 pub mod commit;
@@ -29,6 +30,7 @@ mod sealed;
 mod segment;
 mod shared;
 mod spares;
+pub mod stopped;
 mod tail;
 mod view;
 mod worth;

@@ -55,6 +55,9 @@ pub const CARRY_PAUSE_MAX: Duration = Duration::from_millis(250);
 pub const CARRY_PERCENT_MAX: u64 = 50;
 pub const CARRY_PERCENT_WHEN_FULL_MAX: u64 = 88;
 
+/// Bytes of one page of a backup; its last frame may reach further.
+pub const BACKUP_PAGE_BYTES: u64 = 4 << 20;
+
 /// How long opening waits for a lock that somebody holds, and between two tries.
 pub const LOCK_WAIT_MAX: Duration = Duration::from_millis(500);
 pub const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(5);

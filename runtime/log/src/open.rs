@@ -31,14 +31,14 @@ use crate::{
 };
 
 /// Where a clean stop ended.
-const MARKER: &str = "CLEAN";
+pub(crate) const MARKER: &str = "CLEAN";
 
 fn marker_text(end: u64) -> String {
     format!("{end} {:08x}\n", crc_of(&end.to_le_bytes()))
 }
 
 /// A marker that is not whole vouches for nothing.
-fn parse_marker(text: &[u8]) -> Option<u64> {
+pub(crate) fn parse_marker(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;
     let end = text.split(' ').next()?.parse().ok()?;
     (text == marker_text(end)).then_some(end)
@@ -199,7 +199,7 @@ impl Shared {
 }
 
 /// A log of this process that was just let go may still be finishing its last sync, so this waits a little.
-async fn lock(platform: &Platform, path: &Path) -> Result<DiskLock, OpenError> {
+pub(crate) async fn lock(platform: &Platform, path: &Path) -> Result<DiskLock, OpenError> {
     let mut waited = Duration::ZERO;
     loop {
         match platform.disk.lock(path).await {

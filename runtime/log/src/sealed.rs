@@ -174,6 +174,13 @@ pub(crate) fn head_len(fixed: &[u8]) -> Option<usize> {
     (known && len >= FIXED_BYTES).then_some(len + 4)
 }
 
+/// The salt of the segment that the first bytes of an index name, whatever else is wrong with it.
+pub(crate) fn salt_in(fixed: &[u8]) -> Option<u64> {
+    let known = fixed.get(..8)? == MAGIC;
+    let salt = fixed.get(..FIXED_BYTES).map(|fixed| u64_at(fixed, 32));
+    salt.filter(|_| known)
+}
+
 /// `head` has the length that `head_len` said. `None` where it is not the index of this use of this segment.
 pub(crate) fn decode(segment: &Segment, head: &[u8]) -> Option<Contents> {
     let (body, crc) = head.split_last_chunk::<4>()?;

@@ -37,6 +37,20 @@ pub(crate) fn base_of(name: &str) -> Option<u64> {
     (digits.len() == 20).then(|| digits.parse().ok())?
 }
 
+/// The first page of a segment file.
+pub(crate) fn header(base: u64, log_id: u128, salt: u64, created_ms: u64) -> Vec<u8> {
+    let mut header = Vec::with_capacity(4096);
+    header.extend_from_slice(MAGIC);
+    header.extend_from_slice(&VERSION.to_le_bytes());
+    header.extend_from_slice(&log_id.to_le_bytes());
+    header.extend_from_slice(&salt.to_le_bytes());
+    header.extend_from_slice(&base.to_le_bytes());
+    header.extend_from_slice(&created_ms.to_le_bytes());
+    header.extend_from_slice(&crc_of(&header).to_le_bytes());
+    header.resize(4096, 0);
+    header
+}
+
 impl Segment {
     pub(crate) async fn create(
         platform: &Platform,
@@ -84,16 +98,8 @@ impl Segment {
         log_id: u128,
     ) -> io::Result<Self> {
         let salt = platform.rng.u64();
-        let mut header = Vec::with_capacity(4096);
-        header.extend_from_slice(MAGIC);
-        header.extend_from_slice(&VERSION.to_le_bytes());
-        header.extend_from_slice(&log_id.to_le_bytes());
-        header.extend_from_slice(&salt.to_le_bytes());
-        header.extend_from_slice(&base.to_le_bytes());
         let created = platform.clock.wall().as_millis();
-        header.extend_from_slice(&created.to_le_bytes());
-        header.extend_from_slice(&crc_of(&header).to_le_bytes());
-        header.resize(4096, 0);
+        let header = header(base, log_id, salt, created);
         file.write_all_at(&[header.into()], 0).await?;
         file.sync_all().await?;
         Ok(Self {
@@ -119,6 +125,16 @@ impl Segment {
             path,
             file,
         })
+    }
+
+    /// What the header of a damaged segment may still say.
+    pub(crate) fn salt_in(header: &[u8]) -> Option<u64> {
+        header.get(..CHECKED).map(|fixed| u64_at(fixed, 28))
+    }
+
+    pub(crate) fn log_id_in(header: &[u8]) -> Option<u128> {
+        let fixed = header.get(..CHECKED)?;
+        Some(u128::from(u64_at(fixed, 20)) << 64 | u128::from(u64_at(fixed, 12)))
     }
 
     pub(crate) fn offset(&self, position: u64) -> u64 {

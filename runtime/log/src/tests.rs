@@ -14,6 +14,7 @@ mod durability;
 mod full;
 mod opening;
 mod sealing;
+mod stopped;
 
 const A: ShardSlot = ShardSlot(1);
 const B: ShardSlot = ShardSlot(2);
