@@ -115,7 +115,7 @@ async fn a40_a_stop_during_a_pause_of_a_minute_is_at_once_and_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn effects_appear_exactly_once_whatever_commit_the_log_stops_at() {
+async fn a32_effects_appear_exactly_once_whatever_commit_the_log_stops_at() {
     let script = |invocation: &Invocation| {
         let Outcome::Answered(answer) = copied(invocation) else {
             return copied(invocation);
@@ -175,7 +175,7 @@ async fn effects_appear_exactly_once_whatever_commit_the_log_stops_at() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fenced_lane_commits_nothing_more() {
+async fn a31_a_fenced_lane_commits_nothing_more() {
     let world = World::new(copied);
     world.put(0, &["1"]);
     let runner = world.start().await.unwrap();
@@ -189,6 +189,30 @@ async fn a_fenced_lane_commits_nothing_more() {
         .await;
     assert!(state.to_string().contains("newer token 1001"), "{state}");
     assert_eq!(world.tape.outputs(), ["1"]);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a22_no_child_is_read_before_the_last_of_a_thousand_records_of_its_parent() {
+    let mut world = World::new(copied);
+    world.settings.batch.records = 100;
+    let names: Vec<String> = (0..1_000).map(|index: u32| index.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    world.put(0, &names);
+    world.river.split(0);
+    world.put(1, &["left"]);
+    world.put(2, &["right"]);
+    let runner = world.start().await.unwrap();
+    for child in [1, 2] {
+        world
+            .until(&runner, child, |state| *state == ShardState::CaughtUp)
+            .await;
+    }
+    let mut outputs = world.tape.outputs();
+    let mut children = outputs.split_off(1_000);
+    children.sort();
+    assert_eq!(outputs, names);
+    assert_eq!(children, ["left", "right"]);
     runner.stop().await;
 }
 
@@ -274,7 +298,7 @@ async fn settlements_without_effects_are_written_together_and_on_a_stop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trigger_that_starts_at_the_tip_gets_what_is_put_after_its_start() {
+async fn a24_a_trigger_that_starts_at_the_tip_gets_what_is_put_after_its_start() {
     let mut world = World::new(copied);
     world.settings.start = StartAt::Latest;
     world.put(0, &["old"]);

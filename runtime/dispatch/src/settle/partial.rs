@@ -15,7 +15,7 @@ use super::{
 use crate::{
     dead_letters::{Condition, Note},
     limits::TRIES_MAX,
-    settings::ErrorClass,
+    settings::{ErrorClass, Isolate},
 };
 
 pub(super) fn partly(work: Work, mut answer: Answer, at: Circumstances<'_>) -> Settlement {
@@ -44,7 +44,7 @@ pub(super) fn partly(work: Work, mut answer: Answer, at: Circumstances<'_>) -> S
     } else if effects && !(answer.effects_attributed && sourced) {
         match start {
             0 if handed_on(first) => reject_head(work, (first, answer.usage), at),
-            0 => failed(work, &whole, at),
+            0 => split_head(work, (first, answer.usage), &whole, at),
             // No attempt is used: the prefix already succeeded once.
             len => Settlement {
                 again: vec![Work {
@@ -230,6 +230,39 @@ fn reject_head(
         again: rest.map(Work::new).into_iter().collect(),
         ..Settlement::default()
     }
+}
+
+/// The first record failed and nothing can be kept of the others: it goes on alone, they wait behind it.
+fn split_head(
+    mut work: Work,
+    (failure, usage): (&RecordFailure, Usage),
+    whole: &Fault,
+    at: Circumstances<'_>,
+) -> Settlement {
+    let fate = fate(failure, work.attempts, at);
+    let (Fate::Again(_, attempts) | Fate::Spent(_, attempts)) = fate else {
+        return failed(work, whole, at);
+    };
+    if at.policy.isolate == Isolate::Off {
+        return failed(work, whole, at);
+    }
+    let rest = work.split_off(1);
+    work.note(Note::of_failure(&explained(failure), usage, at));
+    work.attempts = attempts;
+    work.failures = work.failures.saturating_add(1);
+    work.first_failed.get_or_insert(at.now);
+    work.not_before = at
+        .now
+        .plus(at.policy.backoff.after(work.failures, at.fraction));
+    let mut settlement = match fate {
+        Fate::Spent(..) => give_up(work, at),
+        Fate::Again(..) | Fate::Settled | Fate::Rejected(_) | Fate::NotTried => Settlement {
+            again: vec![work],
+            ..Settlement::default()
+        },
+    };
+    settlement.again.extend(rest.map(Work::new));
+    settlement
 }
 
 /// More unsettled groups than a progress row can hold: everything from the first failure on is delivered again.

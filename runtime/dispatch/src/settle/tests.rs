@@ -465,6 +465,28 @@ fn effects_nobody_can_attribute_are_dropped_and_the_good_prefix_runs_alone() {
 }
 
 #[test]
+fn a_named_first_record_is_tried_alone_before_those_behind_it() {
+    let failed = || answer(3, vec![failure(0, RecordAction::Retry)], false);
+    for (attempts, expect) in [
+        (
+            Some(3),
+            "dead[] again[[1] Together 1 +500; [2, 3] Together 0 +0]",
+        ),
+        (
+            Some(1),
+            "dead[([1], RetryAttemptsExhausted)] again[[2, 3] Together 0 +0]",
+        ),
+    ] {
+        let policy = RetryPolicy {
+            isolate: Isolate::Exact,
+            ..policy(attempts)
+        };
+        let settlement = settle(work(&[1, 2, 3]), failed(), at(&policy));
+        assert_eq!(told(&settlement), format!("out[] {expect}"));
+    }
+}
+
+#[test]
 fn without_effects_an_unattributed_answer_settles_record_by_record() {
     let failed = Outcome::Answered(Answer {
         failures: vec![failure(1, RecordAction::Retry)],
