@@ -72,7 +72,7 @@ pub(crate) async fn assemble(
     address: SocketAddr,
     stop: StopToken,
 ) -> Result<Rooms, StartError> {
-    let log = open_log(platform, options).await?;
+    let log = open_log(platform, project, options).await?;
     let streams = Streams::open(platform, log.clone(), stream_settings(options)).map_err(other)?;
     let world = World {
         account: AccountId::parse(ACCOUNT).map_err(other)?,
@@ -131,8 +131,9 @@ async fn declare(
     let mut drift = Vec::new();
     for (name, stream) in &project.streams {
         let key = plan::stream_key(world, name);
-        let declared = streams.declare(key.clone(), stream.shards, stream.retention);
-        declared.await.map_err(other)?;
+        let declared = plan::declared(stream);
+        let made = streams.declare(key.clone(), declared);
+        made.await.map_err(other)?;
         let Ok(facts) = streams.describe(&key) else {
             continue;
         };
@@ -149,7 +150,11 @@ async fn declare(
     Ok(drift)
 }
 
-async fn open_log(platform: &Platform, options: &UpOptions) -> Result<Log, StartError> {
+async fn open_log(
+    platform: &Platform,
+    project: &Project,
+    options: &UpOptions,
+) -> Result<Log, StartError> {
     let simulated = platform.disk.is_simulated();
     let view = if simulated {
         ViewKind::Memory
@@ -158,6 +163,7 @@ async fn open_log(platform: &Platform, options: &UpOptions) -> Result<Log, Start
     };
     let settings = log::Settings {
         view,
+        durability: plan::durability(project.server.durability).in_log(),
         ..log::Settings::default()
     };
     Ok(Log::open(platform, &options.data, settings).await?)

@@ -8,7 +8,7 @@ use dispatch::{
 };
 use model::{StreamKey, StreamName, Timestamp, TriggerName};
 use sandbox::{FunctionLimits, SandboxPolicy};
-use streams::World;
+use streams::{Declared, World};
 
 use crate::config;
 
@@ -17,6 +17,22 @@ pub(crate) fn stream_key(world: &World, name: &StreamName) -> StreamKey {
         account: world.account.clone(),
         region: world.region.clone(),
         name: name.clone(),
+    }
+}
+
+pub(crate) fn declared(stream: &config::Stream) -> Declared {
+    Declared {
+        shards: stream.shards,
+        retention: stream.retention,
+        durability: stream.durability.map(durability),
+    }
+}
+
+pub(crate) fn durability(said: config::Durability) -> streams::Durability {
+    match said {
+        config::Durability::Sync => streams::Durability::Sync,
+        config::Durability::Interval => streams::Durability::Interval,
+        config::Durability::None => streams::Durability::None,
     }
 }
 

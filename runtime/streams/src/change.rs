@@ -15,7 +15,7 @@ use crate::{
     limits::SHARDS_PER_STREAM_MAX,
     registry::{NewStream, NextNumbers, StreamEntry, entry_key},
     revise::Unrevised,
-    traits::Traits,
+    traits::{Durability, Traits},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +36,16 @@ pub enum DeleteError {
     NotActive(StreamStatus),
     #[error("delete a stream: {0}")]
     Down(String),
+}
+
+/// What a file says about a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Declared {
+    /// At creation.
+    pub shards: u32,
+    pub retention: Duration,
+    /// `None` for the server's.
+    pub durability: Option<Durability>,
 }
 
 /// The log did not take a change; nothing changed.
@@ -62,32 +72,33 @@ impl Streams {
         self.make(key, new).await
     }
 
-    /// Makes a stream that a file declares: active at once. One that exists keeps its shards, and its records from now on
-    /// as long as the file says.
-    pub async fn declare(
-        &self,
-        key: StreamKey,
-        shards: u32,
-        retention: Duration,
-    ) -> Result<(), CreateError> {
+    /// Makes a stream that a file declares: active at once. One that exists keeps its shards, and treats its records from
+    /// now on as the file says.
+    pub async fn declare(&self, key: StreamKey, declared: Declared) -> Result<(), CreateError> {
+        let traits = Traits {
+            durability: declared.durability,
+            ..Traits::default()
+        };
         let new = NewStream {
-            shards,
+            shards: declared.shards,
             mode: StreamMode::Provisioned,
-            retention,
+            retention: declared.retention,
             transition: Duration::ZERO,
-            traits: Arc::default(),
+            traits: Arc::new(traits),
         };
         match self.make(key.clone(), new).await {
             Ok(()) => Ok(()),
-            Err(CreateError::Exists(_)) => self.retain(key, retention).await,
+            Err(CreateError::Exists(_)) => self.declare_again(key, declared).await,
             Err(error @ (CreateError::Shards { .. } | CreateError::Down(_))) => Err(error),
         }
     }
 
-    async fn retain(&self, key: StreamKey, retention: Duration) -> Result<(), CreateError> {
-        let retention_ms = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
+    async fn declare_again(&self, key: StreamKey, declared: Declared) -> Result<(), CreateError> {
         let revised = self.revise(key, move |draft| {
-            draft.entry.retention_ms = retention_ms;
+            draft.entry.set_retention(declared.retention);
+            if draft.entry.traits.durability != declared.durability {
+                Arc::make_mut(&mut draft.entry.traits).durability = declared.durability;
+            }
             Ok::<_, Infallible>(())
         });
         match revised.await {
@@ -156,7 +167,7 @@ impl Streams {
             .await
             .map_err(|error| CreateError::Down(error.0))?;
         *numbers = left;
-        open_shards(&self.shared.log, &entry.shards);
+        open_shards(&self.shared.log, &entry, &entry.shards);
         let gone = self.shared.registry_mut().insert(key, Arc::new(entry));
         if let Some(gone) = gone {
             self.drop_shards(&gone);

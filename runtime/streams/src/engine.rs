@@ -24,6 +24,7 @@ use crate::{
     fan_out::Subscriptions,
     limits::{FIRST_RECORD_INDEX, REGISTRY_PAGE_ENTRIES, RETENTION, TRANSITION},
     registry::{Entry, NextNumbers, ShardEntry, StreamEntry, UnreadableEntry},
+    traits::Durability,
 };
 
 /// What may be chosen about streams.
@@ -89,7 +90,7 @@ impl Streams {
                         accounts.insert(world, settings);
                     }
                     Entry::Stream(key, entry) => {
-                        open_shards(&log, &entry.shards);
+                        open_shards(&log, &entry, &entry.shards);
                         registry.insert(key, Arc::new(entry));
                     }
                 }
@@ -205,9 +206,15 @@ impl Changes {
 }
 
 /// Indexes of earlier records are the log's own memory; here only the floor of a new counter is said.
-pub(crate) fn open_shards<'a>(log: &Log, shards: impl IntoIterator<Item = &'a ShardEntry>) {
+pub(crate) fn open_shards<'a>(
+    log: &Log,
+    stream: &StreamEntry,
+    shards: impl IntoIterator<Item = &'a ShardEntry>,
+) {
+    let durability = stream.traits.durability.map(Durability::in_log);
     for shard in shards {
         log.open_shard(shard.slot, shard.counter, FIRST_RECORD_INDEX);
+        log.set_durability(shard.slot, durability);
         if shard.closed.is_some() {
             log.close_shard(shard.slot);
         }

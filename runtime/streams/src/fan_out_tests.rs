@@ -6,7 +6,7 @@ use model::{HashKey, SequenceNumber, ShardId, seams::ReadFrom};
 use platform::Platform;
 
 use super::{
-    tests::{key, record, started, texts},
+    tests::{declared, key, record, started, texts},
     *,
 };
 
@@ -15,7 +15,10 @@ const FIRST: ShardId = ShardId(0);
 
 async fn with_consumers(names: &[&str]) -> (Platform, Streams) {
     let (platform, streams) = started().await;
-    streams.declare(key("flights"), 1, DAY).await.unwrap();
+    streams
+        .declare(key("flights"), declared(1, DAY))
+        .await
+        .unwrap();
     for name in names {
         let name = (*name).to_owned();
         let register = move |stream: &mut Amendment<'_>| {

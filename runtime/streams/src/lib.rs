@@ -9,6 +9,7 @@ pub mod limits;
 
 mod account;
 mod amend;
+mod atlas;
 mod change;
 mod engine;
 mod facts;
@@ -31,7 +32,8 @@ mod tests;
 
 pub use account::{AccountSettings, SettingsNotWritten};
 pub use amend::Amendment;
-pub use change::{CreateError, DeleteError};
+pub use atlas::{Atlas, Place};
+pub use change::{CreateError, Declared, DeleteError};
 pub use engine::{Changes, OpenError, Settings, Streams};
 pub use facts::{
     Backlog, Listing, ShardDescription, StreamFacts, StreamMode, StreamStatus, UnknownStream, World,
@@ -41,4 +43,4 @@ pub use log::ProducerMark;
 pub use put::{PutAnswer, PutError};
 pub use reshard::{ReshardError, Scaled};
 pub use revise::Unrevised;
-pub use traits::{Consumer, ConsumerStatus, Distribution, Traits};
+pub use traits::{Consumer, ConsumerStatus, Distribution, Durability, Traits};

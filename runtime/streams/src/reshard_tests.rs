@@ -10,7 +10,7 @@ use platform::Platform;
 use proptest::prelude::*;
 
 use super::{
-    tests::{ALL, key, record, start, started},
+    tests::{ALL, declared, key, record, start, started},
     *,
 };
 
@@ -19,7 +19,10 @@ const MIDDLE: HashKey = HashKey(1 << 127);
 
 async fn with_shards(shards: u32) -> (Platform, Streams) {
     let (platform, streams) = started().await;
-    streams.declare(flights(), shards, DAY).await.unwrap();
+    streams
+        .declare(flights(), declared(shards, DAY))
+        .await
+        .unwrap();
     (platform, streams)
 }
 
@@ -181,7 +184,7 @@ async fn new_shards_are_shown_when_the_change_is_over() {
 async fn a_restart_keeps_the_lineage_and_what_is_closed() {
     let platform = Platform::simulated(1);
     let (streams, log) = start(&platform).await;
-    streams.declare(flights(), 1, DAY).await.unwrap();
+    streams.declare(flights(), declared(1, DAY)).await.unwrap();
     put(&streams, "before", 0).await;
     streams.split(flights(), ShardId(0), MIDDLE).await.unwrap();
     let before = all(&streams);

@@ -13,6 +13,7 @@ use crate::{
     engine::{Streams, open_shards, unknown},
     facts::{StreamStatus, UnknownStream},
     registry::{NextNumbers, StreamEntry, Update},
+    traits::Durability,
 };
 
 /// What a decision works on.
@@ -106,7 +107,11 @@ impl Streams {
         *numbers = draft.numbers;
         let first_new = before.next_shard();
         let added = entry.shards.iter().filter(|shard| shard.id >= first_new);
-        open_shards(&self.shared.log, added);
+        open_shards(&self.shared.log, &entry, added);
+        let durability = entry.traits.durability.map(Durability::in_log);
+        for shard in &entry.shards {
+            self.shared.log.set_durability(shard.slot, durability);
+        }
         self.shared
             .registry_mut()
             .insert(key.clone(), Arc::new(entry));

@@ -34,6 +34,14 @@ pub(super) fn record(data: &str, hash_key: u128) -> NewRecord {
     }
 }
 
+pub(super) fn declared(shards: u32, retention: Duration) -> Declared {
+    Declared {
+        shards,
+        retention,
+        durability: None,
+    }
+}
+
 pub(super) async fn start(platform: &Platform) -> (Streams, Log) {
     let settings = log::Settings {
         view: ViewKind::Memory,
@@ -71,7 +79,10 @@ async fn read(streams: &Streams, from: ReadFrom) -> Page {
 async fn every_place_reads_from_where_it_says() {
     let (platform, streams) = started().await;
     let day = Duration::from_hours(24);
-    streams.declare(key("flights"), 1, day).await.unwrap();
+    streams
+        .declare(key("flights"), declared(1, day))
+        .await
+        .unwrap();
     let first = put(&streams, &["a", "b"]).await.entries;
     platform.clock.shift(Duration::from_secs(10));
     let latest = streams.tip(&key("flights"), FIRST).unwrap();
@@ -97,7 +108,10 @@ async fn every_place_reads_from_where_it_says() {
 async fn a_put_answers_in_the_order_of_the_request() {
     let (_, streams) = started().await;
     let day = Duration::from_hours(24);
-    streams.declare(key("flights"), 2, day).await.unwrap();
+    streams
+        .declare(key("flights"), declared(2, day))
+        .await
+        .unwrap();
     let records = vec![
         record("a", u128::MAX),
         record("b", 0),
@@ -113,7 +127,10 @@ async fn a_put_answers_in_the_order_of_the_request() {
 async fn a_repeated_request_gets_the_first_answer() {
     let (_, streams) = started().await;
     let day = Duration::from_hours(24);
-    streams.declare(key("flights"), 1, day).await.unwrap();
+    streams
+        .declare(key("flights"), declared(1, day))
+        .await
+        .unwrap();
     let mark = || {
         Some(ProducerMark {
             id: "demo".to_owned(),
@@ -157,7 +174,10 @@ async fn states_pass_with_the_clock() {
 async fn what_retention_no_longer_covers_is_invisible_before_it_is_trimmed() {
     let (platform, streams) = started().await;
     let hour = Duration::from_hours(1);
-    streams.declare(key("flights"), 1, hour).await.unwrap();
+    streams
+        .declare(key("flights"), declared(1, hour))
+        .await
+        .unwrap();
     put(&streams, &["old"]).await;
     platform.clock.shift(hour / 2);
     let young = platform.clock.wall();
@@ -183,7 +203,10 @@ async fn what_retention_no_longer_covers_is_invisible_before_it_is_trimmed() {
 async fn a_backlog_is_what_lies_behind_a_place() {
     let (platform, streams) = started().await;
     let day = Duration::from_hours(24);
-    streams.declare(key("flights"), 1, day).await.unwrap();
+    streams
+        .declare(key("flights"), declared(1, day))
+        .await
+        .unwrap();
     let backlog = |from| {
         streams
             .backlog(&key("flights"), FIRST, from)
@@ -212,16 +235,50 @@ async fn a_file_that_says_another_retention_changes_that_of_its_stream() {
     let platform = Platform::simulated(1);
     let (streams, log) = start(&platform).await;
     let hour = Duration::from_hours(1);
-    streams.declare(key("flights"), 1, hour).await.unwrap();
+    streams
+        .declare(key("flights"), declared(1, hour))
+        .await
+        .unwrap();
     put(&streams, &["a"]).await;
-    streams.declare(key("flights"), 1, 3 * hour).await.unwrap();
+    streams
+        .declare(key("flights"), declared(1, 3 * hour))
+        .await
+        .unwrap();
     drop(streams);
     log.stop().await;
     let (streams, _) = start(&platform).await;
     platform.clock.shift(2 * hour);
     assert_eq!(texts(&read(&streams, ReadFrom::Oldest).await), ["a"]);
-    streams.declare(key("flights"), 1, hour).await.unwrap();
+    streams
+        .declare(key("flights"), declared(1, hour))
+        .await
+        .unwrap();
     assert!(read(&streams, ReadFrom::Oldest).await.records.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_as_durable_as_its_file_says() {
+    let platform = Platform::simulated(1);
+    let (streams, log) = start(&platform).await;
+    let mut flights = declared(1, Duration::from_hours(24));
+    for (durability, syncs) in [
+        (Some(Durability::None), 0),
+        (Some(Durability::Sync), 1),
+        (None, 1),
+        (Some(Durability::None), 0),
+    ] {
+        flights.durability = durability;
+        streams.declare(key("flights"), flights).await.unwrap();
+        let before = log.status().syncs;
+        put(&streams, &["a"]).await;
+        assert_eq!(log.status().syncs - before, syncs, "{durability:?}");
+    }
+    drop(streams);
+    log.stop().await;
+    let (streams, log) = start(&platform).await;
+    let before = log.status().syncs;
+    put(&streams, &["a"]).await;
+    assert_eq!(log.status().syncs, before);
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,16 +286,25 @@ async fn a_restart_keeps_streams_records_and_numbers() {
     let platform = Platform::simulated(1);
     let (streams, log) = start(&platform).await;
     let day = Duration::from_hours(24);
-    streams.declare(key("flights"), 1, day).await.unwrap();
+    streams
+        .declare(key("flights"), declared(1, day))
+        .await
+        .unwrap();
     let before = put(&streams, &["a"]).await.entries[0].1;
     drop(streams);
     log.stop().await;
     let (streams, _) = start(&platform).await;
-    streams.declare(key("flights"), 3, day).await.unwrap();
+    streams
+        .declare(key("flights"), declared(3, day))
+        .await
+        .unwrap();
     assert_eq!(streams.shards(&key("flights")).unwrap().len(), 1);
     assert!(before < put(&streams, &["b"]).await.entries[0].1);
     assert_eq!(texts(&read(&streams, ReadFrom::Oldest).await), ["a", "b"]);
-    streams.declare(key("other"), 1, day).await.unwrap();
+    streams
+        .declare(key("other"), declared(1, day))
+        .await
+        .unwrap();
     let other = streams
         .read(&key("other"), FIRST, ReadFrom::Oldest, ALL)
         .await;
@@ -250,7 +316,10 @@ async fn a_deleted_stream_stays_forgotten_and_leaves_nothing_to_its_successor() 
     let platform = Platform::simulated(1);
     let (streams, log) = start(&platform).await;
     let (day, key) = (Duration::from_hours(24), key("flights"));
-    streams.declare(key.clone(), 1, day).await.unwrap();
+    streams
+        .declare(key.clone(), declared(1, day))
+        .await
+        .unwrap();
     let old = put(&streams, &["old"]).await.entries[0].1;
     streams.delete(key.clone()).await.unwrap();
     platform.clock.shift(Duration::from_secs(1));
@@ -260,7 +329,10 @@ async fn a_deleted_stream_stays_forgotten_and_leaves_nothing_to_its_successor() 
     let (streams, _) = start(&platform).await;
     let unknown = Err(UnknownStream(key.arn()));
     assert_eq!(streams.describe(&key), unknown);
-    streams.declare(key.clone(), 1, day).await.unwrap();
+    streams
+        .declare(key.clone(), declared(1, day))
+        .await
+        .unwrap();
     assert!(read(&streams, ReadFrom::At(old)).await.records.is_empty());
     put(&streams, &["new"]).await;
     assert_eq!(texts(&read(&streams, ReadFrom::Oldest).await), ["new"]);
@@ -270,7 +342,10 @@ async fn a_deleted_stream_stays_forgotten_and_leaves_nothing_to_its_successor() 
 async fn waiting_ends_with_a_record_and_with_the_stream() {
     let (platform, streams) = started().await;
     let (day, key) = (Duration::from_hours(24), key("flights"));
-    streams.declare(key.clone(), 1, day).await.unwrap();
+    streams
+        .declare(key.clone(), declared(1, day))
+        .await
+        .unwrap();
     let tip = read(&streams, ReadFrom::Oldest).await.next;
     let deadline = Duration::from_secs(60);
     let (woken, _) = tokio::join!(
@@ -295,7 +370,7 @@ async fn worlds_list_only_their_own_streams() {
         ..key("b")
     };
     for key in [key("a"), key("c"), key("d"), elsewhere] {
-        streams.declare(key, 1, day).await.unwrap();
+        streams.declare(key, declared(1, day)).await.unwrap();
     }
     let world = World {
         account: key("a").account,
@@ -321,7 +396,10 @@ async fn worlds_list_only_their_own_streams() {
 async fn outputs_are_routed_to_appends_of_the_caller() {
     let (_, streams) = started().await;
     let day = Duration::from_hours(24);
-    streams.declare(key("flights"), 2, day).await.unwrap();
+    streams
+        .declare(key("flights"), declared(2, day))
+        .await
+        .unwrap();
     let output = |data, hash_key| (key("flights"), record(data, hash_key));
     let outputs = vec![output("a", 0), output("b", u128::MAX), output("c", 1)];
     let appends = streams.route_outputs(outputs).unwrap();

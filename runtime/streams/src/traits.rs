@@ -24,12 +24,39 @@ pub struct Traits {
     /// Data and partition key of one record; absent for the default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_kib_max: Option<u32>,
+    /// When its records are acknowledged; absent for the server's choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub durability: Option<Durability>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distribution: Option<Distribution>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warm_mibps: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub consumers: Vec<Consumer>,
+}
+
+/// After what a record is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durability {
+    /// Its sync: it survives whatever the disk survives.
+    Sync,
+    /// Its write: it survives the process, and a crash of the system costs 50 ms or 16 MiB at most.
+    Interval,
+    /// Its write, synced whenever that happens: for tests.
+    None,
+}
+
+impl Durability {
+    /// As the log says it.
+    #[must_use]
+    pub fn in_log(self) -> log::Durability {
+        match self {
+            Self::Sync => log::Durability::Sync,
+            Self::Interval => log::Durability::INTERVAL,
+            Self::None => log::Durability::None,
+        }
+    }
 }
 
 /// What decides which shard takes a record.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{HashKey, StreamKey, StreamName, seams::ReadFrom};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use streams::{StreamFacts, StreamMode, StreamStatus};
+use streams::{Declared, StreamFacts, StreamMode, StreamStatus};
 
 use super::{ApiError, Call, Reply};
 use crate::{
@@ -70,7 +70,14 @@ pub(crate) async fn create(rooms: &Rooms, call: &Call<'_>) -> Reply {
     }
     rooms
         .streams
-        .declare(key, new.shards, retention)
+        .declare(
+            key,
+            Declared {
+                shards: new.shards,
+                retention,
+                durability: None,
+            },
+        )
         .await
         .map_err(|error| ApiError::bad(&error.to_string()))?;
     show(rooms, &new.name)

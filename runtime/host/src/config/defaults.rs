@@ -9,7 +9,7 @@ use model::{ByteSize, invocation::ItemFailures};
 use dispatch::{ErrorClass, Isolate, filter::Unparsable};
 
 use super::keys::{Choice, Measured, Place, Plain};
-use super::project::{SandboxPolicy, Then, WhenFull};
+use super::project::{Durability, SandboxPolicy, Then, WhenFull};
 
 const SECOND: u64 = 1;
 const HOUR: u64 = 3600 * SECOND;
@@ -89,10 +89,23 @@ pub(super) const REGION: Plain = Plain {
     range: "",
     meaning: "where the streams of the file live",
 };
+const DURABILITIES: &[(&str, Durability)] = &[
+    ("sync", Durability::Sync),
+    ("interval", Durability::Interval),
+    ("none", Durability::None),
+];
+pub(super) const DURABILITY: Choice<Durability> = Choice {
+    name: "durability",
+    default: Durability::Sync,
+    words: DURABILITIES,
+    later: &[],
+    meaning: "after what a put is answered: its sync; its write, synced within 50 ms; its write alone",
+};
 pub(super) static SERVER: Place = Place {
     path: "server",
     keys: &[
         &REGION,
+        &DURABILITY,
         &Plain {
             name: "dead_letters",
             kind: "map",
@@ -177,9 +190,13 @@ pub(super) const RETENTION: Measured<Duration> = Measured {
     max: Duration::from_secs(365 * DAY),
     meaning: "how long a record is kept; whole hours",
 };
+pub(super) const STREAM_DURABILITY: Choice<Durability> = Choice {
+    meaning: "as `server.durability`, which holds where this is absent",
+    ..DURABILITY
+};
 pub(super) static STREAM: Place = Place {
     path: "streams.NAME",
-    keys: &[&SHARDS, &RETENTION],
+    keys: &[&SHARDS, &RETENTION, &STREAM_DURABILITY],
     later: &["attach", "autoscale", "capacity"],
 };
 

@@ -40,8 +40,8 @@ pub(crate) use spelling::did_you_mean;
 pub(crate) const RETENTION_MIN: Duration = RETENTION.min;
 pub(crate) const RETENTION_MAX: Duration = RETENTION.max;
 pub use project::{
-    Attempts, Backoff, Batch, DeadLetters, Function, FunctionSource, Logs, Project, Promise, Retry,
-    SandboxPolicy, Server, Start, State, Stream, Then, Trigger, WhenFull,
+    Attempts, Backoff, Batch, DeadLetters, Durability, Function, FunctionSource, Logs, Project,
+    Promise, Retry, SandboxPolicy, Server, Start, State, Stream, Then, Trigger, WhenFull,
 };
 
 use defaults::{RETENTION, ROOT};

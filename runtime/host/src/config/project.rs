@@ -26,6 +26,8 @@ pub struct Project {
 pub struct Server {
     /// Where the streams of the file live.
     pub region: Region,
+    /// Of every stream that does not say otherwise, and of what triggers keep.
+    pub durability: Durability,
     pub dead_letters: DeadLetters,
     pub logs: Logs,
 }
@@ -57,6 +59,16 @@ pub struct Stream {
     /// At creation; a stream that exists is never resharded by the file.
     pub shards: u32,
     pub retention: Duration,
+    /// `None` for the server's.
+    pub durability: Option<Durability>,
+}
+
+/// After what something is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    Sync,
+    Interval,
+    None,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

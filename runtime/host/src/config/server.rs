@@ -7,8 +7,8 @@ use std::time::Duration;
 use model::{Region, StreamName};
 
 use super::defaults::{
-    APP, DEAD_LETTERS, DEAD_LETTERS_KEEP, DEAD_LETTERS_MAX, LOGS, LOGS_KEEP, LOGS_MAX, REGION,
-    RETENTION, SERVER, SHARDS, STREAM, WHEN_FULL,
+    APP, DEAD_LETTERS, DEAD_LETTERS_KEEP, DEAD_LETTERS_MAX, DURABILITY, LOGS, LOGS_KEEP, LOGS_MAX,
+    REGION, RETENTION, SERVER, SHARDS, STREAM, STREAM_DURABILITY, WHEN_FULL,
 };
 use super::keys::Plain;
 use super::names::{AppName, Name};
@@ -24,6 +24,7 @@ pub(super) fn app(reader: &mut Reader<'_>, root: &mut Section) -> Option<AppName
 pub(super) fn server(reader: &mut Reader<'_>, root: &mut Section) -> Option<Server> {
     let mut section = reader.subsection(root, &SERVER, "server");
     let region: Option<Region> = name_or_default(reader, &mut section, &REGION);
+    let durability = reader.choice(&mut section, &DURABILITY);
     let mut kept = reader.subsection(&mut section, &DEAD_LETTERS, "dead_letters");
     let dead_letters = DeadLetters {
         keep: reader.measured(&mut kept, &DEAD_LETTERS_KEEP),
@@ -37,6 +38,7 @@ pub(super) fn server(reader: &mut Reader<'_>, root: &mut Section) -> Option<Serv
     };
     Some(Server {
         region: region?,
+        durability,
         dead_letters,
         logs,
     })
@@ -57,7 +59,15 @@ pub(super) fn streams(reader: &mut Reader<'_>, root: &mut Section) -> BTreeMap<S
                     format!("`retention` of {title} must be whole hours, found `{found}`");
                 reader.note(at, message, "Kinesis tells clients hours: write 24h or 7d");
             }
-            (name, Stream { shards, retention })
+            let durability = section
+                .has(STREAM_DURABILITY.name)
+                .then(|| reader.choice(&mut section, &STREAM_DURABILITY));
+            let stream = Stream {
+                shards,
+                retention,
+                durability,
+            };
+            (name, stream)
         })
         .collect()
 }

@@ -30,7 +30,7 @@ server:
   dead_letters: { keep: 14d, max: 10GiB, when_full: drop-oldest }
   logs: { keep: 3d, max: 2GiB }
 streams:
-  flights:      { shards: 4, retention: 7d }
+  flights:      { shards: 4, retention: 7d, durability: interval }
   late-flights: { shards: 1 }
   board:        {}
 functions:
@@ -87,10 +87,10 @@ fn trigger_of(project: &Project, name: &str) -> Trigger {
 fn a_small_file_gets_every_default() {
     let project = resolved(SMALL);
     insta::assert_snapshot!(format!("{:?}", (&project.app, &project.server)), @r#"
-    (AppName(TriggerName("app")), Server { region: Region("us-east-1"), dead_letters: DeadLetters { keep: 1209600s, max: ByteSize(10737418240), when_full: Block }, logs: Logs { keep: 604800s, max: ByteSize(1073741824) } })
+    (AppName(TriggerName("app")), Server { region: Region("us-east-1"), durability: Sync, dead_letters: DeadLetters { keep: 1209600s, max: ByteSize(10737418240), when_full: Block }, logs: Logs { keep: 604800s, max: ByteSize(1073741824) } })
     "#);
     insta::assert_snapshot!(format!("{:?}", project.streams[&stream("late-flights")]), @r"
-    Stream { shards: 1, retention: 604800s }
+    Stream { shards: 1, retention: 604800s, durability: None }
     ");
     insta::assert_snapshot!(format!("{:?}", function_of(&project, "late")), @r#"
     Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: Fresh, concurrency: 64, line: 4 }
