@@ -70,15 +70,13 @@ pub(crate) async fn measure(report: &mut Report, folder: &Path) -> Result<Parts>
     })
 }
 
-/// A row for the sum, which names its parts.
+/// A row for each part and one for their sum.
 fn add(report: &mut Report, what: &str, parts: &[(&str, f64)]) -> f64 {
+    for (part, us) in parts {
+        report.add(Row::new(format!("{what}, part: {part}"), *us, "us of CPU"));
+    }
     let sum = parts.iter().map(|(_, us)| us).sum();
-    let named: Vec<String> = parts
-        .iter()
-        .map(|(part, us)| format!("{part} {us:.1}"))
-        .collect();
-    let what = format!("sum of parts, {what}: {}", named.join(" + "));
-    report.add(Row::new(what, sum, "us of CPU"));
+    report.add(Row::new(format!("{what}, sum of parts"), sum, "us of CPU"));
     sum
 }
 

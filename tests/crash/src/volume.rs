@@ -6,12 +6,15 @@
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
 
 /// Sparse: only what is written takes room.
 const IMAGE_BYTES: u64 = 4 << 30;
+const UNMOUNT_MAX: Duration = Duration::from_secs(10);
+const UNMOUNT_PAUSE: Duration = Duration::from_millis(20);
 /// `_IOR('X', 125, u32)` with "do not flush the log", as both kernels define it.
 const SHUT_DOWN: &str = "open(my $folder, '<', $ARGV[0]) or die qq(open: $!\\n); \
      my $no_flush = pack('I', 2); ioctl($folder, 0x8004587D, $no_flush) or die qq(shutdown: $!\\n);";
@@ -99,8 +102,16 @@ impl Volume {
         run(&["mount", "-t", system, "-o", "loop", &image, &mounted])
     }
 
+    /// The kernel may still be letting go of the files of a process that has ended.
     fn unmount(&self) -> Result<()> {
-        run(&["umount", &self.mounted.to_string_lossy()])
+        let began = Instant::now();
+        loop {
+            match run(&["umount", &self.mounted.to_string_lossy()]) {
+                Ok(()) => return Ok(()),
+                Err(error) if began.elapsed() > UNMOUNT_MAX => return Err(error),
+                Err(_) => std::thread::sleep(UNMOUNT_PAUSE),
+            }
+        }
     }
 }
 
