@@ -11,7 +11,7 @@ use crate::arguments::{
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, text};
 use crate::server;
-use crate::verbs::{build, doctor, invoke, logs, put, status, tail, things};
+use crate::verbs::{build, data, doctor, invoke, logs, put, status, tail, things};
 use crate::{project, up};
 
 pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
@@ -49,6 +49,11 @@ async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<()
             let server = server.map(str::to_owned).or_else(server_of_environment);
             let found = server::find(server.as_deref(), &folder)?;
             doctor::doctor(output, found.address, &folder).await
+        }
+        Here::Data(noun) => {
+            let server = server.map(str::to_owned).or_else(server_of_environment);
+            let found = server::find(server.as_deref(), &working_directory()?)?;
+            data::data(output, found, &noun.verb).await
         }
         Here::Version => {
             let version = json!({"version": env!("CARGO_PKG_VERSION")});

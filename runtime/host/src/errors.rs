@@ -98,6 +98,9 @@ fn data_hint(error: &OpenError) -> Option<&'static str> {
         OpenError::Newer { .. } => {
             Some("to try this version beside it, give it another folder: `--data DIR`")
         }
-        OpenError::Damaged { .. } | OpenError::View(_) | OpenError::Io(_) => None,
+        OpenError::Damaged { .. } => Some(
+            "`shardmill data check` says what is damaged, `shardmill data repair --dry-run` what could be saved; or restore a backup",
+        ),
+        OpenError::View(_) | OpenError::Io(_) => None,
     }
 }

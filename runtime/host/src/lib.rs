@@ -6,6 +6,7 @@
 mod api;
 mod assemble;
 pub mod config;
+pub mod data;
 mod detached;
 mod errors;
 mod housekeeping;

@@ -22,6 +22,9 @@ pub(crate) const API_ROWS_MAX: usize = 1_000;
 pub(crate) const API_PAGE_BYTES_MAX: usize = 4 << 20;
 /// Dead letters read at once for a page: each may be as large as a batch.
 pub(crate) const DEAD_LETTERS_READ_MAX: usize = 20;
+/// Backups that are made at once, and how long one is kept that nobody goes on with.
+pub(crate) const BACKUPS_MAX: usize = 4;
+pub(crate) const BACKUP_IDLE_MAX: Duration = Duration::from_secs(60);
 /// How long an answer may wait for something to happen.
 pub(crate) const API_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Between two looks at a shard that `wait` waits for.

@@ -2,6 +2,7 @@
 //! decides nothing about stored things; the server does.
 
 pub(crate) mod build;
+pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod invoke;
 pub(crate) mod logs;

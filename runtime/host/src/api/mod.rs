@@ -4,6 +4,7 @@
 //! this server's own origin may call it: a request that carries another `Origin` is refused.
 
 mod answer;
+mod backups;
 mod dead_letters;
 mod functions;
 mod logs;
@@ -40,11 +41,16 @@ pub(crate) type Reply = Result<serde_json::Value, ApiError>;
 pub(crate) struct Api {
     rooms: Arc<Rooms>,
     hosts: AllowedHosts,
+    backups: backups::Backups,
 }
 
 impl Api {
     pub(crate) fn new(rooms: Arc<Rooms>, hosts: AllowedHosts) -> Self {
-        Self { rooms, hosts }
+        Self {
+            rooms,
+            hosts,
+            backups: backups::Backups::default(),
+        }
     }
 
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -107,6 +113,9 @@ impl Api {
             ("GET", ["state", trigger, key]) => state::get(rooms, trigger, key),
             ("GET", ["dead-letters"]) => dead_letters::list(rooms, &call),
             ("GET", ["dead-letters", trigger, id]) => dead_letters::show(rooms, trigger, id),
+            ("POST", ["backups"]) => self.backups.begin(rooms),
+            ("GET", ["backups", id, from]) => self.backups.page(id, from),
+            ("DELETE", ["backups", id]) => self.backups.end(id),
             ("POST", ["wait"]) => wait::wait(rooms, &call).await,
             _ => Err(ApiError::not_found("this address")
                 .with_hint("this server may be of another version: `shardmill version`")),
