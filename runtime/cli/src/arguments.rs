@@ -358,6 +358,20 @@ pub(crate) enum TriggerVerb {
         #[arg(value_parser = name)]
         name: String,
     },
+    /// Move to another place of the stream: some records are handled again, or never
+    Seek {
+        #[arg(value_parser = name)]
+        name: String,
+        /// oldest, latest, a time such as 2026-11-23T09:00Z, or @-1h
+        #[arg(long, value_name = "PLACE")]
+        from: String,
+        /// What becomes of values that the records wrote before
+        #[arg(long, value_parser = ["keep"])]
+        state: Option<String>,
+        /// Only count what would be repeated and skipped
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -49,4 +49,4 @@ pub use settings::{
 };
 pub use state::{Cleaned, DamagedValue, KeptValue, StateStore};
 pub use status::{Counters, ShardState, ShardStatus};
-pub use trigger::{Mismatch, StartError, TriggerRunner};
+pub use trigger::{Mismatch, Moved, StartError, TriggerRunner, look, seek};

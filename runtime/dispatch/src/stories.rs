@@ -5,6 +5,7 @@ mod filters;
 mod holds;
 mod outage;
 mod partial;
+mod seeks;
 mod world;
 
 use std::time::Duration;

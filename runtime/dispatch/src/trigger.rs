@@ -28,10 +28,12 @@ use crate::{
 
 mod binding;
 mod crew;
+mod seek;
 mod start;
 
 pub use binding::Mismatch;
 use crew::Crew;
+pub use seek::{Moved, look, seek};
 
 /// Ends of lanes on their way to the trigger.
 const ENDS_MAX: usize = 64;
@@ -40,6 +42,8 @@ type Statuses = Arc<Mutex<BTreeMap<ShardId, watch::Sender<ShardStatus>>>>;
 
 #[derive(Debug)]
 pub struct TriggerRunner {
+    rooms: Rooms,
+    settings: TriggerSettings,
     switch: watch::Sender<Switch>,
     state: Option<Arc<StateStore>>,
     statuses: Statuses,
@@ -83,6 +87,7 @@ impl TriggerRunner {
                 policy,
             ))
         });
+        let kept = (rooms.clone(), settings.clone());
         let (stop, token) = Stop::new();
         let (ends, ended) = mpsc::channel(ENDS_MAX);
         let tasks = rooms.platform.tasks.clone();
@@ -103,7 +108,10 @@ impl TriggerRunner {
         crew.bind().await?;
         crew.sweep().await?;
         let task = tasks.spawn("trigger", crew.run(ended));
+        let (rooms, settings) = kept;
         Ok(Self {
+            rooms,
+            settings,
             switch,
             state,
             statuses,
@@ -128,6 +136,12 @@ impl TriggerRunner {
         if !disabled {
             self.switch.send_replace(to);
         }
+    }
+
+    /// What another runner of the same trigger starts with.
+    #[must_use]
+    pub fn parts(&self) -> (Rooms, TriggerSettings) {
+        (self.rooms.clone(), self.settings.clone())
     }
 
     /// Where the trigger keeps values.

@@ -52,12 +52,7 @@ pub(crate) fn trigger(
         name: name.clone(),
         stream: stream_key(world, &trigger.stream),
         function: trigger.function.clone(),
-        start: match trigger.start {
-            config::Start::Oldest => StartAt::Oldest,
-            config::Start::Latest => StartAt::Latest,
-            config::Start::At(at) => StartAt::At(at),
-            config::Start::Ago(ago) => StartAt::At(now.minus(ago)),
-        },
+        start: start(trigger.start, now),
         filter: trigger.filter.clone(),
         start_word: trigger.start.to_string(),
         deaggregate: trigger.deaggregate,
@@ -75,6 +70,15 @@ pub(crate) fn trigger(
         retry: retry(&trigger.retry),
         item_failures: trigger.item_failures,
         enabled: trigger.enabled,
+    }
+}
+
+pub(crate) fn start(start: config::Start, now: Timestamp) -> StartAt {
+    match start {
+        config::Start::Oldest => StartAt::Oldest,
+        config::Start::Latest => StartAt::Latest,
+        config::Start::At(at) => StartAt::At(at),
+        config::Start::Ago(ago) => StartAt::At(now.minus(ago)),
     }
 }
 

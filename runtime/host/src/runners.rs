@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use dispatch::{ShardStatus, StateStore, TriggerRunner};
+use dispatch::{Moved, ShardStatus, StartAt, StateStore, TriggerRunner, TriggerSettings};
 use model::{
     ShardId, Transaction, TriggerName, ViewWrite,
     keys::{self, Namespace},
@@ -112,6 +112,29 @@ impl Runners {
         shard: ShardId,
     ) -> Option<watch::Receiver<ShardStatus>> {
         self.running().get(name)?.watch(shard)
+    }
+
+    /// What the trigger runs with.
+    pub(crate) fn parts(&self, name: &TriggerName) -> Option<(dispatch::Rooms, TriggerSettings)> {
+        self.running().get(name).map(TriggerRunner::parts)
+    }
+
+    /// Moves the trigger while it stands still; it runs on afterwards, also where it could not be moved.
+    pub(crate) async fn seek(
+        &self,
+        name: &TriggerName,
+        to: StartAt,
+    ) -> Result<Vec<Moved>, dispatch::StartError> {
+        let Some(runner) = self.running().remove(name) else {
+            return Ok(Vec::new());
+        };
+        let (rooms, settings) = runner.parts();
+        runner.stop().await;
+        let moved = dispatch::seek(&rooms, &settings, to).await;
+        let paused = self.is_paused(name)?;
+        let runner = TriggerRunner::start(rooms, settings, paused).await?;
+        self.add(name.clone(), runner);
+        moved
     }
 
     /// Waits until every trigger has written what is settled and given its leases back.

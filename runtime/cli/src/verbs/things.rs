@@ -123,6 +123,23 @@ pub(crate) async fn trigger(
         }
         TriggerVerb::Pause { name } => (name, "pause", "paused"),
         TriggerVerb::Resume { name } => (name, "resume", "resumed"),
+        TriggerVerb::Seek {
+            name,
+            from,
+            state,
+            dry_run,
+        } => {
+            let path = format!("triggers/{}/seek", percent_encoded(name));
+            let asked = json!({ "from": from, "state": state, "dry_run": dry_run });
+            let answer = client.post(&path, &asked).await?;
+            return output.one(&answer, |answer| {
+                let would = if *dry_run { "would be " } else { "" };
+                format!(
+                    "trigger {name} at {from}: {} records {would}repeated, {} {would}skipped",
+                    answer["repeats"], answer["skips"]
+                )
+            });
+        }
     };
     let path = format!("triggers/{}/{action}", percent_encoded(name));
     let answer = client.post(&path, &json!({})).await?;

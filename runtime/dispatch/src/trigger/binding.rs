@@ -28,7 +28,7 @@ pub(super) struct Binding {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     #[error(
-        "trigger `{trigger}` has read stream {before} so far, and its checkpoints mean nothing in {now}: name {before} again, or give the trigger another name (`trigger seek` moves it within its stream only)"
+        "trigger `{trigger}` has read stream {before} so far, and its checkpoints mean nothing in {now}: name {before} again, or give the trigger another name (`shardmill trigger seek` moves it within its stream only)"
     )]
     Stream {
         trigger: TriggerName,
@@ -36,14 +36,14 @@ pub enum Mismatch {
         now: String,
     },
     #[error(
-        "stream {stream} was deleted and created again since trigger `{trigger}` read it, and its checkpoints mean nothing in the new one: give the trigger another name (`trigger seek` moves it within its stream only)"
+        "stream {stream} was deleted and created again since trigger `{trigger}` read it, and its checkpoints mean nothing in the new one: give the trigger another name (`shardmill trigger seek` moves it within one stream only)"
     )]
     Created {
         trigger: TriggerName,
         stream: String,
     },
     #[error(
-        "trigger `{trigger}` began at `{before}`, and `start: {now}` would not move it: write `start: {before}` again and use `trigger seek`, or give the trigger another name"
+        "trigger `{trigger}` began at `{before}`, and `start: {now}` would not move it: write `start: {before}` again and say `shardmill trigger seek {trigger} --from {now}`, or give the trigger another name"
     )]
     Start {
         trigger: TriggerName,
@@ -173,7 +173,7 @@ mod tests {
                 (None, None) => {}
                 (Some(sentence), Some(fact)) => {
                     assert!(sentence.contains(fact), "{sentence}");
-                    assert!(sentence.contains("`trigger seek`"), "{sentence}");
+                    assert!(sentence.contains("trigger seek"), "{sentence}");
                 }
                 (Some(_), None) | (None, Some(_)) => panic!("{now:?}: {mismatch:?}"),
             }

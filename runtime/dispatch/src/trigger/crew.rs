@@ -108,7 +108,7 @@ impl Crew {
                 continue;
             }
             let initial = if first_time {
-                start::place(&self.rooms, &self.settings, shard.id).await?
+                start::place(&self.rooms, &self.settings, self.settings.start, shard.id).await?
             } else {
                 Checkpoint::TrimHorizon
             };

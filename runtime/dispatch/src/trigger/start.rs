@@ -15,9 +15,10 @@ use crate::{
 pub(super) async fn place(
     rooms: &Rooms,
     settings: &TriggerSettings,
+    start: StartAt,
     shard: ShardId,
 ) -> Result<Checkpoint, StartError> {
-    match settings.start {
+    match start {
         StartAt::Oldest => Ok(Checkpoint::TrimHorizon),
         StartAt::At(at) => Ok(Checkpoint::AtTimestamp(at)),
         StartAt::Latest => {

@@ -9,6 +9,7 @@ mod dead_letters;
 mod functions;
 mod logs;
 mod records;
+mod seek;
 mod server;
 mod state;
 pub(crate) mod streams;
@@ -107,6 +108,7 @@ impl Api {
             ("GET", ["triggers", name]) => triggers::show(rooms, name),
             ("POST", ["triggers", name, "pause"]) => triggers::pause(rooms, name).await,
             ("POST", ["triggers", name, "resume"]) => triggers::resume(rooms, name).await,
+            ("POST", ["triggers", name, "seek"]) => seek::seek(rooms, name, &call).await,
             ("GET", ["why"]) => triggers::why(rooms, &call),
             ("GET", ["logs"]) => logs::logs(rooms, &call).await,
             ("GET", ["state", trigger]) => state::list(rooms, trigger, &call),

@@ -224,7 +224,7 @@ fn is_at_rest(state: &ShardState) -> bool {
     matches!(state, ShardState::CaughtUp | ShardState::Ended)
 }
 
-fn checkpoint(checkpoint: Checkpoint) -> String {
+pub(crate) fn checkpoint(checkpoint: Checkpoint) -> String {
     match checkpoint {
         Checkpoint::AtTimestamp(at) => format!("AT_TIMESTAMP {}", at.as_millis()),
         Checkpoint::TrimHorizon => "TRIM_HORIZON".to_owned(),

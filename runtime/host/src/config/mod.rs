@@ -35,6 +35,7 @@ pub use diagnostic::{Diagnostic, Refused};
 pub use guide::keys_as_markdown;
 pub use names::AppName;
 pub(crate) use spelling::did_you_mean;
+pub(crate) use start::parse as parse_start;
 
 /// What `retention` of a stream may be, however it is said.
 pub(crate) const RETENTION_MIN: Duration = RETENTION.min;

@@ -25,7 +25,8 @@ pub(super) fn start(reader: &mut Reader<'_>, title: &str, node: Node) -> Start {
     })
 }
 
-fn parse(text: &str) -> Option<Start> {
+/// Also what operators say.
+pub(crate) fn parse(text: &str) -> Option<Start> {
     match text {
         "oldest" | "TRIM_HORIZON" => return Some(Start::Oldest),
         "latest" | "LATEST" => return Some(Start::Latest),
