@@ -89,6 +89,7 @@ fn help() {
       check        Read triggers.yaml and say what is wrong with it, offline
       build        Build the functions of triggers.yaml
       doctor       Look at the machine, the tools and the server
+      data         What the server stores: check, repair, backup, restore
       version      Print the version
       put          Put records into a stream
       tail         Show the records of a stream
