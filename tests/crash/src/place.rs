@@ -40,21 +40,13 @@ impl Kind {
         }
     }
 
-    /// Why it cannot be tried here.
+    /// Why it cannot be tried here: by this user, with these devices and tools. Where it can, every trouble is a failure.
     pub(crate) fn cannot(self) -> Option<String> {
         match self {
             Self::Kill => None,
             Self::Shutdown(system) => {
                 volume::machine_lacks().or_else(|| volume::tools_lack(system))
             }
-        }
-    }
-
-    /// Whether only tools are missing, which can be installed.
-    pub(crate) fn machine_can(self) -> bool {
-        match self {
-            Self::Kill => true,
-            Self::Shutdown(_) => volume::machine_lacks().is_none(),
         }
     }
 }

@@ -41,7 +41,6 @@ impl FileSystem {
     }
 }
 
-/// What no package would mend.
 pub(crate) fn machine_lacks() -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some("only root may mount".to_owned());
