@@ -73,6 +73,16 @@ impl Batcher {
         (!self.open.is_empty()).then(|| self.since.plus(self.policy.wait))
     }
 
+    /// How many records wait in it.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        let closed = self.closed.iter().map(|batch| match batch {
+            Batch::Fit(records) => records.len(),
+            Batch::Oversized(_) => 1,
+        });
+        self.open.len() + closed.sum::<usize>()
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.open.is_empty() && self.closed.is_empty()

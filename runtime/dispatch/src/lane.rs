@@ -285,12 +285,14 @@ impl Lane {
     }
 
     fn show(&self, state: ShardState) {
+        let in_flight = self.ledger.records() + self.batcher.records() + self.strays.len();
         let status = ShardStatus {
             shard: self.shard.id,
             state,
             checkpoint: self.ledger.low(),
             behind_ms: self.behind_ms,
             counters: self.counters,
+            in_flight: u64::try_from(in_flight).unwrap_or(u64::MAX),
         };
         self.status.send_replace(status);
     }

@@ -51,6 +51,11 @@ impl Ledger {
         self.queue.iter().take_while(aside).count()
     }
 
+    /// How many records are not settled.
+    pub(crate) fn records(&self) -> usize {
+        self.queue.iter().map(|work| work.records.len()).sum()
+    }
+
     /// How many works are set aside.
     pub(crate) fn aside(&self) -> usize {
         self.turn()

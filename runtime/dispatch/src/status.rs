@@ -13,12 +13,28 @@ pub struct ShardStatus {
     /// Of the newest record read, behind the tip of the shard.
     pub behind_ms: u64,
     pub counters: Counters,
+    /// Records that were read and whose end is open.
+    pub in_flight: u64,
+}
+
+impl ShardStatus {
+    /// Every record that was taken is passed, settled, given up or in flight: nothing gets lost or counts twice.
+    #[must_use]
+    pub fn is_conserved(&self) -> bool {
+        let counters = &self.counters;
+        let taken = counters.records_in + counters.resumed;
+        let ended = counters.filtered_out + counters.settled + counters.dead_lettered;
+        taken == ended + self.in_flight
+    }
 }
 
 /// Since this host took the shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
+    /// Read from the stream, those outside the shard and those that the filter passes included.
     pub records_in: u64,
+    /// Records of an earlier holder that were still to be settled.
+    pub resumed: u64,
     pub settled: u64,
     pub dead_lettered: u64,
     pub invocations: u64,

@@ -48,6 +48,8 @@ impl Lane {
             }
         }
         self.count_lost(row, &found);
+        let resumed: usize = found.values().map(Vec::len).sum();
+        self.counters.resumed += u64::try_from(resumed).unwrap_or(u64::MAX);
         let work = |(index, records): (usize, Vec<UserRecord>)| {
             let tried = row.tries.get(index)?;
             Some(Work {
@@ -98,6 +100,7 @@ impl Lane {
             let strays = unpacked.strays.into_iter().filter(new).map(out_of_range);
             let mut strays: Vec<(UserRecord, Condition)> = strays.collect();
             let mut last = strays.last().map(|(stray, _)| stray.position);
+            self.counters.records_in += u64::try_from(strays.len()).unwrap_or(u64::MAX);
             for user_record in unpacked.records.into_iter().filter(new) {
                 last = last.max(Some(user_record.position));
                 self.counters.records_in += 1;

@@ -486,7 +486,9 @@ impl World {
         let mut status = runner.watch(ShardId(shard)).unwrap();
         let reached = status.wait_for(|status| is(&status.state));
         let reached = self.platform.clock.timeout(DEADLINE, reached).await;
-        reached.expect("in time").unwrap().state.clone()
+        let status = reached.expect("in time").unwrap().clone();
+        assert!(status.is_conserved(), "{status:?}");
+        status.state
     }
 
     pub(super) async fn caught_up(&self, runner: &TriggerRunner) {

@@ -149,6 +149,7 @@ impl Crew {
             checkpoint,
             behind_ms: 0,
             counters: Counters::default(),
+            in_flight: 0,
         };
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         statuses

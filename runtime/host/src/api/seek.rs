@@ -68,6 +68,7 @@ fn shard(rooms: &Rooms, settings: &TriggerSettings, moved: &Moved) -> Value {
             checkpoint,
             behind_ms: 0,
             counters: Counters::default(),
+            in_flight: 0,
         };
         lag::of_shard(rooms, settings, &status).records
     };

@@ -37,6 +37,7 @@ pub(crate) async fn status(rooms: &Rooms) -> Reply {
 /// What holds always, and which store is nearly full.
 fn notes(rooms: &Rooms) -> Result<Vec<String>, ApiError> {
     let mut notes: Vec<String> = rooms.drift.clone();
+    notes.extend(unaccounted(rooms));
     let dead_letters = &rooms.dead_letters;
     let bytes = dead_letters.bytes().map_err(ApiError::failed)?;
     notes.extend(nearly_full(
@@ -77,6 +78,22 @@ pub(crate) fn show(rooms: &Rooms, name: &str) -> Reply {
 }
 
 /// The settings of a trigger by name, or the error that says there is none.
+/// Shards on which the records that were read are not all passed, settled, given up or in flight.
+fn unaccounted(rooms: &Rooms) -> Vec<String> {
+    let statuses = rooms.triggers.keys().flat_map(|name| {
+        let shards = rooms.runners.status(name).into_iter();
+        shards.map(move |status| (name, status))
+    });
+    let wrong = statuses.filter(|(_, status)| !status.is_conserved());
+    let note = |(name, status): (&TriggerName, ShardStatus)| {
+        format!(
+            "the counts of trigger {name} on {} do not add up, which is a mistake of shardmill: {:?}",
+            status.shard, status.counters
+        )
+    };
+    wrong.map(note).collect()
+}
+
 pub(crate) fn known<'a>(rooms: &'a Rooms, name: &str) -> Result<&'a TriggerSettings, ApiError> {
     TriggerName::parse(name)
         .ok()
@@ -190,6 +207,8 @@ fn shard(rooms: &Rooms, settings: &TriggerSettings, status: &ShardStatus) -> Val
         "failures": status.counters.failures,
         "filtered_out": status.counters.filtered_out,
         "lost_to_retention": status.counters.lost_to_retention,
+        "in_flight": status.in_flight,
+        "conserved": status.is_conserved(),
     })
 }
 
