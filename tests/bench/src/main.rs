@@ -62,7 +62,8 @@ fn run(arguments: &[String]) -> Result<()> {
     std::fs::create_dir_all(&arguments.scratch).context("make the folder for scratch data")?;
     let folder = tempfile::tempdir_in(&arguments.scratch).context("make a folder of this run")?;
     let project = Project {
-        binary: arguments.binary.clone(),
+        // It is started in other folders than this one.
+        binary: std::path::absolute(&arguments.binary).context("find the binary")?,
         guests: arguments.guests.clone(),
         folder: folder.path().to_owned(),
     };
