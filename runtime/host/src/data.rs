@@ -43,6 +43,7 @@ pub enum DataError {
 }
 
 pub use log::{
+    FORMAT,
     backup::Page,
     stopped::{BackupFile, Restored},
 };
@@ -80,6 +81,7 @@ pub async fn read_data(
         OpenError::Locked { .. } => DataError::Held(error),
         OpenError::Newer { .. }
         | OpenError::Damaged { .. }
+        | OpenError::Unwritable { .. }
         | OpenError::View(_)
         | OpenError::Io(_) => failed(error.to_string()),
     })?;

@@ -101,6 +101,9 @@ fn data_hint(error: &OpenError) -> Option<&'static str> {
         OpenError::Damaged { .. } => Some(
             "`shardmill data check` says what is damaged, `shardmill data repair --dry-run` what could be saved; or restore a backup",
         ),
+        OpenError::Unwritable { .. } => {
+            Some("give this user the right to write there, or take another folder: `--data DIR`")
+        }
         OpenError::View(_) | OpenError::Io(_) => None,
     }
 }

@@ -20,6 +20,8 @@ pub enum OpenError {
         offset: u64,
         what: String,
     },
+    #[error("open the data directory {}: it may not be written: {reason}; nothing was changed", dir.display())]
+    Unwritable { dir: PathBuf, reason: io::Error },
     #[error("open the view: {0}")]
     View(String),
     #[error("open the log: {0}")]

@@ -12,7 +12,8 @@ use platform::Platform;
 
 use crate::{errors::OpenError, segment::base_of};
 
-pub(crate) const FORMAT: u32 = 1;
+/// What a new directory gets.
+pub const FORMAT: u32 = 1;
 
 /// What `FORMAT` says, compared with what we know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -55,6 +55,7 @@ use view::ViewFailed;
 pub use commit::{Append, Assigned, Commit, Placed, ProducerMark};
 pub use durability::Durability;
 pub use errors::{OpenError, ReadError, Refused, Stopped};
+pub use format::FORMAT;
 pub use index::Counted;
 pub use read::{Chunk, Cursor, ReadLimit, StoredRecord};
 

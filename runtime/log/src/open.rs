@@ -27,6 +27,7 @@ use crate::{
     queue,
     recovery::{Found, recover},
     shared::{Claim, Progress, Shared},
+    stopped::is_readonly,
     view::{NotOpened, View, memory::MemoryView, sled::SledView},
 };
 
@@ -75,8 +76,7 @@ impl Log {
         settings: Settings,
     ) -> Result<Self, OpenError> {
         let disk = &platform.disk;
-        disk.create_dir_all(&dir.join("log")).await?;
-        let lock = lock(platform, &dir.join("LOCK")).await?;
+        let lock = take(platform, dir).await?;
         let new = format::check(platform, dir).await?;
         disk.sync_dir(dir).await?;
         let marker = dir.join(MARKER);
@@ -195,6 +195,32 @@ impl Shared {
         if let Err(refused) = placed {
             warn!(%refused, "the counters are not written down");
         }
+    }
+}
+
+/// An error that says no more than a number gets the name of the directory.
+fn unwritable(dir: &Path, reason: std::io::Error) -> OpenError {
+    if is_readonly(reason.kind()) {
+        let dir = dir.to_owned();
+        return OpenError::Unwritable { dir, reason };
+    }
+    OpenError::Io(reason)
+}
+
+/// Makes the directory where it is missing and locks it.
+async fn take(platform: &Platform, dir: &Path) -> Result<DiskLock, OpenError> {
+    let made = platform.disk.create_dir_all(&dir.join("log")).await;
+    made.map_err(|error| unwritable(dir, error))?;
+    if let Some(kind) = platform.disk.network_file_system(dir) {
+        warn!(
+            kind,
+            "the data directory is on a network file system, which may lose what it acknowledged and does not keep two \
+             servers apart: use a disk of this machine"
+        );
+    }
+    match lock(platform, &dir.join("LOCK")).await {
+        Err(OpenError::Io(error)) => Err(unwritable(dir, error)),
+        other => other,
     }
 }
 

@@ -5,7 +5,9 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use host::config::Durability;
 use host::config::FunctionSource;
+use platform::Platform;
 use serde_json::{Value, json};
 
 use super::build::{TARGET, target_is_installed};
@@ -32,6 +34,7 @@ pub(crate) async fn doctor(output: Output, address: Address, folder: &Path) -> R
         target(folder, builds),
         project(folder),
         writable(folder),
+        log(folder),
         open_files(),
         port(),
         clock(),
@@ -127,6 +130,33 @@ fn project(folder: &Path) -> Finding {
         needed: false,
         fact: fact.to_owned(),
         hint,
+    }
+}
+
+/// How a server of this folder stores what it acknowledges.
+fn log(folder: &Path) -> Finding {
+    let disk = Platform::real().disk;
+    let file = folder.join("triggers.yaml");
+    let project = file.is_file().then(|| crate::project::read(&file).ok());
+    let durability = match project.flatten().map(|project| project.server.durability) {
+        None | Some(Durability::Sync) => "sync",
+        Some(Durability::Interval) => "interval",
+        Some(Durability::None) => "none",
+    };
+    let network = disk.network_file_system(folder);
+    let place = network.map_or_else(String::new, |kind| format!(", on {kind}"));
+    Finding {
+        about: "log",
+        good: network.is_none(),
+        needed: false,
+        fact: format!(
+            "format {}, commits through {}, durability {durability}{place}",
+            host::data::FORMAT,
+            disk.sync_method()
+        ),
+        hint: network.map(|_| {
+            "a network file system may lose what it acknowledged: use a disk of this machine with `--data DIR`".to_owned()
+        }),
     }
 }
 

@@ -56,6 +56,6 @@ impl Directory {
     }
 }
 
-fn is_readonly(kind: ErrorKind) -> bool {
+pub(crate) fn is_readonly(kind: ErrorKind) -> bool {
     kind == ErrorKind::PermissionDenied || kind == ErrorKind::ReadOnlyFilesystem
 }

@@ -203,3 +203,32 @@ async fn a_view_ahead_of_the_log_shows_that_acknowledged_frames_are_missing() {
         "{opened:?}"
     );
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_directory_that_may_not_be_written_is_named() {
+    // Nobody may make a directory here, whoever runs the tests.
+    let dir = Path::new("/sys/kernel/shardmill");
+    let opened = Log::open(&Platform::real(), dir, Settings::default()).await;
+    let said = opened.unwrap_err().to_string();
+    let named = "open the data directory /sys/kernel/shardmill: it may not be written";
+    assert!(said.starts_with(named), "{said}");
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_back_over_a_restart_puts_no_record_before_another() {
+    let hour = std::time::Duration::from_secs(3600);
+    let mut world = World::new();
+    world.platform.clock.shift(hour);
+    let log = world.open().await;
+    let first = durably(&log, puts(A, &["a"])).await.appends[0].arrived;
+    log.stop().await;
+    drop(log);
+    world.platform = Platform::real();
+    let log = world.open().await;
+    assert!(world.platform.clock.wall() < first);
+    let second = durably(&log, puts(A, &["b"])).await.appends[0].arrived;
+    assert_eq!(second, first);
+    assert_eq!(log.index_at_time(A, first), 100);
+    assert_eq!(log.index_at_time(A, first.plus(hour)), 102);
+}

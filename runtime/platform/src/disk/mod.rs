@@ -212,6 +212,15 @@ impl Disk {
         on_disk!(self.free_bytes(p))
     }
 
+    /// The kind of network file system that holds `p`, where it is one.
+    pub fn network_file_system(&self, p: &Path) -> Option<&'static str> {
+        match &self.kind {
+            DiskKind::Real(_) => real::network_file_system(p),
+            #[cfg(feature = "simulation")]
+            DiskKind::Simulated(_) => None,
+        }
+    }
+
     /// Fails at once when another process (or handle) holds it.
     pub async fn lock(&self, p: &Path) -> Result<DiskLock, LockError> {
         let kind = match &self.kind {

@@ -180,6 +180,32 @@ pub(super) fn free_bytes(p: &Path) -> io::Result<u64> {
     Ok(system.f_bavail.saturating_mul(system.f_frsize))
 }
 
+#[cfg(target_os = "linux")]
+pub(super) fn network_file_system(p: &Path) -> Option<&'static str> {
+    let kind = rustix::fs::statfs(p).ok()?.f_type;
+    network_name(u32::try_from(kind & 0xffff_ffff).ok()?)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn network_file_system(_: &Path) -> Option<&'static str> {
+    None
+}
+
+/// By the numbers of Linux's `statfs(2)`.
+#[cfg(target_os = "linux")]
+pub(super) fn network_name(kind: u32) -> Option<&'static str> {
+    match kind {
+        0x6969 => Some("NFS"),
+        0x517b | 0xfe53_4d42 | 0xff53_4d42 => Some("SMB"),
+        0x0102_1997 => Some("9P"),
+        0x00c3_6400 => Some("Ceph"),
+        0x0bd0_0bd0 => Some("Lustre"),
+        0x5346_414f | 0x6b41_4653 => Some("AFS"),
+        0x7375_7245 => Some("Coda"),
+        _ => None,
+    }
+}
+
 pub(super) fn lock(p: &Path) -> Result<fs::File, LockError> {
     let mut file = OpenOptions::new()
         .read(true)

@@ -177,3 +177,20 @@ mod alike {
         one_holder_at_a_time(&Disk::simulated(), Path::new("/"), 1).await
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn network_file_systems_are_known_by_their_numbers() {
+    let (nfs, smb, ext4, xfs, tmpfs) = (0x6969, 0xff53_4d42, 0xef53, 0x5846_5342, 0x0102_1994);
+    for (kind, name) in [
+        (nfs, Some("NFS")),
+        (smb, Some("SMB")),
+        (ext4, None),
+        (xfs, None),
+        (tmpfs, None),
+    ] {
+        assert_eq!(super::real::network_name(kind), name);
+    }
+    let disk = crate::Platform::real().disk;
+    assert_eq!(disk.network_file_system(Path::new("/proc")), None);
+}
