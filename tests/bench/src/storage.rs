@@ -29,6 +29,8 @@ const ACKS: usize = 1_000;
 const SHARDS: u32 = 64;
 const IN_FLIGHT: usize = 4;
 const KEY: &[u8] = b"passenger-000000";
+/// As much is kept at most before it expires: part of a segment, as if retention had passed.
+const RELEASED_BYTES: usize = 16 * MIB;
 /// Until the cleaner has made spare segments of those that are free.
 const CLEANED: Duration = Duration::from_millis(200);
 
@@ -172,7 +174,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Appends so many bytes, and lets go of everything afterwards so that its segments are used again.
+    /// Appends so many bytes, and lets go of what is old meanwhile, so that its segments are used again.
     async fn append(
         &self,
         bytes: usize,
@@ -184,7 +186,7 @@ impl Bench<'_> {
         let device_before = written(&self.device)?;
         let cpu_before = machine::living_threads_cpu_seconds("self", None)?;
         let began = Instant::now();
-        let (mut done, mut records) = (0, 0);
+        let (mut done, mut released, mut records) = (0, 0, 0);
         let mut running = JoinSet::new();
         while done < bytes {
             if running.len() >= in_flight {
@@ -195,6 +197,10 @@ impl Bench<'_> {
             for record in parts {
                 done += record.data.len() + record.partition_key.len();
                 records += 1;
+            }
+            if done - released >= RELEASED_BYTES {
+                self.release(Duration::ZERO);
+                released = done;
             }
             let log = self.log.clone();
             running.spawn(async move { append(&log, commit).await });
@@ -218,11 +224,16 @@ impl Bench<'_> {
     }
 
     async fn trim(&self) {
-        let later = self.platform.clock.wall().plus(Duration::from_millis(1));
-        for slot in 0..=SHARDS {
-            self.log.trim(ShardSlot(slot), later);
-        }
+        self.release(Duration::from_millis(1));
         tokio::time::sleep(CLEANED).await;
+    }
+
+    /// What arrived until so long after now expires.
+    fn release(&self, after_now: Duration) {
+        let before = self.platform.clock.wall().plus(after_now);
+        for slot in 0..=SHARDS {
+            self.log.trim(ShardSlot(slot), before);
+        }
     }
 
     /// Reads behind what is kept in memory.
