@@ -416,6 +416,18 @@ pub(crate) enum DeadLetterVerb {
         #[arg(value_parser = name)]
         id: String,
     },
+    /// Remove one dead letter with its records
+    Drop {
+        /// TRIGGER/ENTRY, as the list shows it
+        #[arg(value_parser = name)]
+        id: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Only show what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// An empty name would mean all of a kind in an address.

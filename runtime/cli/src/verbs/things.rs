@@ -210,17 +210,34 @@ pub(crate) async fn dead_letter(
             }
             output.list(&letters, DEAD_LETTERS)
         }
+        DeadLetterVerb::Drop { id, yes, dry_run } => {
+            let path = of_entry(id);
+            let entry = client.get(&path).await?;
+            let records = entry["records"].as_array().map_or(0, Vec::len);
+            let loss = format!("dead letter {id} with {records} records");
+            if *dry_run {
+                return output.one(&entry, |_| format!("would delete {loss}"));
+            }
+            if !yes {
+                confirm(output, &loss)?;
+            }
+            let answer = client.delete(&path).await?;
+            output.one(&answer, |_| format!("deleted {loss}"))
+        }
         DeadLetterVerb::Show { id } => {
-            // An id is TRIGGER/ENTRY, and each is a part of the path.
-            let parts: Vec<String> = id.split('/').map(percent_encoded).collect();
-            let path = format!("dead-letters/{}", parts.join("/"));
-            let mut entry = client.get(&path).await?;
+            let mut entry = client.get(&of_entry(id)).await?;
             if let Some(records) = entry.get_mut("records").and_then(Value::as_array_mut) {
                 records.iter_mut().for_each(tail::decode);
             }
             output.one(&entry, fields)
         }
     }
+}
+
+/// An id is TRIGGER/ENTRY, and each is a part of the path.
+fn of_entry(id: &str) -> String {
+    let parts: Vec<String> = id.split('/').map(percent_encoded).collect();
+    format!("dead-letters/{}", parts.join("/"))
 }
 
 async fn list(

@@ -7,13 +7,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use model::{
-    ByteSize, Timestamp, Transaction, ViewWrite,
+    ByteSize, Timestamp, Transaction, TriggerName, ViewWrite,
     keys::{self, Namespace},
     seams::{CommitError, Journal},
 };
 use tracing::warn;
 
-use super::DeadLetter;
+use super::{DeadLetter, key_of};
 use crate::{
     commit::NotPlaced,
     kept::{Counting, Stock, is_of, size},
@@ -73,6 +73,28 @@ impl DeadLetterStore {
         };
         self.journal.commit(transaction).await?;
         Ok(old.len())
+    }
+
+    /// Removes one entry for good; says whether it was there. Durable when it returns.
+    pub async fn remove(&self, trigger: &TriggerName, id: &str) -> Result<bool, CommitError> {
+        let Some(key) = key_of(trigger, id) else {
+            return Ok(false);
+        };
+        let counting = self.stock.count().await?;
+        let Some(stored) = self.journal.get(&key)? else {
+            return Ok(false);
+        };
+        let dated = written_at(&stored).map(|written| keys::dead_letter_time(written, &key));
+        let gone = std::iter::once(key).chain(dated);
+        let mut writes: Vec<ViewWrite> = gone.map(|key| ViewWrite { key, value: None }).collect();
+        writes.push(counting.row(counting.after(&writes)?));
+        let transaction = Transaction {
+            writes,
+            ..Transaction::default()
+        };
+        let at = self.journal.commit(transaction).await?;
+        self.journal.durable(at).await?;
+        Ok(true)
     }
 
     /// Makes room for what a transaction writes, or refuses it. The answer is held until the transaction is placed.

@@ -257,3 +257,29 @@ async fn progress_without_effects_waits_for_room_and_stops_nothing() {
     assert_eq!(world.invoked(), ["0:1", "0:2"]);
     runner.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_dead_letter_is_gone_with_its_room() {
+    let mut world = World::new(thrown);
+    world.settings.batch.records = 1;
+    world.settings.retry.attempts = Some(1);
+    world.put(0, &["1", "2"]);
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    let ids: Vec<String> = world.dead().into_iter().map(|entry| entry.id).collect();
+    let store = world.dead_letter_store();
+    let trigger = &world.settings.name;
+    for (id, was_there) in [
+        (&ids[0], true),
+        (&ids[0], false),
+        (&"none".to_owned(), false),
+    ] {
+        assert_eq!(store.remove(trigger, id).await, Ok(was_there), "{id}");
+    }
+    assert_eq!(world.dead().len(), 1);
+    assert_eq!(store.remove(trigger, &ids[1]).await, Ok(true));
+    assert_eq!(store.bytes(), Ok(ByteSize(0)));
+    let far = model::Timestamp::from_millis(u64::MAX);
+    assert_eq!(store.expire(far, 10).await, Ok(0));
+    runner.stop().await;
+}

@@ -126,6 +126,16 @@ pub(crate) fn show(rooms: &Rooms, trigger: &str, id: &str) -> Reply {
     }))
 }
 
+pub(crate) async fn drop(rooms: &Rooms, trigger: &str, id: &str) -> Reply {
+    let name = keeper(rooms, trigger)?;
+    let dropped = rooms.dead_letters.remove(&name, id).await;
+    if !dropped.map_err(ApiError::failed)? {
+        return Err(ApiError::not_found(&format!("dead letter {trigger}/{id}"))
+            .with_hint("`shardmill dead-letter list` shows what is there"));
+    }
+    Ok(json!({ "dropped": format!("{trigger}/{id}") }))
+}
+
 fn attempt(note: &Note) -> Value {
     json!({
         "at_ms": note.at_ms,

@@ -118,6 +118,9 @@ impl Api {
             ("POST", ["backups"]) => self.backups.begin(rooms),
             ("GET", ["backups", id, from]) => self.backups.page(id, from),
             ("DELETE", ["backups", id]) => self.backups.end(id),
+            ("DELETE", ["dead-letters", trigger, id]) => {
+                dead_letters::drop(rooms, trigger, id).await
+            }
             ("POST", ["wait"]) => wait::wait(rooms, &call).await,
             _ => Err(ApiError::not_found("this address")
                 .with_hint("this server may be of another version: `shardmill version`")),
