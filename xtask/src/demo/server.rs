@@ -1,4 +1,4 @@
-//! The server of the demo: the release binary on a folder and a port of its own, which can be killed and started again.
+//! The server of the demo: the binary that was just built, on a folder and a port of its own, which can be killed and started again.
 
 use std::{
     net::TcpListener,
