@@ -10,6 +10,7 @@ use tracing::debug;
 use crate::{
     segment::Segment,
     shared::{Claim, EndsOnPanic, Shared},
+    spares::Pace,
     worth::{Measured, worth_cleaning},
 };
 
@@ -19,6 +20,7 @@ pub(crate) struct Cleaner {
     pub claim: Arc<Claim>,
     /// What was found in segments without readable records, and how far the log reached then.
     pub measured: BTreeMap<u64, (Measured, u64)>,
+    pub pace: Option<Pace>,
 }
 
 /// A segment in which no record is readable any more, and where it ends.

@@ -167,7 +167,7 @@ impl Committer {
         // A full segment is synced as a whole.
         self.sync_written().await?;
         let (platform, dir) = (&self.shared.platform, self.shared.log_dir());
-        let spare = self.shared.state().spares.pop();
+        let spare = self.shared.state().take_spare();
         let segment = match spare {
             Some(spare) => Segment::reuse(platform, &dir, &spare, base, self.log_id).await?,
             None => Segment::create(platform, &dir, base, self.log_id).await?,

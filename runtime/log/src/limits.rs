@@ -28,6 +28,12 @@ pub const UNCLEAN_JUMP_INDEXES: u64 = 1 << 20;
 pub const COUNTERS_UNSEEN: u32 = u32::MAX;
 /// Spare segments that are kept ready; puts may not use them up, so that a full disk can still free itself.
 pub const RESERVED_SEGMENTS: usize = 2;
+/// Spare segments at most: one more than the reserve, to become the next segment.
+pub const SPARES_MAX: usize = RESERVED_SEGMENTS + 1;
+/// A log that grows faster than this writes new blocks instead of waiting for zeroed ones: zeroing would cost it as much
+/// again. Looked at over this time at least.
+pub const CALM_BYTES_PER_SECOND: u64 = 8 << 20;
+pub const CALM_TIME_MIN: Duration = Duration::from_millis(100);
 /// Bytes of a new spare that are zeroed at a time, and how many such pieces one sync makes durable.
 pub const SPARE_PIECE_BYTES: usize = 1 << 20;
 pub const SPARE_PIECES_PER_SYNC: u32 = 4;

@@ -124,6 +124,7 @@ impl Log {
             shared: Arc::clone(&shared),
             claim,
             measured: BTreeMap::new(),
+            pace: None,
         };
         let running = Running {
             committer: platform.tasks.dedicated("log committer", committer.run()),

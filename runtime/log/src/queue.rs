@@ -24,7 +24,7 @@ use crate::{
     errors::{Refused, Stopped},
     frame::{self, Head, Header, PartKind, narrow},
     index::{Released, Shard},
-    limits::TRANSACTION_BYTES_MAX,
+    limits::{RESERVED_SEGMENTS, TRANSACTION_BYTES_MAX},
     producers::{Producers, Seen},
     segment::{SEGMENT_HEADER_BYTES, Segment},
     shared::Claim,
@@ -327,6 +327,12 @@ impl State {
                 *live = live.saturating_sub(released.frames);
             }
         }
+    }
+
+    /// A file for the next segment: one that is not of the reserve, unless it is the reserve's time.
+    pub(crate) fn take_spare(&mut self) -> Option<PathBuf> {
+        let free_to_take = self.full || self.spares.len() > RESERVED_SEGMENTS;
+        free_to_take.then(|| self.spares.pop()).flatten()
     }
 
     /// Nothing reads a segment any more.

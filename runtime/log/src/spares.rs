@@ -11,15 +11,26 @@ use std::{
 };
 
 use bytes::Bytes;
-use platform::{OpenMode, Platform};
+use platform::{Monotonic, OpenMode, Platform};
 use tracing::{debug, warn};
 
 use crate::{
     clean::{Cleaner, Dead},
-    limits::{RESERVED_SEGMENTS, SPARE_PIECE_BYTES, SPARE_PIECES_PER_SYNC},
+    limits::{
+        CALM_BYTES_PER_SECOND, CALM_TIME_MIN, RESERVED_SEGMENTS, SPARE_PIECE_BYTES,
+        SPARE_PIECES_PER_SYNC, SPARES_MAX,
+    },
     seal::index_path,
     shared::Shared,
 };
+
+/// How fast the log grew when it was last looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    since: Monotonic,
+    from: u64,
+    calm: bool,
+}
 
 const SUFFIX: &str = ".spare";
 const UNFINISHED: &str = ".spare.tmp";
@@ -60,7 +71,7 @@ impl Cleaner {
         if disk.exists(&index).await {
             disk.remove_file(&index).await?;
         }
-        let wanted = shared.state().spares.len() < RESERVED_SEGMENTS;
+        let wanted = shared.state().spares.len() < SPARES_MAX;
         let whole = dead.segment.file.len().await? == shared.settings.segment_bytes;
         if wanted && whole && Arc::strong_count(&dead.segment) == 1 {
             let spare = fresh_path(&shared.platform, &dir, SUFFIX);
@@ -75,7 +86,7 @@ impl Cleaner {
     }
 
     /// Zeroes one more spare where it is missing and the log has grown enough to need it. A full disk is no failure.
-    pub(crate) async fn prepare_spare(&self) -> io::Result<()> {
+    pub(crate) async fn prepare_spare(&mut self) -> io::Result<()> {
         if !self.wants_spare() {
             return Ok(());
         }
@@ -101,14 +112,38 @@ impl Cleaner {
         shared.measure_space().await
     }
 
-    /// A log that holds little never pays for zeroing.
-    fn wants_spare(&self) -> bool {
+    /// A log that holds little never pays for zeroing, and one that grows fast only for its reserve.
+    fn wants_spare(&mut self) -> bool {
+        let calm = self.is_calm();
         let state = self.shared.state();
         let size = self.shared.settings.segment_bytes;
         let begins = state.segments.keys().next().copied();
         let grown = begins.is_some_and(|begins| state.next - begins >= size / 8);
-        let missing = state.spares.len() < RESERVED_SEGMENTS;
+        let wanted = if calm { SPARES_MAX } else { RESERVED_SEGMENTS };
+        let missing = state.spares.len() < wanted;
         missing && grown && !state.full && !state.stopping && state.stopped.is_none()
+    }
+
+    /// Whether the log grew slowly of late.
+    fn is_calm(&mut self) -> bool {
+        let now = self.shared.platform.clock.monotonic();
+        let next = self.shared.state().next;
+        let pace = self.pace.get_or_insert(Pace {
+            since: now,
+            from: next,
+            calm: false,
+        });
+        let took = now.0.saturating_sub(pace.since.0);
+        if took >= CALM_TIME_MIN {
+            let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            let grown = next.saturating_sub(pace.from).saturating_mul(1_000);
+            *pace = Pace {
+                since: now,
+                from: next,
+                calm: grown / millis.max(1) <= CALM_BYTES_PER_SECOND,
+            };
+        }
+        pace.calm
     }
 
     /// `false` when the log stops meanwhile. Piece by piece, so that commits and the view go on.

@@ -115,7 +115,7 @@ async fn segments_are_taken_from_spares_and_old_ones_become_spares_again() {
     let spares = names.iter().filter(|name| name.ends_with(".spare")).count();
     assert_eq!(
         (spares, names.len()),
-        (2, log.status().segments + 2),
+        (3, log.status().segments + 3),
         "{names:?}"
     );
     for name in names {
