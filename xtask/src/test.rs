@@ -11,31 +11,43 @@ use crate::{
     tools,
 };
 
+/// What is built for other targets is a workspace of its own.
+const WORKSPACES: [(&str, &str); 3] = [
+    ("", "."),
+    (" of the functions", "functions"),
+    (" of the guests", "tests/guests"),
+];
+const LINT: [&str; 7] = [
+    "cargo",
+    "clippy",
+    "--workspace",
+    "--all-targets",
+    "--",
+    "-D",
+    "warnings",
+];
+
 pub(crate) fn run_all() -> Result<()> {
     let root = root();
     tools::wasm_target()?;
-    run(
-        "format",
-        &root,
-        &["cargo", "fmt", "--all", "--check"],
-        "run `cargo fmt --all`",
-    )?;
+    for (title, folder) in WORKSPACES {
+        run(
+            &format!("format{title}"),
+            &root.join(folder),
+            &["cargo", "fmt", "--all", "--check"],
+            "run `cargo fmt --all` in that folder",
+        )?;
+    }
     let clients = clients::install()?;
     functions()?;
-    run(
-        "lints",
-        &root,
-        &[
-            "cargo",
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ],
-        "mend what clippy names above",
-    )?;
+    for (title, folder) in WORKSPACES {
+        run(
+            &format!("lints{title}"),
+            &root.join(folder),
+            &LINT,
+            "mend what clippy names above",
+        )?;
+    }
     let mut test = vec!["cargo"];
     test.extend(
         clients

@@ -19,7 +19,8 @@ fn tells(batch: Batch<'_>, out: &mut Outputs, ctx: &Context) -> Result<Verdict> 
     for record in &batch {
         assert_ne!(record.data(), b"panic", "asked to panic");
         while black_box(record.data() == b"loop") {}
-        out.from(record).json("default", record.key(), &seen(calls, ctx)?)?;
+        out.from(record)
+            .json("default", record.key(), &seen(calls, ctx)?)?;
     }
     Ok(Verdict::all_done())
 }
