@@ -43,7 +43,7 @@ pub(super) const APP: Plain = Plain {
     kind: "name",
     default: "app",
     range: "",
-    meaning: "names the project: part of every trigger's UUID",
+    meaning: "names the project",
 };
 pub(super) static ROOT: Place = Place {
     path: "",

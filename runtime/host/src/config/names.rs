@@ -13,7 +13,7 @@ pub(super) trait Name: Sized + Ord + Clone + fmt::Display {
     fn parse(text: &str) -> Option<Self>;
 }
 
-/// The project as a whole; part of the UUID of every trigger.
+/// The project as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppName(TriggerName);
 
