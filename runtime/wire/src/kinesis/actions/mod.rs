@@ -6,6 +6,7 @@
 mod account;
 mod consumers;
 mod data;
+mod labels;
 mod lifecycle;
 mod listing;
 mod policies;

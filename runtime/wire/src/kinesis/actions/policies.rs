@@ -19,8 +19,8 @@ impl Carrier<'_> {
         let resource = self.named_resource(input)?;
         let policy = input.text("Policy").unwrap_or_default().to_owned();
         check_policy(&policy).map_err(AwsError::policy_invalid)?;
-        self.change_policy(resource, move |known| {
-            *known = Some(policy);
+        self.change_labels(resource, move |labels| {
+            *labels.policy = Some(policy);
             Ok(())
         })
         .await
@@ -31,8 +31,9 @@ impl Carrier<'_> {
         input: Members<'_>,
     ) -> Result<Answer, AwsError> {
         let arn = input.text("ResourceARN").unwrap_or_default().to_owned();
-        self.change_policy(self.named_resource(input)?, move |known| {
-            known
+        self.change_labels(self.named_resource(input)?, move |labels| {
+            labels
+                .policy
                 .take()
                 .map(drop)
                 .ok_or_else(|| AwsError::policy_missing(&arn))
@@ -55,28 +56,6 @@ impl Carrier<'_> {
         self.document(&GetResourcePolicyReply {
             policy: policy.clone().unwrap_or_else(|| NO_POLICY.to_owned()),
         })
-    }
-
-    async fn change_policy(
-        &self,
-        resource: Resource,
-        change: impl FnOnce(&mut Option<String>) -> Result<(), AwsError> + Send + 'static,
-    ) -> Result<Answer, AwsError> {
-        let stream = resource.stream().clone();
-        self.amend(stream, move |amendment| {
-            let now = amendment.now();
-            let traits = amendment.traits_mut();
-            match resource {
-                Resource::Stream(_) => change(&mut traits.policy),
-                Resource::Consumer(consumer) => {
-                    let found = traits.consumer_mut(&consumer.name, consumer.created_s, now);
-                    let found = found.ok_or_else(|| AwsError::consumer_missing(&consumer))?;
-                    change(&mut found.policy)
-                }
-            }
-        })
-        .await?;
-        Ok(Answer::done(self.codec))
     }
 }
 

@@ -87,9 +87,9 @@ impl Carrier<'_> {
             stream.account.as_str(),
             "add tags to",
         )?;
-        self.change_tags(resource, move |known| {
-            known.extend(tags);
-            if known.len() > TAGS_PER_RESOURCE_MAX {
+        self.change_labels(resource, move |labels| {
+            labels.tags.extend(tags);
+            if labels.tags.len() > TAGS_PER_RESOURCE_MAX {
                 return Err(AwsError::too_many_tags(&stream));
             }
             Ok(())
@@ -101,33 +101,11 @@ impl Carrier<'_> {
         let stream = resource.stream();
         let (name, account) = (stream.name.as_str(), stream.account.as_str());
         check_characters(keys.iter(), name, account, "remove tags from")?;
-        self.change_tags(resource, move |known| {
-            known.retain(|key, _| !keys.contains(key));
+        self.change_labels(resource, move |labels| {
+            labels.tags.retain(|key, _| !keys.contains(key));
             Ok(())
         })
         .await
-    }
-
-    async fn change_tags(
-        &self,
-        resource: Resource,
-        change: impl FnOnce(&mut BTreeMap<String, String>) -> Result<(), AwsError> + Send + 'static,
-    ) -> Result<Answer, AwsError> {
-        let stream = resource.stream().clone();
-        self.amend(stream, move |amendment| {
-            let now = amendment.now();
-            let traits = amendment.traits_mut();
-            match resource {
-                Resource::Stream(_) => change(&mut traits.tags),
-                Resource::Consumer(consumer) => {
-                    let found = traits.consumer_mut(&consumer.name, consumer.created_s, now);
-                    let found = found.ok_or_else(|| AwsError::consumer_missing(&consumer))?;
-                    change(&mut found.tags)
-                }
-            }
-        })
-        .await?;
-        Ok(Answer::done(self.codec))
     }
 }
 
