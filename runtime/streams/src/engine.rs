@@ -205,19 +205,22 @@ impl Changes {
     }
 }
 
-/// Indexes of earlier records are the log's own memory; here only the floor of a new counter is said.
+/// Opens shards of a stream, and lets the log acknowledge records of all its shards as the stream says. Indexes of earlier
+/// records are the log's own memory; here only the floor of a new counter is said.
 pub(crate) fn open_shards<'a>(
     log: &Log,
     stream: &StreamEntry,
     shards: impl IntoIterator<Item = &'a ShardEntry>,
 ) {
-    let durability = stream.traits.durability.map(Durability::in_log);
     for shard in shards {
         log.open_shard(shard.slot, shard.counter, FIRST_RECORD_INDEX);
-        log.set_durability(shard.slot, durability);
         if shard.closed.is_some() {
             log.close_shard(shard.slot);
         }
+    }
+    let durability = stream.traits.durability.map(Durability::in_log);
+    for shard in &stream.shards {
+        log.set_durability(shard.slot, durability);
     }
 }
 

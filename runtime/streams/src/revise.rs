@@ -13,7 +13,6 @@ use crate::{
     engine::{Streams, open_shards, unknown},
     facts::{StreamStatus, UnknownStream},
     registry::{NextNumbers, StreamEntry, Update},
-    traits::Durability,
 };
 
 /// What a decision works on.
@@ -108,10 +107,6 @@ impl Streams {
         let first_new = before.next_shard();
         let added = entry.shards.iter().filter(|shard| shard.id >= first_new);
         open_shards(&self.shared.log, &entry, added);
-        let durability = entry.traits.durability.map(Durability::in_log);
-        for shard in &entry.shards {
-            self.shared.log.set_durability(shard.slot, durability);
-        }
         self.shared
             .registry_mut()
             .insert(key.clone(), Arc::new(entry));
