@@ -1,14 +1,17 @@
 //! The AWS doors of the server: HTTP requests of AWS clients in, calls of our engines out, and back.
 pub mod kinesis;
+pub mod lambda;
 pub mod limits;
 
 mod body;
 mod calendar;
 mod credentials;
 mod hosts;
+mod request_body;
 mod signature;
 mod tokens;
 
 pub use body::AnswerBody;
 pub use hosts::AllowedHosts;
+pub use request_body::{BodyRefused, whole_body};
 pub use signature::{AccessKey, Keyring, Signer, UnreadableKeys};

@@ -6,6 +6,33 @@ use std::time::Duration;
 /// to that.
 pub const BODY_BYTES_MAX: usize = 15 * 1024 * 1024;
 
+/// How long a body may take: so long, and a second for each of these bytes that came. So 15 MiB may take a little
+/// more than four minutes, and a client that trickles half a minute.
+pub const BODY_TIME_GRANTED: Duration = Duration::from_secs(30);
+pub const BODY_BYTES_PER_SECOND_MIN: u64 = 64 * 1024;
+
+/// How long a client may pause within a body.
+pub const BODY_PAUSE_MAX: Duration = Duration::from_secs(20);
+
+/// The body of a call of the Lambda API: a function's code is sent in it, in base64.
+pub const LAMBDA_BODY_BYTES_MAX: usize = 69_905_067;
+
+/// Filters of one event source mapping, and characters of a pattern.
+pub const FILTERS_MAX: usize = 10;
+pub const FILTER_CHARACTERS_MAX: usize = 4_096;
+
+/// Characters of the ARN of a failure destination.
+pub const DESTINATION_CHARACTERS_MAX: usize = 350;
+
+/// Event source mappings in one answer, whatever the request asks for, and what it may ask for.
+pub const MAPPINGS_LISTED_MAX: usize = 100;
+pub const MAPPINGS_ASKED_MAX: usize = 10_000;
+
+/// Tags of one resource of the Lambda API, and characters of their keys and values.
+pub const TAGS_MAX: usize = 50;
+pub const TAG_KEY_CHARACTERS_MAX: usize = 128;
+pub const TAG_VALUE_CHARACTERS_MAX: usize = 256;
+
 /// Data and partition keys of one PutRecords.
 pub const PUT_RECORDS_BYTES_MAX: usize = 10 * 1024 * 1024;
 

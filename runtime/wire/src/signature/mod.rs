@@ -30,8 +30,32 @@ use crate::{
 };
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const SERVICE: &str = "kinesis";
 const TERMINATOR: &str = "aws4_request";
+
+/// A service whose requests are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    Kinesis,
+    Lambda,
+}
+
+impl Service {
+    /// As it stands in the scope of a credential.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Kinesis => "kinesis",
+            Self::Lambda => "lambda",
+        }
+    }
+
+    /// Whether the header `x-amz-target` says what is asked for, and so must be signed.
+    fn is_targeted(self) -> bool {
+        match self {
+            Self::Kinesis => true,
+            Self::Lambda => false,
+        }
+    }
+}
 
 /// Why a signature is not accepted. Texts are AWS's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,8 +95,20 @@ pub(crate) enum Unsigned {
     HeaderLeftOut(&'static str),
 }
 
-/// Whether a request is signed by a known key, at about this time. The key is returned.
+/// Whether a request to Kinesis is signed by a known key, at about this time. The key is returned.
 pub(crate) fn verify<'k>(
+    parts: &Parts,
+    body: &[u8],
+    claim: &Claim,
+    keys: &'k Keyring,
+    now: Timestamp,
+) -> Result<&'k AccessKey, Unsigned> {
+    verify_for(Service::Kinesis, parts, body, claim, keys, now)
+}
+
+/// The same for a request to any service.
+pub(crate) fn verify_for<'k>(
+    service: Service,
     parts: &Parts,
     body: &[u8],
     claim: &Claim,
@@ -83,12 +119,12 @@ pub(crate) fn verify<'k>(
         return Err(Unsigned::Algorithm(claim.algorithm.clone()));
     }
     let signed = parse_basic_date(&claim.date).ok_or_else(|| Unsigned::Date(claim.date.clone()))?;
-    check_scope(claim)?;
+    check_scope(claim, service.name())?;
     check_time(claim, Timestamp::from_millis(signed), now)?;
     if !signs(claim, "host") && !signs(claim, AUTHORITY) {
         return Err(Unsigned::HeaderLeftOut("'Host' or ':authority'"));
     }
-    if !signs(claim, "x-amz-target") {
+    if service.is_targeted() && !signs(claim, "x-amz-target") {
         return Err(Unsigned::HeaderLeftOut("'X-Amz-Target'"));
     }
     let key = keys.find(&claim.key_id).ok_or(Unsigned::UnknownKey)?;
@@ -129,7 +165,8 @@ impl Signer {
     ) -> (String, String) {
         let date = basic_date(now.as_millis());
         let day = date.get(..8).unwrap_or_default();
-        let scope = format!("{day}/{region}/{SERVICE}/{TERMINATOR}");
+        let service = Service::Kinesis.name();
+        let scope = format!("{day}/{region}/{service}/{TERMINATOR}");
         let names = "host;x-amz-date;x-amz-target";
         let digest = hex(&Sha256::digest(body));
         let canonical = format!(
@@ -179,7 +216,7 @@ fn equal(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && std::hint::black_box(difference) == 0
 }
 
-fn check_scope(claim: &Claim) -> Result<(), Unsigned> {
+fn check_scope(claim: &Claim, expected: &str) -> Result<(), Unsigned> {
     let parts: Vec<&str> = claim.scope.split('/').collect();
     let [day, _, service, terminator] = parts.as_slice() else {
         return Err(Unsigned::Scope(
@@ -189,8 +226,8 @@ fn check_scope(claim: &Claim) -> Result<(), Unsigned> {
         ));
     };
     let mut wrong = String::new();
-    if *service != SERVICE {
-        wrong += &format!("Credential should be scoped to correct service: '{SERVICE}'. ");
+    if *service != expected {
+        wrong += &format!("Credential should be scoped to correct service: '{expected}'. ");
     }
     if *terminator != TERMINATOR {
         wrong += &format!(

@@ -1,0 +1,265 @@
+//! The calls on mappings: existence and state are asked here, after everything a request says about itself was checked.
+
+use std::collections::BTreeMap;
+
+use http::{Method, StatusCode};
+use platform::Platform;
+use serde_json::json;
+
+use super::{
+    Mapping, MappingSettings, Mappings, Shown,
+    document::{arn, document},
+    input::Input,
+};
+use crate::{
+    lambda::{
+        call::Call,
+        door::{Reply, uuid},
+        error::LambdaError,
+        function_name::FunctionName,
+    },
+    limits::{MAPPINGS_ASKED_MAX, MAPPINGS_LISTED_MAX},
+};
+
+/// A call below `/2015-03-31/event-source-mappings`; `rest` is what follows.
+pub(crate) async fn mapping(
+    mappings: &dyn Mappings,
+    platform: &Platform,
+    call: &Call,
+    rest: &[String],
+) -> Result<Reply, LambdaError> {
+    match (&call.method, rest) {
+        (&Method::POST, []) => create(mappings, platform, call).await,
+        (&Method::GET, []) => list(mappings, call),
+        (&Method::GET, [uuid]) => Ok(accepted(StatusCode::OK, &known(mappings, uuid)?)),
+        (&Method::PUT, [uuid]) => update(mappings, platform, call, uuid).await,
+        (&Method::DELETE, [uuid]) => {
+            known(mappings, uuid)?;
+            let gone = mappings.delete(uuid.clone()).await?;
+            Ok(accepted(StatusCode::ACCEPTED, &gone))
+        }
+        _ => Err(LambdaError::unknown_operation()),
+    }
+}
+
+fn accepted(status: StatusCode, shown: &Shown) -> Reply {
+    Reply {
+        status,
+        document: Some(document(shown)),
+    }
+}
+
+fn known(mappings: &dyn Mappings, uuid: &str) -> Result<Shown, LambdaError> {
+    let found = mappings.get(uuid)?;
+    found.ok_or_else(|| LambdaError::not_found("The resource you requested does not exist."))
+}
+
+async fn create(
+    mappings: &dyn Mappings,
+    platform: &Platform,
+    call: &Call,
+) -> Result<Reply, LambdaError> {
+    let mut input = Input::new(call.object()?);
+    let now = platform.clock.wall().as_millis();
+    let settings = input.settings(MappingSettings::default())?;
+    let function = function(mappings, call, input.text("FunctionName")?.as_deref())?;
+    let source = input.text("EventSourceArn")?.unwrap_or_default();
+    if !is_stream(&source) {
+        return Err(LambdaError::invalid_parameter("Unrecognized event source."));
+    }
+    let (starting_position, starting_position_timestamp) = input.starting_position(now)?;
+    let tags = input.tags()?;
+    if !mappings.has_source(&source) {
+        return Err(LambdaError::invalid_parameter(format!(
+            "Stream not found: {source}"
+        )));
+    }
+    let mapping = Mapping {
+        uuid: uuid(platform),
+        event_source_arn: source,
+        function_arn: function.arn(),
+        starting_position,
+        starting_position_timestamp,
+        settings,
+        tags,
+        modified_ms: now,
+    };
+    refuse_twice(mappings, &mapping, &function)?;
+    let shown = mappings.create(mapping).await?;
+    Ok(accepted(StatusCode::ACCEPTED, &shown))
+}
+
+/// The function that a request names.
+fn function(
+    mappings: &dyn Mappings,
+    call: &Call,
+    text: Option<&str>,
+) -> Result<FunctionName, LambdaError> {
+    let Some(text) = text else {
+        return Err(LambdaError::validation(
+            "1 validation error detected: Value null at 'functionName' failed to satisfy constraint: Member must not be null",
+        ));
+    };
+    let Some(name) = FunctionName::parse(text, &call.caller) else {
+        return Err(LambdaError::validation(format!(
+            "1 validation error detected: Value '{text}' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{{2}}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{{1}}:)?(\\d{{12}}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"
+        )));
+    };
+    if mappings.has_function(&name) {
+        Ok(name)
+    } else {
+        Err(LambdaError::invalid_parameter("Function does not exist")
+            .with_hint("`shardmill function list` shows the functions of triggers.yaml"))
+    }
+}
+
+/// One function may be bound to one source once (ESM-8).
+fn refuse_twice(
+    mappings: &dyn Mappings,
+    mapping: &Mapping,
+    function: &FunctionName,
+) -> Result<(), LambdaError> {
+    let same = |shown: &Shown| {
+        shown.mapping.event_source_arn == mapping.event_source_arn
+            && shown.mapping.function_arn == mapping.function_arn
+            && shown.mapping.uuid != mapping.uuid
+    };
+    match mappings.list()?.iter().find(|shown| same(shown)) {
+        None => Ok(()),
+        Some(Shown { mapping, .. }) => Err(LambdaError::conflict(format!(
+            "The event source arn (\" {} \") and function (\" {} \") provided mapping already exists. Please update or delete the existing mapping with UUID {}",
+            mapping.event_source_arn, function.name, mapping.uuid
+        ))),
+    }
+}
+
+async fn update(
+    mappings: &dyn Mappings,
+    platform: &Platform,
+    call: &Call,
+    uuid: &str,
+) -> Result<Reply, LambdaError> {
+    let mut input = Input::new(call.object()?);
+    let before = known(mappings, uuid)?.mapping;
+    input.refuse_fixed()?;
+    let settings = input.settings(before.settings.clone())?;
+    let named = input.text("FunctionName")?;
+    let mut changed = Mapping {
+        settings,
+        modified_ms: platform.clock.wall().as_millis(),
+        ..before
+    };
+    if let Some(named) = named {
+        let function = function(mappings, call, Some(&named))?;
+        changed.function_arn = function.arn();
+        refuse_twice(mappings, &changed, &function)?;
+    }
+    let shown = mappings.update(changed).await?;
+    Ok(accepted(StatusCode::ACCEPTED, &shown))
+}
+
+fn list(mappings: &dyn Mappings, call: &Call) -> Result<Reply, LambdaError> {
+    let asked = match call.parameter("MaxItems") {
+        None => MAPPINGS_LISTED_MAX,
+        Some(text) => match text.parse() {
+            Ok(count @ 1..=MAPPINGS_ASKED_MAX) => MAPPINGS_LISTED_MAX.min(count),
+            _ => {
+                return Err(LambdaError::validation(format!(
+                    "1 validation error detected: Value '{text}' at 'maxItems' failed to satisfy constraint: Member must have value between 1 and {MAPPINGS_ASKED_MAX}"
+                )));
+            }
+        },
+    };
+    let function = call
+        .parameter("FunctionName")
+        .map(|text| function(mappings, call, Some(text)))
+        .transpose()?;
+    let source = call.parameter("EventSourceArn");
+    let after = call.parameter("Marker");
+    let wanted = |shown: &Shown| {
+        let mapping = &shown.mapping;
+        source.is_none_or(|source| mapping.event_source_arn == source)
+            && function
+                .as_ref()
+                .is_none_or(|function| is_of(mapping, function))
+            && after.is_none_or(|after| mapping.uuid.as_str() > after)
+    };
+    let mut found = mappings.list()?;
+    found.retain(wanted);
+    let more = found.len() > asked;
+    found.truncate(asked);
+    let marker = found
+        .last()
+        .filter(|_| more)
+        .map(|it| it.mapping.uuid.clone());
+    let mut answer = json!({
+        "EventSourceMappings": found.iter().map(document).collect::<Vec<_>>(),
+    });
+    if let Some(marker) = marker {
+        answer["NextMarker"] = json!(marker);
+    }
+    Ok(Reply {
+        status: StatusCode::OK,
+        document: Some(answer),
+    })
+}
+
+/// A name without a qualifier stands for the function with any.
+fn is_of(mapping: &Mapping, function: &FunctionName) -> bool {
+    let arn = function.arn();
+    let rest = mapping.function_arn.strip_prefix(&arn);
+    match &function.qualifier {
+        Some(_) => rest == Some(""),
+        None => rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':')),
+    }
+}
+
+/// The ARN of a stream or of one of its consumers (ESM-4).
+fn is_stream(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", _, "kinesis", _, _, resource] = parts.as_slice() else {
+        return false;
+    };
+    resource.starts_with("stream/")
+}
+
+/// `/2017-03-31/tags/ARN` of a mapping: read, add and remove.
+pub(crate) async fn tags(
+    mappings: &dyn Mappings,
+    call: &Call,
+    resource: &str,
+) -> Result<Reply, LambdaError> {
+    let uuid = resource.rsplit(':').next().unwrap_or_default();
+    let shown = mappings.get(uuid)?.filter(|shown| arn(shown) == resource);
+    let shown = shown.ok_or_else(|| {
+        LambdaError::not_found(format!("Event source mapping not found: {resource}"))
+    })?;
+    let mut tags = shown.mapping.tags;
+    match call.method {
+        Method::GET => {
+            return Ok(Reply {
+                status: StatusCode::OK,
+                document: Some(json!({ "Tags": tags })),
+            });
+        }
+        Method::POST => {
+            let mut input = Input::new(call.object()?);
+            let all: BTreeMap<_, _> = tags.into_iter().chain(input.tags()?).collect();
+            tags = Input::new(serde_json::Map::from_iter([(
+                "Tags".to_owned(),
+                json!(all),
+            )]))
+            .tags()?;
+        }
+        Method::DELETE => {
+            let gone = call.query.get("tagKeys").cloned().unwrap_or_default();
+            tags.retain(|key, _| !gone.contains(key));
+        }
+        _ => return Err(LambdaError::unknown_operation()),
+    }
+    mappings.tag(uuid.to_owned(), tags).await?;
+    Ok(Reply {
+        status: StatusCode::NO_CONTENT,
+        document: None,
+    })
+}
