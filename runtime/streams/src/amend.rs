@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use model::{StreamKey, Timestamp};
 
 use crate::{
+    demand::Demand,
     engine::Streams,
     facts::{StreamMode, StreamStatus},
+    reshard::{self, ReshardError},
     revise::{Draft, Unrevised},
     traits::Traits,
 };
@@ -37,8 +39,25 @@ impl Amendment<'_> {
         self.0.entry.mode
     }
 
+    /// A stream that is on demand from now on keeps its shards as if its traffic needed them.
     pub fn set_mode(&mut self, mode: StreamMode) {
-        self.0.entry.mode = mode;
+        let draft = &mut *self.0;
+        if draft.entry.mode == mode {
+            return;
+        }
+        draft.entry.mode = mode;
+        draft.entry.demand = match mode {
+            StreamMode::Provisioned => Demand::default(),
+            StreamMode::OnDemand => {
+                let open = u32::try_from(draft.entry.routes().len()).unwrap_or(u32::MAX);
+                Demand::of_shards(open, draft.now)
+            }
+        };
+    }
+
+    /// Opens shards until there are so many. What is shown of it is shown after `begin_update`.
+    pub fn grow_to(&mut self, shards: u32) -> Result<(), ReshardError> {
+        reshard::grow_to(self.0, shards)
     }
 
     #[must_use]

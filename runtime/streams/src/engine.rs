@@ -34,6 +34,8 @@ pub struct Settings {
     pub transition: Duration,
     /// Of streams that do not say.
     pub retention: Duration,
+    /// Whether shards take and give no more than those of AWS do.
+    pub aws_limits: bool,
 }
 
 impl Default for Settings {
@@ -41,6 +43,7 @@ impl Default for Settings {
         Self {
             transition: TRANSITION,
             retention: RETENTION,
+            aws_limits: false,
         }
     }
 }

@@ -10,19 +10,27 @@ pub mod limits;
 mod account;
 mod amend;
 mod atlas;
+mod capacity;
 mod change;
+mod demand;
 mod engine;
 mod facts;
 mod fan_out;
+mod metering;
 mod number;
 mod put;
 mod read;
+mod rebalance;
 mod registry;
 mod reshard;
 mod revise;
 mod route;
+mod scaling;
+mod traffic;
 mod traits;
 
+#[cfg(test)]
+mod capacity_tests;
 #[cfg(test)]
 mod fan_out_tests;
 #[cfg(test)]
@@ -33,6 +41,7 @@ mod tests;
 pub use account::{AccountSettings, SettingsNotWritten};
 pub use amend::Amendment;
 pub use atlas::{Atlas, Place};
+pub use capacity::{Bucket, Rate};
 pub use change::{CreateError, Declared, DeleteError};
 pub use engine::{Changes, OpenError, Settings, Streams};
 pub use facts::{
@@ -41,6 +50,11 @@ pub use facts::{
 pub use fan_out::{ConsumerId, Delivery, SubscribeError, Subscription, SubscriptionEnded};
 pub use log::ProducerMark;
 pub use put::{PutAnswer, PutError};
+pub use rebalance::{Autoscale, Rebalanced};
 pub use reshard::{ReshardError, Scaled};
 pub use revise::Unrevised;
+pub use scaling::{ShardLoad, best_split};
+pub use traffic::{
+    Counted, HotKey, Noted, Operation, Payloads, Rates, ShardTraffic, StreamTraffic, Totals,
+};
 pub use traits::{Consumer, ConsumerStatus, Distribution, Durability, Traits};

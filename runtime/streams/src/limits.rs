@@ -39,4 +39,37 @@ pub const HEARTBEAT: Duration = Duration::from_secs(5);
 pub const SUBSCRIPTION_PAGE_RECORDS_MAX: usize = 10_000;
 pub const SUBSCRIPTION_PAGE_BYTES_MAX: usize = 1 << 20;
 
+/// What AWS lets a shard take and give in a second: records, bytes of data and partition keys, calls of GetRecords and
+/// of GetShardIterator.
+pub const WRITE_RECORDS_PER_SECOND: u64 = 1_000;
+pub const WRITE_BYTES_PER_SECOND: u64 = 1 << 20;
+pub const READ_BYTES_PER_SECOND: u64 = 2 << 20;
+pub const READS_PER_SECOND: u64 = 5;
+pub const SHARD_ITERATORS_PER_SECOND: u64 = 5;
+
+/// Data and partition key of one record, unless a stream says otherwise.
+pub const RECORD_BYTES_DEFAULT: u64 = 1 << 20;
+
+/// Parts of a shard's range whose traffic is told apart.
+pub const HASH_RANGES: usize = 64;
+
+/// Records of a stream that are all looked at, and how many later ones there are to one that is.
+pub const LOOKED_AT_FIRST: u64 = 4_096;
+pub const SAMPLE_EVERY: u64 = 16;
+
+/// Keys of a shard that are counted, and those of them that are told.
+pub const HOT_KEYS_KEPT: usize = 32;
+pub const HOT_KEYS_TOLD: usize = 5;
+
+/// Payloads of a stream that a repeated one is compared with.
+pub const PAYLOADS_KEPT: usize = 2_048;
+
+/// Minutes whose highest rates are remembered: as long as AWS looks back before it lets traffic double.
+pub const TRAFFIC_MINUTES: usize = 15;
+
+/// Shards of a stream on demand, at least, and for how many days it remembers its highest traffic.
+pub const ON_DEMAND_SHARDS_MIN: u32 = 4;
+pub const DEMAND_DAYS: u64 = 30;
+
 const _: () = assert!(FIRST_RECORD_INDEX > 0);
+const _: () = assert!(HOT_KEYS_TOLD <= HOT_KEYS_KEPT);

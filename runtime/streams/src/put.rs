@@ -4,7 +4,10 @@
 //! once its children are known. A producer that repeats a request gets the first answer again.
 //! Outputs of transactions are only routed here; their commit is the caller's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use log::{Append, Assigned, Commit, ProducerMark, Refused};
 use model::{NewRecord, SequenceNumber, ShardId, ShardSlot, StreamKey};
@@ -13,13 +16,17 @@ use crate::{
     engine::{Streams, unknown},
     facts::{StreamStatus, UnknownStream},
     registry::{ShardEntry, StreamEntry},
-    route::{Gathered, Routed},
+    route::{Gathered, Routed, spread},
+    traffic::Passed,
+    traits::Distribution,
 };
 
-/// One entry a record, in the order of the request.
+/// One entry a record that was stored, in the order of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutAnswer {
     pub entries: Vec<(ShardId, SequenceNumber)>,
+    /// The others, whose shards were full: their places in the request, in order.
+    pub refused: Vec<(usize, ShardId)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +39,8 @@ pub enum PutError {
     Full,
     #[error("put records: {bytes} bytes are over the limit of {max}, send fewer at once")]
     TooLarge { bytes: usize, max: usize },
+    #[error("put records: {0} takes no more just now, wait a moment")]
+    ShardFull(ShardId),
     #[error("put records: the producer already sent request {last}, use a larger number")]
     StaleProducer { last: u64 },
     #[error("put records: the producer sent other records under this number before")]
@@ -45,23 +54,24 @@ impl Streams {
     pub async fn put(
         &self,
         key: &StreamKey,
-        records: Vec<NewRecord>,
+        mut records: Vec<NewRecord>,
         producer: Option<ProducerMark>,
     ) -> Result<PutAnswer, PutError> {
         let mut changes = self.changes();
+        let refused = self.admit(key, &mut records, producer.as_ref())?;
+        if records.is_empty() {
+            let entries = Vec::new();
+            return Ok(PutAnswer { entries, refused });
+        }
         let (entries, placed) = loop {
-            let stream = self.existing(key)?;
-            match stream.status(self.now()) {
-                Some(status) if status.takes_records() => {}
-                Some(status) => return Err(PutError::NotActive(status)),
-                None => return Err(unknown(key).into()),
-            }
+            let stream = self.taking(key)?;
             let mut gathered = Gathered::default();
             let mut routed = Vec::with_capacity(records.len());
             for record in &records {
                 let place = gathered.add(stream.routes(), record.clone());
                 routed.push(place.ok_or_else(|| unknown(key))?);
             }
+            let passed = gathered.passed();
             let commit = Commit {
                 appends: gathered.into_appends(),
                 producer: producer.clone(),
@@ -72,7 +82,10 @@ impl Streams {
                     let entries = repeated(&stream, &records, &placed.appends);
                     break (entries, placed);
                 }
-                Ok(placed) => break (numbered(&routed, &placed.appends), placed),
+                Ok(placed) => {
+                    stream.count_puts(&passed, &records, &routed);
+                    break (numbered(&routed, &placed.appends), placed);
+                }
                 Err(Refused::NoSuchShard(_)) => changes.next().await,
                 Err(refused) => return Err(refused.into()),
             }
@@ -80,7 +93,44 @@ impl Streams {
         let durable = self.shared.log.durable(placed.at).await;
         durable.map_err(|stopped| PutError::Down(stopped.to_string()))?;
         let entries = entries.ok_or(PutError::OtherRequest)?;
-        Ok(PutAnswer { entries })
+        Ok(PutAnswer { entries, refused })
+    }
+
+    /// A stream that takes records.
+    fn taking(&self, key: &StreamKey) -> Result<Arc<StreamEntry>, PutError> {
+        let stream = self.existing(key)?;
+        match stream.status(self.now()) {
+            Some(status) if status.takes_records() => Ok(stream),
+            Some(status) => Err(PutError::NotActive(status)),
+            None => Err(unknown(key).into()),
+        }
+    }
+
+    /// What comes before routing: records are spread where the stream says so, and those that full shards refuse are taken
+    /// out. A producer's request that may be repeated is refused or taken as a whole.
+    fn admit(
+        &self,
+        key: &StreamKey,
+        records: &mut Vec<NewRecord>,
+        producer: Option<&ProducerMark>,
+    ) -> Result<Vec<(usize, ShardId)>, PutError> {
+        let limited = self.shared.settings.aws_limits;
+        let stream = self.taking(key)?;
+        if stream.traits.distribution == Some(Distribution::Auto) {
+            let turn = stream.meters.stream.take_turns(0);
+            spread(records, producer, turn);
+        }
+        if !limited {
+            return Ok(Vec::new());
+        }
+        let now = self.shared.platform.clock.monotonic();
+        match producer {
+            None => Ok(stream.refuse_over_rate(records, now)),
+            Some(_) => match stream.full_shard(records, now) {
+                Some(full) => Err(PutError::ShardFull(full)),
+                None => Ok(Vec::new()),
+            },
+        }
     }
 
     /// The appends that put these records, for a commit of the caller's. Streams may be of any state but gone.
@@ -96,11 +146,22 @@ impl Streams {
             if stream.status(now) == Some(StreamStatus::Deleting) {
                 return Err(unknown(&key));
             }
-            let place = gathered.add(stream.routes(), record);
-            place.ok_or_else(|| unknown(&key))?;
+            let mut record = [record];
+            if stream.traits.distribution == Some(Distribution::Auto) {
+                spread(&mut record, None, stream.meters.stream.take_turns(0));
+            }
+            let routed = gathered.add(stream.routes(), record[0].clone());
+            let routed = routed.ok_or_else(|| unknown(&key))?;
+            stream.count_puts(&[passed(&routed, &record[0])], &record, &[routed]);
         }
         Ok(gathered.into_appends())
     }
+}
+
+fn passed(routed: &Routed, record: &NewRecord) -> (ShardId, Passed) {
+    let bytes = u64::try_from(record.counted_len()).unwrap_or(u64::MAX);
+    let passed = Passed { bytes, records: 1 };
+    (routed.shard.id, passed)
 }
 
 /// The first answer to a request, whose shards may be closed by now.

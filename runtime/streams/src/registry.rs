@@ -16,9 +16,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     account::{AccountSettings, world_of},
+    demand::Demand,
     facts::{ShardDescription, StreamFacts, StreamMode, StreamStatus, World},
     limits::{SHARD_PREDATES, SHARDS_PER_COUNTER},
     number::ShardNumbers,
+    traffic::{Meters, ShardMeter},
     traits::Traits,
 };
 
@@ -43,8 +45,13 @@ pub(crate) struct StreamEntry {
     pub(crate) update: Option<Update>,
     #[serde(default, skip_serializing_if = "is_plain")]
     pub(crate) traits: Arc<Traits>,
+    /// What a stream on demand had to bear.
+    #[serde(default, skip_serializing_if = "Demand::is_empty")]
+    pub(crate) demand: Demand,
     /// Sorted by id. Closed ones stay until their records have expired.
     pub(crate) shards: Vec<ShardEntry>,
+    #[serde(skip)]
+    pub(crate) meters: Meters,
     /// The open ones, sorted by range.
     #[serde(skip)]
     routes: Vec<ShardEntry>,
@@ -181,7 +188,12 @@ impl StreamEntry {
             retention_ms: milliseconds(new.retention),
             update: None,
             traits: new.traits,
+            demand: match new.mode {
+                StreamMode::Provisioned => Demand::default(),
+                StreamMode::OnDemand => Demand::of_shards(new.shards, now),
+            },
             shards,
+            meters: Meters::default(),
             routes: Vec::new(),
         };
         Some((entry.routed(), left))
@@ -207,12 +219,17 @@ impl StreamEntry {
         let open = self.shards.iter().filter(|shard| shard.closed.is_none());
         self.routes = open.copied().collect();
         self.routes.sort_by_key(|shard| shard.range.starting);
+        self.meters = self.meters.kept(self.shards.iter().map(|shard| shard.id));
         self
     }
 
     /// The open shards, sorted by range.
     pub(crate) fn routes(&self) -> &[ShardEntry] {
         &self.routes
+    }
+
+    pub(crate) fn meter(&self, shard: ShardId) -> Option<&Arc<ShardMeter>> {
+        self.meters.shards.get(&shard)
     }
 
     /// The id that no shard has had yet.

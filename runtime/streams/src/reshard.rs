@@ -12,6 +12,7 @@ use crate::{
     limits::{CHILD_POSTDATES, SHARDS_PER_COUNTER, SHARDS_PER_STREAM_MAX},
     registry::ShardEntry,
     revise::{Draft, Unrevised},
+    scaling::Step,
 };
 
 /// How many open shards there were and will be.
@@ -104,6 +105,43 @@ impl Streams {
         Ok(self.revise(key, decide).await?)
     }
 
+    /// Carries out many splits and merges at once, whatever the mode of the stream. Tells how many shards are open then.
+    pub(crate) async fn reshard(
+        &self,
+        key: StreamKey,
+        steps: Vec<Step>,
+    ) -> Result<usize, ReshardError> {
+        let decide = move |draft: &mut Draft| {
+            begin(draft)?;
+            let found = |draft: &Draft, id: ShardId| {
+                let open = draft.entry.routes().iter().find(|shard| shard.id == id);
+                open.copied().ok_or(ReshardError::NoSuchShard(id))
+            };
+            let (before, mut added) = (draft.entry.routes().len(), 0);
+            for step in steps {
+                match step {
+                    Step::Split { shard, at } => {
+                        let mut rest = found(draft, shard)?;
+                        added += at.len();
+                        for border in at {
+                            rest = divide(draft, &rest, border)?.1;
+                        }
+                    }
+                    Step::Merge { lower, upper } => {
+                        let (lower, upper) = (found(draft, lower)?, found(draft, upper)?);
+                        if !meet(&lower, &upper) {
+                            return Err(ReshardError::NotAdjacent);
+                        }
+                        unite(draft, &lower, &upper)?;
+                        added = added.wrapping_sub(1);
+                    }
+                }
+            }
+            Ok(before.wrapping_add(added))
+        };
+        Ok(self.revise(key, decide).await?)
+    }
+
     /// Forgets closed shards of which retention covers nothing any more.
     pub(crate) async fn drop_expired_shards(&self, key: &StreamKey) -> Result<(), UnknownStream> {
         let now = self.now();
@@ -137,6 +175,16 @@ impl Streams {
             }
         }
     }
+}
+
+/// Opens as many shards of equal size as are missing to a count. Shards that are there stay if they are enough.
+pub(crate) fn grow_to(draft: &mut Draft, shards: u32) -> Result<(), ReshardError> {
+    let open = u32::try_from(draft.entry.routes().len()).unwrap_or(u32::MAX);
+    let shards = shards.min(SHARDS_PER_STREAM_MAX);
+    if shards > open {
+        even_out(draft, shards)?;
+    }
+    Ok(())
 }
 
 fn open_shard(draft: &Draft, id: ShardId) -> Result<ShardEntry, ReshardError> {

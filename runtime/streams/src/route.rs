@@ -5,10 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use log::Append;
-use model::{HashKey, NewRecord, ShardSlot};
+use log::{Append, ProducerMark};
+use model::{HashKey, NewRecord, ShardId, ShardSlot};
 
-use crate::registry::ShardEntry;
+use crate::{
+    registry::ShardEntry,
+    traffic::{Passed, mix},
+};
 
 /// Where a record of the request stands in its commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,30 +19,80 @@ pub(crate) struct Routed {
     pub(crate) shard: ShardEntry,
     /// Index among the request's records of that shard.
     pub(crate) offset: u64,
+    pub(crate) hash: HashKey,
 }
 
 /// Records by shard, gathered from any number of streams.
 #[derive(Debug, Default)]
-pub(crate) struct Gathered(BTreeMap<ShardSlot, Vec<NewRecord>>);
+pub(crate) struct Gathered(BTreeMap<ShardSlot, Lot>);
+
+/// The records of one shard.
+#[derive(Debug)]
+struct Lot {
+    shard: ShardId,
+    bytes: usize,
+    records: Vec<NewRecord>,
+}
 
 impl Gathered {
     /// Adds a record to the shard that covers its hash key. `None` when no shard does.
     pub(crate) fn add(&mut self, shards: &[ShardEntry], record: NewRecord) -> Option<Routed> {
-        let shard = *covering(shards, record.hash_key())?;
-        let records = self.0.entry(shard.slot).or_default();
-        let offset = u64::try_from(records.len()).unwrap_or(u64::MAX);
-        records.push(record);
-        Some(Routed { shard, offset })
+        let hash = record.hash_key();
+        let shard = *covering(shards, hash)?;
+        let lot = self.0.entry(shard.slot).or_insert_with(|| Lot {
+            shard: shard.id,
+            bytes: 0,
+            records: Vec::new(),
+        });
+        let offset = count(lot.records.len());
+        lot.bytes += record.counted_len();
+        lot.records.push(record);
+        Some(Routed {
+            shard,
+            offset,
+            hash,
+        })
+    }
+
+    /// What goes to each shard.
+    pub(crate) fn passed(&self) -> Vec<(ShardId, Passed)> {
+        let passed = |lot: &Lot| Passed {
+            bytes: count(lot.bytes),
+            records: count(lot.records.len()),
+        };
+        let lots = self.0.values();
+        lots.map(|lot| (lot.shard, passed(lot))).collect()
     }
 
     pub(crate) fn into_appends(self) -> Vec<Append> {
-        let append = |(slot, records)| Append { slot, records };
+        let append = |(slot, lot): (ShardSlot, Lot)| Append {
+            slot,
+            records: lot.records,
+        };
         self.0.into_iter().map(append).collect()
     }
 }
 
+/// Gives records without an explicit hash key one of their own, evenly over all: their partition keys decide nothing.
+/// What a producer sends again falls where it fell before.
+pub(crate) fn spread(records: &mut [NewRecord], producer: Option<&ProducerMark>, turn: u64) {
+    let start = producer.map_or(turn, |mark| {
+        let letters = mark.id.bytes();
+        letters.fold(mix(mark.number), |sum, byte| mix(sum ^ u64::from(byte)))
+    });
+    for (index, record) in (0_u64..).zip(records) {
+        let high = mix(start.wrapping_add(index));
+        let key = u128::from(high) << 64 | u128::from(mix(high));
+        record.explicit_hash_key.get_or_insert(HashKey(key));
+    }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
 /// Ranges of a stream's open shards are sorted and meet without holes.
-fn covering(shards: &[ShardEntry], key: HashKey) -> Option<&ShardEntry> {
+pub(crate) fn covering(shards: &[ShardEntry], key: HashKey) -> Option<&ShardEntry> {
     let behind = shards.partition_point(|shard| shard.range.starting <= key);
     shards
         .get(behind.checked_sub(1)?)

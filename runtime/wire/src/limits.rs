@@ -91,6 +91,12 @@ pub const POLICY_BYTES_MAX: usize = 20 * 1024;
 pub const CONSUMERS_PER_STREAM_MAX: usize = 20;
 pub const CONSUMERS_CREATING_MAX: usize = 5;
 
+/// Streams of an account that are CREATING or DELETING at once, where AWS's limits are kept.
+pub const STREAMS_IN_TRANSITION_MAX: usize = 5;
+
+/// Rates of accounts and streams that are remembered before those that are full again are forgotten.
+pub const RATES_KEPT_MAX: usize = 10_000;
+
 /// What DescribeLimits tells, as of an account in one of AWS's large regions.
 pub const SHARDS_PER_ACCOUNT: usize = 20_000;
 pub const ON_DEMAND_STREAMS_PER_ACCOUNT: usize = 50;

@@ -19,6 +19,15 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) async fn new() -> Self {
+        Self::started(false).await
+    }
+
+    /// A client of a server that keeps AWS's limits.
+    pub(super) async fn limited() -> Self {
+        Self::started(true).await
+    }
+
+    async fn started(aws_limits: bool) -> Self {
         let platform = Platform::simulated(1);
         let settings = log::Settings {
             view: log::ViewKind::Memory,
@@ -27,8 +36,17 @@ impl Client {
         let log = log::Log::open(&platform, Path::new("/data"), settings)
             .await
             .unwrap();
-        let streams = Streams::open(&platform, log, streams::Settings::default()).unwrap();
+        let settings = streams::Settings {
+            aws_limits,
+            ..streams::Settings::default()
+        };
+        let streams = Streams::open(&platform, log, settings).unwrap();
         let door = KinesisDoor::new(streams, platform.clone(), AllowedHosts::default());
+        let door = if aws_limits {
+            door.with_aws_limits()
+        } else {
+            door
+        };
         Self { door, platform }
     }
 

@@ -274,12 +274,7 @@ fn state(action: &str) -> &'static str {
         "EnableEnhancedMonitoring" | "DisableEnhancedMonitoring" => {
             "kept and told back; no metrics of shards yet"
         }
-        "UpdateStreamMode" | "UpdateStreamWarmThroughput" => {
-            "kept and told back; streams do not scale by themselves"
-        }
-        "UpdateStreamRecordDistributionStrategy" => {
-            "kept and told back; the partition key always decides"
-        }
+        "UpdateStreamMode" => "kept and told back; streams do not scale by themselves",
         _ => "served",
     }
 }

@@ -18,6 +18,7 @@ use super::{
     actions::{Carried, carry_out},
     answer::Answer,
     encoded::EncodedEvents,
+    quotas::Quotas,
     reception::{Access, receive},
     subscription::frames,
 };
@@ -47,6 +48,7 @@ pub struct KinesisDoor {
     platform: Platform,
     hosts: AllowedHosts,
     keys: Option<Arc<Keyring>>,
+    quotas: Option<Arc<Quotas>>,
     encoded: Arc<EncodedEvents>,
 }
 
@@ -59,6 +61,7 @@ impl KinesisDoor {
             platform,
             hosts,
             keys: None,
+            quotas: None,
             encoded: Arc::default(),
         }
     }
@@ -68,6 +71,15 @@ impl KinesisDoor {
     pub fn with_keys(self, keys: Keyring) -> Self {
         Self {
             keys: Some(Arc::new(keys)),
+            ..self
+        }
+    }
+
+    /// From now on accounts may call as often as AWS lets them, and have no more than there.
+    #[must_use]
+    pub fn with_aws_limits(self) -> Self {
+        Self {
+            quotas: Some(Arc::default()),
             ..self
         }
     }
@@ -127,7 +139,8 @@ impl KinesisDoor {
             Err(answer) => return Carried::Answer(answer),
         };
         let codec = call.codec;
-        let carried = carry_out(&self.streams, &self.platform, call).await;
+        let quotas = self.quotas.as_deref();
+        let carried = carry_out(&self.streams, &self.platform, quotas, call).await;
         carried.unwrap_or_else(|error| Carried::Answer(Answer::error(codec, &error)))
     }
 

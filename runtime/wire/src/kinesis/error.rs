@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use model::StreamKey;
+use model::{ShardId, StreamKey};
 
 use crate::{calendar::java_date, credentials::UnreadableSignature, limits, signature::Unsigned};
 
@@ -204,6 +204,16 @@ impl AwsError {
             "The disk of this server is full.",
         )
         .with_hint("free space on the disk or shorten the retention of streams")
+    }
+
+    pub(super) fn shard_full(shard: ShardId, stream: &StreamKey) -> Self {
+        Self::new(
+            Kind::ProvisionedThroughputExceeded,
+            format_args!(
+                "Rate exceeded for shard {shard} in stream {} under account {}.",
+                stream.name, stream.account
+            ),
+        )
     }
 
     pub(super) fn record_too_large(path: &str, bytes_max: usize) -> Self {

@@ -16,6 +16,7 @@ mod patterns;
 mod policy;
 mod producer;
 mod puts;
+mod quotas;
 mod reception;
 mod records;
 mod refusals;
@@ -26,6 +27,8 @@ mod validate;
 
 #[cfg(test)]
 mod actions_tests;
+#[cfg(test)]
+mod capacity_tests;
 #[cfg(test)]
 mod conformance_tests;
 #[cfg(test)]

@@ -6,7 +6,8 @@
 
 use std::io::Write as _;
 
-use model::{Record, SequenceNumber, ShardId};
+use model::{Record, StreamKey};
+use streams::PutAnswer;
 
 use super::{
     answer::{Codec, push_json_text},
@@ -53,37 +54,75 @@ pub(super) fn records_body(
     }
 }
 
-/// The body of PutRecords. All records of a request are in one commit, so none fails alone.
-pub(super) fn results_body(codec: Codec, results: &[(ShardId, SequenceNumber)]) -> Vec<u8> {
-    let mut body = Vec::with_capacity((results.len() + 1) * RESULT_BYTES);
+/// The body of PutRecords. All records of a request are in one commit; only those that full shards refused fail alone.
+pub(super) fn results_body(codec: Codec, answer: &PutAnswer, stream: &StreamKey) -> Vec<u8> {
+    let failed = answer.refused.len();
+    let count = answer.entries.len() + failed;
+    let mut body = Vec::with_capacity((count + 1) * RESULT_BYTES);
+    let (mut stored, mut refused) = (answer.entries.iter(), answer.refused.iter().peekable());
+    let mut member = |body: &mut Vec<u8>, index: usize| {
+        if let Some((_, shard)) = refused.next_if(|(place, _)| *place == index) {
+            let error = AwsError::shard_full(*shard, stream);
+            let message = error.message.unwrap_or_default();
+            push_pair(
+                codec,
+                body,
+                ["ErrorCode", "ErrorMessage"],
+                [error.kind.name(), &message],
+            );
+        } else if let Some((shard, number)) = stored.next() {
+            let (shard, number) = (shard.to_string(), number.to_string());
+            push_pair(
+                codec,
+                body,
+                ["SequenceNumber", "ShardId"],
+                [&number, &shard],
+            );
+        }
+    };
     match codec {
         Codec::Json => {
             body.extend_from_slice(br#"{"Records":["#);
-            for (index, (shard, number)) in results.iter().enumerate() {
+            for index in 0..count {
                 separate(&mut body, index);
-                put(
-                    &mut body,
-                    format_args!(r#"{{"SequenceNumber":"{number}","ShardId":"{shard}"}}"#),
-                );
+                member(&mut body, index);
             }
-            body.extend_from_slice(br#"],"FailedRecordCount":0}"#);
+            put(
+                &mut body,
+                format_args!(r#"],"FailedRecordCount":{failed}}}"#),
+            );
         }
         Codec::Cbor => {
             cbor::push_map(&mut body, 2);
             cbor::push_text(&mut body, "Records");
-            cbor::push_array(&mut body, results.len());
-            for (shard, number) in results {
-                cbor::push_map(&mut body, 2);
-                cbor::push_text(&mut body, "SequenceNumber");
-                cbor::push_text(&mut body, &number.to_string());
-                cbor::push_text(&mut body, "ShardId");
-                cbor::push_text(&mut body, &shard.to_string());
-            }
+            cbor::push_array(&mut body, count);
+            (0..count).for_each(|index| member(&mut body, index));
             cbor::push_text(&mut body, "FailedRecordCount");
-            cbor::push_number(&mut body, 0);
+            cbor::push_number(&mut body, u64::try_from(failed).unwrap_or(u64::MAX));
         }
     }
     body
+}
+
+/// A result, whose two members need no escapes.
+fn push_pair(codec: Codec, body: &mut Vec<u8>, names: [&str; 2], values: [&str; 2]) {
+    match codec {
+        Codec::Json => {
+            let ([first, second], [one, other]) = (names, values);
+            for part in [
+                r#"{""#, first, r#"":""#, one, r#"",""#, second, r#"":""#, other, r#""}"#,
+            ] {
+                body.extend_from_slice(part.as_bytes());
+            }
+        }
+        Codec::Cbor => {
+            cbor::push_map(body, 2);
+            for (name, value) in names.into_iter().zip(values) {
+                cbor::push_text(body, name);
+                cbor::push_text(body, value);
+            }
+        }
+    }
 }
 
 fn json_records(body: &mut Vec<u8>, records: &[Record]) {
@@ -174,7 +213,7 @@ fn put(body: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use model::Timestamp;
+    use model::{AccountId, Region, SequenceNumber, ShardId, StreamName, Timestamp};
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -187,10 +226,23 @@ mod tests {
     #[test]
     fn results_stand_in_the_order_of_the_request() {
         let number = |text: &str| text.parse().unwrap();
-        let results = [(ShardId(0), number("49")), (ShardId(1), number("50"))];
+        let mut answer = PutAnswer {
+            entries: vec![(ShardId(0), number("49")), (ShardId(1), number("50"))],
+            refused: Vec::new(),
+        };
+        let stream = StreamKey {
+            account: AccountId::parse("000000000000").unwrap(),
+            region: Region::parse("us-east-1").unwrap(),
+            name: StreamName::parse("flights").unwrap(),
+        };
         insta::assert_snapshot!(
-            text(results_body(Codec::Json, &results)),
+            text(results_body(Codec::Json, &answer, &stream)),
             @r#"{"Records":[{"SequenceNumber":"49","ShardId":"shardId-000000000000"},{"SequenceNumber":"50","ShardId":"shardId-000000000001"}],"FailedRecordCount":0}"#
+        );
+        answer.refused = vec![(0, ShardId(2)), (2, ShardId(2))];
+        insta::assert_snapshot!(
+            text(results_body(Codec::Json, &answer, &stream)),
+            @r#"{"Records":[{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"Rate exceeded for shard shardId-000000000002 in stream flights under account 000000000000."},{"SequenceNumber":"49","ShardId":"shardId-000000000000"},{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"Rate exceeded for shard shardId-000000000002 in stream flights under account 000000000000."},{"SequenceNumber":"50","ShardId":"shardId-000000000001"}],"FailedRecordCount":2}"#
         );
     }
 

@@ -7,7 +7,8 @@ use super::{
     resource::ConsumerKey,
 };
 use crate::limits::{
-    CONSUMERS_CREATING_MAX, CONSUMERS_PER_STREAM_MAX, RETENTION_HOURS_MAX, RETENTION_HOURS_MIN,
+    CONSUMERS_CREATING_MAX, CONSUMERS_PER_STREAM_MAX, ON_DEMAND_STREAMS_PER_ACCOUNT,
+    RETENTION_HOURS_MAX, RETENTION_HOURS_MIN, SHARDS_PER_ACCOUNT, STREAMS_IN_TRANSITION_MAX,
 };
 
 impl AwsError {
@@ -62,6 +63,87 @@ impl AwsError {
             "UpdateShardCount cannot scale down below half your current open shard count. \
              Current open shard count: {open} Target shard count: {asked}"
         ))
+    }
+
+    pub(super) fn stream_rate_exceeded(stream: &str, account: &str) -> Self {
+        Self::new(
+            Kind::LimitExceeded,
+            format_args!("Rate exceeded for stream {stream} under account {account}."),
+        )
+    }
+
+    pub(super) fn account_rate_exceeded(account: &str) -> Self {
+        Self::new(
+            Kind::LimitExceeded,
+            format_args!("Rate exceeded for account {account}."),
+        )
+    }
+
+    pub(super) fn consumer_rate_exceeded(
+        consumer: &str,
+        shard: ShardId,
+        stream: &StreamKey,
+    ) -> Self {
+        Self::new(
+            Kind::LimitExceeded,
+            format_args!(
+                "Rate exceeded for consumer {consumer} and shard {shard} in stream {} under account {}.",
+                stream.name, stream.account
+            ),
+        )
+    }
+
+    pub(super) fn daily_quota_exceeded(
+        action: &str,
+        max: usize,
+        stream: &str,
+        account: &str,
+    ) -> Self {
+        Self::new(
+            Kind::LimitExceeded,
+            format_args!(
+                "{action} can be called {max} times within 24 hours. Stream {stream} under account \
+                 {account} has reached this limit."
+            ),
+        )
+    }
+
+    pub(super) fn too_many_streams_in_transition() -> Self {
+        Self::new(
+            Kind::LimitExceeded,
+            format_args!(
+                "This request would exceed the limit on the number of streams that can simultaneously be \
+                 in CREATING or DELETING. Limit: {STREAMS_IN_TRANSITION_MAX}"
+            ),
+        )
+    }
+
+    pub(super) fn too_many_streams_on_demand(account: &str) -> Self {
+        Self::new(
+            Kind::LimitExceeded,
+            format_args!(
+                "Account {account} has {ON_DEMAND_STREAMS_PER_ACCOUNT} streams in On-Demand mode, which is \
+                 the limit."
+            ),
+        )
+    }
+
+    pub(super) fn account_shards_exceeded(
+        account: &str,
+        region: &str,
+        open: usize,
+        more: u32,
+    ) -> Self {
+        Self::new(
+            Kind::LimitExceeded,
+            format_args!(
+                "This request would exceed the shard limit for the account {account} in {region}. Current \
+                 shard count for the account: {open}. Limit: {SHARDS_PER_ACCOUNT}. Number of additional \
+                 shards that would have resulted from this request: {more}. Refer to the AWS Service Limits \
+                 page (http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current \
+                 limits and how to request higher limits."
+            ),
+        )
     }
 
     pub(super) fn filter_incomplete(kind: &str, member: &str) -> Self {

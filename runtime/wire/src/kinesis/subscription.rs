@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use model::{ShardId, StreamKey};
-use streams::{Delivery, Streams, Subscription, SubscriptionEnded};
+use model::{ShardId, StreamKey, seams::Page};
+use streams::{Delivery, Operation, Streams, Subscription, SubscriptionEnded};
 
 use super::{
-    actions::{children, source_error},
+    actions::{children, page_noted, source_error},
     answer::{Answer, Codec},
     encoded::{EncodedEvents, EventKey},
     error::{AwsError, Kind},
@@ -70,7 +70,11 @@ impl Pump {
             }
             Stage::Live => {
                 let frame = match self.granted.subscription.next().await {
-                    Ok(delivery) => self.event(&delivery?),
+                    Ok(delivery) => {
+                        let delivery = delivery?;
+                        self.count(&delivery.page);
+                        self.event(&delivery)
+                    }
                     Err(ended) => Err(self.reason(ended)?),
                 };
                 Some(frame.unwrap_or_else(|error| {
@@ -80,6 +84,13 @@ impl Pump {
             }
             Stage::Over => None,
         }
+    }
+
+    fn count(&self, page: &Page) {
+        let Granted { stream, shard, .. } = &self.granted;
+        self.streams.count_read(stream, *shard, page, false);
+        self.streams
+            .note(stream, Operation::Event, page_noted(page));
     }
 
     fn event(&self, delivery: &Delivery) -> Result<Bytes, AwsError> {

@@ -1,10 +1,10 @@
 //! Records: put into streams and got out of them.
 
 use model::{
-    HashKey, NewRecord, SequenceNumber, ShardId, StreamKey, Timestamp,
+    HashKey, NewRecord, Record, SequenceNumber, ShardId, StreamKey, Timestamp,
     seams::{Page, ReadFrom, ReadLimit, SourceError},
 };
-use streams::{PutAnswer, PutError};
+use streams::{Noted, Operation, PutAnswer, PutError};
 
 use super::{
     super::{
@@ -32,9 +32,21 @@ impl Carrier<'_> {
             }
         }
         self.check_size(|| "data".to_owned(), &body.record, &key)?;
-        let answer = self
-            .put(&key, body.dry_run, vec![new_record(body.record)])
-            .await?;
+        let noted = noted(std::slice::from_ref(&body.record));
+        let (began, record) = (self.begins(), vec![new_record(body.record)]);
+        let put = self.put(&key, body.dry_run, record).await;
+        let stored = put.and_then(|answer| match answer.refused.first() {
+            Some((_, full)) => Err(AwsError::shard_full(*full, &key)),
+            None => Ok(answer),
+        });
+        let succeeded = stored.is_ok();
+        self.measured(
+            &key,
+            Operation::PutRecord,
+            began,
+            Noted { succeeded, ..noted },
+        );
+        let answer = stored?;
         let (shard, number) = answer
             .entries
             .first()
@@ -50,9 +62,18 @@ impl Carrier<'_> {
         for (index, entry) in body.records.iter().enumerate() {
             self.check_size(|| format!("records.{}.member.data", index + 1), entry, &key)?;
         }
+        let (began, noted) = (self.begins(), noted(&body.records));
         let records = body.records.into_iter().map(new_record).collect();
-        let answer = self.put(&key, body.dry_run, records).await?;
-        let body = results_body(self.codec, &answer.entries);
+        let put = self.put(&key, body.dry_run, records).await;
+        let refused = put.as_ref().map_or(0, |answer| answer.refused.len());
+        let noted = Noted {
+            // As AWS counts it: where at least one record was stored.
+            succeeded: put.as_ref().is_ok_and(|answer| !answer.entries.is_empty()),
+            throttled: count(refused),
+            ..noted
+        };
+        self.measured(&key, Operation::PutRecords, began, noted);
+        let body = results_body(self.codec, &put?, &key);
         Ok(Answer::success(self.codec, body))
     }
 
@@ -113,17 +134,43 @@ impl Carrier<'_> {
         if input.flag("DryRun") {
             return Err(AwsError::dry_run());
         }
+        let began = self.begins();
+        let read = self
+            .read_page(&key, shard, from, input.count("Limit"))
+            .await;
+        let noted = match &read {
+            Ok(page) => page_noted(page),
+            Err(_) => Noted::default(),
+        };
+        self.measured(&key, Operation::GetRecords, began, noted);
+        let body = self.records_body(&key, shard, &read?)?;
+        Ok(Answer::success(self.codec, body))
+    }
+
+    async fn read_page(
+        &self,
+        key: &StreamKey,
+        shard: ShardId,
+        from: ReadFrom,
+        limit: Option<usize>,
+    ) -> Result<Page, AwsError> {
+        if !self.streams.may_read(key, shard) {
+            return Err(AwsError::shard_full(shard, key));
+        }
         let limit = ReadLimit {
-            records: input.count("Limit").unwrap_or(GET_RECORDS_MAX),
+            records: limit.unwrap_or(GET_RECORDS_MAX),
             bytes: GET_RECORDS_BYTES_MAX,
         };
-        let read = self.streams.read(&key, shard, from, limit).await;
+        let read = self.streams.read(key, shard, from, limit).await;
         let page = read.map_err(|error| match error {
-            SourceError::NoSuchStream(_) => missing(),
-            SourceError::NoSuchShard(_) | SourceError::Down(_) => source_error(error, &key),
+            SourceError::NoSuchStream(_) => {
+                let (name, account) = (key.name.as_str(), key.account.as_str());
+                AwsError::shard_missing(&shard.to_string(), name, account)
+            }
+            SourceError::NoSuchShard(_) | SourceError::Down(_) => source_error(error, key),
         })?;
-        let body = self.records_body(&key, shard, &page)?;
-        Ok(Answer::success(self.codec, body))
+        self.streams.count_read(key, shard, &page, true);
+        Ok(page)
     }
 
     fn records_body(
@@ -169,6 +216,30 @@ fn new_record(entry: PutEntry) -> NewRecord {
     }
 }
 
+/// What a put brings, before it is known what came of it.
+fn noted(entries: &[PutEntry]) -> Noted {
+    Noted {
+        bytes: count(entries.iter().map(size).sum()),
+        records: count(entries.len()),
+        ..Noted::default()
+    }
+}
+
+/// What a page took along.
+pub(in crate::kinesis) fn page_noted(page: &Page) -> Noted {
+    let bytes = |record: &Record| record.data.len() + record.partition_key.len();
+    Noted {
+        succeeded: true,
+        bytes: count(page.records.iter().map(bytes).sum()),
+        records: count(page.records.len()),
+        ..Noted::default()
+    }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
 /// AWS counts the partition key with the data.
 fn size(entry: &PutEntry) -> usize {
     entry.data.len() + entry.partition_key.len()
@@ -187,6 +258,7 @@ fn put_error(error: PutError, key: &StreamKey) -> AwsError {
             AwsError::stream_not_found(key.name.as_str(), key.account.as_str())
         }
         PutError::Full => AwsError::disk_full(),
+        PutError::ShardFull(shard) => AwsError::shard_full(shard, key),
         PutError::TooLarge { .. } => AwsError::records_too_large(),
         PutError::StaleProducer { .. } | PutError::OtherRequest => {
             AwsError::invalid_argument(error)

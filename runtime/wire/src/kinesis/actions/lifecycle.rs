@@ -1,7 +1,10 @@
 //! Streams as a whole: made, deleted, described, listed.
 
 use model::{StreamKey, StreamName};
-use streams::{CreateError, DeleteError, Distribution, StreamFacts, StreamMode, StreamStatus};
+use streams::{
+    CreateError, DeleteError, Distribution, StreamFacts, StreamMode, StreamStatus,
+    limits::SHARDS_PER_STREAM_MAX,
+};
 
 use super::{
     super::{
@@ -37,6 +40,11 @@ impl Carrier<'_> {
             u32::try_from(count).unwrap_or(u32::MAX)
         });
         let traits = self.traits_at_creation(input, &key, mode)?;
+        let warm = traits.warm_mibps.unwrap_or_default();
+        let shards = shards.max(warm.min(SHARDS_PER_STREAM_MAX));
+        if self.streams.describe(&key).is_err() {
+            self.check_room_for_stream(shards, mode)?;
+        }
         let created = self.streams.create(key.clone(), shards, mode, traits).await;
         created.map_err(|error| match error {
             CreateError::Exists(_) => {

@@ -9,6 +9,7 @@ mod data;
 mod labels;
 mod lifecycle;
 mod listing;
+mod measured;
 mod policies;
 mod reshard;
 mod settings;
@@ -22,6 +23,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use streams::{Amendment, StreamFacts, StreamStatus, Streams, Unrevised, World};
 
+pub(super) use data::page_noted;
 pub(super) use shards::{children, source_error};
 
 use super::{
@@ -32,6 +34,7 @@ use super::{
     policy::{Question, Verdict, verdict},
     producer::ProducerMark,
     puts::{PutRecordBody, PutRecordsBody},
+    quotas::Quotas,
     reception::{Call, Input},
     resource::Resource,
     subscription::Granted,
@@ -49,6 +52,8 @@ pub(super) struct Carrier<'a> {
     verified: bool,
     codec: Codec,
     producer: Option<ProducerMark>,
+    /// Absent where AWS's limits are not kept.
+    quotas: Option<&'a Quotas>,
 }
 
 /// What came of a call.
@@ -63,6 +68,7 @@ pub(super) enum Carried {
 pub(super) async fn carry_out(
     streams: &Streams,
     platform: &Platform,
+    quotas: Option<&Quotas>,
     call: Call,
 ) -> Result<Carried, AwsError> {
     let carrier = Carrier {
@@ -73,6 +79,7 @@ pub(super) async fn carry_out(
         verified: call.verified,
         codec: call.codec,
         producer: call.producer,
+        quotas,
     };
     let answer = match call.input {
         Input::PutRecord(body) => carrier.put_record(body).await?,
@@ -81,7 +88,10 @@ pub(super) async fn carry_out(
             let granted = carrier.subscribe_to_shard(Members(&object))?;
             return Ok(Carried::Subscription(Box::new(granted)));
         }
-        Input::Object(object) => carrier.serve(call.action, call.name, object).await?,
+        Input::Object(object) => {
+            carrier.pass_quotas(call.action, Members(&object))?;
+            carrier.serve(call.action, call.name, object).await?
+        }
     };
     Ok(Carried::Answer(answer))
 }

@@ -4,7 +4,10 @@ use model::{HashKey, StreamKey};
 use streams::ReshardError;
 
 use super::{
-    super::{answer::Answer, documents::UpdateShardCountReply, error::AwsError, input::Members},
+    super::{
+        answer::Answer, documents::UpdateShardCountReply, error::AwsError, generated::Action,
+        input::Members,
+    },
     Carrier,
     lifecycle::not_active,
     shards::resolved,
@@ -18,6 +21,7 @@ impl Carrier<'_> {
         let at: u128 = given
             .parse()
             .map_err(|_| AwsError::new_hash_key_out_of_range(given))?;
+        self.check_room_for_shards(1)?;
         let split = self.streams.split(key.clone(), shard, HashKey(at)).await;
         split.map_err(|error| {
             if let ReshardError::OutsideOfShard { range } = error {
@@ -48,8 +52,12 @@ impl Carrier<'_> {
         let key = self.addressed(input)?;
         let asked = input.count("TargetShardCount").unwrap_or_default();
         let asked = u32::try_from(asked).unwrap_or(u32::MAX);
+        let open = self.described(&key)?.open_shards;
+        let more = asked.saturating_sub(u32::try_from(open).unwrap_or(u32::MAX));
+        self.check_room_for_shards(more)?;
         let scaled = self.streams.scale(key.clone(), asked).await;
         let scaled = scaled.map_err(|error| reshard_error(error, &key))?;
+        self.count_quotas(Action::UpdateShardCount, input);
         self.document(&UpdateShardCountReply {
             stream_name: key.name.as_str().to_owned(),
             stream_arn: key.arn(),

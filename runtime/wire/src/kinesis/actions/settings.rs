@@ -11,6 +11,7 @@ use super::{
         answer::Answer,
         documents::{EnhancedMonitoringReply, UpdateWarmThroughputReply, WarmThroughput},
         error::AwsError,
+        generated::Action,
         input::{Members, StreamFields},
     },
     Carrier,
@@ -100,6 +101,7 @@ impl Carrier<'_> {
         }
         let key_id = input.text("KeyId").map(str::to_owned);
         self.set_key(key, key_id).await?;
+        self.count_quotas(Action::StartStreamEncryption, input);
         Ok(Answer::done(self.codec).with_hint(
             "the key's id is kept and told back; this server does not encrypt records with it",
         ))
@@ -111,6 +113,7 @@ impl Carrier<'_> {
             return Err(AwsError::encryption_type_none());
         }
         self.set_key(key, None).await?;
+        self.count_quotas(Action::StopStreamEncryption, input);
         Ok(Answer::done(self.codec))
     }
 
@@ -142,9 +145,10 @@ impl Carrier<'_> {
                 }
                 StreamMode::OnDemand => traits.warm_mibps = warm_mibps.or(traits.warm_mibps),
             }
-            Ok(())
+            warm_up(amendment)
         })
         .await?;
+        self.count_quotas(Action::UpdateStreamMode, input);
         Ok(Answer::done(self.codec))
     }
 
@@ -180,7 +184,9 @@ impl Carrier<'_> {
                 check_active(amendment, &stream)?;
                 amendment.begin_update();
                 let warmth = &mut amendment.traits_mut().warm_mibps;
-                Ok(std::mem::replace(warmth, warm_mibps))
+                let before = std::mem::replace(warmth, warm_mibps);
+                warm_up(amendment)?;
+                Ok(before)
             })
             .await?;
         self.document(&UpdateWarmThroughputReply {
@@ -267,6 +273,12 @@ pub(super) fn check_active(amendment: &Amendment<'_>, key: &StreamKey) -> Result
             Err(not_active(key, status))
         }
     }
+}
+
+/// A stream takes at once what it is warmed for: a shard takes 1 MiB a second.
+fn warm_up(amendment: &mut Amendment<'_>) -> Result<(), AwsError> {
+    let shards = amendment.traits().warm_mibps.unwrap_or_default();
+    amendment.grow_to(shards).map_err(AwsError::internal)
 }
 
 /// ALL stands for each of them.

@@ -54,6 +54,9 @@ impl Carrier<'_> {
         if input.flag("DryRun") {
             return Err(AwsError::dry_run());
         }
+        if !self.streams.may_iterate(&key, shard) {
+            return Err(AwsError::shard_full(shard, &key));
+        }
         let shard_iterator = self.iterator(&key, shard, from)?;
         self.document(&GetShardIteratorReply { shard_iterator })
     }

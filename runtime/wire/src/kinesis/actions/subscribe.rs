@@ -1,6 +1,6 @@
 //! SubscribeToShard: everything that is asked before the first event.
 
-use streams::{ConsumerId, ConsumerStatus, SubscribeError};
+use streams::{ConsumerId, ConsumerStatus, Noted, Operation, SubscribeError};
 
 use super::{
     super::{
@@ -36,12 +36,29 @@ impl Carrier<'_> {
         if input.flag("DryRun") {
             return Err(AwsError::dry_run());
         }
+        let (began, name) = (self.begins(), &consumer.name);
+        let throttled = self
+            .quotas
+            .is_some_and(|quotas| !quotas.pass_subscription(arn, &shard.to_string(), began));
+        if throttled {
+            let noted = Noted {
+                throttled: 1,
+                ..Noted::default()
+            };
+            self.measured(stream, Operation::SubscribeToShard, began, noted);
+            return Err(AwsError::consumer_rate_exceeded(name, shard, stream));
+        }
         let id = ConsumerId {
             stream: stream.clone(),
             name: consumer.name.clone(),
             created_s: consumer.created_s.unwrap_or_default(),
         };
         let subscription = self.streams.subscribe(id, shard, from);
+        let noted = Noted {
+            succeeded: subscription.is_ok(),
+            ..Noted::default()
+        };
+        self.measured(stream, Operation::SubscribeToShard, began, noted);
         let subscription = subscription.map_err(|error| match error {
             SubscribeError::NoSuchConsumer => AwsError::consumer_missing(&consumer),
             SubscribeError::NotActive(status) => not_active(&consumer, status),
