@@ -3,6 +3,7 @@
 
 mod arguments;
 mod batches;
+mod cache;
 mod client;
 mod failure;
 mod limits;

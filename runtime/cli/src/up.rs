@@ -12,7 +12,7 @@ use crate::arguments::Up;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::verbs::build;
-use crate::{project, server};
+use crate::{cache, project, server};
 
 pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
     let file = &arguments.project.file;
@@ -109,6 +109,7 @@ fn options(
         components,
         insecure: arguments.insecure,
         transition: arguments.transition,
+        runtimes: cache::folder().map(|cache| cache.join("runtimes")),
         auth: arguments.auth.as_deref().map(|auth| match auth {
             "dev" => Auth::Made(places.credentials.clone()),
             file => Auth::File(PathBuf::from(file)),

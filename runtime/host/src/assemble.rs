@@ -202,6 +202,7 @@ fn engine(
     let settings = EngineSettings {
         simulation,
         cache_dir: Some(options.data.join("functions")),
+        runtimes_dir: options.runtimes.clone(),
     };
     Engine::new(platform.clone(), settings, Arc::clone(logs) as _).map_err(other)
 }

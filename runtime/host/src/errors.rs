@@ -77,13 +77,19 @@ impl Unloaded {
         match self {
             Self::NotBuilt => "`shardmill build` makes its component",
             Self::Unreadable(_) => "`source` of the function must lead to its .wasm file or folder",
-            Self::Unfit(LoadError::NotWebAssembly | LoadError::CoreModule) => {
+            Self::Unfit(LoadError::NotWebAssembly) => {
                 "a Rust function becomes one with `cargo build --release --target wasm32-wasip2`"
             }
             Self::Unfit(LoadError::NoHandler { .. }) => {
                 "mark a function with #[handler] and build again"
             }
-            Self::Unfit(LoadError::Invalid(_) | LoadError::Import(_)) => {
+            Self::Unfit(LoadError::NoRuntime { .. }) => {
+                "`shardmill build` makes it again; `up` on a project's folder does so by itself"
+            }
+            Self::Unfit(LoadError::TooLarge { .. } | LoadError::Bundle(_)) => {
+                "leave out what it does not need: debug information, tests, data that a stream could bring"
+            }
+            Self::Unfit(LoadError::Invalid(_) | LoadError::Import(_) | LoadError::Unfit(_)) => {
                 "build it again with the SDK of this version"
             }
         }

@@ -19,6 +19,8 @@ pub struct UpOptions {
     pub port: u16,
     /// The component of each function, by name, as `build` left it.
     pub components: BTreeMap<String, PathBuf>,
+    /// Where language runtimes are kept, for functions whose code is data.
+    pub runtimes: Option<PathBuf>,
     /// Allows an address beyond loopback without credentials.
     pub insecure: bool,
     /// Only requests that are signed by known keys are answered.

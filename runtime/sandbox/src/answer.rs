@@ -10,6 +10,7 @@ use model::{Answer, Fault, FaultClass, Outcome, RecordAction, RecordFailure, out
 
 use crate::{
     bindings::types,
+    command,
     context::Call,
     imports::TOO_LARGE,
     item_failures,
@@ -31,6 +32,12 @@ impl Call {
             GuestAnswer::Event(document) => {
                 let failures = self.item_failures(&document);
                 self.document = Some(document.into());
+                (failures, false)
+            }
+            GuestAnswer::Printed(printed) => {
+                let failures = printed
+                    .map_err(|bytes| self.too_long(bytes))
+                    .and_then(|document| self.printed(document));
                 (failures, false)
             }
             GuestAnswer::Fault(fault) => return Outcome::Failed(own_fault(&fault, usage)),
@@ -102,14 +109,32 @@ impl Call {
         })
     }
 
+    /// The answer of a command, with the records it carries.
+    fn printed(&mut self, document: Bytes) -> Result<Vec<RecordFailure>, Refused> {
+        let failures = self.item_failures(&document)?;
+        let outputs =
+            command::outputs(&document).map_err(|error| ("MalformedOutput", error.to_string()))?;
+        for output in outputs {
+            self.put_out(output).map_err(|refusal| match refusal.code {
+                TOO_LARGE => ("OutputTooLarge", refusal.message),
+                _ => ("MalformedOutput", refusal.message),
+            })?;
+        }
+        self.document = Some(document);
+        Ok(failures)
+    }
+
+    fn too_long(&self, bytes: usize) -> Refused {
+        let fact = format!(
+            "the answer has {bytes} bytes, at most {} are accepted",
+            self.output_bytes_max
+        );
+        ("OutputTooLarge", fact)
+    }
+
     fn item_failures(&self, answer: &[u8]) -> Result<Vec<RecordFailure>, Refused> {
         if answer.len() > self.output_bytes_max {
-            let fact = format!(
-                "the answer has {} bytes, at most {} are accepted",
-                answer.len(),
-                self.output_bytes_max
-            );
-            return Err(("OutputTooLarge", fact));
+            return Err(self.too_long(answer.len()));
         }
         if self.invocation.records.is_empty() {
             return Ok(Vec::new());

@@ -3,7 +3,7 @@
 //! A context belongs to one store. It collects what the guest emits and writes; the host takes it only when the
 //! invocation succeeded.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use model::{Emitted, HashKey, Invocation, StateWrite, Timestamp};
@@ -18,6 +18,8 @@ use wasmtime_wasi::{
 };
 
 use crate::{
+    bundle::Bundle,
+    command::{Printed, Stdin},
     limits::{SIMULATED_RANDOM_BYTES, TABLE_ELEMENTS_MAX},
     logs::{InvocationLog, Stream},
 };
@@ -27,6 +29,10 @@ pub(crate) struct Context {
     pub(crate) memory: MemoryLimit,
     pub(crate) log: InvocationLog,
     pub(crate) clock: Clock,
+    /// What a command prints; others print into their log.
+    pub(crate) printed: Option<Printed>,
+    /// The code that a language runtime runs.
+    pub(crate) bundle: Option<Arc<Bundle>>,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -52,8 +58,15 @@ impl Context {
         facts: ContextFacts,
     ) -> Self {
         let mut wasi = WasiCtxBuilder::new();
-        wasi.stdout(facts.log.stream(Stream::Output))
-            .stderr(facts.log.stream(Stream::Error));
+        wasi.stderr(facts.log.stream(Stream::Error));
+        let printed = facts.stdin.map(|stdin| {
+            let printed = Printed::new(facts.call.output_bytes_max);
+            wasi.stdin(stdin).stdout(printed.clone());
+            printed
+        });
+        if printed.is_none() {
+            wasi.stdout(facts.log.stream(Stream::Output));
+        }
         wasi.allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false);
@@ -76,6 +89,8 @@ impl Context {
             },
             log: facts.log,
             clock: platform.clock.clone(),
+            printed,
+            bundle: facts.bundle,
             wasi: wasi.build(),
             table: ResourceTable::new(),
         }
@@ -87,6 +102,9 @@ pub(crate) struct ContextFacts {
     pub(crate) call: Call,
     pub(crate) log: InvocationLog,
     pub(crate) memory_bytes_max: usize,
+    /// For a command: what it reads.
+    pub(crate) stdin: Option<Stdin>,
+    pub(crate) bundle: Option<Arc<Bundle>>,
 }
 
 fn simulated_random(platform: &Platform) -> Deterministic {

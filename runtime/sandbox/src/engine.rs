@@ -13,7 +13,7 @@ use wasmtime::{
 };
 
 use crate::{
-    bindings::{host, invocation, state, types},
+    bindings::{bundle, host, invocation, state, types},
     compiled::Compiled,
     context::Context,
     heartbeat::Heartbeat,
@@ -23,6 +23,7 @@ use crate::{
         STACK_BYTES_MAX, TABLE_ELEMENTS_MAX, WARM_SANDBOXES_MAX,
     },
     logs::LogSink,
+    runtimes::Runtimes,
     warm::WarmSandboxes,
 };
 
@@ -32,6 +33,8 @@ pub struct EngineSettings {
     pub simulation: bool,
     /// Where compiled functions are kept between runs. Only this host may write there: the files are code.
     pub cache_dir: Option<PathBuf>,
+    /// Where the components of language runtimes are, each named by its digest; compiled ones are kept beside them.
+    pub runtimes_dir: Option<PathBuf>,
 }
 
 /// This machine or build cannot run functions.
@@ -56,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) running: Semaphore,
     pub(crate) warm: WarmSandboxes,
     pub(crate) compiled: Compiled,
+    pub(crate) runtimes: Runtimes,
 }
 
 impl std::fmt::Debug for Engine {
@@ -78,6 +82,7 @@ impl Engine {
         let running = Semaphore::new(RUNNING_SANDBOXES_MAX as usize);
         let warm = WarmSandboxes::new(WARM_SANDBOXES_MAX as usize);
         let compiled = Compiled::new(settings.cache_dir.clone());
+        let runtimes = Runtimes::new(settings.runtimes_dir.clone());
         let shared = Shared {
             platform,
             settings,
@@ -88,6 +93,7 @@ impl Engine {
             running,
             warm,
             compiled,
+            runtimes,
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -145,5 +151,6 @@ fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Context>> {
     invocation::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
     host::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
     state::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
+    bundle::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
     Ok(linker)
 }

@@ -13,9 +13,12 @@ use model::{
 };
 use platform::{Monotonic, Task};
 use tokio::sync::Semaphore;
+use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::{
     bindings::{EventFunctionPre, StreamFunctionPre},
+    bundle::Bundle,
+    command::Stdin,
     context::{Call, Context, ContextFacts},
     engine::Engine,
     fault::{DeadlinePassed, Failed, diagnose},
@@ -37,6 +40,8 @@ struct Inner {
     engine: Engine,
     digest: Digest,
     guest: Guest,
+    /// What a language runtime runs.
+    bundle: Option<Arc<Bundle>>,
     limits: FunctionLimits,
     running: Semaphore,
     number: FunctionNumber,
@@ -52,6 +57,7 @@ impl Drop for Inner {
 pub(crate) enum Guest {
     Stream(StreamFunctionPre<Context>),
     Event(EventFunctionPre<Context>),
+    Command(CommandPre<Context>),
 }
 
 impl std::fmt::Debug for Function {
@@ -69,6 +75,7 @@ impl Function {
         engine: Engine,
         digest: Digest,
         guest: Guest,
+        bundle: Option<Arc<Bundle>>,
         limits: FunctionLimits,
     ) -> Self {
         let running = Semaphore::new(limits.concurrency.max(1) as usize);
@@ -78,6 +85,7 @@ impl Function {
                 engine,
                 digest,
                 guest,
+                bundle,
                 limits,
                 running,
                 number,
@@ -90,7 +98,14 @@ impl Function {
         match self.inner.guest {
             Guest::Stream(_) => Kind::Stream,
             Guest::Event(_) => Kind::Event,
+            Guest::Command(_) => Kind::Command,
         }
+    }
+
+    /// What is granted to it, and how its sandboxes live.
+    #[must_use]
+    pub fn limits(&self) -> &FunctionLimits {
+        &self.inner.limits
     }
 
     #[must_use]
@@ -103,7 +118,7 @@ impl Function {
 #[derive(Debug)]
 pub struct Called {
     pub outcome: Outcome,
-    /// The document of an event function, as it answered it.
+    /// What an event function or a command answered, as it is.
     pub document: Option<Bytes>,
 }
 
@@ -131,7 +146,7 @@ impl Handler for Function {
     fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize {
         match self.inner.guest {
             Guest::Stream(_) => packed::encoded_len(record),
-            Guest::Event(_) => lambda::encoded_len(stream, record),
+            Guest::Event(_) | Guest::Command(_) => lambda::encoded_len(stream, record),
         }
     }
 }
@@ -175,15 +190,19 @@ impl Inner {
             (Guest::Stream(_), Some(_)) => {
                 return not_run("NoEvents", "it takes records, not an event".to_owned());
             }
-            (Guest::Event(_), None) => lambda::kinesis_event(&invocation),
-            (Guest::Event(_), Some(event)) => event,
+            (Guest::Event(_) | Guest::Command(_), None) => lambda::kinesis_event(&invocation),
+            (Guest::Event(_) | Guest::Command(_), Some(event)) => event,
         };
         let lane = Lane {
             function: self.number,
             shard: invocation.shard,
             trigger: invocation.trigger.clone(),
         };
-        let mut sandbox = self.sandbox(&lane, invocation);
+        let (input, stdin) = match self.guest {
+            Guest::Stream(_) | Guest::Event(_) => (input, None),
+            Guest::Command(_) => (Vec::new(), Some(Stdin::new(input))),
+        };
+        let mut sandbox = self.sandbox(&lane, invocation, stdin);
         let started = shared.platform.clock.monotonic();
         let result = self.run(&mut sandbox, &input).await;
         let usage = self.usage(&sandbox, started);
@@ -214,7 +233,7 @@ impl Inner {
     }
 
     /// A warm sandbox of the lane, or a new one.
-    fn sandbox(&self, lane: &Lane, invocation: Invocation) -> Sandbox {
+    fn sandbox(&self, lane: &Lane, invocation: Invocation, stdin: Option<Stdin>) -> Sandbox {
         let shared = &self.engine.shared;
         let clock = &shared.platform.clock;
         let call = Call::new(
@@ -243,6 +262,8 @@ impl Inner {
             call,
             log,
             memory_bytes_max,
+            stdin,
+            bundle: self.bundle.clone(),
         };
         let simulation = shared.settings.simulation;
         Sandbox::new(
@@ -268,7 +289,10 @@ impl Inner {
 
     fn is_warm(&self) -> bool {
         match self.limits.sandbox {
-            SandboxPolicy::Warm => !self.engine.shared.settings.simulation,
+            // A command ends when it has answered.
+            SandboxPolicy::Warm => {
+                !self.engine.shared.settings.simulation && !matches!(self.guest, Guest::Command(_))
+            }
             SandboxPolicy::Fresh => false,
         }
     }

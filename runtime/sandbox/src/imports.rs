@@ -4,11 +4,11 @@
 //! answer ends the invocation without using an attempt.
 
 use bytes::Bytes;
-use model::{HashKey, StateWrite, invocation::StateReader};
+use model::{Emitted, HashKey, StateWrite, invocation::StateReader};
 use std::sync::Arc;
 
 use crate::{
-    bindings::{host, invocation, state, types},
+    bindings::{bundle, host, invocation, state, types},
     context::{Call, Context},
     limits::{
         STATE_NAME_BYTES_MAX, STATE_NAMES_PER_CALL_MAX, STATE_READ_BYTES_MAX,
@@ -121,13 +121,7 @@ impl host::Host for Context {
 
 impl Call {
     pub(crate) fn emit(&mut self, output: &str, chunk: &Bytes) -> Result<(), host::Refusal> {
-        let trigger = &self.invocation.trigger;
-        if !self.invocation.outputs.contains(output) {
-            let text = format!(
-                "trigger {trigger} has no output `{output}`: name it under `triggers.{trigger}.outputs` in triggers.yaml"
-            );
-            return Err(refusal(NO_SUCH_OUTPUT, text));
-        }
+        self.check_granted(output)?;
         self.check_room(chunk.len())?;
         let emitted = packed::unpack(chunk, output, self.invocation.records.len())
             .map_err(|error| refusal(MALFORMED, format!("output `{output}`: {error}")))?;
@@ -135,6 +129,27 @@ impl Call {
         self.check_room(bytes)?;
         self.output_bytes += bytes;
         self.outputs.extend(emitted);
+        Ok(())
+    }
+
+    /// One record that was not packed.
+    pub(crate) fn put_out(&mut self, emitted: Emitted) -> Result<(), host::Refusal> {
+        self.check_granted(&emitted.output)?;
+        let bytes = packed::unpacked_bytes(std::slice::from_ref(&emitted));
+        self.check_room(bytes)?;
+        self.output_bytes += bytes;
+        self.outputs.push(emitted);
+        Ok(())
+    }
+
+    fn check_granted(&self, output: &str) -> Result<(), host::Refusal> {
+        let trigger = &self.invocation.trigger;
+        if !self.invocation.outputs.contains(output) {
+            let text = format!(
+                "trigger {trigger} has no output `{output}`: name it under `triggers.{trigger}.outputs` in triggers.yaml"
+            );
+            return Err(refusal(NO_SUCH_OUTPUT, text));
+        }
         Ok(())
     }
 
@@ -298,6 +313,22 @@ impl Call {
             }
         }
         Ok(Ok(names.into_iter().collect()))
+    }
+}
+
+impl bundle::Host for Context {
+    fn entry(&mut self) -> wasmtime::Result<String> {
+        let entry = self.bundle.as_ref().map(|bundle| bundle.entry.clone());
+        Ok(entry.unwrap_or_default())
+    }
+
+    fn files(&mut self) -> wasmtime::Result<Vec<bundle::File>> {
+        let files = self.bundle.iter().flat_map(|bundle| &bundle.files);
+        let file = |(path, bytes): &(String, Vec<u8>)| bundle::File {
+            path: path.clone(),
+            bytes: bytes.clone(),
+        };
+        Ok(files.map(file).collect())
     }
 }
 

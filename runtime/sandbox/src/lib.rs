@@ -4,9 +4,12 @@
 //! runs the guest under its limits and says what came of it as an `Outcome`. A guest is never trusted: traps, endless
 //! loops, memory bombs and malformed answers are outcomes, not errors of the host.
 
+mod adapt;
 mod answer;
 mod backtrace;
 mod bindings;
+mod bundle;
+mod command;
 mod compiled;
 mod context;
 mod engine;
@@ -19,9 +22,11 @@ mod limits;
 mod load;
 mod logs;
 mod packed;
+mod runtimes;
 mod sandbox;
 mod warm;
 
+pub use bundle::{Bundle, BundleError};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use function::{Called, Function};
 pub use load::{FunctionLimits, Kind, LoadError, SandboxPolicy};

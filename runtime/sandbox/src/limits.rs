@@ -4,6 +4,12 @@
 
 use std::time::Duration;
 
+/// The file of a function, and the files of a bundle together.
+pub(crate) const FUNCTION_BYTES_MAX: usize = 64 << 20;
+pub(crate) const BUNDLE_FILES_MAX: usize = 10_000;
+/// Of a file that is no function, as its refusal lists them.
+pub(crate) const EXPORTS_SHOWN_MAX: usize = 12;
+
 /// Sandboxes that may run at the same time.
 pub(crate) const RUNNING_SANDBOXES_MAX: u32 = 256;
 /// Warm sandboxes that wait for their lane's next batch, over all functions.

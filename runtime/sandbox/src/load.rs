@@ -7,12 +7,17 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use model::{ByteSize, Digest};
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::Component;
+use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::{
+    adapt::adapt,
     bindings::{EventFunctionPre, StreamFunctionPre},
+    bundle::{Bundle, BundleError},
+    compiled::Compiled,
     context::Context,
     engine::{Engine, Shared},
     function::{Function, Guest},
+    limits::{EXPORTS_SHOWN_MAX, FUNCTION_BYTES_MAX},
 };
 
 /// What one function may use, and how its sandboxes live.
@@ -41,37 +46,84 @@ pub enum SandboxPolicy {
 /// What a function exports and so how it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// Packed batches.
     Stream,
+    /// JSON events.
     Event,
+    /// JSON events on standard input.
+    Command,
+}
+
+impl Kind {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::Event => "event",
+            Self::Command => "command",
+        }
+    }
+
+    /// What a file of this kind exports.
+    #[must_use]
+    pub fn export(self) -> &'static str {
+        match self {
+            Self::Stream => STREAM_HANDLER,
+            Self::Event => EVENT_HANDLER,
+            Self::Command => RUN,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
-    #[error("it is not WebAssembly: a component begins with the bytes 00 61 73 6d")]
+    #[error("it is not WebAssembly: a module begins with the bytes 00 61 73 6d")]
     NotWebAssembly,
-    #[error("it is a core WebAssembly module, where a component is needed")]
-    CoreModule,
+    #[error("it has {bytes} bytes, at most {FUNCTION_BYTES_MAX} are accepted")]
+    TooLarge { bytes: u64 },
     #[error(
-        "it exports {exports}, where a trigger needs shardmill:function/stream-handler@0.1.0 or shardmill:function/event-handler@0.1.0"
+        "it exports {exports}, where a trigger needs {STREAM_HANDLER}, {EVENT_HANDLER} or a WASI command ({RUN} or _start)"
     )]
     NoHandler { exports: String },
     #[error("it cannot be compiled: {0}")]
     Invalid(String),
-    #[error("it does not fit this host: {0}")]
+    #[error(
+        "it imports {0}, which this host does not have: WASI 0.2, preview 1 and shardmill:function@0.1.0 are there"
+    )]
     Import(String),
+    #[error("it does not fit this host: {0}")]
+    Unfit(String),
+    #[error("it is code in {language}, whose runtime {runtime} is not there")]
+    NoRuntime { language: String, runtime: Digest },
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
 }
 
-const STREAM_HANDLER: &str = "shardmill:function/stream-handler@0.1.0";
-const EVENT_HANDLER: &str = "shardmill:function/event-handler@0.1.0";
+pub(crate) const OURS: &str = "shardmill:function/";
+pub(crate) const STREAM_HANDLER: &str = "shardmill:function/stream-handler@0.1.0";
+pub(crate) const EVENT_HANDLER: &str = "shardmill:function/event-handler@0.1.0";
+/// Of any 0.2: later ones only add.
+const RUN: &str = "wasi:cli/run@0.2";
 
 impl Engine {
-    /// Compiles a component once per digest; seconds for a language runtime, a file to open after that.
+    /// Compiles a file once per digest; seconds for a language runtime, a file to open after that.
     pub async fn load(&self, bytes: &[u8], limits: FunctionLimits) -> Result<Function, LoadError> {
-        check_magic(bytes)?;
+        if bytes.len() > FUNCTION_BYTES_MAX {
+            return Err(LoadError::TooLarge {
+                bytes: bytes.len() as u64,
+            });
+        }
         let digest = Digest(Sha256::digest(bytes).into());
-        let component = component(&self.shared, bytes, digest).await?;
+        if Bundle::is_one(bytes) {
+            let bundle = Arc::new(Bundle::decode(bytes)?);
+            let guest = self.shared.runtimes.guest(&self.shared, &bundle).await?;
+            let bundle = Some(bundle);
+            return Ok(Function::new(self.clone(), digest, guest, bundle, limits));
+        }
+        let compiled = &self.shared.compiled;
+        let component = component(&self.shared, compiled, bytes, digest).await?;
         let guest = guest(&self.shared, &component)?;
-        Ok(Function::new(self.clone(), digest, guest, limits))
+        Ok(Function::new(self.clone(), digest, guest, None, limits))
     }
 
     /// Removes compiled code that no function loaded so far has needed; for a host that has loaded all it will run.
@@ -80,63 +132,109 @@ impl Engine {
     }
 }
 
-fn check_magic(bytes: &[u8]) -> Result<(), LoadError> {
-    match bytes.get(..8) {
-        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
-        Some([0, b'a', b's', b'm', ..]) => Err(LoadError::CoreModule),
-        Some(_) | None => Err(LoadError::NotWebAssembly),
-    }
-}
-
-fn guest(shared: &Shared, component: &Component) -> Result<Guest, LoadError> {
+/// Instantiates nothing: only what the component exports and imports is looked at.
+pub(crate) fn guest(shared: &Shared, component: &Component) -> Result<Guest, LoadError> {
     let kind = kind(&shared.wasmtime, component)?;
-    let unfit = |error: wasmtime::Error| LoadError::Import(format!("{error:#}"));
+    check_imports(&shared.wasmtime, component)?;
+    let unfit = |error: wasmtime::Error| LoadError::Unfit(format!("{error:#}"));
     let pre = shared.linker.instantiate_pre(component).map_err(unfit)?;
     Ok(match kind {
         Kind::Stream => Guest::Stream(StreamFunctionPre::<Context>::new(pre).map_err(unfit)?),
         Kind::Event => Guest::Event(EventFunctionPre::<Context>::new(pre).map_err(unfit)?),
+        Kind::Command => Guest::Command(CommandPre::<Context>::new(pre).map_err(unfit)?),
     })
 }
 
 fn kind(engine: &wasmtime::Engine, component: &Component) -> Result<Kind, LoadError> {
     let shape = component.component_type();
-    let exports: Vec<String> = shape
-        .exports(engine)
-        .map(|(name, _)| name.to_owned())
-        .collect();
-    if exports.iter().any(|name| name == STREAM_HANDLER) {
-        return Ok(Kind::Stream);
-    }
-    if exports.iter().any(|name| name == EVENT_HANDLER) {
-        return Ok(Kind::Event);
-    }
-    let exports = if exports.is_empty() {
-        "nothing".to_owned()
-    } else {
-        exports.join(", ")
-    };
-    Err(LoadError::NoHandler { exports })
+    let exports: Vec<&str> = shape.exports(engine).map(|(name, _)| name).collect();
+    let kinds = [Kind::Stream, Kind::Event, Kind::Command];
+    let found = kinds.into_iter().find(|kind| {
+        let export = kind.export();
+        exports.iter().any(|name| is_of(name, export))
+    });
+    found.ok_or_else(|| LoadError::NoHandler {
+        exports: listed(exports.into_iter()),
+    })
 }
 
-async fn component(
+/// `wasi:cli/run@0.2.3` is of `wasi:cli/run@0.2`.
+fn is_of(name: &str, export: &str) -> bool {
+    let rest = name.strip_prefix(export);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn check_imports(engine: &wasmtime::Engine, component: &Component) -> Result<(), LoadError> {
+    let shape = component.component_type();
+    let known = |name: &str| {
+        let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+        let package = interface.split('/').next().unwrap_or_default();
+        let is_wasi = WASI.contains(&package) && version.starts_with("0.2.");
+        is_wasi || name.starts_with(OURS)
+    };
+    match shape.imports(engine).find(|(name, _)| !known(name)) {
+        Some((name, _)) => Err(LoadError::Import(name.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// Packages of WASI that are linked, empty until granted.
+const WASI: &[&str] = &[
+    "wasi:cli",
+    "wasi:clocks",
+    "wasi:filesystem",
+    "wasi:io",
+    "wasi:random",
+    "wasi:sockets",
+];
+
+pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    let more = names.len().saturating_sub(EXPORTS_SHOWN_MAX);
+    let shown = names.get(..names.len() - more).unwrap_or_default();
+    let rest = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    shown.join(", ") + &rest
+}
+
+/// From where it was compiled before, else compiled and kept there.
+pub(crate) async fn component(
     shared: &Arc<Shared>,
+    compiled: &Compiled,
     bytes: &[u8],
     digest: Digest,
 ) -> Result<Component, LoadError> {
-    if let Some(component) = shared.compiled.open(shared, digest).await {
+    if let Some(component) = compiled.open(shared, digest).await {
         return Ok(component);
     }
+    let is_module = is_module(bytes)?;
     let owned = bytes.to_vec();
     let engine = shared.wasmtime.clone();
     let compiling = shared
         .platform
         .tasks
         .dedicated("sandbox-compile", async move {
+            let owned = if is_module { adapt(&owned)? } else { owned };
             Component::new(&engine, owned).map_err(|error| LoadError::Invalid(format!("{error:#}")))
         });
     let component = compiling
         .await
         .map_err(|error| LoadError::Invalid(error.to_string()))??;
-    shared.compiled.keep(shared, digest, &component).await;
+    compiled.keep(shared, digest, &component).await;
     Ok(component)
+}
+
+/// A core module, where a component would need no adapting.
+fn is_module(bytes: &[u8]) -> Result<bool, LoadError> {
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(false),
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => Ok(true),
+        Some(_) | None => Err(LoadError::NotWebAssembly),
+    }
 }

@@ -4,10 +4,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::{I32Exit, p2::bindings::Command};
 
 use crate::{
     bindings::{EventFunction, StreamFunction, types},
+    command::Printed,
     context::Context,
     engine::Shared,
     fault::DeadlinePassed,
@@ -24,12 +28,15 @@ pub(crate) struct Sandbox {
 enum Instance {
     Stream(StreamFunction),
     Event(EventFunction),
+    Command(Command),
 }
 
 /// What a guest answered, before anyone believed it.
 pub(crate) enum GuestAnswer {
     Stream(types::Response),
     Event(Vec<u8>),
+    /// What a command printed, else how many bytes it were: too many.
+    Printed(Result<Bytes, usize>),
     Fault(types::Fault),
 }
 
@@ -99,6 +106,7 @@ impl Guest {
         Ok(match self {
             Self::Stream(pre) => Instance::Stream(pre.instantiate_async(store).await?),
             Self::Event(pre) => Instance::Event(pre.instantiate_async(store).await?),
+            Self::Command(pre) => Instance::Command(pre.instantiate_async(store).await?),
         })
     }
 }
@@ -124,6 +132,20 @@ impl Instance {
                     Err(fault) => GuestAnswer::Fault(fault),
                 }
             }
+            Self::Command(command) => run(command, store).await?,
         })
     }
+}
+
+/// Exit code 0, however it was said, is an answer; every other one fails the invocation.
+async fn run(command: &Command, store: &mut Store<Context>) -> wasmtime::Result<GuestAnswer> {
+    match command.wasi_cli_run().call_run(&mut *store).await {
+        Ok(Ok(())) => {}
+        Ok(Err(())) => return Err(I32Exit(1).into()),
+        Err(error) if matches!(error.downcast_ref(), Some(I32Exit(0))) => {}
+        Err(error) => return Err(error),
+    }
+    let printed = store.data().printed.as_ref();
+    let answer = printed.map_or(Ok(Bytes::new()), Printed::take);
+    Ok(GuestAnswer::Printed(answer))
 }

@@ -1,5 +1,6 @@
 //! Guests written as text: what each way to answer or misbehave comes to, in production and in simulation mode.
 
+mod commands;
 mod guests;
 
 use std::{
@@ -37,7 +38,7 @@ fn engine(simulation: bool) -> Engine {
     engine_with(
         EngineSettings {
             simulation,
-            cache_dir: None,
+            ..EngineSettings::default()
         },
         &Arc::default(),
     )
@@ -292,7 +293,12 @@ async fn what_is_no_function_is_refused_in_one_sentence() {
     let engine = engine(false);
     let cases = [
         (b"#!/bin/sh".to_vec(), LoadError::NotWebAssembly),
-        (wat::parse_str("(module)").unwrap(), LoadError::CoreModule),
+        (
+            wat::parse_str("(module)").unwrap(),
+            LoadError::NoHandler {
+                exports: "nothing".into(),
+            },
+        ),
         (
             wat::parse_str(guests::exports_something_else()).unwrap(),
             LoadError::NoHandler {
@@ -311,6 +317,7 @@ async fn a_compiled_function_is_kept_and_opened_again_and_damage_is_repaired() {
     let settings = EngineSettings {
         simulation: false,
         cache_dir: Some(dir.path().join("cache")),
+        runtimes_dir: None,
     };
     let bytes = wat::parse_str(guests::stream("(i32.const 512)")).unwrap();
     let said = Arc::default();
@@ -343,6 +350,7 @@ async fn compiled_functions_that_nobody_loads_any_more_are_removed() {
     let settings = EngineSettings {
         simulation: false,
         cache_dir: Some(dir.path().to_owned()),
+        runtimes_dir: None,
     };
     let said = Arc::default();
     let names = || {

@@ -94,6 +94,7 @@ fn options() -> UpOptions {
         server_json: None,
     }
 }
+        runtimes: None,
 
 fn component(name: &str) -> PathBuf {
     Path::new(FOLDER).join(format!("{name}.wasm"))

@@ -51,7 +51,7 @@ fn find<'a>(
 fn document(name: &FunctionName, loaded: &LoadedFunction) -> Value {
     json!({
         "name": name,
-        "kind": match loaded.function.kind() { Kind::Stream => "stream", Kind::Event => "event" },
+        "kind": loaded.function.kind().name(),
         "version": loaded.version,
         "digest": loaded.function.digest().to_string(),
         "source": loaded.source.display().to_string(),
@@ -84,9 +84,12 @@ pub(crate) async fn invoke(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply 
     let (name, loaded) = find(rooms, name)?;
     let asked: Asked = serde_json::from_slice(&call.body)
         .map_err(|error| ApiError::bad(&format!("read what to invoke with: {error}")))?;
-    let is_event = loaded.function.kind() == Kind::Event;
+    let takes_events = match loaded.function.kind() {
+        Kind::Event | Kind::Command => true,
+        Kind::Stream => false,
+    };
     let (records, event) = match asked.event {
-        Some(event) if is_event => (
+        Some(event) if takes_events => (
             Vec::new(),
             Some(String::from(Box::<str>::from(event)).into_bytes()),
         ),

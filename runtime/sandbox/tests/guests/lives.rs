@@ -111,6 +111,7 @@ async fn a_compiled_function_is_opened_again_and_a_damaged_one_compiled_anew() {
         let settings = EngineSettings {
             simulation: false,
             cache_dir: Some(cache_dir.clone()),
+            runtimes_dir: None,
         };
         let world = World::new(Platform::real(), settings);
         let tells = world.load("tells", generous()).await;

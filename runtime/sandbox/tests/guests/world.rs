@@ -113,7 +113,7 @@ impl World {
     pub(crate) fn simulated(seed: u64) -> Self {
         let settings = EngineSettings {
             simulation: true,
-            cache_dir: None,
+            ..EngineSettings::default()
         };
         Self::new(Platform::simulated(seed), settings)
     }

@@ -1,0 +1,77 @@
+//! Language runtimes that functions share: each is compiled and linked once, and every bundle of its language gets a clone.
+//!
+//! Their components lie in one folder, named by their digests, which is what makes the files of others useless there;
+//! what they compile to is kept beside them and shared by all projects of the user.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use model::Digest;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
+
+use crate::{
+    bindings::EventFunctionPre,
+    bundle::Bundle,
+    compiled::Compiled,
+    context::Context,
+    engine::Shared,
+    function::Guest,
+    load::{LoadError, component, guest},
+};
+
+pub(crate) struct Runtimes {
+    dir: Option<PathBuf>,
+    compiled: Compiled,
+    /// Held while one is compiled: who needs the same one waits for it.
+    linked: Mutex<BTreeMap<Digest, EventFunctionPre<Context>>>,
+}
+
+impl Runtimes {
+    pub(crate) fn new(dir: Option<PathBuf>) -> Self {
+        let compiled = Compiled::new(dir.as_ref().map(|dir| dir.join("compiled")));
+        Self {
+            dir,
+            compiled,
+            linked: Mutex::default(),
+        }
+    }
+
+    pub(crate) async fn guest(
+        &self,
+        shared: &Arc<Shared>,
+        bundle: &Bundle,
+    ) -> Result<Guest, LoadError> {
+        let mut linked = self.linked.lock().await;
+        if let Some(known) = linked.get(&bundle.runtime) {
+            return Ok(Guest::Event(known.clone()));
+        }
+        let bytes = self.read(shared, bundle).await?;
+        let component = component(shared, &self.compiled, &bytes, bundle.runtime).await?;
+        match guest(shared, &component)? {
+            Guest::Event(pre) => {
+                linked.insert(bundle.runtime, pre.clone());
+                Ok(Guest::Event(pre))
+            }
+            Guest::Stream(_) | Guest::Command(_) => Err(LoadError::Unfit(
+                "a language runtime exports an event handler".to_owned(),
+            )),
+        }
+    }
+
+    /// Only bytes that have the digest they are named by.
+    async fn read(&self, shared: &Shared, bundle: &Bundle) -> Result<Bytes, LoadError> {
+        let missing = || LoadError::NoRuntime {
+            language: bundle.language.clone(),
+            runtime: bundle.runtime,
+        };
+        let dir = self.dir.as_ref().ok_or_else(missing)?;
+        let path = dir.join(format!("{}.wasm", bundle.runtime));
+        let bytes = shared.platform.disk.read(&path).await;
+        let bytes = bytes.map_err(|_| missing())?;
+        if Digest(Sha256::digest(&bytes).into()) != bundle.runtime {
+            return Err(missing());
+        }
+        Ok(bytes)
+    }
+}
