@@ -24,7 +24,11 @@ pub(crate) async fn keyring(
             write(platform, path, &made).await?;
             made
         }
-        Auth::Made(path) => read(platform, path).await?,
+        Auth::Made(path) => {
+            // Earlier versions wrote it for everybody to read. Where it is another user's, that one must see to it.
+            drop(platform.disk.make_private(path).await);
+            read(platform, path).await?
+        }
     };
     let (Auth::File(path) | Auth::Made(path)) = auth;
     let keys = Keyring::parse(&text).map_err(|error| {
@@ -68,7 +72,7 @@ async fn write(platform: &Platform, path: &Path, text: &str) -> Result<(), Start
         if let Some(folder) = path.parent() {
             platform.disk.create_dir_all(folder).await?;
         }
-        platform.disk.replace(path, text.as_bytes()).await
+        platform.disk.replace_private(path, text.as_bytes()).await
     };
     written
         .await

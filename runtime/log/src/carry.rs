@@ -112,7 +112,8 @@ impl Cleaner {
                 ..Commit::default()
             };
             let wall = self.shared.platform.clock.wall();
-            queue::encode(commit).and_then(|encoded| state.place(encoded.urgent(), wall, None))
+            queue::encode(commit, &self.shared.keyring)
+                .and_then(|encoded| state.place(encoded.urgent(), wall, None))
         };
         self.shared.placed.notify_one();
         let at = match placed {

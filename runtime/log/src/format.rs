@@ -1,7 +1,8 @@
 //! The format of a data directory: one number in `FORMAT`, durable before the first segment.
 //!
-//! A newer number, or anything that is no number, is refused before anything is touched. A directory of the format before
-//! ours would be upgraded here, once, before recovery; format 1 is the first, so there is none yet.
+//! A newer number, or anything that is no number, is refused before anything is touched. Format 2 is format 1 with parts
+//! that are encrypted and records that are archived: a directory becomes one when it first holds either, so that older
+//! versions open all others, and refuse what they would take for damage.
 
 use std::{
     io::{self, ErrorKind},
@@ -12,13 +13,15 @@ use platform::Platform;
 
 use crate::{errors::OpenError, segment::base_of};
 
+/// The newest that is known here.
+pub const FORMAT: u32 = 2;
 /// What a new directory gets.
-pub const FORMAT: u32 = 1;
+const FIRST: u32 = 1;
 
 /// What `FORMAT` says, compared with what we know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {
-    Current,
+    Current(u32),
     Newer(u32),
     Garbage,
 }
@@ -26,7 +29,7 @@ pub(crate) enum Known {
 pub(crate) fn known(text: &[u8]) -> Known {
     let text = std::str::from_utf8(text).unwrap_or_default();
     match text.trim().parse() {
-        Ok(FORMAT) => Known::Current,
+        Ok(number @ FIRST..=FORMAT) => Known::Current(number),
         Ok(number) if number > FORMAT => Known::Newer(number),
         Ok(_) | Err(_) => Known::Garbage,
     }
@@ -41,18 +44,28 @@ pub(crate) async fn check(platform: &Platform, dir: &Path) -> Result<bool, OpenE
             return Err(damaged(path, "the format is missing beside segments"));
         }
         sync_above(platform, dir).await?;
-        let contents = format!("{FORMAT}\n");
+        let contents = format!("{FIRST}\n");
         platform.disk.replace(&path, contents.as_bytes()).await?;
         return Ok(true);
     }
     match known(&platform.disk.read(&path).await?) {
-        Known::Current => Ok(false),
+        Known::Current(_) => Ok(false),
         Known::Newer(found) => Err(OpenError::Newer {
             found,
             known: FORMAT,
         }),
         Known::Garbage => Err(damaged(path, "the format is not a known number")),
     }
+}
+
+/// Makes an open directory one of the newest format. Durable when it returns.
+pub(crate) async fn extend(platform: &Platform, dir: &Path) -> Result<(), OpenError> {
+    let path = dir.join("FORMAT");
+    if known(&platform.disk.read(&path).await?) != Known::Current(FORMAT) {
+        let contents = format!("{FORMAT}\n");
+        platform.disk.replace(&path, contents.as_bytes()).await?;
+    }
+    Ok(())
 }
 
 fn damaged(path: PathBuf, what: &str) -> OpenError {
@@ -82,11 +95,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_own_number_is_current() {
+    fn only_known_numbers_are_current() {
         for (text, expect) in [
-            ("1\n", Known::Current),
-            ("1", Known::Current),
-            ("2\n", Known::Newer(2)),
+            ("1\n", Known::Current(1)),
+            ("1", Known::Current(1)),
+            ("2\n", Known::Current(2)),
+            ("3\n", Known::Newer(3)),
             ("70000", Known::Newer(70_000)),
             ("0\n", Known::Garbage),
             ("", Known::Garbage),

@@ -8,6 +8,7 @@
 mod apply;
 pub mod backup;
 mod carry;
+pub mod cipher;
 mod clean;
 pub mod commit;
 mod committer;
@@ -18,6 +19,7 @@ mod format;
 mod frame;
 mod frames;
 mod index;
+mod keyring;
 pub mod limits;
 mod open;
 mod producers;
@@ -127,7 +129,7 @@ impl Log {
             let (bytes, max) = (mark.id.len(), limits::PRODUCER_ID_BYTES_MAX);
             return Err(Refused::TooLarge { bytes, max });
         }
-        let encoded = queue::encode(commit)?;
+        let encoded = queue::encode(commit, &self.shared.keyring)?;
         let room = u32::try_from(encoded.bytes()).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.shared.room).acquire_many_owned(room).await;
         let wall = self.shared.platform.clock.wall();

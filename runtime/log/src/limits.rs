@@ -14,6 +14,8 @@ pub const GROUP_FRAMES_MAX: usize = 4_096;
 pub const TAIL_BYTES_MAX: usize = 64 << 20;
 /// Bytes of frame entries of sealed segments that are kept in memory for those who read there.
 pub const INDEX_CACHE_BYTES_MAX: usize = 8 << 20;
+/// Keys of earlier runs that are kept derived, for each data key.
+pub const RUN_KEYS_MAX: usize = 32;
 /// Producers whose last answer is kept; the least recently used goes first.
 pub const PRODUCERS_MAX: usize = 1_000;
 /// Bytes of a producer's id.

@@ -23,6 +23,7 @@ use crate::{
     errors::OpenError,
     format,
     frame::crc_of,
+    keyring::Keyring,
     limits::{LOCK_RETRY_PAUSE, LOCK_WAIT_MAX, WAITING_BYTES_MAX},
     queue,
     recovery::{Found, recover},
@@ -106,6 +107,7 @@ impl Log {
             applied: Notify::new(),
             room: Arc::new(Semaphore::new(WAITING_BYTES_MAX)),
             indexes: Mutex::default(),
+            keyring: Keyring::default(),
         });
         shared.measure_space().await?;
         let committer = Committer {
@@ -192,7 +194,8 @@ impl Shared {
             ..Commit::default()
         };
         let wall = self.platform.clock.wall();
-        let placed = queue::encode(commit).and_then(|all| state.place(all.urgent(), wall, None));
+        let placed = queue::encode(commit, &self.keyring)
+            .and_then(|all| state.place(all.urgent(), wall, None));
         if let Err(refused) = placed {
             warn!(%refused, "the counters are not written down");
         }

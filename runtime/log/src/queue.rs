@@ -24,6 +24,7 @@ use crate::{
     errors::{Refused, Stopped},
     frame::{self, Head, Header, PartKind, narrow},
     index::{Released, Shard},
+    keyring::Keyring,
     limits::{RESERVED_SEGMENTS, TRANSACTION_BYTES_MAX},
     producers::{Producers, Seen},
     segment::{SEGMENT_HEADER_BYTES, Segment},
@@ -97,7 +98,7 @@ pub(crate) struct State {
     pub syncs: u64,
 }
 
-pub(crate) fn encode(commit: Commit) -> Result<Encoded, Refused> {
+pub(crate) fn encode(commit: Commit, keyring: &Keyring) -> Result<Encoded, Refused> {
     let mut writes = commit.writes;
     writes.extend(commit.grants.iter().map(|grant| ViewWrite {
         key: keys::fence(grant.slot),
@@ -114,9 +115,7 @@ pub(crate) fn encode(commit: Commit) -> Result<Encoded, Refused> {
     let mut heads = Vec::with_capacity(commit.appends.len() + 2);
     for append in &commit.appends {
         let before = bodies.len();
-        for record in &append.records {
-            encode::put_record(&mut bodies, record);
-        }
+        keyring.put_records(&mut bodies, append)?;
         heads.push(Head {
             kind: PartKind::Records,
             counter: 0,

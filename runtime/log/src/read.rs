@@ -73,7 +73,9 @@ pub(crate) async fn read(
     };
     let mut bytes = 0;
     for source in sources {
-        let mut part = source.part().await?;
+        let part = source.part().await?;
+        let plain = shared.keyring.records(part, slot, source.frame.count);
+        let mut part = plain.map_err(|unopened| source.damaged(&unopened.to_string()))?;
         let mut at = source.frame.first_index;
         while !part.is_empty() {
             let record = encode::take_record(&mut part)

@@ -12,7 +12,9 @@ use platform::{DiskLock, Platform, watch};
 use tokio::sync::{Notify, Semaphore};
 use tracing::error;
 
-use crate::{Settings, errors::Stopped, queue::State, seal::IndexCache, view::View};
+use crate::{
+    Settings, errors::Stopped, keyring::Keyring, queue::State, seal::IndexCache, view::View,
+};
 
 /// How far everything is durable, and why nothing more will be.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +43,7 @@ pub(crate) struct Shared {
     pub applied: Notify,
     pub room: Arc<Semaphore>,
     pub indexes: Mutex<IndexCache>,
+    pub keyring: Keyring,
 }
 
 impl Shared {

@@ -11,6 +11,7 @@ use super::*;
 mod cleaning;
 mod crashes;
 mod durability;
+mod encryption;
 mod formats;
 mod full;
 mod opening;

@@ -1,29 +1,33 @@
-//! Random numbers from one seed; in production the operating system gives the seed. Not for keys or secrets.
+//! Random numbers from one seed; in production the operating system gives the seed. Keys are drawn from the operating
+//! system itself, by `secret`.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rand::rngs::StdRng;
-use rand::{Rng as _, RngCore, SeedableRng};
+use rand::rngs::{OsRng, StdRng};
+use rand::{Rng as _, RngCore, SeedableRng, TryRngCore as _};
 
 /// Clones draw from the same sequence; a fork has its own.
 #[derive(Clone, Debug)]
 pub struct Rng {
     inner: Arc<Mutex<StdRng>>,
+    simulated: bool,
 }
 
 impl Rng {
     pub(crate) fn real() -> Self {
-        Self::of(StdRng::from_os_rng())
+        Self::of(StdRng::from_os_rng(), false)
     }
 
     #[cfg(feature = "simulation")]
     pub(crate) fn simulated(seed: u64) -> Self {
-        Self::of(StdRng::seed_from_u64(seed))
+        Self::of(StdRng::seed_from_u64(seed), true)
     }
 
-    fn of(rng: StdRng) -> Self {
+    fn of(rng: StdRng, simulated: bool) -> Self {
         Self {
             inner: Arc::new(Mutex::new(rng)),
+            simulated,
         }
     }
 
@@ -62,7 +66,16 @@ impl Rng {
         let hash = label.bytes().fold(self.u64(), |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        Self::of(StdRng::seed_from_u64(hash))
+        Self::of(StdRng::seed_from_u64(hash), self.simulated)
+    }
+
+    /// Bytes for keys: from the operating system, in a simulation from the seed.
+    pub fn secret(&self, bytes: &mut [u8]) -> io::Result<()> {
+        if self.simulated {
+            self.fill(bytes);
+            return Ok(());
+        }
+        OsRng.try_fill_bytes(bytes).map_err(io::Error::other)
     }
 }
 

@@ -203,7 +203,7 @@ async fn format_of(directory: &Directory, empty: bool) -> io::Result<FormatFound
     }
     let text = directory.platform.disk.read(&path).await?;
     Ok(match format::known(&text) {
-        Known::Current => FormatFound::Known(format::FORMAT),
+        Known::Current(number) => FormatFound::Known(number),
         Known::Newer(number) => FormatFound::Newer(number),
         Known::Garbage => FormatFound::Unreadable,
     })

@@ -29,7 +29,7 @@ async fn a_newer_format_is_refused_with_both_numbers_and_nothing_is_touched() {
     let (world, opened) = with_format("7\n").await;
     let said = opened.unwrap_err().to_string();
     assert!(
-        said.contains("format 7") && said.contains("up to 1"),
+        said.contains("format 7") && said.contains("up to 2"),
         "{said}"
     );
     assert!(said.contains("newer shardmill"), "{said}");

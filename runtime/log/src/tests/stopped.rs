@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::stopped::{BackupFile, Directory, Found, Repaired, Survey, repair, restore, survey};
 
-async fn surveyed(world: &World) -> Survey {
+pub(super) async fn surveyed(world: &World) -> Survey {
     let directory = Directory::hold(&world.platform, world.dir.path())
         .await
         .unwrap();
@@ -13,7 +13,7 @@ async fn surveyed(world: &World) -> Survey {
     survey(&directory, &scratch).await.unwrap()
 }
 
-async fn repaired(world: &World) -> Repaired {
+pub(super) async fn repaired(world: &World) -> Repaired {
     let directory = Directory::hold(&world.platform, world.dir.path())
         .await
         .unwrap();
@@ -45,7 +45,7 @@ async fn first_letters(world: &World) -> String {
     letters.iter().map(|(_, text)| &text[..1]).collect()
 }
 
-fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(super) fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();

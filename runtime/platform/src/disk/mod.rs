@@ -38,6 +38,8 @@ pub enum OpenMode {
     CreateNew,
     /// Creates the file when it is not there.
     ReadWrite,
+    /// As `ReadWrite`, for secrets: nobody but this user may read what is created.
+    Private,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -180,10 +182,19 @@ impl Disk {
 
     /// Old or new contents after a crash, never a mixture: written beside, synced, renamed, directory synced.
     pub async fn replace(&self, p: &Path, contents: &[u8]) -> io::Result<()> {
+        self.replace_by(p, contents, OpenMode::ReadWrite).await
+    }
+
+    /// As `replace`, for secrets: nobody but this user may read the file, from its first byte on.
+    pub async fn replace_private(&self, p: &Path, contents: &[u8]) -> io::Result<()> {
+        self.replace_by(p, contents, OpenMode::Private).await
+    }
+
+    async fn replace_by(&self, p: &Path, contents: &[u8], how: OpenMode) -> io::Result<()> {
         let mut beside = p.as_os_str().to_owned();
         beside.push(".tmp");
         let beside = Path::new(&beside);
-        let file = self.open(beside, OpenMode::ReadWrite).await?;
+        let file = self.open(beside, how).await?;
         file.set_len(0).await?;
         file.write_all_at(&[Bytes::copy_from_slice(contents)], 0)
             .await?;
@@ -192,6 +203,15 @@ impl Disk {
         match p.parent() {
             Some(dir) if !dir.as_os_str().is_empty() => self.sync_dir(dir).await,
             Some(_) | None => self.sync_dir(Path::new(".")).await,
+        }
+    }
+
+    /// Takes the right to read a file from everybody but this user; whether anybody else had it.
+    pub async fn make_private(&self, p: &Path) -> io::Result<bool> {
+        match &self.kind {
+            DiskKind::Real(_) => real::make_private(p),
+            #[cfg(feature = "simulation")]
+            DiskKind::Simulated(_) => Ok(false),
         }
     }
 
@@ -253,6 +273,11 @@ impl Disk {
 impl DiskFile {
     /// The buffers one after another from `offset` on.
     pub async fn write_all_at(&self, bufs: &[Bytes], offset: u64) -> io::Result<()> {
+        on_file!(self.write_all_at(bufs, offset))
+    }
+
+    /// As `write_all_at`, for callers that cannot wait.
+    pub fn write_now(&self, bufs: &[Bytes], offset: u64) -> io::Result<()> {
         on_file!(self.write_all_at(bufs, offset))
     }
 

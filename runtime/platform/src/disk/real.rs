@@ -1,8 +1,8 @@
 //! The operating system's files. Every call blocks its thread; an error from a sync means that the data may be lost.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, IoSlice, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ use super::{LockError, NotDurable, OpenMode};
 
 /// Linux takes 1024 buffers in one call.
 const WRITE_BUFFERS_MAX: usize = 1000;
+/// Read and written by the owner alone.
+const PRIVATE: u32 = 0o600;
 
 #[derive(Clone, Debug)]
 pub(super) struct File {
@@ -30,9 +32,19 @@ impl File {
             OpenMode::Read => &mut options,
             OpenMode::CreateNew => options.write(true).create_new(true),
             OpenMode::ReadWrite => options.write(true).create(true).truncate(false),
+            OpenMode::Private => options
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(PRIVATE),
         };
+        let file = options.open(p)?;
+        if how == OpenMode::Private {
+            // It may have been there.
+            file.set_permissions(Permissions::from_mode(PRIVATE))?;
+        }
         Ok(Self {
-            file: Arc::new(options.open(p)?),
+            file: Arc::new(file),
             host: host.clone(),
         })
     }
@@ -169,6 +181,14 @@ pub(super) fn remove_file(p: &Path) -> io::Result<()> {
 
 pub(super) fn remove_dir_all(p: &Path) -> io::Result<()> {
     fs::remove_dir_all(p)
+}
+
+pub(super) fn make_private(p: &Path) -> io::Result<bool> {
+    let open = fs::metadata(p)?.permissions().mode() & 0o077 != 0;
+    if open {
+        fs::set_permissions(p, Permissions::from_mode(PRIVATE))?;
+    }
+    Ok(open)
 }
 
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {

@@ -28,6 +28,29 @@ async fn more_buffers_than_one_call_takes_land_in_order() -> io::Result<()> {
 }
 
 #[tokio::test]
+async fn a_private_file_is_its_owners_from_the_first_byte_on_and_made_so_again() -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("key");
+    let mode = || Ok::<_, io::Error>(std::fs::metadata(&path)?.permissions().mode() & 0o777);
+    let disk = Disk::real();
+    disk.replace(&path, b"known to all").await?;
+    assert_ne!(mode()?, 0o600);
+    assert!(disk.make_private(&path).await?);
+    assert_eq!(mode()?, 0o600);
+    assert!(!disk.make_private(&path).await?);
+    disk.replace(&path, b"known to all").await?;
+    // What an interrupted write has left may be open to others.
+    disk.replace(&dir.path().join("key.tmp"), b"left").await?;
+    disk.replace_private(&path, b"secret").await?;
+    assert_eq!(
+        (mode()?, disk.read(&path).await?.as_ref()),
+        (0o600, &b"secret"[..])
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn durable_writes_land_in_order_with_the_ring_and_without() -> io::Result<()> {
     let dir = tempfile::tempdir()?;
     for (name, disk) in [("ring", Disk::real()), ("calls", Disk::real_without_ring())] {

@@ -132,7 +132,7 @@ impl World {
                 let verdict = self.faults.begin()?;
                 (verdict.after(self.root.create_file(&names))?, true)
             }
-            OpenMode::ReadWrite => (self.file_or_new(&names)?, true),
+            OpenMode::ReadWrite | OpenMode::Private => (self.file_or_new(&names)?, true),
         };
         Ok(File {
             contents,
