@@ -43,7 +43,7 @@ impl Shared {
         }
         claim.view.flush().map_err(io::Error::other)?;
         match self.settings.view {
-            ViewKind::Sled => self.platform.disk.sync_tree(&view_dir(&self.dir)),
+            ViewKind::Sled | ViewKind::File => self.platform.disk.sync_tree(&view_dir(&self.dir)),
             ViewKind::Memory => Ok(()),
         }
     }

@@ -74,7 +74,9 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ViewKind {
     Sled,
-    /// For simulation: rebuilt from the log at every start.
+    /// For simulation: two files of the platform's disk.
+    File,
+    /// Rebuilt from the log at every start.
     Memory,
 }
 

@@ -48,6 +48,8 @@ pub const INTERVAL_BYTES: u64 = 16 << 20;
 pub const FULL_DISK_RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes of sled's page cache.
 pub const SLED_CACHE_BYTES: u64 = 8 << 20;
+/// Bytes of a generation of the simulated view; then the next one begins.
+pub const VIEW_GENERATION_BYTES_MAX: u64 = 16 << 10;
 /// Bytes of one frame, header and part heads included.
 pub const FRAME_BYTES_MAX: usize = TRANSACTION_BYTES_MAX + (8 << 20);
 /// Bytes of a segment that are in memory while its frames are looked through; a larger frame takes its own length.

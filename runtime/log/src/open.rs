@@ -29,7 +29,7 @@ use crate::{
     recovery::{Found, recover},
     shared::{Claim, Progress, Shared},
     stopped::is_readonly,
-    view::{NotOpened, View, memory::MemoryView, sled::SledView},
+    view::{NotOpened, View, file::FileView, memory::MemoryView, sled::SledView},
 };
 
 /// Where a clean stop ended.
@@ -289,8 +289,15 @@ async fn open_view(
     dir: &Path,
     kind: ViewKind,
 ) -> Result<Box<dyn View>, OpenError> {
-    if kind == ViewKind::Memory {
-        return Ok(Box::new(MemoryView::default()));
+    match kind {
+        ViewKind::Memory => return Ok(Box::new(MemoryView::default())),
+        ViewKind::File => {
+            let opened = FileView::open(&platform.disk, &view_dir(dir)).await;
+            return Ok(Box::new(
+                opened.map_err(|failed| OpenError::View(failed.0))?,
+            ));
+        }
+        ViewKind::Sled => {}
     }
     let mut waited = Duration::ZERO;
     loop {

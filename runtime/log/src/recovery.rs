@@ -46,6 +46,17 @@ pub(crate) async fn recover(
     scan.state.spares = spares::find(platform, &log_dir, settings.segment_bytes).await?;
     let segments = open_segments(platform, &log_dir).await?;
     seal::remove_strays(platform, &log_dir, &segments).await?;
+    let log_id = segments.first().map_or_else(
+        || u128::from(platform.rng.u64()) << 64 | u128::from(platform.rng.u64()),
+        |first| first.log_id,
+    );
+    let named = view.log()?;
+    if scan.applied > 0 && named.is_some_and(|named| named != log_id) {
+        return Err(OpenError::View("it is a view of another log".to_owned()));
+    }
+    if named != Some(log_id) {
+        view.adopt(log_id)?;
+    }
     let begins = segments.first().map_or(0, |first| first.base);
     if (1..begins).contains(&scan.applied) {
         return Err(OpenError::View("it is older than the log".to_owned()));
@@ -88,10 +99,6 @@ pub(crate) async fn recover(
         }
     }
     scan.restore()?;
-    let log_id = segments.first().map_or_else(
-        || u128::from(platform.rng.u64()) << 64 | u128::from(platform.rng.u64()),
-        |first| first.log_id,
-    );
     Ok(Found {
         active,
         log_id,

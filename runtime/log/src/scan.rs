@@ -198,7 +198,9 @@ impl<'a> Scan<'a> {
         contents: &Contents,
     ) -> Result<bool, OpenError> {
         let chained = self.state.segments.is_empty() || self.state.next == segment.base;
-        if contents.end != end || self.applied < end || !chained {
+        // What is not sealed lies behind all that is, so the first segment that is scanned ends it.
+        let first = self.state.sealed.len() == self.state.segments.len();
+        if contents.end != end || self.applied < end || !chained || !first {
             return Ok(false);
         }
         self.apply()?;

@@ -91,6 +91,12 @@ impl View for Unwritable {
     fn applied(&self) -> Result<u64, ViewFailed> {
         Ok(0)
     }
+    fn log(&self) -> Result<Option<u128>, ViewFailed> {
+        Ok(None)
+    }
+    fn adopt(&self, _: u128) -> Result<(), ViewFailed> {
+        Ok(())
+    }
     fn get(&self, _: &[u8]) -> Result<Option<Entry>, ViewFailed> {
         Ok(None)
     }
@@ -188,6 +194,42 @@ async fn whatever_bit_of_the_view_flips_its_entries_are_those_of_the_log() {
         log.stop().await;
     }
     assert!(rebuilt > 0);
+}
+
+/// Puts the view of one place into another.
+async fn bring_view(disk: &platform::Disk, from: &Path, to: &Path) {
+    let to = to.join("view");
+    if disk.exists(&to).await {
+        disk.remove_dir_all(&to).await.unwrap();
+    }
+    disk.copy_tree(&from.join("view"), &to).unwrap();
+}
+
+#[tokio::test]
+async fn an_older_view_goes_on_and_one_of_another_log_is_built_again() {
+    let world = a_log_with_a_sled_view().await;
+    let kept = tempfile::tempdir().unwrap();
+    let disk = &world.platform.disk;
+    bring_view(disk, world.dir.path(), kept.path()).await;
+    let log = world.open().await;
+    for key in ["k00", "k07", "new"] {
+        durably(&log, sets(key, Some("later"))).await;
+    }
+    let expected = log.scan(b"", None, 100).unwrap();
+    log.stop().await;
+    let foreign = a_log_with_a_sled_view().await;
+    let log = foreign.open().await;
+    for _ in 0..9 {
+        durably(&log, sets("k01", Some("of another log"))).await;
+    }
+    log.stop().await;
+    for (from, rebuilt) in [(kept.path(), false), (foreign.dir.path(), true)] {
+        bring_view(disk, from, world.dir.path()).await;
+        let log = world.open().await;
+        assert_eq!(log.scan(b"", None, 100).unwrap(), expected);
+        assert_eq!(log.status().recovered.view_rebuilt, rebuilt);
+        log.stop().await;
+    }
 }
 
 #[tokio::test]

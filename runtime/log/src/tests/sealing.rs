@@ -141,6 +141,25 @@ async fn a_damaged_or_missing_index_is_made_again_from_its_segment() {
 }
 
 #[tokio::test]
+async fn one_wrong_index_between_right_ones_hides_no_record() {
+    let (world, put) = sealed_world().await;
+    let paths = {
+        let log = world.open().await;
+        let paths = indexes(&log);
+        log.stop().await;
+        paths
+    };
+    for path in &paths[..4] {
+        world.platform.disk.remove_file(path).await.unwrap();
+        let log = world.open().await;
+        compare(&log, &put).await;
+        wait_until_sealed(&log).await;
+        compare(&log, &put).await;
+        log.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn trimming_hides_exactly_and_frees_sealed_segments_with_their_indexes() {
     let (world, put) = sealed_world().await;
     let log = world.open().await;

@@ -1,4 +1,4 @@
-//! The view as an ordered map, for simulation: empty at every start, so that each restart proves the rebuild.
+//! The view as an ordered map: empty at every start, so that each restart proves the rebuild.
 
 use std::{
     collections::BTreeMap,
@@ -23,6 +23,14 @@ impl MemoryView {
 impl View for MemoryView {
     fn applied(&self) -> Result<u64, ViewFailed> {
         Ok(self.with(|(_, applied)| *applied))
+    }
+
+    fn log(&self) -> Result<Option<u128>, ViewFailed> {
+        Ok(None)
+    }
+
+    fn adopt(&self, _: u128) -> Result<(), ViewFailed> {
+        Ok(())
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Entry>, ViewFailed> {

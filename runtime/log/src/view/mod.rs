@@ -1,8 +1,10 @@
 //! The view: the newest value of every coordination key, with the position of the frame that wrote it.
 //!
 //! A cache of the log and nothing more: it may lose everything and is then rebuilt. `sled` keeps it in production,
-//! `memory` in simulation; `overlay` lies over both with what is placed but not applied yet.
+//! `file` in simulation, `memory` where nothing is to be kept; `overlay` lies over each with what is placed but not
+//! applied yet.
 
+pub(crate) mod file;
 pub(crate) mod memory;
 pub(crate) mod overlay;
 pub(crate) mod sled;
@@ -33,6 +35,10 @@ pub(crate) enum NotOpened {
 pub(crate) trait View: Send + Sync + fmt::Debug {
     /// Every frame that begins before this position is applied.
     fn applied(&self) -> Result<u64, ViewFailed>;
+    /// The log that it is a view of; `None` where nothing was applied or nobody said.
+    fn log(&self) -> Result<Option<u128>, ViewFailed>;
+    /// From now on it is a view of this log.
+    fn adopt(&self, log: u128) -> Result<(), ViewFailed>;
     fn get(&self, key: &[u8]) -> Result<Option<Entry>, ViewFailed>;
     /// Keys with this prefix behind `after`, in order; never deletions.
     fn scan(

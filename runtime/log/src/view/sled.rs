@@ -23,6 +23,7 @@ use crate::limits::SLED_CACHE_BYTES;
 const ENTRIES: &str = "entries-1";
 const MARKS: &str = "marks-1";
 const REACHED: &[u8] = b"reached";
+const LOG: &[u8] = b"log";
 
 /// How far the log is applied, and the sum that belongs to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -136,6 +137,18 @@ fn checksum(key: &[u8], raw: &[u8]) -> u64 {
 impl View for SledView {
     fn applied(&self) -> Result<u64, ViewFailed> {
         Ok(self.reached()?.applied)
+    }
+
+    fn log(&self) -> Result<Option<u128>, ViewFailed> {
+        let wrong = |_| ViewFailed("the log that it names has no 16 bytes".to_owned());
+        let named = self.marks.get(LOG)?;
+        let id = |raw: ::sled::IVec| raw.as_ref().try_into().map(u128::from_be_bytes);
+        named.map(id).transpose().map_err(wrong)
+    }
+
+    fn adopt(&self, log: u128) -> Result<(), ViewFailed> {
+        self.marks.insert(LOG, log.to_be_bytes().as_slice())?;
+        Ok(())
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Entry>, ViewFailed> {

@@ -1,4 +1,5 @@
-//! One wrong bit anywhere in a stopped log: it opens whole or not at all.
+//! One wrong bit anywhere in a stopped log: it opens whole, or not at all, or says which frame is damaged to whoever reads
+//! a segment that recovery took over without a scan.
 
 use std::path::PathBuf;
 
@@ -19,8 +20,10 @@ async fn stopped_log(seed: u64, clean: bool) -> (Platform, Book, Vec<PathBuf>) {
     let book = trace.end(clean).await;
     let dir: PathBuf = DIR.into();
     let mut files: Vec<PathBuf> = ["FORMAT", "CLEAN"].map(|name| dir.join(name)).into();
-    for name in platform.disk.list(&dir.join("log")).await.unwrap() {
-        files.push(dir.join("log").join(name));
+    for folder in ["log", "view"] {
+        for name in platform.disk.list(&dir.join(folder)).await.unwrap() {
+            files.push(dir.join(folder).join(name));
+        }
     }
     (platform, book, files)
 }
@@ -30,6 +33,22 @@ async fn flip(disk: &Disk, path: &std::path::Path, bit: usize) {
     let at = bit as u64 / 8;
     let byte = file.read_at(1, at).await.unwrap()[0] ^ (1 << (bit % 8));
     file.write_all_at(&[vec![byte].into()], at).await.unwrap();
+}
+
+/// Whether every frame is as it was written; nothing else is an answer.
+async fn is_read(log: &Log) -> bool {
+    for slot in [A, B] {
+        let mut from = Cursor::Index(0);
+        loop {
+            match log.read(slot, from, ALL).await {
+                Ok(chunk) if chunk.at_tip => break,
+                Ok(chunk) => from = chunk.next,
+                Err(ReadError::Damaged { .. }) => return false,
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+    true
 }
 
 /// Flips one bit in every stretch of `stride`; of a killed log the last commit may be missing, because nothing tells it
@@ -51,6 +70,7 @@ async fn every_flip(seed: u64, clean: bool, stride: usize) {
             match open(&world_on(disk, seed)).await {
                 Err(OpenError::Damaged { .. } | OpenError::Newer { .. }) => refused += 1,
                 Err(other) => panic!("{} bit {bit}: {other}", path.display()),
+                Ok(log) if !is_read(&log).await => refused += 1,
                 Ok(log) => {
                     let name = format!("{} bit {bit}", path.display());
                     book.clone().check(&name, &log, end).await;

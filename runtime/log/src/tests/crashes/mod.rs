@@ -1,9 +1,11 @@
 //! The proof: a log is stopped at every operation of its disk, and every disk that may be left opens with everything that
 //! was acknowledged, byte for byte, and with nothing half.
 //!
-//! `trace` draws what is done, `book` knows what must be there. All is one seed, so a failure names what repeats it.
+//! `trace` draws what is done, `book` knows what must be there, `doubts` are what may be wrong with the view and the indexes
+//! beside the log, which are taken over as far as they are right. All is one seed, so a failure names what repeats it.
 
 mod book;
+mod doubts;
 mod flips;
 mod trace;
 
@@ -19,6 +21,7 @@ use platform::{Disk, DiskFault, Survival};
 
 use super::*;
 use book::Book;
+use doubts::{Doubt, Known};
 use trace::Trace;
 
 const DIR: &str = "/volume/data";
@@ -28,7 +31,7 @@ const STEPS: usize = 1_000;
 fn settings() -> Settings {
     Settings {
         segment_bytes: 16 << 10,
-        view: ViewKind::Memory,
+        view: ViewKind::File,
         ..Settings::default()
     }
 }
@@ -78,7 +81,25 @@ struct Left {
     disk: Disk,
 }
 
-/// Takes three disks before every operation: one that lost all, one that lost nothing, one that lost at random.
+/// What recovery made of view and indexes, over all that was opened.
+#[derive(Debug, Default)]
+struct TakenOver {
+    segments: usize,
+    views: usize,
+    views_rebuilt: usize,
+}
+
+impl TakenOver {
+    /// Of a log that was opened this moment.
+    fn add(&mut self, log: &Log) {
+        let rebuilt = log.status().recovered.view_rebuilt;
+        self.segments += log.shared.state().sealed.len();
+        self.views += usize::from(!rebuilt);
+        self.views_rebuilt += usize::from(rebuilt);
+    }
+}
+
+/// Takes four disks before every operation: one that lost all, one that lost nothing, two that lost at random.
 fn photograph(platform: &Platform, promised: &Arc<Promised>) -> Arc<Mutex<Vec<Left>>> {
     let left = Arc::new(Mutex::new(Vec::new()));
     let (disk, rng) = (platform.disk.clone(), platform.rng.fork("power"));
@@ -87,6 +108,7 @@ fn photograph(platform: &Platform, promised: &Arc<Promised>) -> Arc<Mutex<Vec<Le
         for survival in [
             Survival::Nothing,
             Survival::Everything,
+            Survival::Some(&rng),
             Survival::Some(&rng),
         ] {
             album.lock().unwrap().push(Left {
@@ -105,6 +127,8 @@ async fn every_crash_point(seed: u64, steps: usize, rest: usize) {
     let promised = Arc::new(Promised::default());
     let left = photograph(&platform, &promised);
     let mut trace = Trace::begin(&platform, &promised).await.unwrap();
+    let mut known = Known::new(seed).await;
+    let mut taken_over = TakenOver::default();
     for step in 0..steps {
         trace.step().await.unwrap();
         let taken = std::mem::take(&mut *left.lock().unwrap());
@@ -112,15 +136,27 @@ async fn every_crash_point(seed: u64, steps: usize, rest: usize) {
             continue;
         }
         for (number, left) in taken.into_iter().enumerate() {
-            let name = format!("seed {seed} step {step} operation {}", left.operation);
-            let inner = seed ^ ((left.operation << 2) | (number as u64 % 3));
-            opens_whole(&name, left, inner, &trace.book).await;
+            let mut name = format!("seed {seed} step {step} operation {}", left.operation);
+            let inner = seed ^ ((left.operation << 2) | (number as u64 % 4));
+            match number % 4 {
+                1 => known.now(&left.disk),
+                3 => {
+                    let doubt = Doubt::turn(left.operation);
+                    known.distort(&left.disk, doubt, &platform.rng).await;
+                    name = format!("{name} {doubt:?}");
+                }
+                _ => {}
+            }
+            opens_whole(&name, left, inner, &trace.book, &mut taken_over).await;
         }
     }
+    assert!(taken_over.segments > 10 * steps, "{taken_over:?}");
+    assert!(taken_over.views > 5 * steps, "{taken_over:?}");
+    assert!(taken_over.views_rebuilt > steps / 10, "{taken_over:?}");
 }
 
 /// Opens what is left, compares, goes on a little, loses the power once more, in recovery or later, and compares again.
-async fn opens_whole(name: &str, left: Left, seed: u64, book: &Book) {
+async fn opens_whole(name: &str, left: Left, seed: u64, book: &Book, taken_over: &mut TakenOver) {
     let platform = world_on(left.disk, seed);
     let mut book = book.clone();
     if seed.is_multiple_of(3) {
@@ -135,6 +171,7 @@ async fn opens_whole(name: &str, left: Left, seed: u64, book: &Book) {
     }
     let log = open(&platform).await;
     let log = log.unwrap_or_else(|error| panic!("{name}: {error}"));
+    taken_over.add(&log);
     book.check(name, &log, left.promised.acknowledged()).await;
     let promised = Arc::new(left.promised);
     let mut trace = Trace::on(&platform, log, book, &promised);
