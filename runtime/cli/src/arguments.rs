@@ -110,6 +110,15 @@ pub(crate) struct Up {
     /// Answer only requests signed by keys of this file (as AWS's shared credentials); `dev` makes one
     #[arg(long, value_name = "FILE|dev")]
     pub(crate) auth: Option<String>,
+    /// Serve TLS with this certificate (PEM, with its chain); else one for localhost is made beside the data
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Let tests forget all streams and move the clock: POST /_shardmill/reset and /_shardmill/clock
+    #[arg(long)]
+    pub(crate) testing: bool,
     /// How long a stream is CREATING, UPDATING or DELETING; 0s for tests that do not wait
     #[arg(long, value_name = "DURATION", value_parser = moment::parse_duration)]
     pub(crate) transition: Option<Duration>,

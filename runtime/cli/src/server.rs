@@ -153,6 +153,14 @@ pub(crate) async fn running(file: &Path) -> Option<(Address, String)> {
     same.then_some((note.address, data))
 }
 
+/// The certificate of this folder's server and its fingerprint, as its note tells them.
+pub(crate) fn tls(directory: &Path) -> Option<(String, String)> {
+    let note = std::fs::read(server_file(directory)?).ok()?;
+    let note: Value = serde_json::from_slice(&note).ok()?;
+    let part = |name: &str| Some(note.pointer(name)?.as_str()?.to_owned());
+    Some((part("/tls/certificate")?, part("/tls/fingerprint")?))
+}
+
 fn server_file(directory: &Path) -> Option<PathBuf> {
     directory
         .ancestors()

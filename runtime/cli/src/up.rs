@@ -2,9 +2,10 @@
 //! go to standard error; the address goes there too, since `up` has no data of its own.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use host::{Auth, StartError, UpOptions};
+use host::{Auth, Certificate, Ready, Shown, StartError, UpOptions};
 use platform::{Platform, Stop};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,10 +31,16 @@ pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
     }
     let (stop, token) = Stop::new();
     let platform = Platform::real();
-    let server = host::up(&platform, options, token, |address| {
+    let server = host::up(&platform, options, token, |Ready { address, tls }| {
         output.note(&format!(
             "ready    http://{address}  data {data}  nothing leaves this machine"
         ));
+        if let Some(tls) = tls {
+            output.note(&shown(&address, &tls));
+        }
+        if arguments.testing {
+            output.note("testing  POST /_shardmill/reset forgets streams, POST /_shardmill/clock moves the clock");
+        }
     });
     tokio::pin!(server);
     tokio::select! {
@@ -43,6 +50,12 @@ pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
     output.note("stopping");
     stop.stop();
     server.await.map_err(|error| failure(&error))
+}
+
+/// How a client comes to trust the server.
+fn shown(address: &SocketAddr, tls: &Shown) -> String {
+    let (certificate, fingerprint) = (tls.certificate.display(), &tls.fingerprint);
+    format!("tls      https://{address}  AWS_CA_BUNDLE={certificate}  SHA-256 {fingerprint}")
 }
 
 /// What of the disk is this server's.
@@ -109,6 +122,14 @@ fn options(
         components,
         insecure: arguments.insecure,
         transition: arguments.transition,
+        testing: arguments.testing,
+        tls: Some(match (&arguments.tls_cert, &arguments.tls_key) {
+            (Some(certificate), Some(key)) => Certificate::Own {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            },
+            (None, _) | (_, None) => Certificate::Made(places.data.join("tls")),
+        }),
         runtimes: cache::folder().map(|cache| cache.join("runtimes")),
         auth: arguments.auth.as_deref().map(|auth| match auth {
             "dev" => Auth::Made(places.credentials.clone()),

@@ -25,6 +25,8 @@ pub enum StartError {
         path: PathBuf,
         reason: Unloaded,
     },
+    #[error("serve TLS with {0}")]
+    Certificate(String),
     #[error("{0}")]
     Other(String),
 }
@@ -51,6 +53,7 @@ impl StartError {
             | Self::Exposed { .. }
             | Self::Log(_)
             | Self::Function { .. }
+            | Self::Certificate(_)
             | Self::Other(_) => false,
         }
     }
@@ -67,6 +70,9 @@ impl StartError {
             ),
             Self::Function { reason, .. } => Some(reason.hint()),
             Self::Log(error) => data_hint(error),
+            Self::Certificate(_) => Some(
+                "`--tls-cert` and `--tls-key` take PEM files that belong together; without them one is made",
+            ),
             Self::Configuration(_) | Self::Listen { .. } | Self::Other(_) => None,
         }
     }

@@ -21,10 +21,12 @@ mod options;
 mod plan;
 mod runners;
 mod scratch_state;
+mod tls;
 mod up;
 
 pub use errors::{StartError, Unloaded};
 pub use loading::inspect;
-pub use options::{Auth, UpOptions};
-pub use up::up;
+pub use options::{Auth, Certificate, UpOptions};
+pub use tls::Shown;
+pub use up::{Ready, up};
 pub use wire::Signer;

@@ -14,8 +14,30 @@ pub(crate) const LOG_FILES_MAX: usize = 1_000;
 pub(crate) const LOG_LAST_LINE_BYTES_MAX: usize = 2 << 20;
 /// Connections served at once; further ones wait in the kernel's queue.
 pub(crate) const CONNECTIONS_MAX: usize = 4_096;
+/// Fewer free places than this, and idle connections have to go sooner.
+pub(crate) const CONNECTIONS_SPARE: usize = CONNECTIONS_MAX / 8;
+/// How long a new connection may wait with its first request, its TLS handshake included.
+pub(crate) const FIRST_REQUEST_MAX: Duration = Duration::from_secs(30);
+/// How long the head of a further request may take once it began.
+pub(crate) const HEAD_MAX: Duration = Duration::from_secs(30);
+/// How long a connection is kept for a further request: longer than AWS's clients keep theirs.
+pub(crate) const IDLE_MAX: Duration = Duration::from_mins(5);
+pub(crate) const IDLE_MAX_WHEN_CROWDED: Duration = Duration::from_secs(10);
+/// How long a client may take nothing of what is sent to it.
+pub(crate) const ANSWER_STALL_MAX: Duration = Duration::from_mins(1);
+/// How long one request may be open: longer than a subscription lives and than the largest body may take.
+pub(crate) const REQUEST_MAX: Duration = Duration::from_mins(20);
+/// Between two looks at a connection's times.
+pub(crate) const CONNECTION_LOOK: Duration = Duration::from_secs(5);
+/// How long a connection gets to say goodbye once it must go.
+pub(crate) const CLOSE_GRACE: Duration = Duration::from_secs(2);
+/// Requests open at once on one connection of HTTP/2, and the bytes of the head of each.
+pub(crate) const HTTP2_STREAMS_MAX: u32 = 256;
+pub(crate) const HTTP2_HEADERS_BYTES_MAX: u32 = 32 * 1024;
 /// Body of a request to the JSON API.
 pub(crate) const API_BODY_BYTES_MAX: usize = 8 << 20;
+/// How far a test may move the clock at once.
+pub(crate) const CLOCK_JUMP_MAX: Duration = Duration::from_hours(10 * 365 * 24);
 /// Rows of one page of the JSON API.
 pub(crate) const API_ROWS_MAX: usize = 1_000;
 /// Bytes of one page of records.

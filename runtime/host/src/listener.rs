@@ -1,27 +1,31 @@
-//! The one port: HTTP/1.1 and HTTP/2 with prior knowledge, AWS doors at `/`, the JSON API of the verbs below `/_shardmill/`.
+//! The one port: HTTP/1.1 and HTTP/2, plain (with prior knowledge) and within TLS; AWS doors at `/`, the JSON API of the
+//! verbs below `/_shardmill/`.
 //!
 //! Accepts connections up to a bound and serves each on a task of its own. Stops accepting when asked, lets open requests
 //! finish within a grace time, and never looks into a record.
 
-use std::{
-    convert::Infallible,
-    sync::{Arc, OnceLock},
-};
+mod connection;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header, header::Entry};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{rt::TokioIo, server::conn::auto};
+use hyper::body::Incoming;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use model::Timestamp;
-use platform::{Connection, Listener, Platform, StopToken};
+use platform::{Listener, Platform, StopToken};
 use tokio::sync::Semaphore;
 use wire::AnswerBody;
 
+use self::{connection::serve_connection, watch::Watch};
 use crate::{
     api::Api,
     limits::{CONNECTIONS_MAX, STOP_GRACE},
+    tls::Tls,
 };
 
 /// What a request may reach.
@@ -35,12 +39,23 @@ pub(crate) struct Doors {
 
 /// The doors once there are rooms behind them. Until then only health is told.
 #[derive(Debug, Default)]
-pub(crate) struct Entrance(OnceLock<Doors>);
+pub(crate) struct Entrance {
+    doors: OnceLock<Doors>,
+    /// For clients that ask for it; all others are served as they come.
+    tls: Option<Tls>,
+}
 
 impl Entrance {
+    pub(crate) fn with(tls: Option<Tls>) -> Self {
+        Self {
+            doors: OnceLock::new(),
+            tls,
+        }
+    }
+
     /// Once; what comes later is not heard.
     pub(crate) fn open(&self, doors: Doors) {
-        let _again = self.0.set(doors);
+        let _again = self.doors.set(doors);
     }
 }
 
@@ -62,10 +77,11 @@ pub(crate) async fn serve(
             accepted = listener.accept() => match accepted {
                 Ok((connection, peer)) => {
                     let (entrance, stop) = (Arc::clone(&entrance), stop.clone());
-                    let runtime = TaskExecutor { platform: platform.clone() };
+                    let world = platform.clone();
+                    let watch = Watch::new(platform.clock.clone(), Arc::clone(&slots));
                     drop(platform.tasks.spawn("connection", async move {
                         let near = peer.ip().is_loopback();
-                        serve_connection(connection, near, runtime, entrance, stop).await;
+                        serve_connection(connection, near, world, entrance, watch, stop).await;
                         drop(slot);
                     }));
                 }
@@ -76,7 +92,7 @@ pub(crate) async fn serve(
             },
         }
     }
-    if let Some(doors) = entrance.0.get() {
+    if let Some(doors) = entrance.doors.get() {
         doors.kinesis.end_subscriptions();
     }
     let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
@@ -90,63 +106,6 @@ pub(crate) async fn serve(
     }
 }
 
-/// Hyper's own tasks run where all tasks run, so that the simulator sees them.
-#[derive(Debug, Clone)]
-struct TaskExecutor {
-    platform: Platform,
-}
-
-impl<F> hyper::rt::Executor<F> for TaskExecutor
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    fn execute(&self, future: F) {
-        drop(self.platform.tasks.spawn("http2-stream", future));
-    }
-}
-
-async fn serve_connection(
-    connection: Connection,
-    near: bool,
-    executor: TaskExecutor,
-    entrance: Arc<Entrance>,
-    stop: StopToken,
-) {
-    let clock = executor.platform.clock.clone();
-    let mut builder = auto::Builder::new(executor);
-    // Hyper would ask the operating system for the date.
-    builder.http1().pipeline_flush(true).auto_date_header(false);
-    builder
-        .http2()
-        .auto_date_header(false)
-        .initial_stream_window_size(1 << 20)
-        .initial_connection_window_size(4 << 20);
-    let service = service_fn(move |request| {
-        let (entrance, clock) = (Arc::clone(&entrance), clock.clone());
-        async move {
-            let mut response = answer(&entrance, near, request).await;
-            if let Entry::Vacant(date) = response.headers_mut().entry(header::DATE) {
-                date.insert(http_date(clock.wall()));
-            }
-            Ok::<_, Infallible>(response)
-        }
-    });
-    let served = builder.serve_connection(TokioIo::new(connection), service);
-    tokio::pin!(served);
-    let ended = tokio::select! {
-        biased;
-        ended = served.as_mut() => ended,
-        () = stop.stopped() => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
-    }
-}
-
 /// `near` says that the caller is on this machine.
 async fn answer(
     entrance: &Entrance,
@@ -155,7 +114,7 @@ async fn answer(
 ) -> Response<AnswerBody> {
     let path = request.uri().path();
     let asked = |wanted: &str| request.method() == Method::GET && path == wanted;
-    let mut response = match entrance.0.get() {
+    let mut response = match entrance.doors.get() {
         _ if asked("/healthz") => text(StatusCode::OK, "ok\n"),
         Some(_) if asked("/readyz") => text(StatusCode::OK, "ready\n"),
         None if asked("/readyz") => text(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),

@@ -25,6 +25,10 @@ pub struct UpOptions {
     pub insecure: bool,
     /// Only requests that are signed by known keys are answered.
     pub auth: Option<Auth>,
+    /// With which clients are served that ask for TLS; absent where none are.
+    pub tls: Option<Certificate>,
+    /// Tests may reset the server and move its clock.
+    pub testing: bool,
     /// How long streams and consumers are shown as CREATING, UPDATING or DELETING; absent for AWS's moment.
     pub transition: Option<Duration>,
     /// Written once the port is open, removed on a clean stop, so that verbs in this folder find the server.
@@ -37,6 +41,15 @@ pub enum Auth {
     /// In a file in the form of AWS's shared credentials.
     File(PathBuf),
     /// In such a file, which is made with one key if it is not there.
+    Made(PathBuf),
+}
+
+/// Where the certificate of the server is, and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Certificate {
+    /// Both in PEM; further certificates of the chain stand behind the first.
+    Own { certificate: PathBuf, key: PathBuf },
+    /// In this folder, where they are made if they are not there.
     Made(PathBuf),
 }
 

@@ -7,7 +7,7 @@
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use platform::{Listener, Platform, Stop, StopToken};
-use wire::{AllowedHosts, Signer, kinesis::KinesisDoor};
+use wire::{AllowedHosts, Keyring, Signer, kinesis::KinesisDoor};
 
 use crate::{
     api::Api,
@@ -18,14 +18,22 @@ use crate::{
     keys,
     listener::{Doors, Entrance, serve},
     options::UpOptions,
+    tls::{Shown, Tls},
 };
+
+/// A server that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    pub address: SocketAddr,
+    pub tls: Option<Shown>,
+}
 
 /// Runs until `stop`. `ready` is called once, when the server answers.
 pub async fn up(
     platform: &Platform,
     options: UpOptions,
     stop: StopToken,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(Ready),
 ) -> Result<(), StartError> {
     let text =
         platform.disk.read(&options.file).await.map_err(|error| {
@@ -42,7 +50,11 @@ pub async fn up(
     let address = listener
         .local_addr()
         .map_err(|error| StartError::Other(error.to_string()))?;
-    let entrance = Arc::new(Entrance::default());
+    let tls = match &options.tls {
+        Some(from) => Tls::open(platform, from, options.listen).await.map(Some),
+        None => Ok(None),
+    };
+    let entrance = Arc::new(Entrance::with(tls.as_ref().ok().cloned().flatten()));
     let serving = serve(
         platform.clone(),
         listener,
@@ -58,6 +70,8 @@ pub async fn up(
             return Err(error);
         }
     };
+    // What keeps a certificate from being written may keep the log from it too, which has said it better by now.
+    let tls = tls?.map(|tls| tls.shown);
     let housekeeping = Housekeeping::new(Arc::clone(&rooms)).run(stop);
     let housekeeping = platform.tasks.spawn("housekeeping", housekeeping);
     let (quiet, silence) = Stop::new();
@@ -65,19 +79,11 @@ pub async fn up(
     let logs = platform
         .tasks
         .spawn("logs", async move { logs.run(&silence).await });
-    let guarded = options.insecure || options.auth.is_some();
-    let kinesis = KinesisDoor::new(rooms.streams.clone(), platform.clone(), hosts(guarded));
-    entrance.open(Doors {
-        kinesis: match keys {
-            Some(keys) => kinesis.with_keys(keys),
-            None => kinesis,
-        },
-        api: Api::new(Arc::clone(&rooms), hosts(options.insecure)),
-        verbs_from_afar: options.insecure,
-    });
-    let note = note(&options, address, options.auth.is_some().then_some(&verbs));
+    entrance.open(doors(platform, &options, &rooms, keys));
+    let verbs = options.auth.is_some().then_some(&verbs);
+    let note = note(&options, address, verbs, tls.as_ref());
     announce(platform, &options, &note).await?;
-    ready(address);
+    ready(Ready { address, tls });
     if let Err(error) = serving.await {
         tracing::warn!(%error, "the doors closed early");
     }
@@ -90,6 +96,24 @@ pub async fn up(
         tracing::warn!(%error, "the newest log lines may not be written");
     }
     Ok(())
+}
+
+fn doors(
+    platform: &Platform,
+    options: &UpOptions,
+    rooms: &Arc<Rooms>,
+    keys: Option<Keyring>,
+) -> Doors {
+    let guarded = options.insecure || options.auth.is_some();
+    let kinesis = KinesisDoor::new(rooms.streams.clone(), platform.clone(), hosts(guarded));
+    Doors {
+        kinesis: match keys {
+            Some(keys) => kinesis.with_keys(keys),
+            None => kinesis,
+        },
+        api: Api::new(Arc::clone(rooms), hosts(options.insecure), options.testing),
+        verbs_from_afar: options.insecure,
+    }
 }
 
 async fn listen(platform: &Platform, options: &UpOptions) -> Result<Listener, StartError> {
@@ -117,7 +141,12 @@ fn hosts(any: bool) -> AllowedHosts {
 }
 
 /// What verbs in this folder find the server by.
-fn note(options: &UpOptions, address: SocketAddr, verbs: Option<&Signer>) -> String {
+fn note(
+    options: &UpOptions,
+    address: SocketAddr,
+    verbs: Option<&Signer>,
+    tls: Option<&Shown>,
+) -> String {
     let mut note = serde_json::json!({
         "address": address.to_string(),
         "pid": std::process::id(),
@@ -125,6 +154,14 @@ fn note(options: &UpOptions, address: SocketAddr, verbs: Option<&Signer>) -> Str
     });
     if let Some(Signer { id, secret }) = verbs {
         note["key"] = serde_json::json!({ "id": id, "secret": secret });
+    }
+    if let Some(Shown {
+        certificate,
+        fingerprint,
+    }) = tls
+    {
+        let certificate = certificate.display().to_string();
+        note["tls"] = serde_json::json!({ "certificate": certificate, "fingerprint": fingerprint });
     }
     note.to_string()
 }

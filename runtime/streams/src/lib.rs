@@ -22,6 +22,7 @@ mod put;
 mod read;
 mod rebalance;
 mod registry;
+mod reset;
 mod reshard;
 mod revise;
 mod route;

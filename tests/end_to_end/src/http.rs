@@ -35,6 +35,19 @@ pub fn get(address: &str, path: &str) -> Answer {
     answer(stream)
 }
 
+/// A verb of the server's own, its body sent as it is.
+pub(crate) fn post_verb(address: &str, path: &str, body: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).expect("the server answers");
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    stream
+        .write_all(request.as_bytes())
+        .expect("the request is taken");
+    answer(stream)
+}
+
 pub(crate) fn post(address: &str, action: &str, body: &str) -> Answer {
     let mut stream = ask(address, action, body.len());
     stream

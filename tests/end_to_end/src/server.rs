@@ -67,6 +67,12 @@ impl Server {
         http::post_half(&self.address, action, body);
     }
 
+    /// A request to the server itself.
+    #[must_use]
+    pub fn verb(&self, path: &str, body: &str) -> Answer {
+        http::post_verb(&self.address, path, body)
+    }
+
     /// Lets a client of AWS find this server and nothing else.
     pub fn for_aws<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command

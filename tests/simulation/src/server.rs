@@ -33,7 +33,7 @@ impl Server {
         let life = {
             let (process, trace) = (process.clone(), trace.clone());
             async move {
-                let ready = |address| trace.note(&format!("ready on {address}"));
+                let ready = |ready: host::Ready| trace.note(&format!("ready on {}", ready.address));
                 let ended = host::up(&process, options(), token, ready).await;
                 trace.note(&format!("ended: {ended:?}"));
             }
@@ -90,11 +90,13 @@ fn options() -> UpOptions {
         components,
         insecure: false,
         auth: None,
+        tls: None,
+        testing: false,
         transition: None,
+        runtimes: None,
         server_json: None,
     }
 }
-        runtimes: None,
 
 fn component(name: &str) -> PathBuf {
     Path::new(FOLDER).join(format!("{name}.wasm"))

@@ -38,6 +38,7 @@ pub(crate) async fn doctor(output: Output, address: Address, folder: &Path) -> R
         open_files(),
         port(),
         clock(),
+        tls(folder),
         server(address).await,
     ];
     let items: Vec<Value> = findings.iter().map(item).collect();
@@ -232,6 +233,23 @@ fn clock() -> Finding {
         needed: true,
         fact: format!("{now:.0}"),
         hint: (!good).then(|| "set the clock: records would expire by it".to_owned()),
+    }
+}
+
+/// What clients are told to trust, as the server of this folder has left it.
+fn tls(folder: &Path) -> Finding {
+    let shown = crate::server::tls(folder);
+    let fact = shown.as_ref().map_or_else(
+        || "no server of this folder runs; `shardmill up` makes a certificate".to_owned(),
+        |(certificate, fingerprint)| format!("{certificate}, SHA-256 {fingerprint}"),
+    );
+    Finding {
+        about: "tls",
+        good: shown.is_some(),
+        needed: false,
+        fact,
+        hint: shown
+            .map(|(certificate, _)| format!("clients trust it by AWS_CA_BUNDLE={certificate}")),
     }
 }
 

@@ -13,6 +13,7 @@ mod seek;
 mod server;
 mod state;
 pub(crate) mod streams;
+mod testing;
 mod triggers;
 mod wait;
 
@@ -20,9 +21,9 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
-use wire::AllowedHosts;
+use wire::{AllowedHosts, BodyRefused, whole_body};
 
 pub(crate) use answer::{ApiError, Query, json};
 
@@ -43,11 +44,14 @@ pub(crate) struct Api {
     rooms: Arc<Rooms>,
     hosts: AllowedHosts,
     backups: backups::Backups,
+    /// Whether the server runs for tests.
+    testing: bool,
 }
 
 impl Api {
-    pub(crate) fn new(rooms: Arc<Rooms>, hosts: AllowedHosts) -> Self {
+    pub(crate) fn new(rooms: Arc<Rooms>, hosts: AllowedHosts, testing: bool) -> Self {
         Self {
+            testing,
             rooms,
             hosts,
             backups: backups::Backups::default(),
@@ -70,19 +74,27 @@ impl Api {
             .get(header::ORIGIN)
             .map(http::HeaderValue::as_bytes)
             && origin.strip_prefix(b"http://") != own
+            && origin.strip_prefix(b"https://") != own
         {
             return ApiError::refused("requests of other origins are not answered").respond();
         }
-        let Ok(body) = Limited::new(body, API_BODY_BYTES_MAX).collect().await else {
-            return ApiError::bad("the body is over 8 MiB or was cut off")
-                .with_hint("hand over fewer records at once")
-                .respond();
+        let clock = &self.rooms.platform.clock;
+        let body = match whole_body(clock, body, API_BODY_BYTES_MAX).await {
+            Ok(body) => body,
+            Err(BodyRefused::TooSlow) => {
+                return ApiError::timed_out("the body did not come in time").respond();
+            }
+            Err(BodyRefused::TooLarge | BodyRefused::CutOff) => {
+                return ApiError::bad("the body is over 8 MiB or was cut off")
+                    .with_hint("hand over fewer records at once")
+                    .respond();
+            }
         };
         let path = answer::segments(parts.uri.path().trim_start_matches("/_shardmill/api/"));
         let call = Call {
             path: path.iter().map(String::as_str).collect(),
             query: Query::parse(parts.uri.query().unwrap_or_default()),
-            body: body.to_bytes(),
+            body,
         };
         match self.carry_out(&parts.method, call).await {
             Ok(value) => json(StatusCode::OK, &value),
@@ -94,6 +106,12 @@ impl Api {
         let rooms = &*self.rooms;
         let path = call.path.clone();
         match (method.as_str(), path.as_slice()) {
+            ("POST" | "GET", ["_shardmill", what @ ("reset" | "clock")]) if !self.testing => {
+                Err(testing::refused(what))
+            }
+            ("POST", ["_shardmill", "reset"]) => testing::reset(rooms).await,
+            ("POST", ["_shardmill", "clock"]) => testing::clock(rooms, &call).await,
+            ("GET", ["_shardmill", "clock"]) => Ok(testing::shown(rooms)),
             ("GET", ["status"]) => triggers::status(rooms).await,
             ("GET", ["server"]) => server::show(rooms),
             ("GET", ["streams"]) => streams::list(rooms),

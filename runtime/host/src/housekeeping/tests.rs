@@ -31,10 +31,12 @@ async fn start(platform: &Platform) -> Arc<Rooms> {
         components: BTreeMap::new(),
         insecure: false,
         auth: None,
+        tls: None,
+        testing: false,
         transition: None,
+        runtimes: None,
         server_json: None,
     };
-        runtimes: None,
     let project = config::read(&options.file, FILE, &options.env).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], 4566));
     let (_, running) = Stop::new();

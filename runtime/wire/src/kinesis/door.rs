@@ -9,7 +9,6 @@ use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts,
 };
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body;
 use platform::Platform;
 use streams::Streams;
@@ -23,7 +22,11 @@ use super::{
     subscription::frames,
 };
 use crate::{
-    body::AnswerBody, calendar::http_date, hosts::AllowedHosts, limits::BODY_BYTES_MAX,
+    body::AnswerBody,
+    calendar::http_date,
+    hosts::AllowedHosts,
+    limits::BODY_BYTES_MAX,
+    request_body::{BodyRefused, whole_body},
     signature::Keyring,
 };
 
@@ -93,8 +96,7 @@ impl KinesisDoor {
     /// action has to make durable. The body of a subscription stays open for as long as that lives.
     pub async fn answer<B>(&self, request: Request<B>) -> Response<AnswerBody>
     where
-        B: Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B: Body<Data = Bytes> + Unpin,
     {
         let (parts, body) = request.into_parts();
         let refused = |status| {
@@ -103,11 +105,12 @@ impl KinesisDoor {
                 ..Answer::default()
             })
         };
-        let carried = match Limited::new(body, BODY_BYTES_MAX).collect().await {
-            Ok(collected) => self.carried(&parts, &collected.to_bytes()).await,
-            Err(error) if error.is::<LengthLimitError>() => refused(StatusCode::PAYLOAD_TOO_LARGE),
+        let carried = match whole_body(&self.platform.clock, body, BODY_BYTES_MAX).await {
+            Ok(body) => self.carried(&parts, &body).await,
+            Err(BodyRefused::TooLarge) => refused(StatusCode::PAYLOAD_TOO_LARGE),
+            Err(BodyRefused::TooSlow) => refused(StatusCode::REQUEST_TIMEOUT),
             // The client went away in the middle of its request.
-            Err(_) => refused(StatusCode::BAD_REQUEST),
+            Err(BodyRefused::CutOff) => refused(StatusCode::BAD_REQUEST),
         };
         match carried {
             Carried::Answer(answer) => {
