@@ -119,6 +119,9 @@ pub(crate) struct Up {
     /// Let tests forget all streams and move the clock: POST /_shardmill/reset and /_shardmill/clock
     #[arg(long)]
     pub(crate) testing: bool,
+    /// Keep AWS's limits: what shards take and give, how often accounts may call
+    #[arg(long, value_name = "aws", value_parser = ["aws"])]
+    pub(crate) limits: Option<String>,
     /// How long a stream is CREATING, UPDATING or DELETING; 0s for tests that do not wait
     #[arg(long, value_name = "DURATION", value_parser = moment::parse_duration)]
     pub(crate) transition: Option<Duration>,
@@ -322,7 +325,91 @@ pub(crate) enum StreamVerb {
     Shards {
         #[arg(value_parser = name)]
         name: String,
+        /// What each takes, its hot keys, and the split that would help
+        #[arg(long)]
+        hot: bool,
     },
+    #[command(flatten)]
+    Change(StreamChange),
+}
+
+/// What changes a stream that is there.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StreamChange {
+    /// Close a shard and open two for its range
+    Split {
+        #[arg(value_parser = name)]
+        name: String,
+        /// By its number or full id
+        #[arg(value_parser = name)]
+        shard: String,
+        /// The hash key at which the upper one begins; else where the traffic falls into two halves
+        #[arg(long, value_name = "HASH KEY")]
+        at: Option<String>,
+        /// Only say where it would be split
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Close two neighbouring shards and open one for both ranges
+    Merge {
+        #[arg(value_parser = name)]
+        name: String,
+        /// By their numbers or full ids
+        #[arg(value_parser = name, num_args = 2, required = true)]
+        shards: Vec<String>,
+        /// Only say what would be merged
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Give a stream so many shards of equal size: at most twice, at least half as many
+    Scale {
+        #[arg(value_parser = name)]
+        name: String,
+        shards: u32,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Keep records longer or shorter, 1d to 365d
+    Retention {
+        #[arg(value_parser = name)]
+        name: String,
+        #[arg(value_parser = moment::parse_duration)]
+        keep: Duration,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// Let a stream scale by itself, or no more
+    Mode {
+        #[arg(value_parser = name)]
+        name: String,
+        #[arg(value_parser = ["provisioned", "on-demand"])]
+        mode: String,
+    },
+    /// Registered fan-out consumers: listed, added, removed
+    Consumers {
+        #[arg(value_parser = name)]
+        name: String,
+        /// Register one
+        #[arg(long, value_name = "CONSUMER", value_parser = name, conflicts_with = "remove")]
+        add: Option<String>,
+        /// Deregister one
+        #[arg(long, value_name = "CONSUMER", value_parser = name)]
+        remove: Option<String>,
+        #[command(flatten)]
+        sure: Sure,
+    },
+}
+
+/// Of a verb that loses something.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Sure {
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Only say what would change
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

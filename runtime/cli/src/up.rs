@@ -121,6 +121,7 @@ fn options(
         port: arguments.port,
         components,
         insecure: arguments.insecure,
+        aws_limits: arguments.limits.is_some(),
         transition: arguments.transition,
         testing: arguments.testing,
         tls: Some(match (&arguments.tls_cert, &arguments.tls_key) {

@@ -10,12 +10,12 @@ use dispatch::{DeadLetterStore, TriggerRunner, TriggerSettings};
 use leases::LeaseBook;
 use log::{Log, ViewKind};
 use model::{
-    AccountId, FunctionName, FunctionVersion, NodeId, TriggerName,
+    AccountId, FunctionName, FunctionVersion, NodeId, StreamKey, TriggerName,
     seams::{Handler, Journal, LogTail, Source},
 };
 use platform::{Platform, StopToken};
 use sandbox::{Engine, EngineSettings, Function, FunctionLimits};
-use streams::{Streams, World};
+use streams::{Autoscale, StreamMode, Streams, World};
 use tracing::warn;
 
 use crate::{
@@ -47,6 +47,8 @@ pub(crate) struct Rooms {
     pub(crate) runners: Runners,
     pub(crate) dead_letters: Arc<DeadLetterStore>,
     pub(crate) logs: Arc<LogStore>,
+    /// Provisioned streams that scale by themselves.
+    pub(crate) autoscaled: BTreeMap<StreamKey, Autoscale>,
     /// Where what is stored is not what the file says, a sentence each.
     pub(crate) drift: Vec<String>,
     /// Ends what waits for news.
@@ -73,12 +75,14 @@ pub(crate) async fn assemble(
     stop: StopToken,
 ) -> Result<Rooms, StartError> {
     let log = open_log(platform, project, options).await?;
-    let streams = Streams::open(platform, log.clone(), stream_settings(options)).map_err(other)?;
+    let streams =
+        Streams::open(platform, log.clone(), stream_settings(project, options)).map_err(other)?;
     let world = World {
         account: AccountId::parse(ACCOUNT).map_err(other)?,
         region: project.server.region.clone(),
     };
     let drift = declare(&streams, &world, project).await?;
+    let autoscaled = plan::autoscaled(&world, project);
     let journal: Arc<dyn Journal> = Arc::new(LogJournal::new(log.clone(), streams.clone()));
     let logs = open_lines(platform, project, options).await?;
     let engine = engine(platform, options, &logs)?;
@@ -115,6 +119,7 @@ pub(crate) async fn assemble(
         runners,
         dead_letters,
         logs,
+        autoscaled,
         drift,
         stop,
     };
@@ -138,7 +143,8 @@ async fn declare(
             continue;
         };
         let asked = usize::try_from(stream.shards).unwrap_or(usize::MAX);
-        if facts.open_shards != asked {
+        let scales = stream.autoscale.is_some() || facts.mode == StreamMode::OnDemand;
+        if facts.open_shards != asked && !scales {
             let note = format!(
                 "stream {name} has {} shards, triggers.yaml says {asked}: the file never reshards, UpdateShardCount does",
                 facts.open_shards
@@ -185,10 +191,11 @@ async fn open_lines(
     })
 }
 
-fn stream_settings(options: &UpOptions) -> streams::Settings {
+fn stream_settings(project: &Project, options: &UpOptions) -> streams::Settings {
     let settings = streams::Settings::default();
     streams::Settings {
         transition: options.transition.unwrap_or(settings.transition),
+        aws_limits: plan::aws_limits(project, options),
         ..settings
     }
 }

@@ -1,22 +1,23 @@
-//! What goes by itself: expired records, dead letters, values of the state, lines of the log.
+//! What goes by itself: expired records, dead letters, values of the state, lines of the log; and shards, of streams that
+//! scale with their traffic.
 //!
 //! One task on the platform's clock, right after the start and then from time to time. A round has a bound; what it leaves
 //! the next one takes up. Everything expired is invisible or useless before it is removed, so a round that fails is a
 //! line in the log and another try.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use model::{TriggerName, seams::CommitError};
 use platform::StopToken;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     assemble::Rooms,
     lag,
     limits::{
         EXPIRED_DEAD_LETTERS_MAX, EXPIRED_DEAD_LETTERS_PAGE, HOUSEKEEPING_PERIOD,
-        LOOKED_AT_VALUES_MAX, LOOKED_AT_VALUES_PAGE,
+        LOOKED_AT_VALUES_MAX, LOOKED_AT_VALUES_PAGE, TRAFFIC_PERIOD,
     },
 };
 
@@ -39,10 +40,30 @@ impl Housekeeping {
         let clock = self.rooms.platform.clock.clone();
         loop {
             self.round(&stop).await;
-            tokio::select! {
-                biased;
-                () = stop.stopped() => return,
-                () = clock.sleep(HOUSEKEEPING_PERIOD) => {}
+            let mut waited = Duration::ZERO;
+            while waited < HOUSEKEEPING_PERIOD {
+                tokio::select! {
+                    biased;
+                    () = stop.stopped() => return,
+                    () = clock.sleep(TRAFFIC_PERIOD) => {}
+                }
+                self.traffic().await;
+                waited += TRAFFIC_PERIOD;
+            }
+        }
+    }
+
+    /// Streams that scale by themselves follow what passed through them.
+    async fn traffic(&self) {
+        self.rooms.streams.observe();
+        let rebalanced = self.rooms.streams.rebalance(&self.rooms.autoscaled);
+        for done in rebalanced.await {
+            match done {
+                Ok(done) => info!(
+                    stream = %done.stream.name, splits = done.splits, merges = done.merges,
+                    open_shards = done.open_shards, "a stream followed its traffic"
+                ),
+                Err(error) => warn!(%error, "a stream could not follow its traffic"),
             }
         }
     }

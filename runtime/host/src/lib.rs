@@ -17,6 +17,8 @@ mod limits;
 mod listener;
 mod loading;
 mod logs;
+mod metrics;
+mod needs;
 mod options;
 mod plan;
 mod runners;

@@ -55,6 +55,10 @@ pub(crate) const WAIT_LOOK: Duration = Duration::from_millis(200);
 pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);
 /// Between two rounds of housekeeping.
 pub(crate) const HOUSEKEEPING_PERIOD: Duration = Duration::from_secs(30);
+/// Between two looks at the traffic of streams, after each of which those that scale by themselves do.
+pub(crate) const TRAFFIC_PERIOD: Duration = Duration::from_secs(10);
+/// Streams that `/metrics` tells of.
+pub(crate) const METRIC_STREAMS_MAX: usize = 10_000;
 /// Dead letters that one round removes.
 pub(crate) const EXPIRED_DEAD_LETTERS_MAX: usize = 10_000;
 /// Of them, those of one transaction.

@@ -119,6 +119,10 @@ async fn answer(
         Some(_) if asked("/readyz") => text(StatusCode::OK, "ready\n"),
         None if asked("/readyz") => text(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
         None => starting().map(AnswerBody::from),
+        Some(doors) if asked("/metrics") && (near || doors.verbs_from_afar) => doors
+            .api
+            .metrics(&request.into_parts().0)
+            .map(AnswerBody::from),
         Some(doors) if path.starts_with("/_shardmill/") && !near && !doors.verbs_from_afar => text(
             StatusCode::FORBIDDEN,
             "verbs are answered on this machine only\n",

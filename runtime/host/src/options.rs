@@ -29,6 +29,8 @@ pub struct UpOptions {
     pub tls: Option<Certificate>,
     /// Tests may reset the server and move its clock.
     pub testing: bool,
+    /// Shards and accounts take and give no more than AWS lets them, whatever the file says.
+    pub aws_limits: bool,
     /// How long streams and consumers are shown as CREATING, UPDATING or DELETING; absent for AWS's moment.
     pub transition: Option<Duration>,
     /// Written once the port is open, removed on a clean stop, so that verbs in this folder find the server.

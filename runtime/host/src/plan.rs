@@ -8,9 +8,12 @@ use dispatch::{
 };
 use model::{StreamKey, StreamName, Timestamp, TriggerName};
 use sandbox::{FunctionLimits, SandboxPolicy};
-use streams::{Declared, World};
+use streams::{Autoscale, Declared, StreamMode, World};
 
-use crate::config;
+use crate::{
+    config::{self, Project},
+    options::UpOptions,
+};
 
 pub(crate) fn stream_key(world: &World, name: &StreamName) -> StreamKey {
     StreamKey {
@@ -25,7 +28,31 @@ pub(crate) fn declared(stream: &config::Stream) -> Declared {
         shards: stream.shards,
         retention: stream.retention,
         durability: stream.durability.map(durability),
+        mode: stream.capacity.map(|capacity| match capacity {
+            config::Capacity::Provisioned => StreamMode::Provisioned,
+            config::Capacity::OnDemand => StreamMode::OnDemand,
+        }),
     }
+}
+
+/// The streams of the file that scale, by their keys.
+pub(crate) fn autoscaled(world: &World, project: &Project) -> BTreeMap<StreamKey, Autoscale> {
+    let streams = project.streams.iter();
+    let scaled = streams.filter_map(|(name, stream)| {
+        let autoscale = stream.autoscale?;
+        let autoscale = Autoscale {
+            shards_min: autoscale.min,
+            shards_max: autoscale.max,
+            target_percent: autoscale.target,
+        };
+        Some((stream_key(world, name), autoscale))
+    });
+    scaled.collect()
+}
+
+/// Whether the file or the command line wants AWS's limits kept.
+pub(crate) fn aws_limits(project: &Project, options: &UpOptions) -> bool {
+    options.aws_limits || project.server.limits == config::Limits::Aws
 }
 
 pub(crate) fn durability(said: config::Durability) -> streams::Durability {

@@ -5,11 +5,10 @@ use std::{sync::Arc, time::Duration};
 use model::{StreamKey, Timestamp};
 
 use crate::{
-    demand::Demand,
     engine::Streams,
     facts::{StreamMode, StreamStatus},
     reshard::{self, ReshardError},
-    revise::{Draft, Unrevised},
+    revise::{self, Draft, Unrevised},
     traits::Traits,
 };
 
@@ -39,20 +38,9 @@ impl Amendment<'_> {
         self.0.entry.mode
     }
 
-    /// A stream that is on demand from now on keeps its shards as if its traffic needed them.
+    /// A stream that is on demand from now on keeps its shards; one that no longer is loses what depends on that mode.
     pub fn set_mode(&mut self, mode: StreamMode) {
-        let draft = &mut *self.0;
-        if draft.entry.mode == mode {
-            return;
-        }
-        draft.entry.mode = mode;
-        draft.entry.demand = match mode {
-            StreamMode::Provisioned => Demand::default(),
-            StreamMode::OnDemand => {
-                let open = u32::try_from(draft.entry.routes().len()).unwrap_or(u32::MAX);
-                Demand::of_shards(open, draft.now)
-            }
-        };
+        revise::set_mode(self.0, mode);
     }
 
     /// Opens shards until there are so many. What is shown of it is shown after `begin_update`.

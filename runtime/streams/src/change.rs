@@ -14,7 +14,7 @@ use crate::{
     facts::{StreamMode, StreamStatus, UnknownStream},
     limits::SHARDS_PER_STREAM_MAX,
     registry::{NewStream, NextNumbers, StreamEntry, entry_key},
-    revise::Unrevised,
+    revise::{Unrevised, set_mode},
     traits::{Durability, Traits},
 };
 
@@ -46,6 +46,8 @@ pub struct Declared {
     pub retention: Duration,
     /// `None` for the server's.
     pub durability: Option<Durability>,
+    /// `None` for a provisioned one, and for whatever one that exists has.
+    pub mode: Option<StreamMode>,
 }
 
 /// The log did not take a change; nothing changed.
@@ -81,7 +83,7 @@ impl Streams {
         };
         let new = NewStream {
             shards: declared.shards,
-            mode: StreamMode::Provisioned,
+            mode: declared.mode.unwrap_or(StreamMode::Provisioned),
             retention: declared.retention,
             transition: Duration::ZERO,
             traits: Arc::new(traits),
@@ -96,6 +98,9 @@ impl Streams {
     async fn declare_again(&self, key: StreamKey, declared: Declared) -> Result<(), CreateError> {
         let revised = self.revise(key, move |draft| {
             draft.entry.set_retention(declared.retention);
+            if let Some(mode) = declared.mode {
+                set_mode(draft, mode);
+            }
             if draft.entry.traits.durability != declared.durability {
                 Arc::make_mut(&mut draft.entry.traits).durability = declared.durability;
             }

@@ -7,7 +7,7 @@ use platform::Monotonic;
 
 use crate::{
     engine::Streams,
-    facts::UnknownStream,
+    facts::{StreamFacts, UnknownStream},
     limits::RECORD_BYTES_DEFAULT,
     registry::StreamEntry,
     route::{Routed, covering},
@@ -15,12 +15,29 @@ use crate::{
 };
 
 impl Streams {
+    /// Whether AWS's limits are kept here.
+    #[must_use]
+    pub fn keeps_aws_limits(&self) -> bool {
+        self.shared.settings.aws_limits
+    }
+
     /// Looks at all meters, so that rates are those of now. To be called from time to time.
     pub fn observe(&self) {
         let now = self.shared.platform.clock.monotonic();
         for stream in self.shared.registry().values() {
             stream.meters.look(now);
         }
+    }
+
+    /// Streams of all accounts and regions, at most so many.
+    #[must_use]
+    pub fn known(&self, limit: usize) -> Vec<StreamFacts> {
+        let now = self.now();
+        let registry = self.shared.registry();
+        let known = registry
+            .iter()
+            .filter_map(|(key, entry)| entry.facts(key, now));
+        known.take(limit).collect()
     }
 
     /// What passed through a stream since the server started, and what passes now.

@@ -10,8 +10,9 @@ use log::Commit;
 use model::{ShardSlot, StreamKey, Timestamp, ViewWrite};
 
 use crate::{
+    demand::Demand,
     engine::{Streams, open_shards, unknown},
-    facts::{StreamStatus, UnknownStream},
+    facts::{StreamMode, StreamStatus, UnknownStream},
     registry::{NextNumbers, StreamEntry, Update},
 };
 
@@ -45,6 +46,27 @@ impl Draft {
             until: self.now.plus(self.transition),
             first_new: self.entry.next_shard(),
         });
+    }
+}
+
+/// A stream that is on demand from now on keeps its shards as if its traffic needed them; what depends on that mode goes
+/// with it.
+pub(crate) fn set_mode(draft: &mut Draft, mode: StreamMode) {
+    let entry = &mut draft.entry;
+    if entry.mode == mode {
+        return;
+    }
+    entry.mode = mode;
+    match mode {
+        StreamMode::Provisioned => {
+            entry.demand = Demand::default();
+            let traits = Arc::make_mut(&mut entry.traits);
+            (traits.warm_mibps, traits.distribution) = (None, None);
+        }
+        StreamMode::OnDemand => {
+            let open = u32::try_from(entry.routes().len()).unwrap_or(u32::MAX);
+            entry.demand = Demand::of_shards(open, draft.now);
+        }
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) fn declared(shards: u32, retention: Duration) -> Declared {
         shards,
         retention,
         durability: None,
+        mode: None,
     }
 }
 

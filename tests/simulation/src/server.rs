@@ -90,6 +90,7 @@ fn options() -> UpOptions {
         components,
         insecure: false,
         auth: None,
+        aws_limits: false,
         tls: None,
         testing: false,
         transition: None,

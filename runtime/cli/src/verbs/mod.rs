@@ -8,6 +8,7 @@ pub(crate) mod invoke;
 pub(crate) mod logs;
 pub(crate) mod put;
 pub(crate) mod status;
+pub(crate) mod stream;
 pub(crate) mod tail;
 pub(crate) mod things;
 

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal};
 
 use serde_json::{Value, json};
 
-use super::{items, query, status, tail};
+use super::{items, query, status, stream, tail};
 use crate::arguments::{DeadLetterVerb, FunctionVerb, StateVerb, StreamVerb, TriggerVerb};
 use crate::client::{Client, percent_encoded};
 use crate::failure::{Exit, Failure};
@@ -60,8 +60,10 @@ pub(crate) async fn stream(
 ) -> Result<(), Failure> {
     match verb {
         StreamVerb::List => list(client, output, "streams", STREAMS).await,
-        StreamVerb::Show { name } => show(client, output, "streams", name).await,
-        StreamVerb::Shards { name } => {
+        StreamVerb::Show { name } => stream::show(client, output, name).await,
+        StreamVerb::Shards { name, hot: true } => stream::hot(client, output, name).await,
+        StreamVerb::Change(verb) => stream::change(client, output, verb).await,
+        StreamVerb::Shards { name, hot: false } => {
             let stream = client
                 .get(&format!("streams/{}", percent_encoded(name)))
                 .await?;
@@ -288,7 +290,7 @@ async fn delete_stream(
 }
 
 /// Asks a person; off a terminal nobody can answer.
-fn confirm(output: Output, loss: &str) -> Result<(), Failure> {
+pub(super) fn confirm(output: Output, loss: &str) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
         return Err(
             Failure::usage(format!("delete {loss}: nobody is here to be asked"))

@@ -9,6 +9,7 @@ mod dead_letters;
 mod functions;
 mod logs;
 mod records;
+mod reshard;
 mod seek;
 mod server;
 mod state;
@@ -102,6 +103,18 @@ impl Api {
         }
     }
 
+    /// What is measured, as Prometheus reads it.
+    pub(crate) fn metrics(&self, parts: &http::request::Parts) -> Response<Full<Bytes>> {
+        if !self.hosts.admit(&parts.uri, &parts.headers) {
+            return ApiError::refused("this server does not answer to that host name").respond();
+        }
+        let text = crate::metrics::text(&self.rooms.streams);
+        let mut response = Response::new(Full::from(text));
+        let kind = http::HeaderValue::from_static("text/plain; version=0.0.4");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+
     async fn carry_out(&self, method: &Method, call: Call<'_>) -> Reply {
         let rooms = &*self.rooms;
         let path = call.path.clone();
@@ -118,6 +131,21 @@ impl Api {
             ("GET", ["streams", name]) => streams::show(rooms, name),
             ("POST", ["streams"]) => streams::create(rooms, &call).await,
             ("DELETE", ["streams", name]) => streams::delete(rooms, name).await,
+            ("GET", ["streams", name, "hot"]) => reshard::hot(rooms, name),
+            ("POST", ["streams", name, "split"]) => reshard::split(rooms, name, &call).await,
+            ("POST", ["streams", name, "merge"]) => reshard::merge(rooms, name, &call).await,
+            ("POST", ["streams", name, "scale"]) => reshard::scale(rooms, name, &call).await,
+            ("POST", ["streams", name, "retention"]) => {
+                reshard::retention(rooms, name, &call).await
+            }
+            ("POST", ["streams", name, "mode"]) => reshard::mode(rooms, name, &call).await,
+            ("GET", ["streams", name, "consumers"]) => reshard::consumers(rooms, name),
+            ("POST", ["streams", name, "consumers"]) => {
+                reshard::add_consumer(rooms, name, &call).await
+            }
+            ("DELETE", ["streams", name, "consumers", consumer]) => {
+                reshard::remove_consumer(rooms, name, consumer).await
+            }
             ("GET", ["streams", name, "records"]) => records::page(rooms, name, &call).await,
             ("GET", ["functions"]) => functions::list(rooms),
             ("GET", ["functions", name]) => functions::show(rooms, name),

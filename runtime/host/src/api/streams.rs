@@ -12,6 +12,7 @@ use crate::{
     assemble::Rooms,
     config::{RETENTION_MAX, RETENTION_MIN},
     limits::API_ROWS_MAX,
+    needs,
 };
 
 pub(crate) fn list(rooms: &Rooms) -> Reply {
@@ -32,7 +33,17 @@ pub(crate) fn show(rooms: &Rooms, name: &str) -> Reply {
         .streams
         .describe(&key(rooms, name)?)
         .map_err(|_| missing(name))?;
-    Ok(document(rooms, &facts))
+    let mut document = document(rooms, &facts);
+    if let Some(autoscale) = rooms.autoscaled.get(&facts.key) {
+        document["autoscale"] = json!(format!(
+            "{} to {} shards, {} % of each",
+            autoscale.shards_min, autoscale.shards_max, autoscale.target_percent
+        ));
+    }
+    if let Ok(traffic) = rooms.streams.traffic(&facts.key) {
+        document["traffic"] = needs::document(&traffic);
+    }
+    Ok(document)
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,6 +87,7 @@ pub(crate) async fn create(rooms: &Rooms, call: &Call<'_>) -> Reply {
                 shards: new.shards,
                 retention,
                 durability: None,
+                mode: None,
             },
         )
         .await

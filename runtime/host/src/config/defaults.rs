@@ -9,7 +9,8 @@ use model::{ByteSize, invocation::ItemFailures};
 use dispatch::{ErrorClass, Isolate, filter::Unparsable};
 
 use super::keys::{Choice, Measured, Place, Plain};
-use super::project::{Durability, SandboxPolicy, Then, WhenFull};
+use super::project::{Capacity, Durability, Limits, SandboxPolicy, Then, WhenFull};
+use super::units::Percent;
 
 const SECOND: u64 = 1;
 const HOUR: u64 = 3600 * SECOND;
@@ -21,6 +22,7 @@ pub(super) static PLACES: &[&Place] = &[
     &DEAD_LETTERS,
     &LOGS,
     &STREAM,
+    &AUTOSCALE,
     &FUNCTION,
     &TRIGGER,
     &TRIGGER_STREAM,
@@ -101,11 +103,19 @@ pub(super) const DURABILITY: Choice<Durability> = Choice {
     later: &[],
     meaning: "after what a put is answered: its sync; its write, synced within 50 ms; its write alone",
 };
+pub(super) const LIMITS: Choice<Limits> = Choice {
+    name: "limits",
+    default: Limits::None,
+    words: &[("none", Limits::None), ("aws", Limits::Aws)],
+    later: &[],
+    meaning: "what shards and accounts may take and give: all they can, or as much as AWS lets them",
+};
 pub(super) static SERVER: Place = Place {
     path: "server",
     keys: &[
         &REGION,
         &DURABILITY,
+        &LIMITS,
         &Plain {
             name: "dead_letters",
             kind: "map",
@@ -196,8 +206,57 @@ pub(super) const STREAM_DURABILITY: Choice<Durability> = Choice {
 };
 pub(super) static STREAM: Place = Place {
     path: "streams.NAME",
-    keys: &[&SHARDS, &RETENTION, &STREAM_DURABILITY],
-    later: &["attach", "autoscale", "capacity"],
+    keys: &[
+        &SHARDS,
+        &RETENTION,
+        &STREAM_DURABILITY,
+        &CAPACITY,
+        &Plain {
+            name: "autoscale",
+            kind: "map",
+            default: "none",
+            range: "",
+            meaning: "how a provisioned stream follows its traffic",
+        },
+    ],
+    later: &["attach"],
+};
+
+pub(super) const CAPACITY: Choice<Capacity> = Choice {
+    name: "capacity",
+    default: Capacity::Provisioned,
+    words: &[
+        ("provisioned", Capacity::Provisioned),
+        ("on-demand", Capacity::OnDemand),
+    ],
+    later: &[],
+    meaning: "on-demand: shards for twice the highest traffic of 30 days, at least 4",
+};
+pub(super) const AUTOSCALE_MIN: Measured<u32> = Measured {
+    name: "min",
+    default: 1,
+    min: 1,
+    max: 10_000,
+    meaning: "fewest shards",
+};
+pub(super) const AUTOSCALE_MAX: Measured<u32> = Measured {
+    name: "max",
+    default: 16,
+    min: 1,
+    max: 10_000,
+    meaning: "most shards",
+};
+pub(super) const AUTOSCALE_TARGET: Measured<Percent> = Measured {
+    name: "target",
+    default: Percent(70),
+    min: Percent(10),
+    max: Percent(100),
+    meaning: "how much of each shard is used at the highest traffic of 15 minutes",
+};
+pub(super) static AUTOSCALE: Place = Place {
+    path: "streams.NAME.autoscale",
+    keys: &[&AUTOSCALE_MIN, &AUTOSCALE_MAX, &AUTOSCALE_TARGET],
+    later: &[],
 };
 
 pub(super) const SOURCE: Plain = Plain {

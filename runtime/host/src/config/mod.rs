@@ -41,8 +41,9 @@ pub(crate) use start::parse as parse_start;
 pub(crate) const RETENTION_MIN: Duration = RETENTION.min;
 pub(crate) const RETENTION_MAX: Duration = RETENTION.max;
 pub use project::{
-    Attempts, Backoff, Batch, DeadLetters, Durability, Function, FunctionSource, Logs, Project,
-    Promise, Retry, SandboxPolicy, Server, Start, State, Stream, Then, Trigger, WhenFull,
+    Attempts, Autoscale, Backoff, Batch, Capacity, DeadLetters, Durability, Function,
+    FunctionSource, Limits, Logs, Project, Promise, Retry, SandboxPolicy, Server, Start, State,
+    Stream, Then, Trigger, WhenFull,
 };
 
 use defaults::{RETENTION, ROOT};

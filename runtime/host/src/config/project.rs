@@ -28,6 +28,7 @@ pub struct Server {
     pub region: Region,
     /// Of every stream that does not say otherwise, and of what triggers keep.
     pub durability: Durability,
+    pub limits: Limits,
     pub dead_letters: DeadLetters,
     pub logs: Logs,
 }
@@ -61,6 +62,35 @@ pub struct Stream {
     pub retention: Duration,
     /// `None` for the server's.
     pub durability: Option<Durability>,
+    /// `None` for what the stream has, which is provisioned at creation.
+    pub capacity: Option<Capacity>,
+    /// `None`: its shards are left alone.
+    pub autoscale: Option<Autoscale>,
+}
+
+/// What shards and accounts may take and give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limits {
+    /// All they can.
+    None,
+    /// As much as AWS lets them.
+    Aws,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capacity {
+    Provisioned,
+    OnDemand,
+}
+
+/// How a provisioned stream follows its traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Autoscale {
+    /// Shards.
+    pub min: u32,
+    pub max: u32,
+    /// How much of a shard is to be used, in hundredths.
+    pub target: u32,
 }
 
 /// After what something is acknowledged.

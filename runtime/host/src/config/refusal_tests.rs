@@ -37,6 +37,28 @@ fn indented(body: &str) -> String {
 }
 
 #[test]
+fn streams_that_cannot_scale_as_they_are_told() {
+    insta::assert_snapshot!(refused("version: 1\nstreams: { a: { capacity: on-demand, autoscale: {} } }"), @r"
+    error: triggers.yaml:2:38: `autoscale` of stream `a` stands beside `capacity: on-demand`
+        2 | streams: { a: { capacity: on-demand, autoscale: {} } }
+          |                                      ^^^^^^^^^
+    hint: remove one of them: streams on demand scale by themselves
+    ");
+    insta::assert_snapshot!(refused("version: 1\nstreams: { a: { shards: 9, autoscale: { max: 8 } } }"), @r"
+    error: triggers.yaml:2:28: stream `a` has 9 shards, which is not within 1 to 8 of its `autoscale`
+        2 | streams: { a: { shards: 9, autoscale: { max: 8 } } }
+          |                            ^^^^^^^^^
+    hint: let `min` <= `shards` <= `max`
+    ");
+    insta::assert_snapshot!(refused("version: 1\nstreams: { a: { autoscale: { target: 0.7 } } }"), @r"
+    error: triggers.yaml:2:38: `target` of `autoscale` of stream `a` must be a percentage, found `0.7`
+        2 | streams: { a: { autoscale: { target: 0.7 } } }
+          |                                      ^^^
+    hint: write a percentage such as 70%
+    ");
+}
+
+#[test]
 fn keys_that_are_not_ours() {
     insta::assert_snapshot!(trigger("stream: flights\nfuncton: late\nfunction: late"), @r"
     error: triggers.yaml:7:5: unknown key `functon` in trigger `late-flights`
@@ -108,10 +130,10 @@ fn keys_of_the_format_that_this_version_does_not_read() {
           |               ^^^^^^^
     hint: name the function alone: its newest version runs
     ");
-    insta::assert_snapshot!(refused("version: 1\nstreams: { board: { capacity: on-demand } }\nenvironments: {}"), @r"
-    error: triggers.yaml:2:21: `capacity` in stream `board` is not supported yet
-        2 | streams: { board: { capacity: on-demand } }
-          |                     ^^^^^^^^
+    insta::assert_snapshot!(refused("version: 1\nstreams: { board: { attach: {} } }\nenvironments: {}"), @r"
+    error: triggers.yaml:2:21: `attach` in stream `board` is not supported yet
+        2 | streams: { board: { attach: {} } }
+          |                     ^^^^^^
     hint: remove it: this version would not act on it
 
     error: triggers.yaml:3:1: `environments` in the file is not supported yet

@@ -7,12 +7,13 @@ use std::time::Duration;
 use model::{Region, StreamName};
 
 use super::defaults::{
-    APP, DEAD_LETTERS, DEAD_LETTERS_KEEP, DEAD_LETTERS_MAX, DURABILITY, LOGS, LOGS_KEEP, LOGS_MAX,
-    REGION, RETENTION, SERVER, SHARDS, STREAM, STREAM_DURABILITY, WHEN_FULL,
+    APP, AUTOSCALE, AUTOSCALE_MAX, AUTOSCALE_MIN, AUTOSCALE_TARGET, CAPACITY, DEAD_LETTERS,
+    DEAD_LETTERS_KEEP, DEAD_LETTERS_MAX, DURABILITY, LIMITS, LOGS, LOGS_KEEP, LOGS_MAX, REGION,
+    RETENTION, SERVER, SHARDS, STREAM, STREAM_DURABILITY, WHEN_FULL,
 };
 use super::keys::Plain;
 use super::names::{AppName, Name};
-use super::project::{DeadLetters, Logs, Server, Stream};
+use super::project::{Autoscale, Capacity, DeadLetters, Logs, Server, Stream};
 use super::reader::{Reader, Section};
 use super::units::Measure;
 
@@ -25,6 +26,7 @@ pub(super) fn server(reader: &mut Reader<'_>, root: &mut Section) -> Option<Serv
     let mut section = reader.subsection(root, &SERVER, "server");
     let region: Option<Region> = name_or_default(reader, &mut section, &REGION);
     let durability = reader.choice(&mut section, &DURABILITY);
+    let limits = reader.choice(&mut section, &LIMITS);
     let mut kept = reader.subsection(&mut section, &DEAD_LETTERS, "dead_letters");
     let dead_letters = DeadLetters {
         keep: reader.measured(&mut kept, &DEAD_LETTERS_KEEP),
@@ -39,6 +41,7 @@ pub(super) fn server(reader: &mut Reader<'_>, root: &mut Section) -> Option<Serv
     Some(Server {
         region: region?,
         durability,
+        limits,
         dead_letters,
         logs,
     })
@@ -62,14 +65,55 @@ pub(super) fn streams(reader: &mut Reader<'_>, root: &mut Section) -> BTreeMap<S
             let durability = section
                 .has(STREAM_DURABILITY.name)
                 .then(|| reader.choice(&mut section, &STREAM_DURABILITY));
+            let capacity = section
+                .has(CAPACITY.name)
+                .then(|| reader.choice(&mut section, &CAPACITY));
+            let autoscale = autoscale(reader, &mut section, shards, capacity);
             let stream = Stream {
                 shards,
                 retention,
                 durability,
+                capacity,
+                autoscale,
             };
             (name, stream)
         })
         .collect()
+}
+
+fn autoscale(
+    reader: &mut Reader<'_>,
+    section: &mut Section,
+    shards: u32,
+    capacity: Option<Capacity>,
+) -> Option<Autoscale> {
+    const NAME: &str = "autoscale";
+    if !section.has(NAME) {
+        return None;
+    }
+    let (at, title) = (section.at_key(NAME), section.title.clone());
+    if capacity == Some(Capacity::OnDemand) {
+        let message = format!("`{NAME}` of {title} stands beside `capacity: on-demand`");
+        reader.note(
+            at,
+            message,
+            "remove one of them: streams on demand scale by themselves",
+        );
+    }
+    let mut bounds = reader.subsection(section, &AUTOSCALE, NAME);
+    let autoscale = Autoscale {
+        min: reader.measured(&mut bounds, &AUTOSCALE_MIN),
+        max: reader.measured(&mut bounds, &AUTOSCALE_MAX),
+        target: reader.measured(&mut bounds, &AUTOSCALE_TARGET).0,
+    };
+    if !(autoscale.min..=autoscale.max).contains(&shards) {
+        let Autoscale { min, max, .. } = autoscale;
+        let message = format!(
+            "{title} has {shards} shards, which is not within {min} to {max} of its `{NAME}`"
+        );
+        reader.note(at, message, "let `min` <= `shards` <= `max`");
+    }
+    Some(autoscale)
 }
 
 const HOUR_SECONDS: u64 = Duration::from_secs(3600).as_secs();

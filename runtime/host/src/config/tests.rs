@@ -31,8 +31,8 @@ server:
   logs: { keep: 3d, max: 2GiB }
 streams:
   flights:      { shards: 4, retention: 7d, durability: interval }
-  late-flights: { shards: 1 }
-  board:        {}
+  late-flights: { shards: 1, autoscale: { min: 1, max: 8, target: 60% } }
+  board:        { capacity: on-demand }
 functions:
   late:
     source: functions/late
@@ -87,10 +87,10 @@ fn trigger_of(project: &Project, name: &str) -> Trigger {
 fn a_small_file_gets_every_default() {
     let project = resolved(SMALL);
     insta::assert_snapshot!(format!("{:?}", (&project.app, &project.server)), @r#"
-    (AppName(TriggerName("app")), Server { region: Region("us-east-1"), durability: Sync, dead_letters: DeadLetters { keep: 1209600s, max: ByteSize(10737418240), when_full: Block }, logs: Logs { keep: 604800s, max: ByteSize(1073741824) } })
+    (AppName(TriggerName("app")), Server { region: Region("us-east-1"), durability: Sync, limits: None, dead_letters: DeadLetters { keep: 1209600s, max: ByteSize(10737418240), when_full: Block }, logs: Logs { keep: 604800s, max: ByteSize(1073741824) } })
     "#);
     insta::assert_snapshot!(format!("{:?}", project.streams[&stream("late-flights")]), @r"
-    Stream { shards: 1, retention: 604800s, durability: None }
+    Stream { shards: 1, retention: 604800s, durability: None, capacity: None, autoscale: None }
     ");
     insta::assert_snapshot!(format!("{:?}", function_of(&project, "late")), @r#"
     Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: Fresh, concurrency: 64, line: 4 }
@@ -108,6 +108,19 @@ fn the_example_means_what_it_says() {
     assert_eq!(project.server.region.as_str(), "eu-west-1");
     assert_eq!(project.server.dead_letters.when_full, WhenFull::DropOldest);
     assert_eq!(project.server.logs.max, ByteSize::gib(2));
+    let scaled = Autoscale {
+        min: 1,
+        max: 8,
+        target: 60,
+    };
+    assert_eq!(
+        project.streams[&stream("late-flights")].autoscale,
+        Some(scaled)
+    );
+    assert_eq!(
+        project.streams[&stream("board")].capacity,
+        Some(Capacity::OnDemand)
+    );
     assert_eq!(
         project.streams[&stream("board")],
         project.streams[&stream("late-flights")]

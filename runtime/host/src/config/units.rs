@@ -69,6 +69,23 @@ impl Measure for u32 {
     }
 }
 
+/// Hundredths, written with a `%`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+pub(super) struct Percent(pub(super) u32);
+
+impl Measure for Percent {
+    const KIND: &'static str = "percentage";
+    const ACCEPTED: &'static str = "a percentage such as 70%";
+
+    fn parse(text: &str) -> Option<Self> {
+        u32::parse(text.strip_suffix('%')?).map(Self)
+    }
+
+    fn print(self) -> String {
+        format!("{}%", self.0)
+    }
+}
+
 impl Measure for f64 {
     const KIND: &'static str = "number";
     const ACCEPTED: &'static str = "a number such as 2 or 0.5";

@@ -31,6 +31,7 @@ async fn start(platform: &Platform) -> Arc<Rooms> {
         components: BTreeMap::new(),
         insecure: false,
         auth: None,
+        aws_limits: false,
         tls: None,
         testing: false,
         transition: None,

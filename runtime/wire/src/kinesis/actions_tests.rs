@@ -42,11 +42,6 @@ impl Client {
         };
         let streams = Streams::open(&platform, log, settings).unwrap();
         let door = KinesisDoor::new(streams, platform.clone(), AllowedHosts::default());
-        let door = if aws_limits {
-            door.with_aws_limits()
-        } else {
-            door
-        };
         Self { door, platform }
     }
 

@@ -271,10 +271,6 @@ fn state(action: &str) -> &'static str {
         "StartStreamEncryption" | "StopStreamEncryption" => {
             "key kept and told back; records are not encrypted"
         }
-        "EnableEnhancedMonitoring" | "DisableEnhancedMonitoring" => {
-            "kept and told back; no metrics of shards yet"
-        }
-        "UpdateStreamMode" => "kept and told back; streams do not scale by themselves",
         _ => "served",
     }
 }

@@ -56,15 +56,15 @@ pub struct KinesisDoor {
 }
 
 impl KinesisDoor {
-    /// A door that answers under these host names.
+    /// A door that answers under these host names, and keeps AWS's limits if its streams do.
     #[must_use]
     pub fn new(streams: Streams, platform: Platform, hosts: AllowedHosts) -> Self {
         Self {
+            quotas: streams.keeps_aws_limits().then(Arc::default),
             streams,
             platform,
             hosts,
             keys: None,
-            quotas: None,
             encoded: Arc::default(),
         }
     }
@@ -74,15 +74,6 @@ impl KinesisDoor {
     pub fn with_keys(self, keys: Keyring) -> Self {
         Self {
             keys: Some(Arc::new(keys)),
-            ..self
-        }
-    }
-
-    /// From now on accounts may call as often as AWS lets them, and have no more than there.
-    #[must_use]
-    pub fn with_aws_limits(self) -> Self {
-        Self {
-            quotas: Some(Arc::default()),
             ..self
         }
     }

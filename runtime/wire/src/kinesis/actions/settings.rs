@@ -137,13 +137,9 @@ impl Carrier<'_> {
         let warm_mibps = self.asked_warmth(input, mode)?;
         self.update(key, move |amendment| {
             amendment.set_mode(mode);
-            let traits = amendment.traits_mut();
-            match mode {
-                StreamMode::Provisioned => {
-                    traits.warm_mibps = None;
-                    traits.distribution = None;
-                }
-                StreamMode::OnDemand => traits.warm_mibps = warm_mibps.or(traits.warm_mibps),
+            if mode == StreamMode::OnDemand {
+                let traits = amendment.traits_mut();
+                traits.warm_mibps = warm_mibps.or(traits.warm_mibps);
             }
             warm_up(amendment)
         })
