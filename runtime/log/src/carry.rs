@@ -64,7 +64,7 @@ impl Cleaner {
             let (header, bodies) = expect(frames.at(position)?, position)?;
             for write in self.live_writes(&header, &bodies)? {
                 if !load.has_room_for(&write)
-                    && self.place(std::mem::take(&mut load)).await?.is_none()
+                    && self.place(std::mem::take(&mut load), None).await?.is_none()
                 {
                     return Ok(None);
                 }
@@ -72,10 +72,10 @@ impl Cleaner {
             }
             position = header.end();
         }
-        if self.place(load).await?.is_none() {
+        if self.place(load, None).await?.is_none() {
             return Ok(None);
         }
-        self.place(self.counters()).await
+        self.place(self.counters(), Some(dead.end)).await
     }
 
     /// The frame's writes that the view still points to.
@@ -98,15 +98,17 @@ impl Cleaner {
     }
 
     /// Places what nobody has written since, waits until it is durable and applied, then rests. Only the cleaner applies,
-    /// so an entry that the overlay does not know is still the one that was read from the view.
-    async fn place(&self, load: Load) -> io::Result<Option<()>> {
-        if load.writes.is_empty() {
+    /// so an entry that the overlay does not know is still the one that was read from the view. `begins` is where the log
+    /// begins from now on: whoever misses what was before knows that it went as it should.
+    async fn place(&self, load: Load, begins: Option<u64>) -> io::Result<Option<()>> {
+        if load.writes.is_empty() && begins.is_none() {
             return Ok(Some(()));
         }
         let placed = {
             let mut state = self.shared.state();
             let mut writes = load.writes;
             writes.retain(|write| state.overlay.get(&write.key).is_none());
+            writes.extend(begins.map(queue::begins_write));
             let commit = Commit {
                 writes,
                 ..Commit::default()

@@ -28,6 +28,8 @@ pub const VIEW_KEY_BYTES_MAX: usize = 4_096;
 pub const UNCLEAN_JUMP_INDEXES: u64 = 1 << 20;
 /// The counter that says how far a counter begins of which the log knows nothing. No caller uses it.
 pub const COUNTERS_UNSEEN: u32 = u32::MAX;
+/// Among the counters, where the log begins: nothing from there on was ever removed.
+pub const LOG_BEGINS: u32 = u32::MAX - 1;
 /// Spare segments that are kept ready; puts may not use them up, so that a full disk can still free itself.
 pub const RESERVED_SEGMENTS: usize = 2;
 /// Spare segments at most: one more than the reserve, to become the next segment.

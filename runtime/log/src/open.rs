@@ -188,7 +188,9 @@ impl Shared {
     /// After an unclean stop the jumped counters are the first thing on disk, before any number of this run is seen.
     fn place_counters(&self) {
         let mut state = self.state();
-        let writes = state.counter_writes();
+        let oldest = state.segments.keys().next().copied();
+        let mut writes = state.counter_writes();
+        writes.push(queue::begins_write(oldest.unwrap_or(state.next)));
         let commit = Commit {
             writes,
             ..Commit::default()

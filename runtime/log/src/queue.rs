@@ -25,7 +25,7 @@ use crate::{
     frame::{self, Head, Header, PartKind, narrow},
     index::{Released, Shard},
     keyring::Keyring,
-    limits::{RESERVED_SEGMENTS, TRANSACTION_BYTES_MAX},
+    limits::{LOG_BEGINS, RESERVED_SEGMENTS, TRANSACTION_BYTES_MAX},
     producers::{Producers, Seen},
     segment::{SEGMENT_HEADER_BYTES, Segment},
     shared::Claim,
@@ -359,15 +359,10 @@ impl State {
 
     /// Every counter as view writes.
     pub(crate) fn counter_writes(&self) -> Vec<ViewWrite> {
-        let writes = self.counters.iter().map(|(counter, next)| {
-            let mut key = keys::namespace(keys::Namespace::Counter).to_vec();
-            key.extend_from_slice(&u64::from(*counter).to_be_bytes());
-            ViewWrite {
-                key: key.into(),
-                value: Some(Bytes::copy_from_slice(&next.to_be_bytes())),
-            }
-        });
-        writes.collect()
+        let writes = self.counters.iter();
+        writes
+            .map(|(counter, next)| counter_write(*counter, *next))
+            .collect()
     }
 
     fn enqueue(&mut self, encoded: Encoded, answer: Bytes, room: Option<OwnedSemaphorePermit>) {
@@ -405,4 +400,23 @@ impl State {
 
 pub(crate) fn slot_of(head: &Head) -> ShardSlot {
     ShardSlot(u32::try_from(head.target).unwrap_or(u32::MAX))
+}
+
+/// Nothing from this position on was ever removed.
+pub(crate) fn begins_write(begins: u64) -> ViewWrite {
+    counter_write(LOG_BEGINS, begins)
+}
+
+pub(crate) fn counter_write(counter: u32, next: u64) -> ViewWrite {
+    ViewWrite {
+        key: counter_key(counter),
+        value: Some(Bytes::copy_from_slice(&next.to_be_bytes())),
+    }
+}
+
+/// Where the view keeps a counter.
+pub(crate) fn counter_key(counter: u32) -> Bytes {
+    let mut key = keys::namespace(keys::Namespace::Counter).to_vec();
+    key.extend_from_slice(&u64::from(counter).to_be_bytes());
+    key.into()
 }

@@ -23,6 +23,8 @@ use crate::{
     view::View,
 };
 
+pub(crate) const OLDEST_MISSING: &str = "the oldest segments are missing";
+
 /// A log ready to be written again.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -80,6 +82,9 @@ pub(crate) async fn recover(
         // Nothing is applied before it is durable.
         let what = "acknowledged frames that the view has seen are missing";
         return Err(damaged(&log_dir, scan.state.next, what));
+    }
+    if !segments.is_empty() && !scan.reaches_back(begins)? {
+        return Err(damaged(&log_dir, 0, OLDEST_MISSING));
     }
     let mut active = None;
     if let Some(last) = segments.last() {

@@ -17,8 +17,8 @@ use crate::{
     frame::{Header, PartKind},
     frames::Frames,
     index::Shard,
-    limits::{COUNTERS_UNSEEN, UNCLEAN_JUMP_INDEXES, VIEW_BATCH_WRITES_MAX},
-    queue::State,
+    limits::{COUNTERS_UNSEEN, LOG_BEGINS, UNCLEAN_JUMP_INDEXES, VIEW_BATCH_WRITES_MAX},
+    queue::{State, counter_key},
     sealed::Contents,
     segment::Segment,
     view::{Entry, View, ViewFailed},
@@ -233,6 +233,17 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
+    /// Whether the log begins where it may, once everything is applied. A log without the entry is whole, or comes from
+    /// the time before there was one: then its counters were written down with every segment that went.
+    pub(crate) fn reaches_back(&self, begins: u64) -> Result<bool, ViewFailed> {
+        let noted = self.view.get(&counter_key(LOG_BEGINS))?;
+        if let Some(value) = noted.and_then(|entry| entry.value) {
+            return Ok(begins <= number(&value)?);
+        }
+        let counters = keys::namespace(keys::Namespace::Counter);
+        Ok(begins == 0 || !self.view.scan(&counters, None, 1)?.is_empty())
+    }
+
     /// Brings back what the log itself keeps in the view: tokens, counters, producers.
     pub(crate) fn restore(&mut self) -> Result<(), ViewFailed> {
         let of = |namespace| {
@@ -255,6 +266,9 @@ impl<'a> Scan<'a> {
                 number(&entry.value.unwrap_or_default())?,
             );
             let counter = u32::try_from(counter).unwrap_or_default();
+            if counter == LOG_BEGINS {
+                continue;
+            }
             let next = self.state.counters.entry(counter).or_default();
             *next = (*next).max(stored);
         }

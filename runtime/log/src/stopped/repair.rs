@@ -8,10 +8,10 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use bytes::Bytes;
-use model::{ViewWrite, keys};
+use model::ViewWrite;
 use platform::{Disk, OpenMode};
 
 use super::{
@@ -23,6 +23,7 @@ use crate::{
     format::FORMAT,
     limits::COUNTERS_UNSEEN,
     open::MARKER,
+    queue::counter_write,
     seal::index_path,
     segment::{Segment, header},
 };
@@ -98,10 +99,9 @@ pub async fn repair(directory: &Directory, survey: &Survey) -> io::Result<Repair
     Ok(done)
 }
 
-fn segment_of<'a>(survey: &'a Survey, hole: &Hole) -> Option<&'a Segment> {
+fn segment_of<'a>(survey: &'a Survey, hole: &Hole) -> Option<&'a Arc<Segment>> {
     let mut segments = survey.segments.iter().rev();
-    let found = segments.find(|segment| segment.base <= hole.from);
-    found.map(|segment| &**segment)
+    segments.find(|segment| segment.base <= hole.from)
 }
 
 async fn set_bytes_aside(
@@ -149,10 +149,16 @@ async fn move_aside(disk: &Disk, aside: &Path, path: &Path) -> io::Result<PathBu
 /// Replaces a part, or cuts off an end; how many keys were saved.
 async fn mend(directory: &Directory, survey: &Survey, hole: &Hole) -> io::Result<u64> {
     let disk = &directory.platform.disk;
-    let Some(segment) = segment_of(survey, hole) else {
-        return Ok(0);
+    let segment = match (segment_of(survey, hole), survey.segments.first()) {
+        (Some(segment), _) => Arc::clone(segment),
+        // A segment that is missing at the beginning gets one in its place.
+        (None, Some(first)) => {
+            let (dir, id) = (directory.log_dir(), first.log_id);
+            Arc::new(Segment::create(&directory.platform, &dir, hole.from, id).await?)
+        }
+        (None, None) => return Ok(0),
     };
-    let index = index_path(segment);
+    let index = index_path(&segment);
     if disk.exists(&index).await {
         disk.remove_file(&index).await?;
     }
@@ -200,13 +206,7 @@ fn counters(survey: &Survey, hole: &Hole) -> Vec<ViewWrite> {
         .iter()
         .filter(|(counter, _)| **counter != COUNTERS_UNSEEN);
     let known = known.map(|(counter, next)| (*counter, next + most));
-    let all = known.chain([unseen]).map(|(counter, next)| {
-        let mut key = keys::namespace(keys::Namespace::Counter).to_vec();
-        key.extend_from_slice(&u64::from(counter).to_be_bytes());
-        ViewWrite {
-            key: key.into(),
-            value: Some(Bytes::copy_from_slice(&next.to_be_bytes())),
-        }
-    });
-    all.collect()
+    let all = known.chain([unseen]);
+    all.map(|(counter, next)| counter_write(counter, next))
+        .collect()
 }

@@ -163,6 +163,9 @@ pub async fn survey(directory: &Directory, scratch: &Path) -> io::Result<Survey>
             indexes.push((index.path.clone(), walk.compare(&index, end)));
         }
     }
+    if let Some(first) = files.segments.first() {
+        walk.must_begin(&directory.log_dir(), first.base);
+    }
     walk.must_reach(&directory.log_dir(), clean_end.max(view.applied()));
     let view_found = if walk.holes.is_empty() {
         view.compare(&walk.expected)

@@ -21,8 +21,10 @@ use crate::{
     frames::Frames,
     index::FrameRef,
     keyring::is_encrypted,
+    limits::LOG_BEGINS,
     queue::slot_of,
-    segment::Segment,
+    recovery::OLDEST_MISSING,
+    segment::{Segment, file_name},
 };
 
 /// The newest value of a key: where it was written, and the checksum of the value.
@@ -36,6 +38,10 @@ pub(crate) struct Walk {
     pub(crate) holes: Vec<Hole>,
     pub(crate) counters: BTreeMap<u32, u64>,
     pub(crate) registry: BTreeMap<Bytes, Bytes>,
+    /// Where the log says that it begins, and what its first frame continues or follows.
+    begins: Option<u64>,
+    counters_noted: bool,
+    first_link: Option<u64>,
     /// What the view must hold, as far as it says that it is.
     pub(crate) expected: Expected,
     applied: Option<u64>,
@@ -64,6 +70,9 @@ impl Walk {
             holes: Vec::new(),
             counters: BTreeMap::new(),
             registry: BTreeMap::new(),
+            begins: None,
+            counters_noted: false,
+            first_link: None,
             expected: Expected::new(),
             applied,
             last_commit: None,
@@ -181,6 +190,7 @@ impl Walk {
             hole.bridged = true;
         }
         self.unlinked = self.holes.len();
+        self.first_link.get_or_insert(link_of(header));
         self.totals.frames += 1;
         self.totals.records += records;
         self.totals.bytes += header.disk_len();
@@ -211,8 +221,13 @@ impl Walk {
             && let (Some(counter), Some(value)) = (number(&key[1..]), &value)
             && let (Ok(counter), Some(next)) = (u32::try_from(counter), number(value))
         {
-            let known = self.counters.entry(counter).or_default();
-            *known = (*known).max(next);
+            if counter == LOG_BEGINS {
+                self.begins = Some(next);
+            } else {
+                let known = self.counters.entry(counter).or_default();
+                *known = (*known).max(next);
+            }
+            self.counters_noted = true;
         }
         if key.starts_with(&keys::namespace(keys::Namespace::Registry)) {
             match &value {
@@ -298,6 +313,34 @@ impl Walk {
         });
         self.next = until;
         Ok(())
+    }
+
+    /// Notes that segments before `first` are missing, where the log says that it begins earlier.
+    pub(crate) fn must_begin(&mut self, dir: &Path, first: u64) {
+        let since = if self.counters_noted { first } else { 0 };
+        let from = self.begins.unwrap_or(since);
+        if from >= first {
+            return;
+        }
+        let missing = Hole {
+            fault: Fault {
+                path: dir.join(file_name(from)),
+                offset: 0,
+                what: OLDEST_MISSING.to_owned(),
+            },
+            from,
+            until: first,
+            bridged: true,
+            frames: 0,
+            known_bytes: 0,
+            lost: Vec::new(),
+            writes: 0,
+            kept: Vec::new(),
+            before: None,
+            link: self.first_link,
+            segment: from,
+        };
+        self.holes.insert(0, missing);
     }
 
     /// Marker and view prove that the log once reached further.

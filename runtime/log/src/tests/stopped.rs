@@ -287,3 +287,38 @@ async fn a_backup_that_is_damaged_or_cut_short_restores_nothing() {
         }
     }
 }
+
+#[tokio::test]
+async fn missing_oldest_segments_are_named_at_start_and_by_a_check_and_a_repair_goes_on_without_them()
+ {
+    for trimmed in [false, true] {
+        for clean in [true, false] {
+            let world = written(clean).await;
+            if trimmed {
+                let log = world.open().await;
+                let before = world.segments().await.len();
+                log.trim(A, Timestamp::from_millis(u64::MAX));
+                while world.segments().await.len() >= before {
+                    tokio::task::yield_now().await;
+                }
+                for text in ["g", "h", "i", "j"] {
+                    durably(&log, puts(A, &[&text.repeat(2500)])).await;
+                }
+                log.stop().await;
+            }
+            assert!(!surveyed(&world).await.log_is_damaged());
+            let oldest = &world.segments().await[0];
+            world.platform.disk.remove_file(oldest).await.unwrap();
+            let said = world.try_open().await.unwrap_err().to_string();
+            assert!(said.contains("the oldest segments are missing"), "{said}");
+            let found = surveyed(&world).await;
+            assert_eq!(found.holes.len(), 1, "{found:?}");
+            assert_eq!(found.holes[0].fault.path, *oldest);
+            repaired(&world).await;
+            assert!(!surveyed(&world).await.log_is_damaged());
+            let letters = first_letters(&world).await;
+            let kept = if trimmed { "j" } else { "f" };
+            assert!(letters.ends_with(kept), "{letters}");
+        }
+    }
+}
