@@ -1,5 +1,5 @@
-//! `cargo xtask crash --rounds N [--seed S] [--only kill|ext4|xfs]`: ends the real server under load, again and again,
-//! and accounts for every record.
+//! `cargo xtask crash --rounds N|--seconds T [--seed S] [--only kill|ext4|xfs] [--flights FILE]`: ends the real server
+//! under load, again and again, and accounts for every record.
 //!
 //! Builds the binary, the guests and the program that does it, and hands the rest over. The rounds that stop a file
 //! system need root and loop devices; elsewhere a line says that they were not run. A record that is lost, doubled or
@@ -8,12 +8,17 @@
 use anyhow::Result;
 
 use crate::{
+    environment::in_ci,
     step::{root, run},
     tools,
 };
 
 /// So many of each kind are part of every test run.
 const ROUNDS_OF_A_TEST: &str = "2";
+/// All kinds together, where CI runs the tests.
+const SECONDS_OF_CI: &str = "180";
+/// What half of the producers put unless a file is named.
+const FLIGHTS: &str = "functions/samples/flights-2013-01-week1.ndjson";
 
 pub(crate) fn run_rounds(arguments: &[String]) -> Result<()> {
     tools::wasm_target()?;
@@ -31,9 +36,13 @@ pub(crate) fn run_rounds(arguments: &[String]) -> Result<()> {
     crash(&arguments)
 }
 
-/// A few rounds of each kind; the guests are built already.
+/// A few rounds of each kind, or some minutes of them in CI; the guests are built already.
 pub(crate) fn run_few() -> Result<()> {
-    crash(&["--rounds", ROUNDS_OF_A_TEST])
+    if in_ci() {
+        crash(&["--seconds", SECONDS_OF_CI])
+    } else {
+        crash(&["--rounds", ROUNDS_OF_A_TEST])
+    }
 }
 
 fn crash(arguments: &[&str]) -> Result<()> {
@@ -54,7 +63,10 @@ fn crash(arguments: &[&str]) -> Result<()> {
         path("tests/guests/target/wasm32-wasip2/release/examples"),
         path("target/tmp"),
     ];
+    let flights = path(FLIGHTS);
     let mut command: Vec<&str> = places.iter().map(String::as_str).collect();
+    // A file that is named behind it comes to be the one that is taken.
+    command.extend(["--flights", &flights]);
     command.extend(arguments);
     run(
         "crashes of the real server",

@@ -32,7 +32,7 @@ commands:
   test                   check everything that CI checks; installs what it needs
   bench [PART] [--peers] [--large] [--write-docs]
                          measure a release build on this machine; a table, and target/bench.json
-  crash --rounds N [--seed S] [--only kill|ext4|xfs]
+  crash --rounds N|--seconds T [--seed S] [--only kill|ext4|xfs] [--flights FILE]
                          end the real server under load; every acknowledged record is accounted for
   simulate --seeds N [--from S]
                          stories full of faults in a simulated world; every promise is checked

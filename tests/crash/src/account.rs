@@ -17,6 +17,8 @@ pub(crate) struct Account {
     pub(crate) acknowledged: u64,
     /// Records that nobody answered for and that are stored nevertheless, as they may be.
     pub(crate) stored_unanswered: u64,
+    /// Answered while the file system was stopped: no promise.
+    pub(crate) answered_too_late: u64,
     pub(crate) effects: u64,
     lost: u64,
     doubled: u64,
@@ -40,10 +42,11 @@ impl Account {
 
     pub(crate) fn line(&self) -> String {
         format!(
-            "{} rounds, {} records acknowledged, {} stored without an answer, {} effects, {} lost, {} doubled, \
-             {} undetected",
+            "{} rounds, {} records acknowledged ({} more while the file system was stopped), {} stored without an answer, \
+             {} effects, {} lost, {} doubled, {} undetected",
             self.rounds,
             self.acknowledged,
+            self.answered_too_late,
             self.stored_unanswered,
             self.effects,
             self.lost,

@@ -1,12 +1,13 @@
 //! A server's life over many crashes on the same data, and the client that compares after each of them.
 
 use std::{
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, anyhow};
@@ -16,14 +17,14 @@ use crate::{
     Arguments,
     account::{Account, Finding},
     found::{self, Reader},
-    ledger::Ledger,
+    ledger::{Ledger, Put},
     place::Place,
-    producer::Producer,
+    producer::{Noted, Producer},
     say,
     server::{Server, Setup},
 };
 
-const PRODUCERS: u64 = 4;
+const PRODUCERS: u64 = crate::record::PRODUCERS;
 /// The crash comes so many milliseconds after the load began, and the load goes on so many afterwards.
 const BEFORE_MS_MAX: u64 = 600;
 const AFTER_MS_MAX: u64 = 200;
@@ -38,6 +39,22 @@ pub(crate) struct Life {
     ledger: Ledger,
     readers: Readers,
     is_good: bool,
+}
+
+/// The power of a machine that was lost has stopped its server too; here that runs on for a moment, and ext4 lets a sync
+/// that is under way when its journal is given up end well. What was answered then counts as not answered.
+fn answered_in_time(
+    notes: Vec<Noted>,
+    gone: Option<&Range<Instant>>,
+    account: &mut Account,
+) -> Vec<Put> {
+    let put = |(mut put, when): Noted| {
+        if gone.is_some_and(|gone| gone.contains(&when)) && put.answered.take().is_some() {
+            account.answered_too_late += 1;
+        }
+        put
+    };
+    notes.into_iter().map(put).collect()
 }
 
 #[derive(Debug)]
@@ -106,8 +123,9 @@ impl Life {
             let (producer, notes) = ended.map_err(|_| anyhow!("a producer panicked"))?;
             self.producers.push(producer);
             // Without a server its notes end with an error that says less than `crashed`.
-            if crashed.is_ok() {
-                self.ledger.note(notes?);
+            if let Ok(gone) = &crashed {
+                self.ledger
+                    .note(answered_in_time(notes?, gone.as_ref(), account));
             }
         }
         crashed.with_context(|| format!("data in {}", self.place.folder().display()))?;
@@ -136,11 +154,17 @@ impl Life {
         Ok(())
     }
 
-    fn crash_and_start(&mut self) -> Result<()> {
+    /// Returns while which time there was a server without a file system, if there was.
+    fn crash_and_start(&mut self) -> Result<Option<Range<Instant>>> {
         let server = self.server.take().context("find the server")?;
+        let began = Instant::now();
         self.place.crash(server)?;
+        let gone = self
+            .place
+            .stops_its_file_system()
+            .then(|| began..Instant::now());
         self.server = Some(self.setup.start(&self.place)?);
-        Ok(())
+        Ok(gone)
     }
 
     fn look(&mut self) -> Result<Vec<Finding>> {

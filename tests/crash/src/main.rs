@@ -22,7 +22,11 @@ mod record;
 mod server;
 mod volume;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, bail};
 use rand::{SeedableRng as _, rngs::StdRng};
@@ -31,8 +35,8 @@ use account::Account;
 use life::Life;
 use place::{Kind, Place};
 
-const USAGE: &str =
-    "usage: shardmill-crash BINARY GUESTS SCRATCH --rounds N [--seed S] [--only kill|ext4|xfs]";
+const USAGE: &str = "usage: shardmill-crash BINARY GUESTS SCRATCH --flights FILE --rounds N|--seconds T [--seed S] \
+     [--only kill|ext4|xfs]";
 /// Rounds on the same data; then a new folder, so that no disk fills up.
 const ROUNDS_OF_A_LIFE: u32 = 25;
 
@@ -41,9 +45,36 @@ struct Arguments {
     binary: PathBuf,
     guests: PathBuf,
     scratch: PathBuf,
-    rounds: u32,
+    flights: Option<PathBuf>,
+    until: Until,
     seed: u64,
     kinds: Vec<Kind>,
+}
+
+/// When there were enough rounds of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Rounds(u32),
+    /// Of all kinds together.
+    Time(Duration),
+}
+
+impl Until {
+    /// How many more rounds there may be on the same data.
+    fn left(self, rounds: u32, took: Duration) -> u32 {
+        match self {
+            Self::Rounds(wanted) => wanted.saturating_sub(rounds),
+            Self::Time(wanted) if took < wanted => ROUNDS_OF_A_LIFE,
+            Self::Time(_) => 0,
+        }
+    }
+
+    fn share(self, kinds: usize) -> Self {
+        match self {
+            Self::Rounds(rounds) => Self::Rounds(rounds),
+            Self::Time(all) => Self::Time(all / u32::try_from(kinds).unwrap_or(u32::MAX).max(1)),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -62,14 +93,22 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<bool> {
     std::fs::create_dir_all(&arguments.scratch).context("make the folder for scratch data")?;
     say(&format!("seed {}", arguments.seed));
+    if let Some(flights) = &arguments.flights {
+        let count = record::take_flights(flights)?;
+        say(&format!("every second producer puts {count} flights"));
+    }
     let mut good = true;
+    let run = |kind: &&Kind| kind.cannot().is_none();
+    let until = arguments
+        .until
+        .share(arguments.kinds.iter().filter(run).count());
     let mut summary = Vec::new();
     for kind in &arguments.kinds {
         if let Some(why) = kind.cannot() {
             summary.push(format!("not run: {}, because {why}", kind.name()));
             continue;
         }
-        let account = crash(arguments, *kind)?;
+        let account = crash(arguments, *kind, until)?;
         good &= account.is_good();
         summary.push(format!("{}: {}", kind.name(), account.line()));
     }
@@ -80,14 +119,23 @@ fn run(arguments: &Arguments) -> Result<bool> {
 }
 
 /// All rounds of one kind.
-fn crash(arguments: &Arguments, kind: Kind) -> Result<Account> {
+fn crash(arguments: &Arguments, kind: Kind, until: Until) -> Result<Account> {
     let mut rng = StdRng::seed_from_u64(arguments.seed);
     let mut account = Account::default();
-    while account.rounds < arguments.rounds {
-        let rounds = ROUNDS_OF_A_LIFE.min(arguments.rounds - account.rounds);
+    let began = Instant::now();
+    loop {
+        let rounds = until
+            .left(account.rounds, began.elapsed())
+            .min(ROUNDS_OF_A_LIFE);
+        if rounds == 0 {
+            return Ok(account);
+        }
         let place = Place::new(kind, &arguments.scratch)?;
         let mut life = Life::begin(arguments, place)?;
         for _ in 0..rounds {
+            if until.left(account.rounds, began.elapsed()) == 0 {
+                break;
+            }
             let before = account.acknowledged;
             let found = life.round(&mut rng, &mut account)?;
             say(&format!(
@@ -102,7 +150,6 @@ fn crash(arguments: &Arguments, kind: Kind) -> Result<Account> {
         }
         life.end(&mut account)?;
     }
-    Ok(account)
 }
 
 impl Arguments {
@@ -114,7 +161,8 @@ impl Arguments {
             binary: binary.into(),
             guests: guests.into(),
             scratch: scratch.into(),
-            rounds: 0,
+            flights: None,
+            until: Until::Rounds(0),
             seed: u64::from(std::process::id()),
             kinds: Kind::ALL.to_vec(),
         };
@@ -123,7 +171,14 @@ impl Arguments {
                 bail!("{USAGE}");
             };
             match name.as_str() {
-                "--rounds" => parsed.rounds = value.parse().context("read --rounds")?,
+                "--rounds" => {
+                    parsed.until = Until::Rounds(value.parse().context("read --rounds")?);
+                }
+                "--seconds" => {
+                    let seconds = value.parse().context("read --seconds")?;
+                    parsed.until = Until::Time(Duration::from_secs(seconds));
+                }
+                "--flights" => parsed.flights = Some(value.into()),
                 "--seed" => parsed.seed = value.parse().context("read --seed")?,
                 "--only" => {
                     let kind = Kind::ALL.into_iter().find(|kind| kind.word() == value);
@@ -132,8 +187,8 @@ impl Arguments {
                 _ => bail!("{USAGE}"),
             }
         }
-        if parsed.rounds == 0 {
-            bail!("--rounds is missing\n{USAGE}");
+        if parsed.until.left(0, Duration::ZERO) == 0 {
+            bail!("neither --rounds nor --seconds is given\n{USAGE}");
         }
         Ok(parsed)
     }

@@ -80,6 +80,11 @@ impl Place {
         }
     }
 
+    /// Whether a crash takes the file system first.
+    pub(crate) fn stops_its_file_system(&self) -> bool {
+        self.volume.is_some()
+    }
+
     /// Ends the server now; its data is there again, as far as it survived, when this returns.
     pub(crate) fn crash(&self, server: Server) -> Result<()> {
         let Some(volume) = &self.volume else {

@@ -19,6 +19,9 @@ use crate::{
     record::Id,
 };
 
+/// A record, and when the server said what became of it.
+pub(crate) type Noted = (Put, Instant);
+
 const RECORDS_MAX: u64 = 25;
 /// Between two tries while the server is away.
 const AWAY: Duration = Duration::from_millis(3);
@@ -35,8 +38,8 @@ pub(crate) struct Producer {
 }
 
 impl Producer {
-    /// Puts until it is told to stop, and returns what it noted.
-    pub(crate) fn run(&mut self, address: SocketAddr, stop: &AtomicBool) -> Result<Vec<Put>> {
+    /// Puts until it is told to stop, and returns what it noted, with the time of each answer.
+    pub(crate) fn run(&mut self, address: SocketAddr, stop: &AtomicBool) -> Result<Vec<Noted>> {
         let mut notes = Vec::new();
         while !stop.load(Ordering::Relaxed) {
             let count = self.rng.random_range(1..=RECORDS_MAX);
@@ -49,13 +52,14 @@ impl Producer {
             self.number += count;
             self.request += 1;
             let answered = self.put(address, &ids)?;
+            let when = Instant::now();
             if answered.is_none() {
                 std::thread::sleep(AWAY);
             }
             let mut spots = answered.into_iter().flatten();
-            notes.extend(ids.into_iter().map(|id| Put {
-                id,
-                answered: spots.next(),
+            notes.extend(ids.into_iter().map(|id| {
+                let answered = spots.next();
+                (Put { id, answered }, when)
             }));
         }
         Ok(notes)
