@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, mem};
 
-use model::{Timestamp, UserRecord};
+use model::{Position, Timestamp, UserRecord};
 
 use crate::settings::BatchPolicy;
 
@@ -60,27 +60,41 @@ impl Batcher {
 
     /// The next batch that may be invoked. `at_tip`: nothing more is at hand, so an empty batch window closes too.
     pub fn next(&mut self, now: Timestamp, at_tip: bool) -> Option<Batch> {
-        let window_over = self.closes_at().is_some_and(|at| at <= now);
-        if self.closed.is_empty() && window_over && (at_tip || !self.policy.wait.is_zero()) {
+        if self.closed.is_empty() && self.is_ready(now, at_tip) {
             self.close();
         }
         self.closed.pop_front()
+    }
+
+    /// Whether there is a next batch.
+    #[must_use]
+    pub fn is_ready(&self, now: Timestamp, at_tip: bool) -> bool {
+        let window_over = self.closes_at().is_some_and(|at| at <= now);
+        !self.closed.is_empty() || (window_over && (at_tip || !self.policy.wait.is_zero()))
+    }
+
+    /// The oldest record in it.
+    #[must_use]
+    pub fn first(&self) -> Option<Position> {
+        let first = match self.closed.front() {
+            Some(Batch::Fit(records)) => records.first(),
+            Some(Batch::Oversized(record)) => Some(record),
+            None => self.open.first(),
+        };
+        first.map(|record| record.position)
+    }
+
+    /// Puts back what cannot be worked on yet.
+    pub(crate) fn put_back(&mut self, records: Vec<UserRecord>) {
+        if !records.is_empty() {
+            self.closed.push_front(Batch::Fit(records));
+        }
     }
 
     /// When the open batch closes by its window.
     #[must_use]
     pub fn closes_at(&self) -> Option<Timestamp> {
         (!self.open.is_empty()).then(|| self.since.plus(self.policy.wait))
-    }
-
-    /// How many records wait in it.
-    #[must_use]
-    pub fn records(&self) -> usize {
-        let closed = self.closed.iter().map(|batch| match batch {
-            Batch::Fit(records) => records.len(),
-            Batch::Oversized(_) => 1,
-        });
-        self.open.len() + closed.sum::<usize>()
     }
 
     #[must_use]

@@ -1,171 +1,334 @@
-//! What of a shard is settled and what is being worked on: the progress row while it lives.
+//! What of a shard is settled and what is being worked on, lane by lane: the progress row while it lives.
 //!
-//! Pure. Works enter in order, are taken from the front, and come back in parts until nothing of them is left.
+//! Pure. Works enter their lane in order, are taken from its front, and come back in parts until nothing of them is left.
+//! What was changed for a transaction that the log then refuses is taken back as it was.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use model::{Checkpoint, FencingToken, Position, invariants::checkpoint_advances};
+use model::{Checkpoint, FencingToken, Position, Timestamp, UserRecord};
 
 use crate::{
+    lanes::{LaneId, Lanes},
+    limits::{KEY_TRIES_MAX, OPEN_KEYS_MAX},
     progress::{Progress, Try},
     settle::{Mode, Work},
+    window::Window,
 };
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Ledger {
-    low: Checkpoint,
+    lanes: Lanes,
+    window: Window,
+    /// The last position that any lane began; what is no lane's is settled up to here.
     through: Checkpoint,
-    queue: VecDeque<Work>,
+    queues: BTreeMap<LaneId, Queue>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    works: VecDeque<Work>,
+    /// The last position that the lane began.
+    through: Checkpoint,
+}
+
+/// What `replace` did, for the case that it cannot be written.
+#[derive(Debug)]
+pub(crate) struct Replaced {
+    lane: LaneId,
+    turn: usize,
+    front: Work,
+    again: usize,
+    /// What is not tried again.
+    pub(crate) settled: Vec<Position>,
 }
 
 impl Ledger {
-    /// `queue` are the works of the row's tries, as far as their records are still there.
-    pub(crate) fn resume(row: &Progress, queue: VecDeque<Work>) -> Self {
-        let low = if queue.is_empty() {
-            row.through
-        } else {
-            row.low
-        };
-        Self {
-            low,
+    pub(crate) fn resume(row: &Progress, lanes: Lanes) -> Self {
+        let mut ledger = Self {
+            lanes,
+            window: Window::new(row.low),
             through: row.through,
-            queue,
+            queues: BTreeMap::new(),
+        };
+        for (lane, through) in (0..).zip(&row.lane_through) {
+            ledger.queue(LaneId(lane)).through = *through;
         }
+        ledger
     }
 
+    fn queue(&mut self, lane: LaneId) -> &mut Queue {
+        let through = self.window.low();
+        self.queues.entry(lane).or_insert_with(|| Queue {
+            works: VecDeque::new(),
+            through,
+        })
+    }
+
+    /// Settled up to and including, everything.
     pub(crate) fn low(&self) -> Checkpoint {
-        self.low
+        self.window.low()
     }
 
     pub(crate) fn through(&self) -> Checkpoint {
         self.through
     }
 
-    /// The work whose turn it is: the first that is not set aside.
-    pub(crate) fn next(&self) -> Option<&Work> {
-        self.queue.get(self.turn())
-    }
-
-    fn turn(&self) -> usize {
-        let aside = |work: &&Work| work.mode == Mode::Aside;
-        self.queue.iter().take_while(aside).count()
-    }
-
     /// How many records are not settled.
-    pub(crate) fn records(&self) -> usize {
-        self.queue.iter().map(|work| work.records.len()).sum()
+    pub(crate) fn open(&self) -> usize {
+        self.window.open()
+    }
+
+    /// Where records begin that must not be worked on yet, because a row has no room to name all before them.
+    pub(crate) fn horizon(&self) -> Option<Position> {
+        match self.lanes {
+            Lanes::Hashed(_) => None,
+            Lanes::Keys(_) => self.window.nth_open(OPEN_KEYS_MAX),
+        }
+    }
+
+    pub(crate) fn open_bytes(&self) -> usize {
+        self.window.open_bytes()
+    }
+
+    /// One more record, later than all before it, that has to be settled some day.
+    pub(crate) fn read(&mut self, record: &UserRecord) {
+        self.window.read(record.position, record.data.len());
+    }
+
+    /// Everything up to `seen` was read.
+    pub(crate) fn see(&mut self, seen: Checkpoint) {
+        self.window.pass(seen);
+    }
+
+    /// Everything up to `seen` was read and is in some work, or needs none.
+    pub(crate) fn pass(&mut self, seen: Checkpoint) {
+        self.window.pass(seen);
+        self.through = self.through.max(seen);
+        for queue in self.queues.values_mut() {
+            queue.through = queue.through.max(seen);
+        }
+    }
+
+    /// A new batch of a lane, later than everything the lane has.
+    pub(crate) fn begin(&mut self, lane: LaneId, work: Work) {
+        let last = work.records.last().map(|record| record.position);
+        let queue = self.queue(lane);
+        queue.works.push_back(work);
+        if let Some(last) = last.map(Checkpoint::Settled) {
+            queue.through = queue.through.max(last);
+            self.through = self.through.max(last);
+        }
+    }
+
+    /// The work whose turn it is in a lane: the first that is not set aside.
+    pub(crate) fn front(&self, lane: LaneId) -> Option<&Work> {
+        self.queues.get(&lane)?.front()
+    }
+
+    /// Of all lanes that have one.
+    pub(crate) fn fronts(&self) -> impl Iterator<Item = (LaneId, &Work)> {
+        let queues = self.queues.iter();
+        queues.filter_map(|(lane, queue)| Some((*lane, queue.front()?)))
+    }
+
+    /// No work is left in any lane, not even one that is set aside.
+    pub(crate) fn has_no_works(&self) -> bool {
+        self.queues.values().all(|queue| queue.works.is_empty())
     }
 
     /// How many works are set aside.
     pub(crate) fn aside(&self) -> usize {
-        self.turn()
+        self.queues.values().map(Queue::turn).sum()
     }
 
-    /// Takes out those set aside.
-    pub(crate) fn blame(&mut self) -> Vec<Work> {
-        let later = self.queue.split_off(self.turn());
-        let blamed: Vec<Work> = std::mem::replace(&mut self.queue, later).into();
-        let positions: Vec<Position> = blamed.iter().flat_map(Work::positions).collect();
-        self.settle_to(&positions);
+    /// The work whose turn it was in the lane is settled except for `again`.
+    pub(crate) fn replace(&mut self, lane: LaneId, again: Vec<Work>) -> Option<Replaced> {
+        let queue = self.queues.get_mut(&lane)?;
+        let turn = queue.turn();
+        let front = queue.works.remove(turn)?;
+        let open: BTreeSet<Position> = again.iter().flat_map(Work::positions).collect();
+        let count = again.len();
+        for work in again.into_iter().rev() {
+            queue.works.insert(turn, work);
+        }
+        let settled = front.positions().filter(|at| !open.contains(at));
+        let replaced = Replaced {
+            lane,
+            turn,
+            settled: settled.collect(),
+            front,
+            again: count,
+        };
+        self.window.settle(replaced.settled.iter().copied());
+        Some(replaced)
+    }
+
+    /// Nothing of it could be written.
+    pub(crate) fn take_back(&mut self, replaced: Replaced) {
+        let Some(queue) = self.queues.get_mut(&replaced.lane) else {
+            return;
+        };
+        let turn = replaced.turn;
+        drop(queue.works.drain(turn..turn + replaced.again));
+        queue.works.insert(turn, replaced.front);
+        self.window.reopen(replaced.settled);
+    }
+
+    /// Records that no lane has.
+    pub(crate) fn settle(&mut self, positions: impl IntoIterator<Item = Position>) {
+        self.window.settle(positions);
+    }
+
+    pub(crate) fn reopen(&mut self, positions: impl IntoIterator<Item = Position>) {
+        self.window.reopen(positions);
+    }
+
+    /// Takes out those set aside, of all lanes.
+    pub(crate) fn blame(&mut self) -> Vec<(LaneId, Work)> {
+        let mut blamed = Vec::new();
+        for (lane, queue) in &mut self.queues {
+            let later = queue.works.split_off(queue.turn());
+            let aside = std::mem::replace(&mut queue.works, later);
+            blamed.extend(aside.into_iter().map(|work| (*lane, work)));
+        }
+        let positions = blamed.iter().flat_map(|(_, work)| work.positions());
+        self.window.settle(positions);
         blamed
+    }
+
+    /// Their end could not be written.
+    pub(crate) fn take_back_blamed(&mut self, blamed: Vec<(LaneId, Work)>) {
+        for (lane, work) in blamed.into_iter().rev() {
+            self.window.reopen(work.positions());
+            self.queue(lane).works.push_front(work);
+        }
     }
 
     /// Those set aside are not to blame: their attempts begin anew.
     pub(crate) fn acquit(&mut self) {
-        for work in self
-            .queue
-            .iter_mut()
-            .filter(|work| work.mode == Mode::Aside)
-        {
-            work.mode = Mode::Together;
-            work.attempts = 0;
-            work.failures = 0;
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
-    /// A new batch, later than everything before it.
-    pub(crate) fn begin(&mut self, work: Work) {
-        if let Some(last) = work.records.last() {
-            self.through = Checkpoint::Settled(last.position);
-        }
-        self.queue.push_back(work);
-    }
-
-    /// The work whose turn it was held `positions`; `again` is what remains of it.
-    pub(crate) fn replace(&mut self, positions: &[Position], again: Vec<Work>) {
-        let turn = self.turn();
-        self.queue.remove(turn);
-        for work in again.into_iter().rev() {
-            self.queue.insert(turn, work);
-        }
-        self.settle_to(positions);
-    }
-
-    /// `settled` are among the lowest positions that were open.
-    fn settle_to(&mut self, settled: &[Position]) {
-        let before = self.low;
-        let first_open = self.queue.front().and_then(|work| work.records.first());
-        self.low = match first_open.map(|record| record.position) {
-            None => self.through,
-            Some(open) => settled
-                .iter()
-                .rfind(|position| **position < open)
-                .map_or(self.low, |position| {
-                    self.low.max(Checkpoint::Settled(*position))
-                }),
-        };
-        assert!(
-            checkpoint_advances(before, self.low),
-            "a checkpoint went back from {before:?} to {:?}",
-            self.low
-        );
-    }
-
-    /// Everything up to `seen` needed no invocation.
-    pub(crate) fn pass(&mut self, seen: Checkpoint) {
-        self.through = self.through.max(seen);
-        if self.queue.is_empty() {
-            self.low = self.through;
-        }
+        let works = self.works_mut().filter(|work| work.mode == Mode::Aside);
+        works.for_each(begin_anew);
     }
 
     /// An operator resumed the trigger: pauses end, and what was blocked has its attempts before it.
     pub(crate) fn resume_at_once(&mut self) {
-        for work in &mut self.queue {
-            work.not_before = model::Timestamp::default();
+        for work in self.works_mut() {
+            work.not_before = Timestamp::default();
             if matches!(work.mode, Mode::Blocked | Mode::Aside) {
-                work.mode = Mode::Together;
-                work.attempts = 0;
-                work.failures = 0;
+                begin_anew(work);
             }
         }
     }
 
-    pub(crate) fn row(&self, token: FencingToken) -> Progress {
-        let span = |work: &Work| {
-            Some(Try {
-                first: work.records.first()?.position,
-                last: work.records.last()?.position,
-                attempts: work.attempts,
-                records: work.records.len(),
-                alone: false,
-                blocked: work.mode == Mode::Blocked,
-                first_failed_ms: work.first_failed.unwrap_or_default().as_millis(),
-                not_before_ms: work.not_before.as_millis(),
-                notes: work.notes.clone(),
-            })
-        };
-        Progress {
-            token,
-            low: self.low,
-            through: self.through,
-            tries: self.queue.iter().filter_map(span).collect(),
+    fn works_mut(&mut self) -> impl Iterator<Item = &mut Work> {
+        self.queues
+            .values_mut()
+            .flat_map(|queue| queue.works.iter_mut())
+    }
+
+    /// What was settled is written, or will be: it need not be taken back any more.
+    pub(crate) fn trim(&mut self) {
+        self.window.trim();
+        if matches!(self.lanes, Lanes::Keys(_)) {
+            self.queues.retain(|_, queue| !queue.works.is_empty());
         }
     }
+
+    /// Divides the shard otherwise; only where nothing is open.
+    pub(crate) fn divide(&mut self, lanes: Lanes) {
+        debug_assert!(self.open() == 0, "records of the old lanes are open");
+        self.lanes = lanes;
+        self.queues.clear();
+    }
+
+    pub(crate) fn row(&self, token: FencingToken) -> Progress {
+        let low = self.low();
+        let row = Progress::starting(token, low);
+        if self.open() == 0 {
+            return row;
+        }
+        let through = self.through.max(low);
+        match self.lanes {
+            Lanes::Hashed(0 | 1) => Progress {
+                through,
+                tries: self.tries().collect(),
+                ..row
+            },
+            Lanes::Hashed(lanes) => Progress {
+                through,
+                tries: self.tries().collect(),
+                lanes: Some(self.lanes),
+                lane_through: (0..u128::from(lanes))
+                    .map(|lane| self.queues.get(&LaneId(lane)))
+                    .map(|queue| queue.map_or(low, |queue| queue.through.max(low)))
+                    .collect(),
+                ..row
+            },
+            Lanes::Keys(_) => self.row_of_keys(Progress { through, ..row }),
+        }
+    }
+
+    /// Records that never failed are only named; a row has no room for the attempts of every key.
+    fn row_of_keys(&self, row: Progress) -> Progress {
+        let mut tries: Vec<(&Work, Try)> = Vec::new();
+        for (lane, queue) in &self.queues {
+            let failed = queue.works.iter().filter(|work| work.has_failed());
+            tries.extend(failed.filter_map(|work| Some((work, self.span(*lane, work)?))));
+        }
+        tries.sort_by_key(|(_, tried)| tried.first);
+        tries.truncate(KEY_TRIES_MAX);
+        let tried: BTreeSet<Position> = tries
+            .iter()
+            .flat_map(|(work, _)| work.positions())
+            .collect();
+        let open = self.window.open_through(row.through);
+        Progress {
+            lanes: Some(self.lanes),
+            open: open.filter(|at| !tried.contains(at)).collect(),
+            tries: tries.into_iter().map(|(_, tried)| tried).collect(),
+            ..row
+        }
+    }
+
+    fn tries(&self) -> impl Iterator<Item = Try> {
+        let queues = self.queues.iter();
+        queues.flat_map(|(lane, queue)| {
+            let works = queue.works.iter();
+            works.filter_map(|work| self.span(*lane, work))
+        })
+    }
+
+    fn span(&self, lane: LaneId, work: &Work) -> Option<Try> {
+        Some(Try {
+            first: work.records.first()?.position,
+            last: work.records.last()?.position,
+            lane: (!self.lanes.is_one()).then_some(lane),
+            attempts: work.attempts,
+            records: work.records.len(),
+            alone: false,
+            blocked: work.mode == Mode::Blocked,
+            first_failed_ms: work.first_failed.unwrap_or_default().as_millis(),
+            not_before_ms: work.not_before.as_millis(),
+            notes: work.notes.clone(),
+        })
+    }
+}
+
+impl Queue {
+    fn turn(&self) -> usize {
+        let aside = |work: &&Work| work.mode == Mode::Aside;
+        self.works.iter().take_while(aside).count()
+    }
+
+    fn front(&self) -> Option<&Work> {
+        self.works.get(self.turn())
+    }
+}
+
+fn begin_anew(work: &mut Work) {
+    work.mode = Mode::Together;
+    work.attempts = 0;
+    work.failures = 0;
 }
 
 #[cfg(test)]
@@ -173,28 +336,36 @@ mod tests {
     use super::*;
     use crate::testing::{position, user_record};
 
+    const ONLY: LaneId = LaneId(0);
+
     fn work(indexes: &[u64]) -> Work {
-        Work::new(
-            indexes
-                .iter()
-                .map(|index| user_record(*index, "k"))
-                .collect(),
-        )
+        let record = |index: &u64| user_record(*index, "k");
+        Work::new(indexes.iter().map(record).collect())
+    }
+
+    fn ledger(lanes: Lanes) -> Ledger {
+        let row = Progress::starting(FencingToken(1), Checkpoint::TrimHorizon);
+        Ledger::resume(&row, lanes)
+    }
+
+    fn begin(ledger: &mut Ledger, lane: LaneId, indexes: &[u64]) {
+        ledger.begin(lane, work(indexes));
+    }
+
+    fn read(ledger: &mut Ledger, indexes: std::ops::RangeInclusive<u64>) {
+        indexes.for_each(|index| ledger.read(&user_record(index, "k")));
     }
 
     #[test]
     fn the_checkpoint_stops_before_the_first_unsettled_record() {
-        let row = Progress::starting(FencingToken(1), Checkpoint::TrimHorizon);
         for (again, low) in [(vec![], 4), (vec![vec![3]], 2), (vec![vec![2], vec![4]], 1)] {
-            let mut ledger = Ledger::resume(&row, VecDeque::new());
-            ledger.begin(work(&[1, 2, 3, 4]));
-            let positions = [1, 2, 3, 4].map(position);
-            ledger.replace(&positions, again.iter().map(|part| work(part)).collect());
-            assert_eq!(
-                ledger.low(),
-                Checkpoint::Settled(position(low)),
-                "{again:?}"
-            );
+            let mut ledger = ledger(Lanes::ONE);
+            read(&mut ledger, 1..=4);
+            begin(&mut ledger, ONLY, &[1, 2, 3, 4]);
+            let parts = again.iter().map(|part| work(part)).collect();
+            ledger.replace(ONLY, parts).unwrap();
+            let low = Checkpoint::Settled(position(low));
+            assert_eq!(ledger.low(), low, "{again:?}");
             assert_eq!(ledger.through(), Checkpoint::Settled(position(4)));
             assert_eq!(ledger.row(FencingToken(1)).tries.len(), again.len());
         }
@@ -202,10 +373,65 @@ mod tests {
 
     #[test]
     fn nothing_settled_leaves_the_checkpoint_where_it_was() {
-        let row = Progress::starting(FencingToken(1), Checkpoint::TrimHorizon);
-        let mut ledger = Ledger::resume(&row, VecDeque::new());
-        ledger.begin(work(&[1, 2]));
-        ledger.replace(&[1, 2].map(position), vec![work(&[1, 2])]);
+        let mut ledger = ledger(Lanes::ONE);
+        read(&mut ledger, 1..=2);
+        begin(&mut ledger, ONLY, &[1, 2]);
+        ledger.replace(ONLY, vec![work(&[1, 2])]).unwrap();
         assert_eq!(ledger.low(), Checkpoint::TrimHorizon);
+    }
+
+    #[test]
+    fn a_row_says_of_each_lane_how_far_it_came() {
+        let mut ledger = ledger(Lanes::Hashed(3));
+        read(&mut ledger, 1..=6);
+        begin(&mut ledger, LaneId(0), &[1, 4]);
+        begin(&mut ledger, LaneId(1), &[2, 3]);
+        ledger.replace(LaneId(1), Vec::new()).unwrap();
+        let row = ledger.row(FencingToken(1));
+        assert_eq!((row.low, row.tries.len()), (Checkpoint::TrimHorizon, 1));
+        let settled = |index| Checkpoint::Settled(position(index));
+        let through = [settled(4), settled(3), Checkpoint::TrimHorizon];
+        assert_eq!(row.lane_through, through);
+        ledger.replace(LaneId(0), Vec::new()).unwrap();
+        assert_eq!(ledger.row(FencingToken(1)).low, settled(4));
+    }
+
+    #[test]
+    fn a_row_of_keys_names_what_is_open_and_tries_what_failed() {
+        let mut ledger = ledger(Lanes::Keys(8));
+        read(&mut ledger, 1..=6);
+        begin(&mut ledger, LaneId(7), &[1, 2]);
+        begin(&mut ledger, LaneId(8), &[3, 5]);
+        let mut failed = work(&[2]);
+        failed.attempts = 1;
+        failed.failures = 1;
+        ledger.replace(LaneId(7), vec![failed]).unwrap();
+        let row = ledger.row(FencingToken(1));
+        assert_eq!(row.low, Checkpoint::Settled(position(1)));
+        assert_eq!(row.open, [3, 4, 5].map(position));
+        assert_eq!((row.tries[0].first, row.tries.len()), (position(2), 1));
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_taken_back() {
+        let mut ledger = ledger(Lanes::Hashed(2));
+        read(&mut ledger, 1..=4);
+        begin(&mut ledger, LaneId(0), &[1, 2]);
+        begin(&mut ledger, LaneId(1), &[3, 4]);
+        let before = ledger.row(FencingToken(1));
+        let replaced = ledger.replace(LaneId(0), vec![work(&[2])]).unwrap();
+        assert_eq!(replaced.settled, [position(1)]);
+        ledger.take_back(replaced);
+        assert_eq!(ledger.row(FencingToken(1)), before);
+
+        let mut aside = work(&[3, 4]);
+        aside.mode = Mode::Aside;
+        ledger.replace(LaneId(1), vec![aside]).unwrap();
+        let before = ledger.row(FencingToken(1));
+        let blamed = ledger.blame();
+        assert_eq!((blamed.len(), ledger.open()), (1, 2));
+        ledger.take_back_blamed(blamed);
+        assert_eq!(ledger.row(FencingToken(1)), before);
+        assert_eq!(ledger.aside(), 1);
     }
 }

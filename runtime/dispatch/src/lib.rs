@@ -18,6 +18,10 @@ pub mod progress;
 
 mod breaker;
 
+pub mod lanes;
+
+mod window;
+
 mod ledger;
 
 mod kept;
@@ -30,7 +34,7 @@ mod state;
 
 mod status;
 
-mod lane;
+mod shard;
 
 mod trigger;
 
@@ -42,11 +46,12 @@ mod testing;
 pub use dead_letters::{
     Condition, DeadLetter, DeadLetterError, DeadLetterStore, DeadLetters, KeptRecord, Note,
 };
-pub use lane::Rooms;
+pub use lanes::Lanes;
 pub use settings::{
     Backoff, BatchPolicy, BreakerPolicy, DeadLetterPolicy, ErrorClass, Isolate, RangeCheck,
     RetryPolicy, StartAt, StatePolicy, Switch, Then, TriggerSettings, WhenFull,
 };
+pub use shard::Rooms;
 pub use state::{Cleaned, DamagedValue, KeptValue, StateStore};
 pub use status::{Counters, ShardState, ShardStatus};
 pub use trigger::{Mismatch, Moved, StartError, TriggerRunner, look, seek};

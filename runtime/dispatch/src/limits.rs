@@ -20,6 +20,13 @@ pub const COALESCE: Duration = Duration::from_millis(50);
 pub const TRIES_MAX: usize = 200;
 /// A handler may ask for a pause of this length, or for one as long as the longest pause of its trigger.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
+/// Records read ahead of the oldest open one while a hashed lane stands still, and bytes of their data (PF-3).
+pub const OPEN_RECORDS_MAX: usize = 10_000;
+pub const OPEN_BYTES_MAX: usize = 64 << 20;
+/// Open records of a shard with a lane for each key: each is named in the progress row.
+pub const OPEN_KEYS_MAX: usize = 1_000;
+/// Of them, works whose attempts are kept in the progress row; those of more keys begin anew after a restart.
+pub const KEY_TRIES_MAX: usize = 50;
 /// Bytes of a progress row.
 pub const PROGRESS_BYTES_MAX: usize = 64 << 10;
 /// Attempts kept in a dead letter: the newest ones.
@@ -47,4 +54,6 @@ pub const FULL_PAUSE: Duration = Duration::from_secs(1);
 
 const _: () = assert!(DEAD_LETTER_BYTES_MAX <= TRANSACTION_DEAD_LETTER_BYTES_MAX);
 /// A try takes at most 260 bytes as JSON.
-const _: () = assert!(TRIES_MAX * 260 + 512 <= PROGRESS_BYTES_MAX);
+const _: () = assert!(TRIES_MAX * 300 + 512 <= PROGRESS_BYTES_MAX);
+/// An open record takes 43 bytes.
+const _: () = assert!(KEY_TRIES_MAX < OPEN_KEYS_MAX);

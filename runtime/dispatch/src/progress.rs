@@ -1,12 +1,17 @@
 //! The progress row of a (trigger, shard): what is settled, and what is being tried again.
 //!
-//! Everything up to `low` is settled; between `low` and `through` everything is, except the spans of `tries`. A row is
-//! written with every effect, so a restart repeats nothing that was committed. A damaged row stops the shard.
+//! Everything up to `low` is settled; between `low` and `through` everything is, except the spans of `tries`, what a lane
+//! has not begun, and the `open` records of a shard with a lane for each key. A row is written with every effect, so a
+//! restart repeats nothing that was committed. A damaged row stops the shard.
 
 use model::{Checkpoint, FencingToken, Position, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{dead_letters::Note, limits::PROGRESS_BYTES_MAX};
+use crate::{
+    dead_letters::Note,
+    lanes::{LaneId, Lanes},
+    limits::PROGRESS_BYTES_MAX,
+};
 
 /// First byte of a stored row.
 const VERSION: u8 = 1;
@@ -20,8 +25,17 @@ pub struct Progress {
     pub low: Checkpoint,
     /// The last position that was looked at; no less than `low`.
     pub through: Checkpoint,
-    /// Unsettled spans above `low`, in order.
+    /// Unsettled spans above `low`, in order within their lane.
     pub tries: Vec<Try>,
+    /// How the shard was divided, where it had more than one lane and something was open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lanes: Option<Lanes>,
+    /// The last position that each hashed lane began: up to there its records are settled, except its tries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lane_through: Vec<Checkpoint>,
+    /// With a lane for each key: unsettled records up to `through` that are in no try.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "packed")]
+    pub open: Vec<Position>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +43,9 @@ pub struct Progress {
 pub struct Try {
     pub first: Position,
     pub last: Position,
+    /// Records of other lanes between the first and the last are not meant; absent with one lane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<LaneId>,
     /// Invocations that failed so far.
     pub attempts: u32,
     /// Written by earlier versions; records that failed together are told apart in another way now.
@@ -68,7 +85,22 @@ impl Progress {
             low: initial,
             through: initial,
             tries: Vec::new(),
+            lanes: None,
+            lane_through: Vec::new(),
+            open: Vec::new(),
         }
+    }
+
+    /// Whether records above `low` were read by the holder that wrote the row.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.through > self.low || !self.tries.is_empty()
+    }
+
+    /// How the shard was divided when the row was written.
+    #[must_use]
+    pub fn divided(&self) -> Lanes {
+        self.lanes.unwrap_or(Lanes::ONE)
     }
 
     /// Notes give way where the row would be too large: first what functions said, then the ends of long messages, then
@@ -116,11 +148,16 @@ impl Progress {
 
     /// What a record above `low` means to a holder that resumes here.
     #[must_use]
-    pub fn of(&self, position: Position) -> Standing {
-        let mut tries = self.tries.iter();
-        if let Some(index) = tries.position(|t| t.first <= position && position <= t.last) {
-            Standing::Tried(index)
-        } else if Checkpoint::Settled(position) <= self.through {
+    pub fn of(&self, position: Position, lane: LaneId) -> Standing {
+        let within = |t: &Try| t.first <= position && position <= t.last;
+        let same = |t: &Try| t.lane.is_none_or(|of| of == lane);
+        if let Some(index) = self.tries.iter().position(|t| within(t) && same(t)) {
+            return Standing::Tried(index);
+        }
+        let number = usize::try_from(lane.0).unwrap_or(usize::MAX);
+        let hashed = self.lane_through.get(number).copied();
+        let through = hashed.unwrap_or(self.through);
+        if Checkpoint::Settled(position) <= through && !self.open.contains(&position) {
             Standing::Settled
         } else {
             Standing::New
@@ -136,6 +173,52 @@ pub enum Standing {
     New,
 }
 
+mod packed {
+    //! Positions as base64 of 32 bytes each, high bytes first: as JSON numbers and names they would be four times as long.
+
+    use std::borrow::Cow;
+
+    use base64_simd::STANDARD;
+    use model::{Position, SequenceNumber};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    const BYTES: usize = 32;
+
+    pub(super) fn serialize<S: Serializer>(open: &[Position], to: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = Vec::with_capacity(open.len() * BYTES);
+        for position in open {
+            let [high, middle, low] = position.sequence.0;
+            for limb in [high, middle, low, position.sub_sequence] {
+                bytes.extend_from_slice(&limb.to_be_bytes());
+            }
+        }
+        to.serialize_str(&STANDARD.encode_to_string(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<Position>, D::Error> {
+        let text = Cow::<'de, str>::deserialize(from)?;
+        let bytes = STANDARD
+            .decode_to_vec(text.as_bytes())
+            .map_err(D::Error::custom)?;
+        let (positions, rest) = bytes.as_chunks::<BYTES>();
+        if !rest.is_empty() {
+            return Err(D::Error::custom("the open records are cut off"));
+        }
+        Ok(positions.iter().map(position).collect())
+    }
+
+    fn position(bytes: &[u8; BYTES]) -> Position {
+        let (limbs, _) = bytes.as_chunks::<8>();
+        let limb = |index: usize| limbs.get(index).copied().map_or(0, u64::from_be_bytes);
+        Position {
+            sequence: SequenceNumber([limb(0), limb(1), limb(2)]),
+            sub_sequence: limb(3),
+        }
+    }
+}
+
 impl Try {
     #[must_use]
     pub fn not_before(&self) -> Timestamp {
@@ -146,7 +229,10 @@ impl Try {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{limits::SHORT_NOTE_BYTES_MAX, testing::position};
+    use crate::{
+        limits::{KEY_TRIES_MAX, OPEN_KEYS_MAX, SHORT_NOTE_BYTES_MAX},
+        testing::position,
+    };
 
     fn row() -> Progress {
         Progress {
@@ -156,6 +242,7 @@ mod tests {
             tries: vec![Try {
                 first: position(3),
                 last: position(5),
+                lane: None,
                 attempts: 2,
                 alone: false,
                 blocked: false,
@@ -164,6 +251,9 @@ mod tests {
                 not_before_ms: 20,
                 notes: Vec::new(),
             }],
+            lanes: None,
+            lane_through: Vec::new(),
+            open: Vec::new(),
         }
     }
 
@@ -239,8 +329,68 @@ mod tests {
             (9, Standing::Settled),
             (10, Standing::New),
         ] {
-            assert_eq!(row().of(position(index)), standing, "{index}");
+            let only = LaneId(0);
+            assert_eq!(row().of(position(index), only), standing, "{index}");
         }
+    }
+
+    #[test]
+    fn with_lanes_a_record_is_held_against_its_own() {
+        let mut hashed = row();
+        hashed.lanes = Some(Lanes::Hashed(2));
+        hashed.tries[0].lane = Some(LaneId(1));
+        hashed.lane_through = [4, 9].map(|at| Checkpoint::Settled(position(at))).to_vec();
+        for (index, lane, standing) in [
+            (3, 1, Standing::Tried(0)),
+            (3, 0, Standing::Settled),
+            (5, 0, Standing::New),
+            (6, 1, Standing::Settled),
+            (10, 1, Standing::New),
+        ] {
+            let lane = LaneId(lane);
+            assert_eq!(
+                hashed.of(position(index), lane),
+                standing,
+                "{index} {lane:?}"
+            );
+        }
+        let stored = hashed.clone().encode().unwrap();
+        assert_eq!(Progress::decode(&stored), Ok(hashed));
+    }
+
+    #[test]
+    fn with_a_lane_for_each_key_what_is_open_is_named() {
+        let key = LaneId(u128::MAX);
+        let mut keys = row();
+        keys.lanes = Some(Lanes::Keys(256));
+        keys.tries[0].lane = Some(key);
+        keys.open = vec![position(4), position(8)];
+        for (index, lane, standing) in [
+            (4, key, Standing::Tried(0)),
+            (4, LaneId(5), Standing::New),
+            (7, LaneId(5), Standing::Settled),
+            (8, key, Standing::New),
+            (9, key, Standing::Settled),
+        ] {
+            assert_eq!(keys.of(position(index), lane), standing, "{index} {lane:?}");
+        }
+        let stored = keys.clone().encode().unwrap();
+        assert_eq!(Progress::decode(&stored), Ok(keys));
+    }
+
+    #[test]
+    fn a_row_has_room_for_every_open_record_and_the_tries_beside_them() {
+        let long = Position {
+            sequence: model::SequenceNumber::MAX,
+            sub_sequence: u64::MAX,
+        };
+        let mut full = row();
+        full.lanes = Some(Lanes::Keys(1_000));
+        full.open = vec![long; OPEN_KEYS_MAX];
+        full.tries[0].lane = Some(LaneId(u128::MAX));
+        (full.tries[0].first, full.tries[0].last) = (long, long);
+        full.tries = vec![full.tries.remove(0); KEY_TRIES_MAX];
+        assert!(full.encode().is_ok());
     }
 
     #[test]

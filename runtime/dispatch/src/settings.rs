@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use model::{ByteSize, FunctionName, StreamKey, Timestamp, TriggerName, invocation::ItemFailures};
 
-use crate::filter::Filter;
+use crate::{filter::Filter, lanes::Lanes};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct TriggerSettings {
@@ -22,6 +22,8 @@ pub struct TriggerSettings {
     /// Which user records are delivered; the others are passed.
     pub filter: Filter,
     pub batch: BatchPolicy,
+    /// How many batches of a shard run at the same time.
+    pub lanes: Lanes,
     /// Names that the handler may emit to.
     pub outputs: BTreeMap<String, StreamKey>,
     /// Where the handler may keep values by key.

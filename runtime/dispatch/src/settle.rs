@@ -96,6 +96,11 @@ impl Work {
         }
     }
 
+    /// Whether there is more to say of it than its records.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.attempts > 0 || self.failures > 0 || self.mode != Mode::Together
+    }
+
     /// The records that the next invocation gets; empty when there must not be one.
     #[must_use]
     pub fn invoked(&self) -> &[UserRecord] {

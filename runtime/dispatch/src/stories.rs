@@ -3,6 +3,7 @@
 mod bounds;
 mod filters;
 mod holds;
+mod lanes;
 mod outage;
 mod partial;
 mod seeks;

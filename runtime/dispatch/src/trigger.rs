@@ -1,4 +1,4 @@
-//! A running trigger: lanes for all shards of its stream, children after their parents.
+//! A running trigger: a task for each shard of its stream, children after their parents.
 //!
 //! In: settings and rooms. Out: status by shard, pause and resume, a stop that waits for every lane. A trigger whose
 //! checkpoints are about another stream than the one it names is refused before anything is read.
@@ -19,9 +19,9 @@ use tracing::warn;
 
 use crate::{
     breaker::Pulse,
-    lane::Rooms,
     progress::DamagedProgress,
     settings::{Switch, TriggerSettings},
+    shard::Rooms,
     state::StateStore,
     status::ShardStatus,
 };
@@ -35,7 +35,7 @@ pub use binding::Mismatch;
 use crew::Crew;
 pub use seek::{Moved, look, seek};
 
-/// Ends of lanes on their way to the trigger.
+/// Ends of tasks on their way to the trigger.
 const ENDS_MAX: usize = 64;
 
 type Statuses = Arc<Mutex<BTreeMap<ShardId, watch::Sender<ShardStatus>>>>;
@@ -103,7 +103,7 @@ impl TriggerRunner {
             ended: BTreeSet::new(),
             broken: BTreeSet::new(),
             pulse: Pulse::default(),
-            lanes: BTreeMap::new(),
+            tasks: BTreeMap::new(),
         };
         crew.bind().await?;
         crew.sweep().await?;
@@ -167,7 +167,7 @@ impl TriggerRunner {
         statuses.get(&shard).map(watch::Sender::subscribe)
     }
 
-    /// Waits until every lane has written what is settled and given its lease back.
+    /// Waits until every shard has written what is settled and given its lease back.
     pub async fn stop(self) {
         self.stop.stop();
         if let Err(error) = self.task.await {

@@ -486,7 +486,8 @@ impl World {
         let mut status = runner.watch(ShardId(shard)).unwrap();
         let reached = status.wait_for(|status| is(&status.state));
         let reached = self.platform.clock.timeout(DEADLINE, reached).await;
-        let status = reached.expect("in time").unwrap().clone();
+        let reached = reached.map(|status| status.unwrap().clone());
+        let status = reached.unwrap_or_else(|_| panic!("not in time: {:?}", runner.status()));
         assert!(status.is_conserved(), "{status:?}");
         status.state
     }
@@ -529,6 +530,7 @@ fn settings() -> TriggerSettings {
             bytes: 1 << 20,
             wait: Duration::ZERO,
         },
+        lanes: crate::Lanes::ONE,
         outputs: BTreeMap::from([("out".to_owned(), stream("board"))]),
         state: None,
         retry: RetryPolicy {

@@ -10,7 +10,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use super::StartError;
-use crate::{lane::Rooms, progress::DamagedProgress, settings::TriggerSettings};
+use crate::{progress::DamagedProgress, settings::TriggerSettings, shard::Rooms};
 
 /// First byte of a stored row.
 const VERSION: u8 = 1;

@@ -1,6 +1,6 @@
-//! The lanes of a trigger: which shards have one, which wait for their parents, which are finished.
+//! The tasks of a trigger: which shards have one, which wait for their parents, which are finished.
 //!
-//! Shards are listed again when one ends, which is when its children may begin; nothing is polled. A lane that breaks
+//! Shards are listed again when one ends, which is when its children may begin; nothing is polled. A task that breaks
 //! leaves the others, and so does a shard whose progress cannot be read.
 
 use std::{
@@ -21,14 +21,14 @@ use super::{
 };
 use crate::{
     breaker::Pulse,
-    lane::{Lane, LaneEnd, Rooms},
     progress::Progress,
     settings::{Switch, TriggerSettings},
+    shard::{Rooms, ShardTask, TaskEnd},
     state::StateStore,
     status::{Counters, ShardState, ShardStatus},
 };
 
-/// The lanes of a trigger and what is known about their shards.
+/// The tasks of a trigger and what is known about their shards.
 pub(super) struct Crew {
     pub(super) rooms: Rooms,
     pub(super) settings: Arc<TriggerSettings>,
@@ -36,24 +36,24 @@ pub(super) struct Crew {
     pub(super) state: Option<Arc<StateStore>>,
     pub(super) switch: watch::Receiver<Switch>,
     pub(super) token: StopToken,
-    pub(super) ends: mpsc::Sender<(ShardId, LaneEnd)>,
+    pub(super) ends: mpsc::Sender<(ShardId, TaskEnd)>,
     pub(super) ended: BTreeSet<ShardId>,
     pub(super) pulse: Pulse,
     /// Shards whose progress cannot be read.
     pub(super) broken: BTreeSet<ShardId>,
-    pub(super) lanes: BTreeMap<ShardId, Task<()>>,
+    pub(super) tasks: BTreeMap<ShardId, Task<()>>,
 }
 
 impl Crew {
-    pub(super) async fn run(mut self, mut ended: mpsc::Receiver<(ShardId, LaneEnd)>) {
+    pub(super) async fn run(mut self, mut ended: mpsc::Receiver<(ShardId, TaskEnd)>) {
         loop {
             let (shard, end) = tokio::select! {
                 biased;
                 () = self.token.stopped() => break,
                 Some(end) = ended.recv() => end,
             };
-            info!(trigger = %self.settings.name, %shard, ?end, "lane ended");
-            if end == LaneEnd::Ended {
+            info!(trigger = %self.settings.name, %shard, ?end, "shard left");
+            if end == TaskEnd::Ended {
                 self.ended.insert(shard);
                 if let Err(error) = self.sweep().await {
                     warn!(trigger = %self.settings.name, %error, "children not started");
@@ -62,9 +62,9 @@ impl Crew {
             }
         }
         drop(ended);
-        for (shard, lane) in self.lanes {
-            if let Err(error) = lane.await {
-                warn!(%shard, %error, "lane did not stop cleanly");
+        for (shard, task) in self.tasks {
+            if let Err(error) = task.await {
+                warn!(%shard, %error, "shard did not stop cleanly");
             }
         }
     }
@@ -77,14 +77,14 @@ impl Crew {
         binding::hold(&self.rooms, &self.settings.name, &now, has_begun).await
     }
 
-    /// Starts a lane for every shard that has none and whose parents are done.
+    /// Starts a task for every shard that has none and whose parents are done.
     pub(super) async fn sweep(&mut self) -> Result<(), StartError> {
         let shards = self.rooms.source.shards(&self.settings.stream)?;
         let known: BTreeSet<ShardId> = shards.iter().map(|shard| shard.id).collect();
         self.prepare(&shards).await?;
         for shard in shards {
             let done = self.ended.contains(&shard.id) || self.broken.contains(&shard.id);
-            if done || self.lanes.contains_key(&shard.id) {
+            if done || self.tasks.contains_key(&shard.id) {
                 continue;
             }
             let waits_for =
@@ -104,7 +104,7 @@ impl Crew {
         let first_time = self.rooms.leases.list(&self.settings.name)?.is_empty();
         let mut wanted = Vec::new();
         for shard in shards {
-            if self.lanes.contains_key(&shard.id) {
+            if self.tasks.contains_key(&shard.id) {
                 continue;
             }
             let initial = if first_time {
@@ -171,7 +171,7 @@ impl Crew {
         let settings = Arc::clone(&self.settings);
         let switch = self.switch.clone();
         let state = self.state.clone();
-        let lane = Lane::new(
+        let work = ShardTask::new(
             self.rooms.clone(),
             settings,
             shard,
@@ -182,19 +182,19 @@ impl Crew {
         );
         let (token, ends) = (self.token.clone(), self.ends.clone());
         let tasks = &self.rooms.platform.tasks;
-        let working = tasks.spawn("lane", lane.run(token));
-        let task = tasks.spawn("end of a lane", async move {
-            // A lane that panicked must not look as if it were running.
+        let working = tasks.spawn("shard", work.run(token));
+        let task = tasks.spawn("end of a shard", async move {
+            // A task that panicked must not look as if it were running.
             let end = working.await.unwrap_or_else(|failed| {
                 let why = failed.to_string();
                 let state = ShardState::Broken(why.clone());
                 status.send_modify(|status| status.state = state);
-                LaneEnd::Broken(why)
+                TaskEnd::Broken(why)
             });
             // Nobody listens any more once the trigger stops.
             drop(ends.send((id, end)).await);
         });
-        self.lanes.insert(id, task);
+        self.tasks.insert(id, task);
         Ok(())
     }
 
@@ -216,7 +216,7 @@ impl Crew {
         let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = statuses
             .iter()
-            .filter(|(shard, _)| !self.lanes.contains_key(shard));
+            .filter(|(shard, _)| !self.tasks.contains_key(shard));
         for (_, status) in waiting.filter(|(shard, _)| !self.ended.contains(shard)) {
             let state = match error {
                 StartError::Lease(error) => ShardState::NoLease(error.to_string()),

@@ -9,9 +9,9 @@ use model::{Checkpoint, LeaseKey, ShardId, Transaction, ViewWrite, keys};
 
 use super::{StartError, start};
 use crate::{
-    lane::Rooms,
     progress::Progress,
     settings::{StartAt, TriggerSettings},
+    shard::Rooms,
 };
 
 /// One shard, before and after.

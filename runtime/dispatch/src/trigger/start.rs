@@ -7,8 +7,8 @@ use model::{
 
 use super::StartError;
 use crate::{
-    lane::Rooms,
     settings::{StartAt, TriggerSettings},
+    shard::Rooms,
 };
 
 /// `Latest` becomes a place at once, so that a restart before the first settlement skips nothing.

@@ -1,14 +1,15 @@
-//! What a lane does while it cannot tell a record that always fails from an outage of everything.
+//! What a shard does while it cannot tell a record that always fails from an outage of everything.
 //!
 //! A set whose attempts are spent while nothing succeeds is set aside, and what comes after it is tried. A success
 //! gives it up; enough failures open the breaker, and nothing is given up before an invocation succeeds again.
 
 use super::*;
 
-impl Lane {
+impl ShardTask {
     /// Hands the outcome back where it is settled like any other; `None` when it was a try of an open breaker that failed.
     pub(super) async fn suspect(
         &mut self,
+        lane: LaneId,
         work: &Work,
         outcome: Outcome,
         (now, log_tail): (Timestamp, &str),
@@ -33,7 +34,7 @@ impl Lane {
             again: vec![tried],
             ..Settlement::default()
         };
-        self.write(settlement, Transaction::default(), stop).await?;
+        self.write_quietly(lane, settlement, stop).await?;
         Ok(None)
     }
 
@@ -47,18 +48,17 @@ impl Lane {
 
     /// Nothing else is at hand to compare with, so those set aside are given up.
     pub(super) async fn give_up_aside(&mut self, stop: &StopToken) -> Result<(), Halt> {
-        let mut next = self.ledger.clone();
-        let blamed = next.blame();
         let condition = Condition::RetryAttemptsExhausted;
-        let dead: Vec<Discard> = blamed
-            .into_iter()
-            .map(|work| work.into_discard(condition))
-            .collect();
+        let blamed = self.ledger.blame();
+        let discard = |(_, work): (LaneId, Work)| work.into_discard(condition);
+        let dead: Vec<Discard> = blamed.into_iter().map(discard).collect();
         let discarded: usize = dead.iter().map(|discard| discard.records.len()).sum();
-        let strays = self.passed_strays(next.through());
-        self.commit(&next, dead, strays, Transaction::default(), stop)
+        let strays = self.pass_strays();
+        self.uncounted = discarded + strays;
+        self.commit(dead, strays, Transaction::default(), stop)
             .await?;
-        self.ledger = next;
+        self.uncounted = 0;
+        self.ledger.trim();
         self.forget(strays);
         self.counters.dead_lettered += u64::try_from(discarded).unwrap_or(u64::MAX);
         Ok(())
@@ -67,7 +67,8 @@ impl Lane {
     /// Why nothing is invoked although there is work.
     pub(super) fn outage(&self, now: Timestamp) -> Option<(ShardState, Timestamp)> {
         let until = self.breaker.holds(now)?;
-        let because = self.ledger.next().map_or_else(String::new, because);
+        let front = self.ledger.fronts().next();
+        let because = front.map_or_else(String::new, |(lane, work)| self.because(lane, work));
         Some((ShardState::BreakerOpen { until, because }, until))
     }
 }

@@ -1,19 +1,29 @@
-//! How a lane stands still: what it listens to, and how settlements without effects are written meanwhile.
+//! How a shard stands still: what it listens to, and how settlements without effects are written meanwhile.
 
-use super::*;
+use super::{flights::Landed, *};
 
-impl Lane {
-    /// Waits for the first of: stop, a switch of the trigger, more in the shard (`listen`), `until`.
-    pub(super) async fn idle(
-        &mut self,
-        stop: &StopToken,
-        state: ShardState,
-        until: Option<Timestamp>,
-        listen: bool,
-    ) -> Result<(), Halt> {
-        self.show(state);
-        match self.woken(stop, until, listen).await {
+/// What ended a pause.
+enum Woken {
+    Stop,
+    Switched,
+    Landed(Box<Landed>),
+    Source(Result<(), SourceError>),
+    Due,
+    Look,
+    Flush,
+}
+
+impl ShardTask {
+    /// Waits for the first of: stop, a switch of the trigger, an invocation that comes back, and what `wait` names.
+    pub(super) async fn idle(&mut self, stop: &StopToken, wait: Wait) -> Result<(), Halt> {
+        self.show(wait.state);
+        match self.woken(stop, wait.until, wait.listen).await {
             Woken::Stop | Woken::Due => {}
+            Woken::Landed(landed) => self.land(*landed, stop).await?,
+            Woken::Look => {
+                self.flights.look();
+                return Ok(());
+            }
             // Resuming ends every pause between attempts, and so does pausing (RT-11).
             Woken::Switched => {
                 self.ledger.resume_at_once();
@@ -30,9 +40,19 @@ impl Lane {
     }
 
     /// Stands still until the switch is turned or the trigger stopped.
-    pub(super) async fn pause(&mut self, stop: &StopToken, state: ShardState) -> Result<(), Halt> {
+    pub(super) async fn pause(&mut self, stop: &StopToken, switch: Switch) -> Result<(), Halt> {
+        let state = match switch {
+            Switch::On => ShardState::Running,
+            Switch::Paused => ShardState::Paused,
+            Switch::Disabled => ShardState::Disabled,
+        };
         self.flush().await?;
-        self.idle(stop, state, None, false).await
+        let wait = Wait {
+            state,
+            until: None,
+            listen: false,
+        };
+        self.idle(stop, wait).await
     }
 
     async fn woken(&mut self, stop: &StopToken, until: Option<Timestamp>, listen: bool) -> Woken {
@@ -42,15 +62,20 @@ impl Lane {
             .unwritten_since
             .map(|since| (since.0 + COALESCE).saturating_sub(clock.monotonic().0));
         let switch = &mut self.switch;
+        let looks = self.flights.needs_look();
+        let flights = &mut self.flights;
+        let flies = !flights.is_empty();
         tokio::select! {
             biased;
             () = stop.stopped() => Woken::Stop,
             () = switched(switch) => Woken::Switched,
+            Some(landed) = flights.next(), if flies => Woken::Landed(Box::new(landed)),
             more = source.wait(&self.settings.stream, self.shard.id, self.reader), if listen => {
                 Woken::Source(more)
             }
             () = clock.sleep_until_wall(until.unwrap_or_default()), if until.is_some() => Woken::Due,
             () = clock.sleep(flush_in.unwrap_or_default()), if flush_in.is_some() => Woken::Flush,
+            () = clock.sleep(SLOT_LOOK), if looks => Woken::Look,
         }
     }
 
@@ -72,7 +97,7 @@ impl Lane {
             return Ok(());
         }
         // A row that passes strays must not be there without them.
-        let strays = self.passed_strays(self.ledger.through());
+        let strays = self.pass_strays();
         let dead = self.discarded(strays).collect();
         let dead = self.holder.dead_letters(dead, self.now());
         let row = self.ledger.row(self.holder.token()).encode()?;
@@ -80,12 +105,15 @@ impl Lane {
         match self.stores.place(transactions).await {
             Ok(at) => {
                 self.placed = at;
+                self.written = self.ledger.low();
                 self.unwritten_since = None;
+                self.ledger.trim();
                 self.forget(strays);
                 Ok(())
             }
             // Without room the progress is written later; until then a restart repeats what had no effects.
             Err(NotPlaced::Commit(CommitError::Full) | NotPlaced::DeadLettersFull { .. }) => {
+                self.unpass(strays);
                 self.unwritten_since = Some(self.rooms.platform.clock.monotonic());
                 Ok(())
             }

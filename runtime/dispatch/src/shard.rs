@@ -1,0 +1,296 @@
+//! The one task of a (trigger, shard): source, batches, handler, settlement, commit, and around again.
+//!
+//! It owns the lease while it runs. Commits wake it; it never polls. Each of its lanes has at most one invocation in
+//! flight, and the next one of a lane starts once the transaction before it has its place in the log. When asked to stop
+//! it lets running invocations finish, writes what is settled and gives the lease back. A fenced task stops without
+//! writing anything.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use leases::{HeldLease, LeaseBook, LeaseError};
+use model::{
+    Answer, Checkpoint, Fault, FaultClass, FencingToken, FunctionVersion, Invocation, LogPosition,
+    Outcome, Position, RecordAction, RecordFailure, Timestamp, Transaction, UserRecord,
+    invariants::{batch_is_ordered, checkpoint_advances},
+    invocation::Begun,
+    keys,
+    seams::{
+        CommitError, Handler, Journal, LogTail, ReadFrom, ReadLimit, ShardFacts, Source,
+        SourceError,
+    },
+};
+use platform::{Monotonic, Platform, StopToken, watch};
+use tracing::{debug, warn};
+
+use crate::{
+    batch::{Batch, Batcher},
+    breaker::{Breaker, Pulse},
+    commit::{Holder, NotPlaced, Stores, effects},
+    dead_letters::{Condition, DeadLetterStore, Note},
+    deaggregate::{Unpacked, raw, unpack},
+    filter::Sifted,
+    lanes::{LaneId, Lanes},
+    ledger::Ledger,
+    limits::{
+        COALESCE, FULL_PAUSE, LOG_TAIL_BYTES_MAX, OPEN_BYTES_MAX, OPEN_KEYS_MAX, OPEN_RECORDS_MAX,
+        PAGE_BYTES_MAX, PAGE_RECORDS_MAX, SLOT_LOOK,
+    },
+    progress::{DamagedProgress, Progress, Standing},
+    settings::{Switch, TriggerSettings},
+    settle::{Circumstances, Discard, Mode, Settlement, Work, expire, oversized, settle},
+    state::StateStore,
+    status::{Counters, ShardState, ShardStatus},
+};
+
+use flights::{Flight, Flights};
+
+/// The rooms that triggers work with.
+#[derive(Debug, Clone)]
+pub struct Rooms {
+    pub platform: Platform,
+    pub journal: Arc<dyn Journal>,
+    pub source: Arc<dyn Source>,
+    pub handler: Arc<dyn Handler>,
+    /// Of the function that `handler` runs.
+    pub version: FunctionVersion,
+    pub leases: Arc<LeaseBook>,
+    pub dead_letters: Arc<DeadLetterStore>,
+    pub logs: Arc<dyn LogTail>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ShardTask {
+    rooms: Rooms,
+    settings: Arc<TriggerSettings>,
+    shard: ShardFacts,
+    lease: HeldLease,
+    holder: Holder,
+    switch: watch::Receiver<Switch>,
+    status: watch::Sender<ShardStatus>,
+    outputs: Arc<std::collections::BTreeSet<String>>,
+    stores: Stores,
+    /// As the settings say, once nothing is left of what an earlier holder divided otherwise (PF-5).
+    lanes: Lanes,
+    ledger: Ledger,
+    batchers: BTreeMap<LaneId, Batcher>,
+    flights: Flights,
+    breaker: Breaker,
+    /// Of all shards of the trigger.
+    pulse: Pulse,
+    /// Records that are given up without an invocation, and why, that no transaction holds yet.
+    strays: VecDeque<(UserRecord, Condition)>,
+    reader: ReadFrom,
+    /// Records up to here were taken earlier; a page may begin before it.
+    floor: Option<Position>,
+    at_tip: bool,
+    ended: bool,
+    behind_ms: u64,
+    /// When the oldest settlement that is not written yet was made.
+    unwritten_since: Option<Monotonic>,
+    /// The checkpoint of the newest row.
+    written: Checkpoint,
+    placed: LogPosition,
+    /// Records that are settled but not counted, because their transaction has no place yet.
+    uncounted: usize,
+    counters: Counters,
+}
+
+/// Why a task stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TaskEnd {
+    /// The shard is closed and everything in it is settled: its children may start.
+    Ended,
+    Stopped,
+    Fenced {
+        current: FencingToken,
+    },
+    LogStopped(String),
+    Broken(String),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Halt {
+    #[error(transparent)]
+    Place(#[from] NotPlaced),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Progress(#[from] DamagedProgress),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    #[error("stopped while it waited for room")]
+    Stopped,
+}
+
+impl From<CommitError> for Halt {
+    fn from(error: CommitError) -> Self {
+        Self::Place(error.into())
+    }
+}
+
+impl ShardTask {
+    #[must_use]
+    pub(crate) fn new(
+        rooms: Rooms,
+        settings: Arc<TriggerSettings>,
+        shard: ShardFacts,
+        lease: HeldLease,
+        switch: watch::Receiver<Switch>,
+        status: watch::Sender<ShardStatus>,
+        (state, pulse): (Option<Arc<StateStore>>, Pulse),
+    ) -> Self {
+        let start = Progress::starting(lease.token(), lease.row().initial);
+        Self {
+            holder: Holder {
+                key: lease.key().clone(),
+                guard: lease.guard(),
+            },
+            outputs: Arc::new(settings.outputs.keys().cloned().collect()),
+            stores: Stores {
+                journal: Arc::clone(&rooms.journal),
+                state,
+                dead_letters: Arc::clone(&rooms.dead_letters),
+            },
+            lanes: settings.lanes,
+            ledger: Ledger::resume(&start, settings.lanes),
+            batchers: BTreeMap::new(),
+            flights: Flights::default(),
+            breaker: Breaker::new(settings.retry.breaker),
+            pulse,
+            strays: VecDeque::new(),
+            reader: ReadFrom::Oldest,
+            floor: None,
+            at_tip: false,
+            ended: false,
+            behind_ms: 0,
+            unwritten_since: None,
+            written: start.low,
+            placed: LogPosition::default(),
+            uncounted: 0,
+            counters: Counters::default(),
+            rooms,
+            settings,
+            shard,
+            lease,
+            switch,
+            status,
+        }
+    }
+
+    /// Runs until the shard ends, `stop` is asked for, the lease is lost or the log stops.
+    pub(crate) async fn run(mut self, stop: StopToken) -> TaskEnd {
+        let end = match self.work(&stop).await {
+            Ok(end) => end,
+            Err(halt) => end_of(halt),
+        };
+        self.show(match &end {
+            TaskEnd::Ended => ShardState::Ended,
+            TaskEnd::Stopped => ShardState::Stopped,
+            TaskEnd::Fenced { current } => ShardState::Fenced { current: *current },
+            TaskEnd::LogStopped(why) => ShardState::LogStopped(why.clone()),
+            TaskEnd::Broken(why) => ShardState::Broken(why.clone()),
+        });
+        match end {
+            TaskEnd::Fenced { current } => {
+                warn!(trigger = %self.settings.name, shard = %self.shard.id, %current, "shard fenced");
+            }
+            TaskEnd::Ended | TaskEnd::Stopped | TaskEnd::LogStopped(_) | TaskEnd::Broken(_) => {
+                if let Err(error) = self.rooms.leases.release(self.lease).await {
+                    debug!(%error, "lease not released");
+                }
+            }
+        }
+        end
+    }
+
+    async fn work(&mut self, stop: &StopToken) -> Result<TaskEnd, Halt> {
+        self.resume().await?;
+        loop {
+            let switch = *self.switch.borrow_and_update();
+            if stop.is_stopped() || switch != Switch::On {
+                if let Some(landed) = self.flights.next().await {
+                    self.land(landed, stop).await?;
+                } else if stop.is_stopped() {
+                    self.flush().await?;
+                    self.rooms.journal.durable(self.placed).await?;
+                    return Ok(TaskEnd::Stopped);
+                } else {
+                    self.pause(stop, switch).await?;
+                }
+                continue;
+            }
+            match self.step(self.now()) {
+                Step::Turn(lane) => self.turn(lane, stop).await?,
+                Step::Begin(lane, work) => self.ledger.begin(lane, work),
+                Step::GiveUpAside => self.give_up_aside(stop).await?,
+                Step::Pass(seen) => {
+                    self.ledger.pass(seen);
+                    self.write(None, Settlement::default(), Transaction::default(), stop)
+                        .await?;
+                }
+                Step::End => {
+                    self.ledger.pass(Checkpoint::ShardEnd);
+                    self.write(None, Settlement::default(), Transaction::default(), stop)
+                        .await?;
+                    return Ok(TaskEnd::Ended);
+                }
+                Step::Read => self.read().await?,
+                Step::Wait(wait) => self.idle(stop, wait).await?,
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.rooms.platform.clock.wall()
+    }
+
+    fn show(&self, state: ShardState) {
+        let in_flight = self.ledger.open() + self.uncounted;
+        let status = ShardStatus {
+            shard: self.shard.id,
+            state,
+            checkpoint: self.ledger.low(),
+            behind_ms: self.behind_ms,
+            counters: self.counters,
+            in_flight: u64::try_from(in_flight).unwrap_or(u64::MAX),
+        };
+        self.status.send_replace(status);
+    }
+}
+
+fn end_of(halt: Halt) -> TaskEnd {
+    match halt {
+        Halt::Stopped => TaskEnd::Stopped,
+        Halt::Place(NotPlaced::Commit(CommitError::Fenced { current })) => {
+            TaskEnd::Fenced { current }
+        }
+        Halt::Place(NotPlaced::Commit(CommitError::Down(why)))
+        | Halt::Source(SourceError::Down(why)) => TaskEnd::LogStopped(why),
+        Halt::Place(
+            error @ (NotPlaced::StateFull { .. }
+            | NotPlaced::DeadLettersFull { .. }
+            | NotPlaced::Commit(
+                CommitError::Full | CommitError::TooLarge { .. } | CommitError::NoSuchStream(_),
+            )),
+        ) => TaskEnd::Broken(error.to_string()),
+        Halt::Source(error @ (SourceError::NoSuchShard(_) | SourceError::NoSuchStream(_))) => {
+            TaskEnd::Broken(error.to_string())
+        }
+        Halt::Progress(error) => TaskEnd::Broken(error.to_string()),
+        Halt::Lease(LeaseError::Commit(CommitError::Down(why))) => TaskEnd::LogStopped(why),
+        Halt::Lease(error) => TaskEnd::Broken(error.to_string()),
+    }
+}
+
+mod flights;
+mod invoke;
+mod pauses;
+mod reading;
+mod steps;
+mod suspicion;
+mod writing;
+
+use steps::{Step, Wait};

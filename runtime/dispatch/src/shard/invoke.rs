@@ -1,0 +1,213 @@
+//! One turn of a lane: its front work is invoked, and what comes back is settled.
+
+use super::{flights::Landed, *};
+
+impl ShardTask {
+    /// Invokes the front work of the lane, except for what is given up without that.
+    pub(super) async fn turn(&mut self, lane: LaneId, stop: &StopToken) -> Result<(), Halt> {
+        let Some(work) = self.ledger.front(lane).cloned() else {
+            return Ok(());
+        };
+        let now = self.now();
+        let fresh = {
+            let (expired, rest) = expire(work, self.circumstances(now, "", true));
+            match (expired, rest) {
+                (None, Some(work)) => work,
+                (expired, rest) => {
+                    let settlement = Settlement {
+                        dead: expired.into_iter().collect(),
+                        again: rest.into_iter().collect(),
+                        ..Settlement::default()
+                    };
+                    return self.write_quietly(lane, settlement, stop).await;
+                }
+            }
+        };
+        if fresh.mode == Mode::Oversized {
+            self.counters.oversized += 1;
+            return self.write_quietly(lane, oversized(fresh), stop).await;
+        }
+        self.invoke(lane, fresh, now);
+        Ok(())
+    }
+
+    pub(super) fn circumstances<'a>(
+        &'a self,
+        now: Timestamp,
+        log_tail: &'a str,
+        healthy: bool,
+    ) -> Circumstances<'a> {
+        Circumstances {
+            policy: &self.settings.retry,
+            now,
+            version: self.rooms.version,
+            log_tail,
+            fraction: self.rooms.platform.rng.fraction(),
+            healthy,
+        }
+    }
+
+    /// Whether a failure of the work says something about the work: somebody else succeeded meanwhile, or nobody asks.
+    fn is_healthy(&self, work: &Work, now: Timestamp) -> bool {
+        !self.breaker.is_used() || self.pulse.since(work.first_failed.unwrap_or(now))
+    }
+
+    fn delivered(&self, work: &Work) -> Arc<[UserRecord]> {
+        let deliveries = work.failures.saturating_add(1);
+        let records = work.invoked().iter().cloned();
+        records
+            .map(|record| UserRecord {
+                deliveries,
+                ..record
+            })
+            .collect()
+    }
+
+    fn invoke(&mut self, lane: LaneId, work: Work, now: Timestamp) {
+        let records = self.delivered(&work);
+        assert!(batch_is_ordered(&records), "a batch is out of order");
+        self.counters.invocations += 1;
+        let state = self.stores.state.clone();
+        let begun = Begun::default();
+        let invocation = Invocation {
+            trigger: self.settings.name.clone(),
+            function: self.settings.function.clone(),
+            version: self.rooms.version,
+            stream: self.settings.stream.clone(),
+            shard: self.shard.id,
+            request_id: self.request_id(&records),
+            attempt: work.attempts.saturating_add(1),
+            attempts_max: self.settings.retry.attempts,
+            fencing_token: self.holder.token(),
+            behind_ms: self.behind_ms,
+            started: now,
+            records: Arc::clone(&records),
+            outputs: Arc::clone(&self.outputs),
+            state: state.map(|store| store as _),
+            item_failures: self.settings.item_failures,
+            begun: begun.clone(),
+        };
+        let handler = Arc::clone(&self.rooms.handler);
+        let flight = Flight {
+            work,
+            records,
+            began: now,
+            begun,
+        };
+        self.flights.start(
+            lane,
+            flight,
+            async move { handler.invoke(invocation).await },
+        );
+    }
+
+    /// Settles what came back and writes what it did.
+    pub(super) async fn land(&mut self, landed: Landed, stop: &StopToken) -> Result<(), Halt> {
+        let Landed {
+            lane,
+            flight,
+            outcome,
+        } = landed;
+        let outcome = match outcome {
+            Outcome::Answered(answer) => self.only_granted(answer),
+            failed @ Outcome::Failed(_) => failed,
+        };
+        self.conclude(lane, flight, outcome, stop).await
+    }
+
+    /// Stable over the attempts of one batch.
+    fn request_id(&self, records: &[UserRecord]) -> String {
+        let first = records
+            .first()
+            .map(|record| record.position)
+            .unwrap_or_default();
+        format!(
+            "{}/{}/{first}+{}",
+            self.settings.name,
+            self.shard.id,
+            records.len()
+        )
+    }
+
+    /// An answer may only use what the trigger grants.
+    fn only_granted(&self, answer: Answer) -> Outcome {
+        let unknown = answer
+            .outputs
+            .iter()
+            .find(|emitted| !self.outputs.contains(&emitted.output));
+        let message = match unknown {
+            Some(emitted) => format!("the trigger grants no output `{}`", emitted.output),
+            None if !answer.state.is_empty() && self.stores.state.is_none() => {
+                "the trigger grants no state".to_owned()
+            }
+            None => return Outcome::Answered(answer),
+        };
+        Outcome::Failed(Fault {
+            class: FaultClass::Function,
+            kind: "NotGranted".to_owned(),
+            message,
+            retry_after: None,
+            usage: answer.usage,
+        })
+    }
+
+    async fn conclude(
+        &mut self,
+        lane: LaneId,
+        flight: Flight,
+        outcome: Outcome,
+        stop: &StopToken,
+    ) -> Result<(), Halt> {
+        let Flight {
+            work,
+            records,
+            began,
+            ..
+        } = flight;
+        let failed = match &outcome {
+            Outcome::Failed(_) => true,
+            Outcome::Answered(answer) => !answer.failures.is_empty(),
+        };
+        self.counters.failures += u64::from(failed);
+        let log_tail = if failed {
+            self.log_tail(&work, &records, began)
+        } else {
+            String::new()
+        };
+        let before = work.clone();
+        let now = self.now();
+        let Some(outcome) = self
+            .suspect(lane, &work, outcome, (now, &log_tail), stop)
+            .await?
+        else {
+            return Ok(());
+        };
+        let healthy = self.is_healthy(&work, now);
+        let mut settlement = settle(work, outcome, self.circumstances(now, &log_tail, healthy));
+        let (trigger, granted) = (&self.settings.name, &self.settings.outputs);
+        let effects = effects(&mut settlement, trigger, granted, &records, now);
+        let refused = match self.write(Some(lane), settlement, effects, stop).await {
+            Err(Halt::Place(NotPlaced::Commit(error @ CommitError::TooLarge { .. }))) => Fault {
+                class: FaultClass::Function,
+                kind: "CommitRefused".to_owned(),
+                message: error.to_string(),
+                retry_after: None,
+                usage: model::outcome::Usage::default(),
+            },
+            other => return other,
+        };
+        let log_tail = self.log_tail(&before, &records, began);
+        let healthy = self.is_healthy(&before, now);
+        let circumstances = self.circumstances(now, &log_tail, healthy);
+        let settlement = settle(before, Outcome::Failed(refused), circumstances);
+        self.write_quietly(lane, settlement, stop).await
+    }
+
+    fn log_tail(&self, work: &Work, records: &[UserRecord], began: Timestamp) -> String {
+        let attempt = work.attempts.saturating_add(1);
+        let request_id = self.request_id(records);
+        self.rooms
+            .logs
+            .tail(&request_id, attempt, began, LOG_TAIL_BYTES_MAX)
+    }
+}

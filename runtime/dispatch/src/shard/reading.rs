@@ -1,0 +1,210 @@
+//! How a shard gets its records: where it begins, page by page, and which of them are settled already.
+
+use super::*;
+use crate::progress::Try;
+
+/// Records of a row's tries, by the index of the try.
+type Found = BTreeMap<usize, Vec<UserRecord>>;
+
+impl ShardTask {
+    /// Takes up where the last holder stopped: at the exact user record, in each lane.
+    pub(super) async fn resume(&mut self) -> Result<(), Halt> {
+        let stored = self.rooms.journal.get(&keys::progress(&self.holder.key))?;
+        let row = match stored {
+            Some(bytes) => Progress::decode(&bytes)?,
+            None => Progress::starting(self.holder.token(), self.lease.row().initial),
+        };
+        if row.is_open() {
+            self.lanes = row.divided();
+        }
+        self.ledger = Ledger::resume(&row, self.lanes);
+        self.written = row.low;
+        (self.reader, self.floor) = start_of(row.low);
+        self.ended = row.through == Checkpoint::ShardEnd;
+        if row.is_open() && !self.ended {
+            self.take_up(&row).await?;
+        }
+        self.show(ShardState::Running);
+        Ok(())
+    }
+
+    /// Reads again what lies between the checkpoint of a row and its end, which some lanes had begun and others not. What
+    /// the stream has trimmed meanwhile is not there any more.
+    async fn take_up(&mut self, row: &Progress) -> Result<(), Halt> {
+        let mut found = Found::new();
+        loop {
+            let page = self.next_page().await?;
+            let over = page.is_empty() || self.ended;
+            for record in page {
+                self.take(record, Some((row, &mut found)));
+            }
+            let reached = self.floor.map(Checkpoint::Settled) >= Some(row.through);
+            if over || reached {
+                break;
+            }
+        }
+        // Everything up to there is at hand or settled.
+        self.ledger.see(row.through);
+        self.count_lost(row, &found);
+        for (index, records) in found {
+            if let Some(tried) = row.tries.get(index) {
+                let lane = tried.lane.unwrap_or(LaneId(0));
+                self.ledger.begin(lane, work_of(tried, records));
+            }
+        }
+        Ok(())
+    }
+
+    /// Records of a row's tries that the stream no longer has were neither handled nor given up.
+    fn count_lost(&mut self, row: &Progress, found: &BTreeMap<usize, Vec<UserRecord>>) {
+        for (index, tried) in row.tries.iter().enumerate() {
+            let there = found.get(&index).map_or(0, Vec::len);
+            let lost = tried.records.saturating_sub(there);
+            if lost > 0 {
+                let (trigger, shard) = (&self.settings.name, self.shard.id);
+                warn!(%trigger, %shard, lost, "records expired before their next attempt");
+                self.counters.lost_to_retention += u64::try_from(lost).unwrap_or(u64::MAX);
+            }
+        }
+    }
+
+    /// One page into the batchers.
+    pub(super) async fn read(&mut self) -> Result<(), Halt> {
+        for record in self.next_page().await? {
+            self.take(record, None);
+        }
+        Ok(())
+    }
+
+    async fn next_page(&mut self) -> Result<Vec<model::Record>, Halt> {
+        let limit = ReadLimit {
+            records: PAGE_RECORDS_MAX,
+            bytes: PAGE_BYTES_MAX,
+        };
+        let stream = &self.settings.stream;
+        let source = &self.rooms.source;
+        let page = source.read(stream, self.shard.id, self.reader, limit);
+        let page = page.await?;
+        self.reader = page.next;
+        self.ended = page.ended;
+        self.at_tip = page.records.is_empty();
+        self.behind_ms = page.behind_ms;
+        Ok(page.records)
+    }
+
+    /// Puts what is in a record where it belongs: into the batcher of its lane, among the strays, or nowhere. `resumed` is
+    /// the row that says which of it is settled or was being tried.
+    fn take(&mut self, record: model::Record, mut resumed: Option<(&Progress, &mut Found)>) {
+        let unpacked = self.unpacked(record);
+        self.counters.malformed_aggregates += u64::from(unpacked.malformed);
+        let strays = unpacked.strays.into_iter().map(|stray| (stray, true));
+        let inside = unpacked.records.into_iter().map(|record| (record, false));
+        let mut records: Vec<(UserRecord, bool)> = strays.chain(inside).collect();
+        records.sort_by_key(|(record, _)| record.position);
+        for (record, out_of_range) in records {
+            if self.floor.is_some_and(|floor| record.position <= floor) {
+                continue;
+            }
+            self.floor = Some(record.position);
+            self.ledger.see(Checkpoint::Settled(record.position));
+            let sifted = self.settings.filter.sift(&record);
+            let lane = self.lanes.of(&record);
+            let is_strayed = out_of_range || sifted != Sifted::Kept;
+            let standing = resumed.as_ref().map_or(Standing::New, |(row, _)| {
+                standing(row, &record, lane, is_strayed)
+            });
+            match (standing, &mut resumed) {
+                (Standing::Settled, _) => continue,
+                (Standing::Tried(index), Some((_, found))) => {
+                    self.counters.resumed += 1;
+                    self.ledger.read(&record);
+                    found.entry(index).or_default().push(record);
+                    continue;
+                }
+                (Standing::Tried(_) | Standing::New, _) => {}
+            }
+            self.counters.records_in += 1;
+            if out_of_range {
+                self.stray(record, Condition::OutOfRange);
+                continue;
+            }
+            match sifted {
+                Sifted::Kept => self.collect(lane, record),
+                Sifted::FilteredOut => self.counters.filtered_out += 1,
+                Sifted::Unparsable => self.stray(record, Condition::Unparsable),
+            }
+        }
+    }
+
+    fn stray(&mut self, record: UserRecord, condition: Condition) {
+        self.ledger.read(&record);
+        self.strays.push_back((record, condition));
+    }
+
+    fn collect(&mut self, lane: LaneId, record: UserRecord) {
+        self.ledger.read(&record);
+        let now = self.now();
+        let encoded = self.encoded_len(&record);
+        let policy = self.settings.batch;
+        let batcher = self.batchers.entry(lane);
+        batcher
+            .or_insert_with(|| Batcher::new(policy))
+            .push(record, encoded, now);
+    }
+
+    fn encoded_len(&self, record: &UserRecord) -> usize {
+        let handler = &self.rooms.handler;
+        handler.encoded_len(&self.settings.stream, record)
+    }
+
+    fn unpacked(&self, record: model::Record) -> Unpacked {
+        if self.settings.deaggregate {
+            unpack(record, self.shard.range, self.settings.range_check)
+        } else {
+            Unpacked {
+                records: vec![raw(record)],
+                ..Unpacked::default()
+            }
+        }
+    }
+}
+
+/// What a record that is given no lane was settled with: everything else up to there.
+fn standing(row: &Progress, record: &UserRecord, lane: LaneId, is_strayed: bool) -> Standing {
+    if is_strayed {
+        let passed = Checkpoint::Settled(record.position) <= row.through;
+        return if passed {
+            Standing::Settled
+        } else {
+            Standing::New
+        };
+    }
+    row.of(record.position, lane)
+}
+
+fn work_of(tried: &Try, records: Vec<UserRecord>) -> Work {
+    Work {
+        mode: if tried.blocked {
+            Mode::Blocked
+        } else {
+            Mode::Together
+        },
+        attempts: tried.attempts,
+        failures: tried.attempts,
+        first_failed: (tried.first_failed_ms > 0)
+            .then(|| Timestamp::from_millis(tried.first_failed_ms)),
+        not_before: tried.not_before(),
+        notes: tried.notes.clone(),
+        ..Work::new(records)
+    }
+}
+
+/// Where reading begins after a checkpoint, and up to where what is read was settled before (CP-6).
+fn start_of(checkpoint: Checkpoint) -> (ReadFrom, Option<Position>) {
+    match checkpoint {
+        Checkpoint::AtTimestamp(at) => (ReadFrom::Arrived(at), None),
+        Checkpoint::TrimHorizon => (ReadFrom::Oldest, None),
+        Checkpoint::Latest | Checkpoint::ShardEnd => (ReadFrom::Latest, None),
+        Checkpoint::Settled(at) => (ReadFrom::At(at.sequence), Some(at)),
+    }
+}

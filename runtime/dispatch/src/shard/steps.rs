@@ -1,0 +1,240 @@
+//! What a shard does next: decided from what it has at hand, without waiting and without changing anything outside.
+//!
+//! Lanes that may move come first, the one with the oldest record before the others; then what needs no invocation; then
+//! reading on. Where nothing can be done, the answer is what is waited for and the one reason to show.
+
+use super::*;
+
+/// What a shard does next.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The front work of the lane is due.
+    Turn(LaneId),
+    /// A batch of the lane is complete.
+    Begin(LaneId, Work),
+    /// Only works that are set aside are left, and nothing is at hand to hold them against.
+    GiveUpAside,
+    /// Records that needed no invocation, up to here.
+    Pass(Checkpoint),
+    End,
+    Read,
+    Wait(Wait),
+}
+
+#[derive(Debug)]
+pub(super) struct Wait {
+    pub(super) state: ShardState,
+    pub(super) until: Option<Timestamp>,
+    /// Whether more in the shard is of use.
+    pub(super) listen: bool,
+}
+
+impl ShardTask {
+    pub(super) fn step(&mut self, now: Timestamp) -> Step {
+        if self.lanes != self.settings.lanes && self.ledger.open() == 0 {
+            self.lanes = self.settings.lanes;
+            self.ledger.divide(self.lanes);
+            self.batchers.clear();
+        }
+        if let Some((state, until)) = self.outage(now) {
+            return Step::Wait(Wait {
+                state,
+                until: Some(until),
+                listen: false,
+            });
+        }
+        if self.may_start() {
+            if let Some(lane) = self.due(now) {
+                return Step::Turn(lane);
+            }
+            if let Some((lane, batch)) = self.next_batch(now) {
+                return Step::Begin(lane, work_of(batch));
+            }
+        }
+        let idle = self.flights.is_empty() && self.ledger.fronts().next().is_none();
+        if idle && self.ledger.aside() > 0 && (self.at_tip || self.ended) {
+            return Step::GiveUpAside;
+        }
+        if let Some(seen) = self.passed_over() {
+            return Step::Pass(seen);
+        }
+        if idle && self.ended && self.ledger.open() == 0 {
+            return Step::End;
+        }
+        let wants_more = !self.ended && !self.is_draining() && self.has_free_lane();
+        if wants_more && !self.at_tip && self.has_room() {
+            return Step::Read;
+        }
+        Step::Wait(self.wait(now, wants_more && self.at_tip))
+    }
+
+    /// A try of an open breaker is the only invocation of its shard.
+    fn may_start(&self) -> bool {
+        let running = self.flights.len();
+        running < self.lanes.at_once() && (running == 0 || !self.breaker.is_probing())
+    }
+
+    /// The lane of the oldest work that may be run now.
+    fn due(&self, now: Timestamp) -> Option<LaneId> {
+        let age = self.settings.retry.age;
+        let due = |(lane, work): &(LaneId, &Work)| {
+            !self.flights.has(*lane) && work.mode != Mode::Blocked && work.until(age) <= now
+        };
+        let first = |(_, work): &(LaneId, &Work)| work.records.first().map(|r| r.position);
+        let (lane, _) = self.ledger.fronts().filter(due).min_by_key(first)?;
+        Some(lane)
+    }
+
+    fn next_batch(&mut self, now: Timestamp) -> Option<(LaneId, Batch)> {
+        // Nothing will follow the last records of a closed shard, so their window need not be waited for.
+        let now = if self.ended {
+            Timestamp::from_millis(u64::MAX)
+        } else {
+            now
+        };
+        let nothing_more = self.has_all_at_hand();
+        let horizon = self.ledger.horizon();
+        let near = |at: Option<Position>| horizon.is_none_or(|horizon| at < Some(horizon));
+        let batchers = self.batchers.iter();
+        let ready = batchers
+            .filter(|(lane, batcher)| self.is_free(**lane) && near(batcher.first()))
+            .filter(|(_, batcher)| batcher.is_ready(now, nothing_more));
+        let (lane, _) = ready.min_by_key(|(_, batcher)| batcher.first())?;
+        let lane = *lane;
+        let batcher = self.batchers.get_mut(&lane)?;
+        let mut batch = batcher.next(now, nothing_more)?;
+        if let (Batch::Fit(records), Some(horizon)) = (&mut batch, horizon) {
+            let far = records.partition_point(|record| record.position < horizon);
+            batcher.put_back(records.split_off(far));
+        }
+        if batcher.is_empty() && matches!(self.lanes, Lanes::Keys(_)) {
+            self.batchers.remove(&lane);
+        }
+        Some((lane, batch))
+    }
+
+    /// Nothing can join an open batch for now.
+    fn has_all_at_hand(&self) -> bool {
+        self.at_tip || self.ended || self.is_draining() || !self.has_room()
+    }
+
+    /// What an earlier holder divided otherwise is settled before anything else is read.
+    fn is_draining(&self) -> bool {
+        self.lanes != self.settings.lanes
+    }
+
+    fn is_free(&self, lane: LaneId) -> bool {
+        !self.flights.has(lane) && self.ledger.front(lane).is_none()
+    }
+
+    /// Whether what is read next could be run at once.
+    fn has_free_lane(&self) -> bool {
+        match self.lanes {
+            Lanes::Hashed(lanes) => {
+                (0..u128::from(lanes.max(1))).any(|lane| self.is_free(LaneId(lane)))
+            }
+            Lanes::Keys(_) => self.flights.len() < self.lanes.at_once(),
+        }
+    }
+
+    /// Whether a lane that stands still leaves room for what the others read ahead.
+    fn has_room(&self) -> bool {
+        let records = match self.lanes {
+            Lanes::Hashed(0 | 1) => return true,
+            Lanes::Hashed(_) => OPEN_RECORDS_MAX,
+            Lanes::Keys(_) => OPEN_KEYS_MAX,
+        };
+        self.ledger.open() < records && self.ledger.open_bytes() < OPEN_BYTES_MAX
+    }
+
+    /// What was read, as long as none of it needs an invocation: nothing but strays, which become dead letters at once.
+    fn passed_over(&self) -> Option<Checkpoint> {
+        if !self.batchers.values().all(Batcher::is_empty) {
+            return None;
+        }
+        let seen = Checkpoint::Settled(self.floor?);
+        let useful = self.ledger.has_no_works() || !self.strays.is_empty();
+        (useful && seen > self.ledger.through()).then_some(seen)
+    }
+
+    fn wait(&self, now: Timestamp, listen: bool) -> Wait {
+        let age = self.settings.retry.age;
+        let waiting = self.ledger.fronts();
+        let waiting = waiting.filter(|(lane, _)| !self.flights.has(*lane));
+        let (blocked, backing_off): (Vec<_>, Vec<_>) =
+            waiting.partition(|(_, work)| work.mode == Mode::Blocked);
+        let again = backing_off.iter().min_by_key(|(_, work)| work.until(age));
+        let batchers = self.batchers.iter();
+        let horizon = self.ledger.horizon();
+        let near = |at: Option<Position>| horizon.is_none_or(|horizon| at < Some(horizon));
+        let closing =
+            batchers.filter(|(lane, batcher)| self.is_free(**lane) && near(batcher.first()));
+        let closes_at = closing.filter_map(|(_, batcher)| batcher.closes_at()).min();
+        let tries_at = again.map(|(_, work)| work.until(age));
+        let state = if !self.flights.is_empty() {
+            if self.flights.all_wait() {
+                ShardState::WaitingForSlot
+            } else {
+                ShardState::Running
+            }
+        } else if let Some((lane, work)) = blocked.first() {
+            ShardState::Blocked {
+                record: work.records.first().map(|r| r.position).unwrap_or_default(),
+                because: self.because(*lane, work),
+            }
+        } else if let Some((lane, work)) = again {
+            ShardState::BackingOff {
+                until: work.until(age),
+                because: self.because(*lane, work),
+            }
+        } else if let Some(until) = closes_at {
+            ShardState::Collecting { until }
+        } else {
+            ShardState::CaughtUp
+        };
+        // A lane that has all its places taken is woken by what comes back.
+        let until = if self.may_start() {
+            tries_at.into_iter().chain(closes_at).min()
+        } else {
+            None
+        };
+        debug_assert!(until.is_none_or(|until| until > now), "{state:?} is due");
+        Wait {
+            state,
+            until,
+            listen,
+        }
+    }
+
+    /// What the newest attempt of a work came to, in one line, and whose it was where there are several lanes.
+    pub(super) fn because(&self, lane: LaneId, work: &Work) -> String {
+        let whose = match self.lanes {
+            Lanes::Hashed(0 | 1) => String::new(),
+            Lanes::Hashed(lanes) => format!("lane {} of {lanes}, ", lane.0 + 1),
+            Lanes::Keys(_) => {
+                let first = work.records.first();
+                let key = first.map(|record| record.key_text().into_owned());
+                format!("key {:?}, ", key.unwrap_or_default())
+            }
+        };
+        let Some(note) = work.notes.last() else {
+            return format!("{whose}an earlier failure");
+        };
+        // The backtrace is in the log and in the dead letter.
+        let fact = note.message.lines().next().unwrap_or_default();
+        format!(
+            "{whose}attempt {}: {}: {fact}",
+            work.attempts, note.error_type
+        )
+    }
+}
+
+fn work_of(batch: Batch) -> Work {
+    match batch {
+        Batch::Fit(records) => Work::new(records),
+        Batch::Oversized(record) => Work {
+            mode: Mode::Oversized,
+            ..Work::new(vec![record])
+        },
+    }
+}

@@ -1,0 +1,191 @@
+//! Writing what is settled: effects, progress and dead letters together, or progress alone and a little later.
+//!
+//! Where there is no room the shard waits with a reason. What the log refuses as too large is taken back, so that the
+//! lane stands as if it had not been settled.
+
+use platform::Clock;
+
+use super::*;
+
+impl ShardTask {
+    /// A settlement of a lane's front work that has no effects.
+    pub(super) async fn write_quietly(
+        &mut self,
+        lane: LaneId,
+        settlement: Settlement,
+        stop: &StopToken,
+    ) -> Result<(), Halt> {
+        self.write(Some(lane), settlement, Transaction::default(), stop)
+            .await
+    }
+
+    /// Replaces the front work of the lane by what remains of it and writes what came of it, with all that was passed.
+    /// Settlements without effects are only noted.
+    pub(super) async fn write(
+        &mut self,
+        lane: Option<LaneId>,
+        settlement: Settlement,
+        effects: Transaction,
+        stop: &StopToken,
+    ) -> Result<(), Halt> {
+        let Settlement {
+            mut dead, again, ..
+        } = settlement;
+        let aside = self.ledger.aside();
+        let fails = !again.is_empty();
+        let replaced = lane.and_then(|lane| self.ledger.replace(lane, again));
+        let settled = replaced.as_ref().map_or(0, |it| it.settled.len());
+        let finished = settled.saturating_sub(records_of(&dead));
+        // What succeeds behind records that failed shows that they are to blame.
+        let blamed = if finished > 0 {
+            self.ledger.blame()
+        } else {
+            Vec::new()
+        };
+        let condition = Condition::RetryAttemptsExhausted;
+        let discards = blamed.iter().cloned();
+        dead.extend(discards.map(|(_, work)| work.into_discard(condition)));
+        let strays = self.pass_strays();
+        let discarded = records_of(&dead);
+        self.uncounted = finished + discarded + strays;
+        let quiet = effects == Transaction::default()
+            && dead.is_empty()
+            && strays == 0
+            && !fails
+            && self.ledger.low() != Checkpoint::ShardEnd;
+        if quiet {
+            self.unwritten();
+        } else if let Err(halt) = self.commit(dead, strays, effects, stop).await {
+            self.ledger.take_back_blamed(blamed);
+            self.unpass(strays);
+            if let Some(replaced) = replaced {
+                self.ledger.take_back(replaced);
+            }
+            self.uncounted = 0;
+            return Err(halt);
+        }
+        self.uncounted = 0;
+        self.ledger.trim();
+        self.set_aside(aside);
+        self.forget(strays);
+        self.counters.settled += counted(finished);
+        self.counters.dead_lettered += counted(discarded);
+        if self.flush_is_due() {
+            self.flush().await?;
+        }
+        self.show(ShardState::Running);
+        Ok(())
+    }
+
+    /// Settles the strays that lie no later than what the lanes began; says how many.
+    pub(super) fn pass_strays(&mut self) -> usize {
+        let through = self.ledger.through();
+        let passed =
+            |(stray, _): &&(UserRecord, Condition)| Checkpoint::Settled(stray.position) <= through;
+        let passed = self.strays.iter().take_while(passed);
+        let positions: Vec<Position> = passed.map(|(stray, _)| stray.position).collect();
+        let count = positions.len();
+        self.ledger.settle(positions);
+        count
+    }
+
+    /// They could not be written.
+    pub(super) fn unpass(&mut self, strays: usize) {
+        let strays = self.strays.iter().take(strays);
+        self.ledger.reopen(strays.map(|(stray, _)| stray.position));
+    }
+
+    /// The first so many strays.
+    pub(super) fn discarded(&self, strays: usize) -> impl Iterator<Item = Discard> {
+        let given_up = self.strays.iter().take(strays);
+        given_up.map(|(stray, condition)| Discard {
+            records: vec![stray.clone()],
+            condition: *condition,
+            notes: Vec::new(),
+        })
+    }
+
+    pub(super) fn forget(&mut self, strays: usize) {
+        for (_, condition) in self.strays.drain(..strays) {
+            self.counters.dead_lettered += 1;
+            match condition {
+                Condition::Unparsable => self.counters.unparsable += 1,
+                Condition::OutOfRange
+                | Condition::RetryAttemptsExhausted
+                | Condition::RecordAgeExceeded
+                | Condition::Rejected => self.counters.out_of_range += 1,
+            }
+        }
+    }
+
+    /// Writes the row as the ledger stands, with the first so many strays.
+    pub(super) async fn commit(
+        &mut self,
+        mut dead: Vec<Discard>,
+        strays: usize,
+        effects: Transaction,
+        stop: &StopToken,
+    ) -> Result<(), Halt> {
+        dead.extend(self.discarded(strays));
+        let low = self.ledger.low();
+        assert!(
+            checkpoint_advances(self.written, low),
+            "a checkpoint went back from {:?} to {low:?}",
+            self.written
+        );
+        let row = self.ledger.row(self.holder.token()).encode()?;
+        let mut effects = effects;
+        let advances = low > self.written;
+        if advances && let Some(lease) = self.rooms.leases.checkpointed(&self.lease)? {
+            effects.writes.push(lease);
+        }
+        loop {
+            // Dead letters are as old as their place in the store, however long they waited for it.
+            let dead = self.holder.dead_letters(dead.clone(), self.now());
+            let transactions = self.holder.transactions(effects.clone(), dead, row.clone());
+            let full = match self.stores.place(transactions).await {
+                Ok(at) => {
+                    self.placed = at;
+                    self.written = low;
+                    self.unwritten_since = None;
+                    if advances {
+                        self.lease.note_checkpoint();
+                    }
+                    return Ok(());
+                }
+                Err(NotPlaced::Commit(CommitError::Full)) => ShardState::DiskFull,
+                Err(NotPlaced::DeadLettersFull { bytes, max }) => {
+                    ShardState::DeadLettersFull { bytes, max }
+                }
+                // Only an operator can make room or bring the stream back.
+                Err(NotPlaced::StateFull { bytes, max }) => ShardState::StateFull { bytes, max },
+                Err(NotPlaced::Commit(CommitError::NoSuchStream(name))) => {
+                    ShardState::NoOutput(name)
+                }
+                Err(error) => return Err(error.into()),
+            };
+            // Nothing is lost by waiting; a stop leaves the work to be repeated.
+            if stop.is_stopped() {
+                return Err(Halt::Stopped);
+            }
+            self.show(full);
+            full_pause(&self.rooms.platform.clock, stop).await;
+        }
+    }
+}
+
+async fn full_pause(clock: &Clock, stop: &StopToken) {
+    tokio::select! {
+        biased;
+        () = stop.stopped() => {}
+        () = clock.sleep(FULL_PAUSE) => {}
+    }
+}
+
+fn records_of(dead: &[Discard]) -> usize {
+    dead.iter().map(|discard| discard.records.len()).sum()
+}
+
+fn counted(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
