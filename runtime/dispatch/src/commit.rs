@@ -17,6 +17,8 @@ use crate::{
     dead_letters::{DeadLetterStore, entries},
     kept::is_of,
     limits::TRANSACTION_DEAD_LETTER_BYTES_MAX,
+    owed::Facts,
+    settings::TriggerSettings,
     settle::{Discard, Settlement},
     state::{KeptValue, StateStore},
 };
@@ -33,14 +35,26 @@ impl Holder {
         self.guard.token
     }
 
+    /// With what the trigger's failure destinations are owed for them.
     pub(crate) fn dead_letters(
         &self,
         dead: Vec<Discard>,
+        settings: &TriggerSettings,
         now: Timestamp,
     ) -> Vec<(ViewWrite, usize)> {
-        dead.into_iter()
-            .flat_map(|discard| entries(discard, &self.key, self.token(), now))
-            .collect()
+        let mut writes = Vec::new();
+        for discard in dead {
+            let facts = Facts::of(&discard).filter(|_| !settings.on_failure.is_empty());
+            let mut letters = Vec::new();
+            for entry in entries(discard, &self.key, self.token(), now) {
+                letters.push(entry.id);
+                writes.push((entry.write, entry.bytes));
+            }
+            let holder = (&self.key, self.token());
+            let owed = facts.map(|facts| facts.owed(settings, holder, &letters, now));
+            writes.extend(owed.into_iter().flatten());
+        }
+        writes
     }
 
     /// `effects` go into the last transaction, with the progress row that passes the records.
@@ -167,6 +181,9 @@ impl Stores {
         };
         let at = self.journal.commit(transaction).await?;
         drop((counted_state, counted_dead_letters));
+        if dead_letters {
+            self.dead_letters.tell(at);
+        }
         Ok(at)
     }
 }

@@ -134,13 +134,21 @@ fn clipped(text: &str) -> String {
     text[..text.floor_char_boundary(NOTE_BYTES_MAX)].to_owned()
 }
 
+/// An entry on its way into the log.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) id: String,
+    pub(crate) write: ViewWrite,
+    pub(crate) bytes: usize,
+}
+
 /// Entries of a discard, with their approximate size in bytes; a large discard becomes several.
 pub(crate) fn entries(
     discard: Discard,
     key: &LeaseKey,
     token: FencingToken,
     now: Timestamp,
-) -> Vec<(ViewWrite, usize)> {
+) -> Vec<Written> {
     let mut written = Vec::new();
     let mut rest = VecDeque::from(discard.records);
     while let Some(first) = rest.pop_front() {
@@ -163,15 +171,13 @@ pub(crate) fn entries(
             attempts: discard.notes.clone(),
         };
         let value = entry.encode();
-        let size = value.len();
-        let key = keys::dead_letter(key, position);
-        written.push((
-            ViewWrite {
-                key,
-                value: Some(value.into()),
-            },
-            size,
-        ));
+        let bytes = value.len();
+        let write = ViewWrite {
+            key: keys::dead_letter(key, position),
+            value: Some(value.into()),
+        };
+        let id = entry.id;
+        written.push(Written { id, write, bytes });
     }
     written
 }
@@ -345,6 +351,7 @@ mod tests {
         Discard {
             records: (1..).zip(sizes).map(record).collect(),
             condition: Condition::RecordAgeExceeded,
+            attempts: 0,
             notes: Vec::new(),
         }
     }
@@ -358,7 +365,7 @@ mod tests {
             FencingToken(9),
             Timestamp::default(),
         );
-        let entry = DeadLetter::decode(written[0].0.value.as_ref().unwrap()).unwrap();
+        let entry = DeadLetter::decode(written[0].write.value.as_ref().unwrap()).unwrap();
         let kept: Vec<_> = entry
             .records
             .iter()
@@ -368,7 +375,7 @@ mod tests {
         assert_eq!(entry.id, "3-1");
         assert_eq!(
             key_of(&key().trigger, &entry.id),
-            Some(written[0].0.key.clone())
+            Some(written[0].write.key.clone())
         );
     }
 

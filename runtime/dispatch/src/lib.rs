@@ -28,6 +28,8 @@ mod kept;
 
 pub mod dead_letters;
 
+mod owed;
+
 mod commit;
 
 mod state;
@@ -47,6 +49,7 @@ pub use dead_letters::{
     Condition, DeadLetter, DeadLetterError, DeadLetterStore, DeadLetters, KeptRecord, Note,
 };
 pub use lanes::Lanes;
+pub use owed::{Owed, OwedDocuments, OwedTo};
 pub use settings::{
     Backoff, BatchPolicy, BreakerPolicy, DeadLetterPolicy, ErrorClass, Isolate, RangeCheck,
     RetryPolicy, StartAt, StatePolicy, Switch, Then, TriggerSettings, WhenFull,

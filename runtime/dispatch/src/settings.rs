@@ -29,6 +29,8 @@ pub struct TriggerSettings {
     /// Where the handler may keep values by key.
     pub state: Option<StatePolicy>,
     pub retry: RetryPolicy,
+    /// Destinations that get a document of every group that is given up, by name.
+    pub on_failure: Vec<String>,
     /// How answers of event functions are read.
     pub item_failures: ItemFailures,
     /// The wish of whoever wrote the trigger; an operator's pause is another matter.

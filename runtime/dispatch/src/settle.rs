@@ -64,6 +64,8 @@ pub struct Settlement {
 pub struct Discard {
     pub records: Vec<UserRecord>,
     pub condition: Condition,
+    /// Invocations that used up an attempt.
+    pub attempts: u32,
     pub notes: Vec<Note>,
 }
 
@@ -138,6 +140,7 @@ impl Work {
         Discard {
             records: self.records,
             condition,
+            attempts: self.attempts,
             notes: self.notes,
         }
     }
@@ -176,6 +179,7 @@ pub fn expire(mut work: Work, at: Circumstances<'_>) -> (Option<Discard>, Option
     let discard = Discard {
         records: work.records,
         condition: Condition::RecordAgeExceeded,
+        attempts: work.attempts,
         notes: work.notes.clone(),
     };
     let mode = match work.mode {

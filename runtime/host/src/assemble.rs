@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use catalog::Catalog;
-use dispatch::{DeadLetterStore, TriggerRunner, TriggerSettings};
+use dispatch::{DeadLetterStore, OwedDocuments, TriggerRunner, TriggerSettings};
 use leases::LeaseBook;
 use log::{Log, ViewKind};
 use model::{
@@ -20,6 +20,7 @@ use tracing::warn;
 
 use crate::{
     config::{FunctionSource, Project},
+    destinations::{Deliveries, Names, Sender},
     errors::{StartError, Unloaded},
     journal::LogJournal,
     loading,
@@ -46,6 +47,7 @@ pub(crate) struct Rooms {
     pub(crate) triggers: BTreeMap<TriggerName, TriggerSettings>,
     pub(crate) runners: Runners,
     pub(crate) dead_letters: Arc<DeadLetterStore>,
+    pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) logs: Arc<LogStore>,
     /// Provisioned streams that scale by themselves.
     pub(crate) autoscaled: BTreeMap<StreamKey, Autoscale>,
@@ -104,6 +106,17 @@ pub(crate) async fn assemble(
     let runners = Runners::new(Arc::clone(&journal));
     let policy = plan::dead_letters(&project.server.dead_letters);
     let dead_letters = Arc::new(DeadLetterStore::new(Arc::clone(&journal), policy));
+    let names = Names {
+        app: project.app.to_string(),
+        region: project.server.region.clone(),
+    };
+    let deliveries = Arc::new(Deliveries::new(
+        platform.clone(),
+        OwedDocuments::new(Arc::clone(&journal)),
+        Arc::clone(&dead_letters),
+        project.destinations.clone(),
+        Sender::new(platform.clone(), names, &options.env),
+    ));
     let rooms = Rooms {
         platform: platform.clone(),
         world,
@@ -118,6 +131,7 @@ pub(crate) async fn assemble(
         triggers,
         runners,
         dead_letters,
+        deliveries,
         logs,
         autoscaled,
         drift,

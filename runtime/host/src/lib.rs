@@ -7,6 +7,7 @@ mod api;
 mod assemble;
 pub mod config;
 pub mod data;
+mod destinations;
 mod detached;
 mod errors;
 mod housekeeping;

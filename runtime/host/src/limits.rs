@@ -12,6 +12,20 @@ pub(crate) const LOG_FILE_BYTES_MAX: u64 = 8 << 20;
 pub(crate) const LOG_FILES_MAX: usize = 1_000;
 /// Where the last line of a file is looked for, in bytes before its end.
 pub(crate) const LOG_LAST_LINE_BYTES_MAX: usize = 2 << 20;
+/// How long a destination may take for one failure document.
+pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The pause before a document is tried again: the first, and the longest.
+pub(crate) const DELIVERY_PAUSE_FIRST: Duration = Duration::from_secs(1);
+pub(crate) const DELIVERY_PAUSE_MAX: Duration = Duration::from_mins(1);
+/// Owed documents read at once.
+pub(crate) const DELIVERIES_PAGE: usize = 100;
+/// Owed documents that are counted for `why`.
+pub(crate) const DELIVERIES_COUNTED_MAX: usize = 1_000;
+/// Bytes of a destination's answer that are kept.
+pub(crate) const DELIVERY_ANSWER_BYTES_MAX: usize = 4 << 10;
+/// Bytes of an event within a document: in an object or a file, and in a POST.
+pub(crate) const OBJECT_EVENT_BYTES_MAX: usize = 64 << 20;
+pub(crate) const POSTED_EVENT_BYTES_MAX: usize = 6 << 20;
 /// Connections served at once; further ones wait in the kernel's queue.
 pub(crate) const CONNECTIONS_MAX: usize = 4_096;
 /// Fewer free places than this, and idle connections have to go sooner.

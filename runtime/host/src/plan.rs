@@ -96,6 +96,7 @@ pub(crate) fn trigger(
             max: state.max,
         }),
         retry: retry(&trigger.retry),
+        on_failure: trigger.on_failure.clone(),
         item_failures: trigger.item_failures,
         enabled: trigger.enabled,
     }

@@ -72,6 +72,8 @@ pub async fn up(
     };
     // What keeps a certificate from being written may keep the log from it too, which has said it better by now.
     let tls = tls?.map(|tls| tls.shown);
+    let deliveries = Arc::clone(&rooms.deliveries).run(stop.clone());
+    let deliveries = platform.tasks.spawn("deliveries", deliveries);
     let housekeeping = Housekeeping::new(Arc::clone(&rooms)).run(stop);
     let housekeeping = platform.tasks.spawn("housekeeping", housekeeping);
     let (quiet, silence) = Stop::new();
@@ -89,6 +91,9 @@ pub async fn up(
     }
     if let Err(error) = housekeeping.await {
         tracing::warn!(%error, "housekeeping ended early");
+    }
+    if let Err(error) = deliveries.await {
+        tracing::warn!(%error, "failure documents were given up early; they are kept");
     }
     down(platform, &options, &rooms, &note).await;
     quiet.stop();

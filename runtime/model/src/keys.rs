@@ -22,6 +22,8 @@ pub enum Namespace {
     DeadLetter = b'd',
     /// Dead letters by the time they were written, owned by `dispatch`.
     DeadLetterTime = b'e',
+    /// Documents that failure destinations are owed, owned by `dispatch`.
+    Owed = b'o',
     /// How many bytes a store keeps, owned by `dispatch`.
     Kept = b'k',
     /// Newest token of a lease slot, owned by `log`.
@@ -34,6 +36,8 @@ pub enum Namespace {
     Function = b'v',
     /// What operators said about triggers, owned by `host`.
     Trigger = b't',
+    /// Event source mappings that were made by the Lambda API, owned by `host`.
+    Mapping = b'm',
     /// Which stream a trigger reads, and from where, owned by `dispatch`.
     Binding = b'b',
 }
@@ -56,6 +60,14 @@ impl Key {
     fn raw(mut self, bytes: &[u8]) -> Self {
         self.0.extend_from_slice(bytes);
         self
+    }
+
+    fn position(self, at: Position) -> Self {
+        let [high, middle, low] = at.sequence.0;
+        self.raw(&high.to_be_bytes())
+            .raw(&middle.to_be_bytes())
+            .raw(&low.to_be_bytes())
+            .raw(&at.sub_sequence.to_be_bytes())
     }
 
     fn done(self) -> Bytes {
@@ -142,12 +154,8 @@ pub fn split_state<'a>(
 /// Dead letters sort by shard and position; the id comes from the position, so that writing one twice is harmless.
 #[must_use]
 pub fn dead_letter(key: &LeaseKey, first: Position) -> Bytes {
-    let [high, middle, low] = first.sequence.0;
     Key(of_shard(Namespace::DeadLetter, &key.trigger, key.shard).to_vec())
-        .raw(&high.to_be_bytes())
-        .raw(&middle.to_be_bytes())
-        .raw(&low.to_be_bytes())
-        .raw(&first.sub_sequence.to_be_bytes())
+        .position(first)
         .done()
 }
 
@@ -181,6 +189,42 @@ pub fn kept(store: Namespace, trigger: Option<&TriggerName>) -> Bytes {
         .done()
 }
 
+/// Everything that one destination of a trigger is owed.
+#[must_use]
+pub fn owed_to(trigger: &TriggerName, destination: &str) -> Bytes {
+    Key::of(Namespace::Owed)
+        .text(trigger.as_str().as_bytes())
+        .text(destination.as_bytes())
+        .done()
+}
+
+/// Behind all that `owed_to` lists, and before everything else.
+#[must_use]
+pub fn behind_owed_to(trigger: &TriggerName, destination: &str) -> Bytes {
+    Key(owed_to(trigger, destination).to_vec())
+        .raw(&[u8::MAX; 48])
+        .done()
+}
+
+/// One document, by its shard and its first position.
+#[must_use]
+pub fn owed(trigger: &TriggerName, destination: &str, shard: ShardId, first: Position) -> Bytes {
+    Key(owed_to(trigger, destination).to_vec())
+        .raw(&shard.0.to_be_bytes())
+        .position(first)
+        .done()
+}
+
+/// The trigger and the destination of an owed document.
+#[must_use]
+pub fn split_owed(key: &[u8]) -> Option<(TriggerName, String)> {
+    let trigger = trigger_in(key)?;
+    let rest = key.get(3 + trigger.as_str().len()..)?;
+    let (length, rest) = rest.split_first_chunk::<2>()?;
+    let destination = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
+    Some((trigger, String::from_utf8(destination.to_vec()).ok()?))
+}
+
 #[must_use]
 pub fn fence(slot: LeaseSlot) -> Bytes {
     Key::of(Namespace::Fence).raw(&slot.0.to_be_bytes()).done()
@@ -209,6 +253,16 @@ mod tests {
             Some((Timestamp::from_millis(256), b"dx".as_slice()))
         );
         assert_eq!(split_dead_letter_time(b"dx"), None);
+    }
+
+    #[test]
+    fn owed_documents_know_whose_they_are() {
+        let trigger = TriggerName::parse("board").unwrap();
+        let key = owed(&trigger, "failed", ShardId(3), Position::default());
+        assert!(key.starts_with(&owed_to(&trigger, "failed")));
+        assert!(key < behind_owed_to(&trigger, "failed"));
+        let names = (trigger, "failed".to_owned());
+        assert_eq!(split_owed(&key), Some(names));
     }
 
     #[test]

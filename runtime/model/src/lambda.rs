@@ -5,7 +5,7 @@
 
 use std::io::Write as _;
 
-use crate::{Invocation, StreamKey, UserRecord};
+use crate::{Invocation, ShardId, StreamKey, UserRecord};
 
 /// A record without its names, numbers, key and data; with its shard and its time, a comma, and the event's own brackets.
 const FIXED_BYTES: usize = 384;
@@ -39,22 +39,27 @@ fn escaped_len(text: &str) -> usize {
 /// `{"Records":[...]}` for the records of an invocation.
 #[must_use]
 pub fn kinesis_event(invocation: &Invocation) -> Vec<u8> {
-    let records = invocation.records.iter();
-    let size = records.map(|record| encoded_len(&invocation.stream, record));
+    event_of_records(&invocation.stream, invocation.shard, &invocation.records)
+}
+
+/// The same for any records of one shard.
+#[must_use]
+pub fn event_of_records(stream: &StreamKey, shard: ShardId, records: &[UserRecord]) -> Vec<u8> {
+    let size = records.iter().map(|record| encoded_len(stream, record));
     let mut out = Vec::with_capacity(size.sum::<usize>());
     out.extend_from_slice(b"{\"Records\":[");
-    for (index, record) in invocation.records.iter().enumerate() {
+    for (index, record) in records.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        push_record(&mut out, invocation, record);
+        push_record(&mut out, (stream, shard), record);
     }
     out.extend_from_slice(b"]}");
     out
 }
 
-fn push_record(out: &mut Vec<u8>, invocation: &Invocation, record: &UserRecord) {
-    let arn = invocation.stream.arn();
+fn push_record(out: &mut Vec<u8>, (stream, shard): (&StreamKey, ShardId), record: &UserRecord) {
+    let arn = stream.arn();
     let key = serde_json::Value::from(record.key_text().as_ref());
     let data = base64_simd::STANDARD.encode_to_string(&record.data);
     let arrived = record.arrived.as_millis();
@@ -77,7 +82,7 @@ fn push_record(out: &mut Vec<u8>, invocation: &Invocation, record: &UserRecord) 
         } else {
             String::new()
         },
-        invocation.shard,
+        shard,
         if record.aggregated {
             format!(
                 "{}:{}",
@@ -86,8 +91,8 @@ fn push_record(out: &mut Vec<u8>, invocation: &Invocation, record: &UserRecord) 
         } else {
             record.position.sequence.to_string()
         },
-        invocation.stream.account,
-        invocation.stream.region,
+        stream.account,
+        stream.region,
         arn,
     );
 }

@@ -4,7 +4,7 @@
 mod simulated;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -68,6 +68,19 @@ impl Net {
             NetKind::Simulated(world) => ListenerKind::Simulated(world.listen(addr)?),
         };
         Ok(Listener { kind })
+    }
+
+    /// The addresses of a name; in a simulation names are addresses themselves.
+    pub async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, port)]);
+        }
+        match &self.kind {
+            NetKind::Real => Ok(tokio::net::lookup_host((host, port)).await?.collect()),
+            #[cfg(feature = "simulation")]
+            NetKind::Simulated(_) => Err(io::Error::other(format!("no name {host} here"))),
+        }
     }
 
     pub async fn connect(&self, addr: SocketAddr) -> io::Result<Connection> {

@@ -14,4 +14,4 @@ mod tokens;
 pub use body::AnswerBody;
 pub use hosts::AllowedHosts;
 pub use request_body::{BodyRefused, whole_body};
-pub use signature::{AccessKey, Keyring, Signer, UnreadableKeys};
+pub use signature::{AccessKey, Keyring, Signer, UnreadableKeys, Unsent, encoded_path};

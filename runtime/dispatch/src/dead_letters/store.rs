@@ -7,10 +7,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use model::{
-    ByteSize, Timestamp, Transaction, TriggerName, ViewWrite,
+    ByteSize, LogPosition, Timestamp, Transaction, TriggerName, ViewWrite,
     keys::{self, Namespace},
     seams::{CommitError, Journal},
 };
+use platform::watch;
 use tracing::warn;
 
 use super::{DeadLetter, key_of};
@@ -27,6 +28,7 @@ pub struct DeadLetterStore {
     journal: Arc<dyn Journal>,
     policy: DeadLetterPolicy,
     stock: Stock,
+    newest: watch::Sender<LogPosition>,
 }
 
 /// An entry in the order of time.
@@ -44,7 +46,18 @@ impl DeadLetterStore {
             stock: Stock::new(Arc::clone(&journal), Namespace::DeadLetter, None),
             journal,
             policy,
+            newest: watch::channel(LogPosition::default()).0,
         }
+    }
+
+    /// The place in the log of the newest entry, for those who wait for it.
+    #[must_use]
+    pub fn newest(&self) -> watch::Receiver<LogPosition> {
+        self.newest.subscribe()
+    }
+
+    pub(crate) fn tell(&self, at: LogPosition) {
+        self.newest.send_replace(at);
     }
 
     #[must_use]

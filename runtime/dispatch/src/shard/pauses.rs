@@ -99,7 +99,7 @@ impl ShardTask {
         // A row that passes strays must not be there without them.
         let strays = self.pass_strays();
         let dead = self.discarded(strays).collect();
-        let dead = self.holder.dead_letters(dead, self.now());
+        let dead = self.holder.dead_letters(dead, &self.settings, self.now());
         let row = self.ledger.row(self.holder.token()).encode()?;
         let transactions = self.holder.transactions(Transaction::default(), dead, row);
         match self.stores.place(transactions).await {

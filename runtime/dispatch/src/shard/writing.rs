@@ -101,6 +101,7 @@ impl ShardTask {
         given_up.map(|(stray, condition)| Discard {
             records: vec![stray.clone()],
             condition: *condition,
+            attempts: 0,
             notes: Vec::new(),
         })
     }
@@ -141,7 +142,9 @@ impl ShardTask {
         }
         loop {
             // Dead letters are as old as their place in the store, however long they waited for it.
-            let dead = self.holder.dead_letters(dead.clone(), self.now());
+            let dead = self
+                .holder
+                .dead_letters(dead.clone(), &self.settings, self.now());
             let transactions = self.holder.transactions(effects.clone(), dead, row.clone());
             let full = match self.stores.place(transactions).await {
                 Ok(at) => {

@@ -545,6 +545,7 @@ fn settings() -> TriggerSettings {
             breaker: None,
             then: Then::DeadLetter,
         },
+        on_failure: Vec::new(),
         item_failures: model::invocation::ItemFailures::default(),
         enabled: true,
     }

@@ -6,6 +6,7 @@
 mod answer;
 mod backups;
 mod dead_letters;
+pub(crate) mod deliveries;
 mod functions;
 mod logs;
 mod records;

@@ -4,7 +4,7 @@ use dispatch::{ShardState, ShardStatus, TriggerSettings};
 use model::{ByteSize, Checkpoint, ShardId, TriggerName};
 use serde_json::{Value, json};
 
-use super::{ApiError, Call, Reply, functions, streams};
+use super::{ApiError, Call, Reply, deliveries, functions, streams};
 use crate::{assemble::Rooms, config::did_you_mean, detached, lag};
 
 pub(crate) async fn status(rooms: &Rooms) -> Reply {
@@ -29,6 +29,7 @@ pub(crate) async fn status(rooms: &Rooms) -> Reply {
             "bytes": rooms.dead_letters.bytes().map_err(ApiError::failed)?.bytes(),
             "max_bytes": rooms.dead_letters.max().bytes(),
         },
+        "destinations": deliveries::all(rooms),
         "logs": { "bytes": rooms.logs.bytes().await.bytes() },
         "notes": notes(rooms)?,
     }))
@@ -37,6 +38,7 @@ pub(crate) async fn status(rooms: &Rooms) -> Reply {
 /// What holds always, and which store is nearly full.
 fn notes(rooms: &Rooms) -> Result<Vec<String>, ApiError> {
     let mut notes: Vec<String> = rooms.drift.clone();
+    notes.extend(deliveries::notes(rooms));
     notes.extend(unaccounted(rooms));
     let dead_letters = &rooms.dead_letters;
     let bytes = dead_letters.bytes().map_err(ApiError::failed)?;
@@ -333,6 +335,9 @@ pub(crate) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
                 }));
             }
         }
+    }
+    if shard.is_none() {
+        waiting.extend(deliveries::waiting(rooms, only));
     }
     Ok(json!({ "waiting": waiting, "moving": moving, "caught_up": caught_up }))
 }

@@ -23,6 +23,7 @@ pub(super) static PLACES: &[&Place] = &[
     &LOGS,
     &STREAM,
     &AUTOSCALE,
+    &DESTINATION,
     &FUNCTION,
     &TRIGGER,
     &TRIGGER_STREAM,
@@ -67,6 +68,13 @@ pub(super) static ROOT: Place = Place {
             meaning: "created when missing, never deleted",
         },
         &Plain {
+            name: "destinations",
+            kind: "map by name",
+            default: "none",
+            range: "",
+            meaning: "where failure documents go; each has exactly one kind",
+        },
+        &Plain {
             name: "functions",
             kind: "map by name",
             default: "none",
@@ -81,7 +89,7 @@ pub(super) static ROOT: Place = Place {
             meaning: "how code is driven; the name is the identity of checkpoints and state",
         },
     ],
-    later: &["destinations", "environments", "leases", "secrets"],
+    later: &["environments", "leases", "secrets"],
 };
 
 pub(super) const REGION: Plain = Plain {
@@ -259,6 +267,61 @@ pub(super) static AUTOSCALE: Place = Place {
     later: &[],
 };
 
+pub(super) const SQS: Plain = Plain {
+    name: "sqs",
+    kind: "ARN",
+    default: "none",
+    range: "arn:aws:sqs:REGION:ACCOUNT:NAME; no FIFO queue",
+    meaning: "a message without the records",
+};
+pub(super) const SNS: Plain = Plain {
+    name: "sns",
+    kind: "ARN",
+    default: "none",
+    range: "arn:aws:sns:REGION:ACCOUNT:NAME; no FIFO topic",
+    meaning: "a message without the records",
+};
+pub(super) const S3: Plain = Plain {
+    name: "s3",
+    kind: "address",
+    default: "none",
+    range: "s3://BUCKET/PREFIX",
+    meaning: "an object with the records",
+};
+pub(super) const HTTP: Plain = Plain {
+    name: "http",
+    kind: "address",
+    default: "none",
+    range: "http://..., https://...",
+    meaning: "a POST with the records",
+};
+pub(super) const TO_STREAM: Plain = Plain {
+    name: "stream",
+    kind: "name",
+    default: "none",
+    range: "a stream of the file",
+    meaning: "a record without the failed ones, written exactly once",
+};
+pub(super) const DIRECTORY: Plain = Plain {
+    name: "directory",
+    kind: "path",
+    default: "none",
+    range: "",
+    meaning: "a file with the records; relative to the file",
+};
+pub(super) const ENDPOINT: Plain = Plain {
+    name: "endpoint",
+    kind: "address",
+    default: "AWS",
+    range: "http://..., https://...",
+    meaning: "what stands in for AWS; with sqs, sns and s3 alone",
+};
+pub(super) static DESTINATION: Place = Place {
+    path: "destinations.NAME",
+    keys: &[&SQS, &SNS, &S3, &HTTP, &TO_STREAM, &DIRECTORY, &ENDPOINT],
+    later: &[],
+};
+
 pub(super) const SOURCE: Plain = Plain {
     name: "source",
     kind: "path",
@@ -361,6 +424,13 @@ pub(super) const REPORT_FAILURES: Choice<ItemFailures> = Choice {
 };
 pub(super) const ALLOW_LOOP: Choice<bool> =
     switch("allow_loop", false, "may write the stream it reads");
+pub(super) const ON_FAILURE: Plain = Plain {
+    name: "on_failure",
+    kind: "name or list",
+    default: "none",
+    range: "destinations of the file",
+    meaning: "gets a document of every group of records that is given up",
+};
 pub(super) static TRIGGER: Place = Place {
     path: "triggers.NAME",
     keys: &[
@@ -409,6 +479,7 @@ pub(super) static TRIGGER: Place = Place {
             range: "",
             meaning: "what a failure means",
         },
+        &ON_FAILURE,
         &REPORT_FAILURES,
         &ALLOW_LOOP,
     ],
@@ -417,7 +488,6 @@ pub(super) static TRIGGER: Place = Place {
         "input",
         "lanes",
         "leases",
-        "on_failure",
         "range_check",
         "schedule",
         "tumbling",

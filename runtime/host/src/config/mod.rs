@@ -6,6 +6,7 @@
 //! `defaults`), and what the keys say about each other is checked where it is read (`server`, `functions`, `triggers`).
 
 mod defaults;
+mod destinations;
 mod diagnostic;
 mod filter;
 mod functions;
@@ -73,13 +74,16 @@ pub fn read(
     let streams = server::streams(&mut reader, &mut root);
     let folder = path.parent().unwrap_or(Path::new(""));
     let functions = functions::functions(&mut reader, &mut root, folder);
-    let triggers = triggers::triggers(&mut reader, &mut root, &streams, &functions);
+    let destinations = destinations::destinations(&mut reader, &mut root, &streams, folder);
+    let known = (&streams, &functions, &destinations);
+    let triggers = triggers::triggers(&mut reader, &mut root, known);
 
     match (app, server) {
         (Some(app), Some(server)) if reader.diagnostics.is_empty() => Ok(Project {
             app,
             server,
             streams,
+            destinations,
             functions,
             triggers,
         }),

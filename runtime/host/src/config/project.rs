@@ -12,12 +12,15 @@ use model::{
 };
 
 use super::names::AppName;
+use crate::destinations::Destination;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Project {
     pub app: AppName,
     pub server: Server,
     pub streams: BTreeMap<StreamName, Stream>,
+    /// Where failure documents go, by name.
+    pub(crate) destinations: BTreeMap<String, Destination>,
     pub functions: BTreeMap<FunctionName, Function>,
     pub triggers: BTreeMap<TriggerName, Trigger>,
 }
@@ -149,6 +152,8 @@ pub struct Trigger {
     /// The wish of the file; an operator's pause is kept elsewhere.
     pub enabled: bool,
     pub retry: Retry,
+    /// Destinations that get a document of what is given up, by name.
+    pub on_failure: Vec<String>,
     /// How answers of event functions are read.
     pub item_failures: ItemFailures,
     /// What it writes may come back to it.

@@ -89,13 +89,13 @@ fn keys_that_are_not_ours() {
     error: triggers.yaml:2:1: unknown key `kafka` in the file
         2 | kafka: {}
           | ^^^^^
-    hint: known here: `version`, `app`, `server`, `streams`, `functions`, `triggers`
+    hint: known here: `version`, `app`, `server`, `streams`, `destinations`, `functions`, `triggers`
     ");
     insta::assert_snapshot!(refused("version: 1\n${TEN}: {}"), @r"
     error: triggers.yaml:2:1: unknown key `${TEN}` in the file
         2 | ${TEN}: {}
           | ^^^^^^
-    hint: known here: `version`, `app`, `server`, `streams`, `functions`, `triggers`
+    hint: known here: `version`, `app`, `server`, `streams`, `destinations`, `functions`, `triggers`
     ");
 }
 

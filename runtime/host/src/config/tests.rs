@@ -33,6 +33,8 @@ streams:
   flights:      { shards: 4, retention: 7d, durability: interval }
   late-flights: { shards: 1, autoscale: { min: 1, max: 8, target: 60% } }
   board:        { capacity: on-demand }
+destinations:
+  failed: { sqs: "arn:aws:sqs:us-east-1:000000000000:failed", endpoint: "http://127.0.0.1:4100" }
 functions:
   late:
     source: functions/late
@@ -53,6 +55,7 @@ triggers:
       - '{"data":{"dep_delay":[{"numeric":[">",120]}]}}'
     unparsable: drop
     batch: { records: 500, bytes: 5MiB, wait: 250ms }
+    on_failure: failed
     state: { ttl: 30d, max: 1GiB }
     retry:
       attempts: forever
@@ -195,6 +198,7 @@ fn the_example_means_what_it_says() {
                 }),
                 then: Then::Block,
             },
+            on_failure: vec!["failed".to_owned()],
             item_failures: ItemFailures::Strict,
             allow_loop: false,
             line: 22,

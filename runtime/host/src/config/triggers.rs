@@ -13,6 +13,7 @@ use super::defaults::{
     ENABLED, ERROR_CLASS, REPORT_FAILURES, RETRY, RETRY_AGE, RETRY_ATTEMPTS, RETRY_BREAKER,
     RETRY_CLASSES, RETRY_ISOLATE, RETRY_THEN, STATE, STATE_MAX, STATE_TTL, TRIGGER, TRIGGER_STREAM,
 };
+use super::destinations;
 use super::diagnostic::At;
 use super::filter;
 use super::names::Name;
@@ -22,18 +23,24 @@ use super::spelling::did_you_mean;
 use super::start;
 use super::tree::{Key, Node, Value};
 use super::units::Measure;
+use crate::destinations::Destination;
 
 /// A trigger has exactly one of these.
 const KINDS: &[&str] = &["stream", "schedule", "http"];
 
 type Streams = BTreeMap<StreamName, Stream>;
 type Functions = BTreeMap<FunctionName, Function>;
+/// What the file declares before its triggers.
+type Known<'a> = (
+    &'a Streams,
+    &'a Functions,
+    &'a BTreeMap<String, Destination>,
+);
 
 pub(super) fn triggers(
     reader: &mut Reader<'_>,
     root: &mut Section,
-    streams: &Streams,
-    functions: &Functions,
+    known: Known<'_>,
 ) -> BTreeMap<TriggerName, Trigger> {
     let named = reader.named::<TriggerName>(root, "triggers");
     let mut places = BTreeMap::new();
@@ -43,7 +50,7 @@ pub(super) fn triggers(
             let title = format!("trigger `{name}`");
             let node = one_kind(reader, &title, at, node)?;
             let mut section = reader.section(&TRIGGER, title, at, node);
-            let trigger = trigger(reader, &mut section, streams, functions)?;
+            let trigger = trigger(reader, &mut section, known)?;
             places.insert(name.clone(), at);
             Some((name, trigger))
         })
@@ -127,8 +134,7 @@ fn one_kind(reader: &mut Reader<'_>, title: &str, at: At, node: Node) -> Option<
 fn trigger(
     reader: &mut Reader<'_>,
     section: &mut Section,
-    streams: &Streams,
-    functions: &Functions,
+    (streams, functions, destinations): Known<'_>,
 ) -> Option<Trigger> {
     let line = section.at.line;
     let read = stream(reader, section, streams);
@@ -140,6 +146,7 @@ fn trigger(
     let enabled = reader.choice(section, &ENABLED);
     let retention = read.as_ref().and_then(|read| streams.get(&read.name));
     let retry = retry(reader, section, retention);
+    let on_failure = destinations::on_failure(reader, section, destinations);
     let item_failures = reader.choice(section, &REPORT_FAILURES);
     let allow_loop = reader.choice(section, &ALLOW_LOOP);
 
@@ -168,6 +175,7 @@ fn trigger(
         state,
         enabled,
         retry,
+        on_failure,
         item_failures,
         allow_loop,
         line,
@@ -262,7 +270,7 @@ fn outputs(
 }
 
 /// A name that the file declares elsewhere.
-fn declared<N: Name, T>(
+pub(super) fn declared<N: Name, T>(
     reader: &mut Reader<'_>,
     title: &str,
     key: &str,

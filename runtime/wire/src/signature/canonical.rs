@@ -99,7 +99,7 @@ fn encoded_anew(text: &str) -> String {
     encoded_bytes(&decoded(text))
 }
 
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     encoded_bytes(text.as_bytes())
 }
 

@@ -8,6 +8,7 @@
 
 mod canonical;
 mod keys;
+mod signing;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 pub(crate) use canonical::decoded;
 use canonical::{AUTHORITY, canonical_request, signs};
 pub use keys::{AccessKey, Keyring, UnreadableKeys};
+pub use signing::{Unsent, encoded_path};
 
 use crate::{
     calendar::{basic_date, parse_basic_date},

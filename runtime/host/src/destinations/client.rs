@@ -1,0 +1,110 @@
+//! One HTTP request to a destination, over the platform's network; encrypted where the address says `https`.
+//!
+//! Each request has a connection of its own and a deadline. What comes back is a status and the beginning of a body.
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use platform::{Connection, Platform};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::Address;
+use crate::limits::{DELIVERY_ANSWER_BYTES_MAX, DELIVERY_TIMEOUT};
+
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) method: &'static str,
+    pub(super) to: Address,
+    /// `host` among them.
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answered {
+    pub(super) status: u16,
+    pub(super) body: String,
+}
+
+/// The error is a sentence for people.
+pub(super) async fn send(platform: &Platform, request: Outgoing) -> Result<Answered, String> {
+    let place = request.to.authority();
+    let sent = platform
+        .clock
+        .timeout(DELIVERY_TIMEOUT, exchange(platform, request));
+    match sent.await {
+        Ok(answered) => answered,
+        Err(_) => Err(format!(
+            "{place} did not answer within {} s",
+            DELIVERY_TIMEOUT.as_secs()
+        )),
+    }
+}
+
+async fn exchange(platform: &Platform, request: Outgoing) -> Result<Answered, String> {
+    let to = &request.to;
+    let place = to.authority();
+    let unreachable = |error: std::io::Error| format!("connect to {place}: {error}");
+    let addresses = platform.net.resolve(&to.host, to.port).await;
+    let addresses = addresses.map_err(unreachable)?;
+    let mut connected = Err(std::io::Error::other("the name has no address"));
+    for address in addresses {
+        connected = platform.net.connect(address).await;
+        if connected.is_ok() {
+            break;
+        }
+    }
+    let connection: Connection = connected.map_err(unreachable)?;
+    if to.secure {
+        let secured = super::tls::secured(&to.host, connection).await;
+        spoken(platform, secured.map_err(unreachable)?, request).await
+    } else {
+        spoken(platform, connection, request).await
+    }
+}
+
+async fn spoken<C>(
+    platform: &Platform,
+    connection: C,
+    request: Outgoing,
+) -> Result<Answered, String>
+where
+    C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let place = request.to.authority();
+    let broken = |error: hyper::Error| format!("speak with {place}: {error}");
+    let mut head = Request::builder()
+        .method(request.method)
+        .uri(&request.to.path);
+    for (name, value) in &request.headers {
+        head = head.header(name, value);
+    }
+    let whole = head
+        .body(Full::new(Bytes::from(request.body)))
+        .map_err(|error| format!("write the request to {place}: {error}"))?;
+    let (mut sender, driver) = http1::handshake(TokioIo::new(connection))
+        .await
+        .map_err(broken)?;
+    let driving = platform.tasks.spawn("delivery", async move {
+        // Its failure shows in the request.
+        drop(driver.await);
+    });
+    let answered = async {
+        let response = sender.send_request(whole).await.map_err(broken)?;
+        let status = response.status().as_u16();
+        let body = Limited::new(response.into_body(), DELIVERY_ANSWER_BYTES_MAX)
+            .collect()
+            .await
+            .map(|body| body.to_bytes())
+            .unwrap_or_default();
+        Ok(Answered {
+            status,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        })
+    };
+    let answered = answered.await;
+    driving.abort();
+    answered
+}

@@ -1,0 +1,193 @@
+//! One document to one destination: which form it takes there, and what an answer means.
+//!
+//! In: what is owed and its dead letters. Out: what is to be committed when it is paid, or why it was not taken. Nothing
+//! is tried twice here.
+
+use std::path::Path;
+
+use dispatch::{DeadLetter, Owed};
+use model::{NewRecord, Region, StreamKey, Transaction};
+use platform::Platform;
+use uuid::Uuid;
+
+use super::{
+    Address, Destination, Target,
+    aws::{Credentials, publish, put_object, send_message},
+    client::{Answered, Outgoing, send},
+    document::{Document, id},
+};
+use crate::limits::{OBJECT_EVENT_BYTES_MAX, POSTED_EVENT_BYTES_MAX};
+
+/// Why a document was not taken, in words for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// No other document would be taken either.
+    Down(String),
+    /// It is about this document: others may be tried meanwhile.
+    Document(String),
+}
+
+/// What documents and keys of objects name besides the facts of the failure.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    /// Of the project: with the name of a trigger it gives the id that its mapping has.
+    pub(crate) app: String,
+    /// Where buckets are.
+    pub(crate) region: Region,
+}
+
+impl Names {
+    /// Of the mapping that a trigger is; one that was made by the Lambda API bears its id as its name.
+    pub(crate) fn mapping(&self, trigger: &str) -> Uuid {
+        Uuid::parse_str(trigger).unwrap_or_else(|_| {
+            let app = Uuid::new_v5(&Uuid::NAMESPACE_OID, self.app.as_bytes());
+            Uuid::new_v5(&app, trigger.as_bytes())
+        })
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Sender {
+    platform: Platform,
+    names: Names,
+    credentials: Credentials,
+}
+
+impl Sender {
+    pub(crate) fn new(
+        platform: Platform,
+        names: Names,
+        environment: &std::collections::BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            platform,
+            names,
+            credentials: Credentials::of(environment),
+        }
+    }
+
+    /// The document was taken, or is taken with the transaction that removes it.
+    pub(super) async fn send(
+        &self,
+        owed: &Owed,
+        letters: &[DeadLetter],
+        to: &Destination,
+    ) -> Result<Transaction, Refused> {
+        let endpoint = to.endpoint.as_ref();
+        let now = self.platform.clock.unshifted_wall();
+        let bare = || Document::of(owed).to_bytes();
+        let outgoing = match &to.target {
+            Target::Queue {
+                region,
+                account,
+                name,
+                ..
+            } => {
+                let queue = (account.as_str(), name.as_str());
+                send_message(&self.credentials, endpoint, region, queue, (&bare(), now))
+            }
+            Target::Topic { arn, region } => {
+                publish(&self.credentials, endpoint, region, arn, (&bare(), now))
+            }
+            Target::Bucket { bucket, prefix } => {
+                let key = format!("{prefix}{}", self.object_key(owed));
+                let whole = Document::with_records(owed, letters, OBJECT_EVENT_BYTES_MAX);
+                let object = (bucket.as_str(), key.as_str());
+                let region = self.names.region.as_str();
+                let document = (whole.to_bytes(), now);
+                put_object(&self.credentials, endpoint, region, object, document)
+            }
+            Target::Http(address) => post(owed, letters, address),
+            Target::Stream(name) => return Ok(record(owed, name)),
+            Target::Directory(folder) => {
+                self.file(owed, letters, folder).await?;
+                return Ok(Transaction::default());
+            }
+        };
+        let answered = send(&self.platform, outgoing)
+            .await
+            .map_err(Refused::Down)?;
+        meaning(&answered).map(|()| Transaction::default())
+    }
+
+    /// `aws/lambda/<mapping>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<id>` (FD-7).
+    fn object_key(&self, owed: &Owed) -> String {
+        let mapping = self.names.mapping(owed.trigger.as_str());
+        let time = owed.written.to_string();
+        let day = time.get(..10).unwrap_or_default();
+        let second = time.get(..19).unwrap_or_default().replace(':', ".");
+        let (shard, day, id) = (owed.shard, day.replace('-', "/"), id(owed));
+        format!("aws/lambda/{mapping}/{shard}/{day}/{second}-{id}")
+    }
+
+    /// `FOLDER/TRIGGER/SHARD-POSITION.json`; written again it is the same file.
+    async fn file(
+        &self,
+        owed: &Owed,
+        letters: &[DeadLetter],
+        folder: &Path,
+    ) -> Result<(), Refused> {
+        let folder = folder.join(owed.trigger.as_str());
+        let position = owed.first.to_string().replace(':', ".");
+        let path = folder.join(format!("{}-{position}.json", owed.shard));
+        let document = Document::with_records(owed, letters, OBJECT_EVENT_BYTES_MAX);
+        let written = async {
+            self.platform.disk.create_dir_all(&folder).await?;
+            self.platform
+                .disk
+                .replace(&path, &document.to_bytes())
+                .await
+        };
+        written
+            .await
+            .map_err(|error| Refused::Down(format!("write {}: {error}", path.display())))
+    }
+}
+
+fn post(owed: &Owed, letters: &[DeadLetter], address: &Address) -> Outgoing {
+    let document = Document::with_records(owed, letters, POSTED_EVENT_BYTES_MAX).to_bytes();
+    let header = |name: &str, value: String| (name.to_owned(), value);
+    Outgoing {
+        method: "POST",
+        to: address.clone(),
+        headers: vec![
+            header("host", address.authority()),
+            header("content-type", "application/json".to_owned()),
+            header("x-shardmill-trigger", owed.trigger.to_string()),
+            header("x-shardmill-document", id(owed).to_string()),
+        ],
+        body: document,
+    }
+}
+
+/// A record of another stream, by the shard that the failed ones came from.
+fn record(owed: &Owed, stream: &model::StreamName) -> Transaction {
+    let to = StreamKey {
+        name: stream.clone(),
+        ..owed.stream.clone()
+    };
+    let record = NewRecord {
+        partition_key: format!("{}/{}", owed.trigger, owed.shard).into(),
+        explicit_hash_key: None,
+        data: Document::of(owed).to_bytes().into(),
+    };
+    Transaction {
+        outputs: vec![(to, record)],
+        ..Transaction::default()
+    }
+}
+
+fn meaning(answered: &Answered) -> Result<(), Refused> {
+    let Answered { status, body } = answered;
+    let said: String = body.split_whitespace().collect::<Vec<_>>().join(" ");
+    let reason = if said.is_empty() {
+        format!("it answered {status}")
+    } else {
+        format!("it answered {status}: {said}")
+    };
+    match status {
+        200..=299 => Ok(()),
+        400 | 413 | 422 => Err(Refused::Document(reason)),
+        _ => Err(Refused::Down(reason)),
+    }
+}
