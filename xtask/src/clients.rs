@@ -1,4 +1,4 @@
-//! The clients of AWS that the end-to-end tests drive: boto3 and the AWS CLI, the SDKs for JavaScript, Go and Java.
+//! The clients of AWS that the end-to-end tests drive: boto3 and the AWS CLI, the SDKs for JavaScript, Go and Java, the KCL.
 //!
 //! Each is installed once into `target/clients/` from the manifest and lock file beside its program in
 //! `tests/end_to_end/clients/`, and again when one of those changes. Out come the variables that tell the tests where
@@ -26,8 +26,11 @@ pub(crate) struct Clients {
 type Place = std::result::Result<PathBuf, String>;
 
 pub(crate) fn install() -> Result<Clients> {
+    let python = python()?;
+    let kcl = kcl(&python)?;
     let found = [
-        ("SHARDMILL_TEST_PYTHON", python()?),
+        ("SHARDMILL_TEST_PYTHON", python),
+        ("SHARDMILL_TEST_KCL", kcl),
         ("SHARDMILL_TEST_JAVASCRIPT", javascript()?),
         ("SHARDMILL_TEST_GO", go()?),
         ("SHARDMILL_TEST_JAVA", java()?),
@@ -159,6 +162,53 @@ fn java() -> Result<Place> {
         kit.set_ready()?;
     }
     Ok(Ok(built))
+}
+
+/// The folder of the KCL's wheel, which carries its libraries, and of the DynamoDB that keeps its leases.
+fn kcl(python: &Place) -> Result<Place> {
+    let Ok(python) = python else {
+        return Ok(Err(
+            "not run: the KCL, because python3 with venv is missing".to_owned(),
+        ));
+    };
+    let kit = Kit::new("kcl", &["requirements.txt", "pom.xml"])?;
+    if !kit.is_ready() {
+        if !succeeds(&["java", "-version"]) || !succeeds(&["mvn", "--version"]) {
+            return missing("a JDK (17 or later) with Maven", "the KCL");
+        }
+        let (python, wheel) = (text(python), text(&kit.place.join("wheel")));
+        let quietly = ["-m", "pip", "--quiet", "--disable-pip-version-check"];
+        let wanted = ["install", "--no-deps", "--upgrade", "--target", &wheel];
+        let install = [
+            &[python.as_str()][..],
+            &quietly,
+            &wanted,
+            &["-r", "requirements.txt"],
+        ];
+        let repository = format!("-Dmaven.repo.local={}", text(&kit.place.join("repository")));
+        let directory = format!("-Dclient.directory={}", text(&kit.place.join("table")));
+        let copy = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never"];
+        let goals = [&repository, &directory, "dependency:copy-dependencies"];
+        let hint = "its registry is needed once; run again when the network is there";
+        let wheel = run(
+            "KCL (about 30 MB, once)",
+            &kit.sources,
+            &install.concat(),
+            hint,
+        );
+        let copied = wheel.and_then(|()| {
+            let name = "DynamoDB Local (about 50 MB, once)";
+            run(name, &kit.sources, &[&copy[..], &goals].concat(), hint)
+        });
+        // It is large, and beside the SDKs: a registry that does not answer leaves it out rather than stop everything.
+        if let Err(error) = copied {
+            let why = format!("not run: the KCL, because it could not be installed: {error}");
+            report(&why);
+            return Ok(Err(why));
+        }
+        kit.set_ready()?;
+    }
+    Ok(Ok(kit.place))
 }
 
 /// Where a client comes from and where it is installed.
