@@ -321,6 +321,19 @@ pub(crate) enum StreamVerb {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Write all records of a stream into a file, with keys and times, in the order of each shard
+    Export {
+        #[arg(value_parser = name)]
+        name: String,
+        /// NDJSON; it must not be there yet. `-` is standard output
+        file: PathBuf,
+    },
+    /// Put the records of an exported file into a stream, each once however often it is repeated
+    Import {
+        #[arg(value_parser = name)]
+        name: String,
+        file: PathBuf,
+    },
     /// The shards of a stream with their ranges
     Shards {
         #[arg(value_parser = name)]

@@ -64,6 +64,7 @@ mod tests {
             let data = vec![0; *size - 1];
             Ok(Record {
                 key: "k".to_owned(),
+                hash_key: None,
                 data,
                 place: Place::whole("x"),
             })
@@ -90,6 +91,7 @@ mod tests {
         let record = || {
             Ok(Record {
                 key: "k".to_owned(),
+                hash_key: None,
                 data: Vec::new(),
                 place: Place::whole("x"),
             })

@@ -188,6 +188,7 @@ mod tests {
     fn record(data: &str) -> Record {
         Record {
             key: "k".to_owned(),
+            hash_key: None,
             data: data.into(),
             place: Place::whole("x"),
         }

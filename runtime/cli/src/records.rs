@@ -18,6 +18,8 @@ use crate::failure::Failure;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) key: String,
+    /// Where it belongs, whatever its key says; decimal.
+    pub(crate) hash_key: Option<String>,
     pub(crate) data: Vec<u8>,
     pub(crate) place: Place,
 }
@@ -35,7 +37,7 @@ impl Place {
         Self { source, line }
     }
 
-    fn line(source: &Rc<str>, line: u64) -> Self {
+    pub(crate) fn line(source: &Rc<str>, line: u64) -> Self {
         let (source, line) = (Rc::clone(source), Some(line));
         Self { source, line }
     }
@@ -117,7 +119,12 @@ impl Keys {
                 })?
             }
         };
-        Ok(Record { key, data, place })
+        Ok(Record {
+            key,
+            hash_key: None,
+            data,
+            place,
+        })
     }
 }
 
@@ -342,6 +349,7 @@ mod tests {
             same.keyed(vec![0xff], Place::whole("x")).unwrap(),
             Record {
                 key: "k".into(),
+                hash_key: None,
                 data: vec![0xff],
                 place: Place::whole("x"),
             }

@@ -11,6 +11,7 @@ pub(crate) mod status;
 pub(crate) mod stream;
 pub(crate) mod tail;
 pub(crate) mod things;
+pub(crate) mod transfer;
 
 use serde_json::Value;
 

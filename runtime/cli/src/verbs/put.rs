@@ -22,36 +22,68 @@ use crate::records::{self, Keys, Layout, Place, Record, Records, Spread};
 use crate::waiting;
 
 pub(crate) async fn put(client: &mut Client, output: Output, put: &Put) -> Result<(), Failure> {
-    let stream = client
-        .get(&format!("streams/{}", percent_encoded(&put.stream)))
+    let begun = begin(client, &put.stream, put.resume.as_deref()).await?;
+    let keys = match (&put.key_field, &put.key) {
+        (Some(field), _) => Keys::Field(field.clone()),
+        (None, Some(key)) => Keys::Same(key.clone()),
+        (None, None) => Keys::Spread(Spread::of(begun.books.producer())),
+    };
+    mention_files(output, put);
+    send_all(client, output, &put.stream, begun, sources(put, &keys)).await
+}
+
+/// What is known of a stream and of earlier runs before anything is sent.
+pub(super) struct Begun {
+    world: World,
+    books: Bookkeeping,
+    name: Option<String>,
+}
+
+/// Finds the stream, and how far a run of this name came before.
+pub(super) async fn begin(
+    client: &mut Client,
+    stream: &str,
+    name: Option<&str>,
+) -> Result<Begun, Failure> {
+    let facts = client
+        .get(&format!("streams/{}", percent_encoded(stream)))
         .await?;
     let world = World {
-        account: text(&stream, "/account"),
-        region: text(&stream, "/region"),
+        account: text(&facts, "/account"),
+        region: text(&facts, "/region"),
     };
-    let name = put.resume.as_deref();
     let target = Target {
-        name: put.stream.clone(),
-        created_ms: stream
+        name: stream.to_owned(),
+        created_ms: facts
             .pointer("/created_ms")
             .and_then(Value::as_u64)
             .unwrap_or_default(),
     };
-    let mut books = Bookkeeping::open(name, target)?;
-    let keys = match (&put.key_field, &put.key) {
-        (Some(field), _) => Keys::Field(field.clone()),
-        (None, Some(key)) => Keys::Same(key.clone()),
-        (None, None) => Keys::Spread(Spread::of(books.producer())),
-    };
-    let mut records = sources(put, &keys);
-    books.skip(name, &mut records)?;
-    mention_files(output, put);
+    let books = Bookkeeping::open(name, target)?;
+    let name = name.map(str::to_owned);
+    Ok(Begun { world, books, name })
+}
+
+/// Stores what earlier runs did not, and says how much that was.
+pub(super) async fn send_all(
+    client: &mut Client,
+    output: Output,
+    stream: &str,
+    begun: Begun,
+    mut records: Records<'_>,
+) -> Result<(), Failure> {
+    let Begun {
+        world,
+        mut books,
+        name,
+    } = begun;
+    books.skip(name.as_deref(), &mut records)?;
     let bar = output.spinner();
     let (before, is_resumable) = (books.before, books.is_resumable());
     let mut sender = Sender {
         client,
         output,
-        stream: &put.stream,
+        stream,
         world,
         books,
     };
@@ -59,7 +91,7 @@ pub(crate) async fn put(client: &mut Client, output: Output, put: &Put) -> Resul
     let all = async {
         for batch in Batches::new(records) {
             stored.set(stored.get() + sender.settle(batch?).await?);
-            bar.set_message(format!("{} records -> {}", stored.get(), put.stream));
+            bar.set_message(format!("{} records -> {stream}", stored.get()));
         }
         Ok(())
     };
@@ -71,13 +103,10 @@ pub(crate) async fn put(client: &mut Client, output: Output, put: &Put) -> Resul
     bar.finish_and_clear();
     let stored = stored.get();
     ended.map_err(|failure| with_progress(failure, before + stored, is_resumable))?;
-    let done = json!({"stream": put.stream, "records": stored, "before": before});
+    let done = json!({"stream": stream, "records": stored, "before": before});
     output.one(&done, |_| match before {
-        0 => format!("{stored} records -> {}", put.stream),
-        before => format!(
-            "{stored} records -> {} ({before} were there before)",
-            put.stream
-        ),
+        0 => format!("{stored} records -> {stream}"),
+        before => format!("{stored} records -> {stream} ({before} were there before)"),
     })
 }
 
@@ -264,7 +293,11 @@ fn body(stream: &str, batch: &[Record], open: &[usize]) -> Bytes {
         .filter_map(|index| batch.get(*index))
         .map(|record| {
             let data = base64_simd::STANDARD.encode_to_string(&record.data);
-            json!({"PartitionKey": record.key, "Data": data})
+            let mut entry = json!({"PartitionKey": record.key, "Data": data});
+            if let Some(key) = &record.hash_key {
+                entry["ExplicitHashKey"] = json!(key);
+            }
+            entry
         })
         .collect();
     Bytes::from(json!({"StreamName": stream, "Records": records}).to_string())
@@ -324,6 +357,7 @@ mod tests {
     fn a_request_that_is_refused_names_its_records() {
         let record = |line: &str, bytes: usize| Record {
             key: "k".to_owned(),
+            hash_key: None,
             data: vec![0; bytes],
             place: Place::whole(line),
         };
@@ -362,6 +396,7 @@ mod tests {
     fn a_request_holds_what_is_open() {
         let record = |key: &str| Record {
             key: key.to_owned(),
+            hash_key: None,
             data: b"x".to_vec(),
             place: Place::whole("x"),
         };

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal};
 
 use serde_json::{Value, json};
 
-use super::{items, query, status, stream, tail};
+use super::{items, query, status, stream, tail, transfer};
 use crate::arguments::{DeadLetterVerb, FunctionVerb, StateVerb, StreamVerb, TriggerVerb};
 use crate::client::{Client, percent_encoded};
 use crate::failure::{Exit, Failure};
@@ -62,6 +62,8 @@ pub(crate) async fn stream(
         StreamVerb::List => list(client, output, "streams", STREAMS).await,
         StreamVerb::Show { name } => stream::show(client, output, name).await,
         StreamVerb::Shards { name, hot: true } => stream::hot(client, output, name).await,
+        StreamVerb::Export { name, file } => transfer::export(client, output, name, file).await,
+        StreamVerb::Import { name, file } => transfer::import(client, output, name, file).await,
         StreamVerb::Change(verb) => stream::change(client, output, verb).await,
         StreamVerb::Shards { name, hot: false } => {
             let stream = client

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::select_all;
 use model::{
-    Record, ShardId, StreamKey,
+    HashKey, Record, ShardId, StreamKey,
     seams::{ReadFrom, ReadLimit, Source as _},
 };
 use serde_json::{Value, json};
@@ -135,13 +135,17 @@ fn parsed(text: &str) -> Result<Places, ApiError> {
 }
 
 fn document(shard: ShardId, record: &Record) -> Value {
-    json!({
+    let mut document = json!({
         "shard": shard.to_string(),
         "sequence": record.sequence,
         "arrived_ms": record.arrived.as_millis(),
         "key": String::from_utf8_lossy(&record.partition_key),
         "data": base64_simd::STANDARD.encode_to_string(&record.data),
-    })
+    });
+    if let Some(HashKey(key)) = record.explicit_hash_key {
+        document["explicit_hash_key"] = json!(key.to_string());
+    }
+    document
 }
 
 #[cfg(test)]
