@@ -58,13 +58,13 @@ impl Streams {
         producer: Option<ProducerMark>,
     ) -> Result<PutAnswer, PutError> {
         let mut changes = self.changes();
-        let refused = self.admit(key, &mut records, producer.as_ref())?;
+        let mut stream = self.taking(key)?;
+        let refused = self.admit(&stream, &mut records, producer.as_ref())?;
         if records.is_empty() {
             let entries = Vec::new();
             return Ok(PutAnswer { entries, refused });
         }
         let (entries, placed) = loop {
-            let stream = self.taking(key)?;
             let mut gathered = Gathered::default();
             let mut routed = Vec::with_capacity(records.len());
             for record in &records {
@@ -86,7 +86,10 @@ impl Streams {
                     stream.count_puts(&passed, &records, &routed);
                     break (numbered(&routed, &placed.appends), placed);
                 }
-                Err(Refused::NoSuchShard(_)) => changes.next().await,
+                Err(Refused::NoSuchShard(_)) => {
+                    changes.next().await;
+                    stream = self.taking(key)?;
+                }
                 Err(refused) => return Err(refused.into()),
             }
         };
@@ -110,12 +113,11 @@ impl Streams {
     /// out. A producer's request that may be repeated is refused or taken as a whole.
     fn admit(
         &self,
-        key: &StreamKey,
+        stream: &StreamEntry,
         records: &mut Vec<NewRecord>,
         producer: Option<&ProducerMark>,
     ) -> Result<Vec<(usize, ShardId)>, PutError> {
         let limited = self.shared.settings.aws_limits;
-        let stream = self.taking(key)?;
         if stream.traits.distribution == Some(Distribution::Auto) {
             let turn = stream.meters.stream.take_turns(0);
             spread(records, producer, turn);

@@ -53,9 +53,13 @@ impl Fingerprints {
 /// By a few of its bytes, which costs nothing beside storing it.
 fn is_chosen(data: &[u8]) -> bool {
     let word = |from: usize| {
-        let end = data.len().min(from + 8);
-        let bytes = data[from.min(end)..end].iter();
-        bytes.fold(0_u64, |word, byte| word << 8 | u64::from(*byte))
+        let bytes = data.get(from..).unwrap_or_default();
+        match bytes.first_chunk() {
+            Some(whole) => u64::from_le_bytes(*whole),
+            None => bytes
+                .iter()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        }
     };
     let length = u64::try_from(data.len()).unwrap_or_default();
     let middle = data.len() / 2;

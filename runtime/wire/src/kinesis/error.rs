@@ -190,13 +190,6 @@ impl AwsError {
         )
     }
 
-    pub(super) fn shard_limit(asked: u32, max: u32) -> Self {
-        Self::new(
-            Kind::LimitExceeded,
-            format_args!("This request asks for {asked} shards. A stream may have 1 to {max}."),
-        )
-    }
-
     /// Producers know how to wait when a shard is full, and that is what they have to do.
     pub(super) fn disk_full() -> Self {
         Self::new(

@@ -36,6 +36,8 @@ mod consumer_tests;
 #[cfg(test)]
 mod door_tests;
 #[cfg(test)]
+mod facts_tests;
+#[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
 mod policy_tests;

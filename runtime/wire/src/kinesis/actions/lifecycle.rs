@@ -50,7 +50,7 @@ impl Carrier<'_> {
             CreateError::Exists(_) => {
                 AwsError::stream_exists(key.name.as_str(), key.account.as_str())
             }
-            CreateError::Shards { asked, max } => AwsError::shard_limit(asked, max),
+            CreateError::Shards { asked, .. } => self.shards_exceeded(asked),
             CreateError::Down(reason) => AwsError::internal(reason),
         })?;
         Ok(Answer::done(self.codec))

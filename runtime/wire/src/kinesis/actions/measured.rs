@@ -88,17 +88,27 @@ impl Carrier<'_> {
         if self.quotas.is_none() {
             return Ok(());
         }
-        let world = self.world()?;
-        let streams = self.streams.list(&world, None, usize::MAX).streams;
-        let open: usize = streams.iter().map(|stream| stream.open_shards).sum();
-        let after = open.saturating_add(usize::try_from(more).unwrap_or(usize::MAX));
+        let after = self
+            .open_shards()?
+            .saturating_add(usize::try_from(more).unwrap_or(usize::MAX));
         if after > SHARDS_PER_ACCOUNT {
-            let (account, region) = (&self.caller.account, &self.caller.region);
-            return Err(AwsError::account_shards_exceeded(
-                account, region, open, more,
-            ));
+            return Err(self.shards_exceeded(more));
         }
         Ok(())
+    }
+
+    /// So many shards more than there may be.
+    pub(super) fn shards_exceeded(&self, more: u32) -> AwsError {
+        let (account, region) = (&self.caller.account, &self.caller.region);
+        self.open_shards().map_or_else(
+            |error| error,
+            |open| AwsError::account_shards_exceeded(account, region, open, more),
+        )
+    }
+
+    fn open_shards(&self) -> Result<usize, AwsError> {
+        let streams = self.streams.list(&self.world()?, None, usize::MAX).streams;
+        Ok(streams.iter().map(|stream| stream.open_shards).sum())
     }
 
     fn calling<'a>(&'a self, stream: &'a str) -> Calling<'a> {

@@ -56,7 +56,13 @@ impl Carrier<'_> {
         let more = asked.saturating_sub(u32::try_from(open).unwrap_or(u32::MAX));
         self.check_room_for_shards(more)?;
         let scaled = self.streams.scale(key.clone(), asked).await;
-        let scaled = scaled.map_err(|error| reshard_error(error, &key))?;
+        let scaled = scaled.map_err(|error| {
+            if let ReshardError::Limit { .. } = error {
+                self.shards_exceeded(more)
+            } else {
+                reshard_error(error, &key)
+            }
+        })?;
         self.count_quotas(Action::UpdateShardCount, input);
         self.document(&UpdateShardCountReply {
             stream_name: key.name.as_str().to_owned(),
@@ -78,8 +84,8 @@ fn reshard_error(error: ReshardError, key: &StreamKey) -> AwsError {
         ReshardError::OnDemand => AwsError::stream_on_demand(key),
         ReshardError::TooMany { open, asked } => AwsError::scaled_too_far_up(open, asked),
         ReshardError::TooFew { open, asked } => AwsError::scaled_too_far_down(open, asked),
-        ReshardError::Limit { asked, max } => AwsError::shard_limit(asked, max),
-        ReshardError::OutsideOfShard { .. }
+        ReshardError::Limit { .. }
+        | ReshardError::OutsideOfShard { .. }
         | ReshardError::NotAdjacent
         | ReshardError::UsedUp
         | ReshardError::Down(_) => AwsError::internal(error),
