@@ -22,8 +22,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct Shared {
-    /// The server, HOST:PORT; else SHARDMILL_SERVER, the one started in this folder or above, or 127.0.0.1:4566
-    #[arg(long, global = true, value_name = "HOST:PORT")]
+    /// The server, by its address or name; else SHARDMILL_SERVER, `server use`, the one of this folder or above, or 127.0.0.1:4566
+    #[arg(long, global = true, value_name = "HOST:PORT|NAME")]
     pub(crate) server: Option<String>,
     /// How data is written
     #[arg(long, short, global = true, value_enum, default_value = "table")]
@@ -51,6 +51,9 @@ pub(crate) enum Here {
     Doctor,
     /// What the server stores: check, repair, backup, restore
     Data(DataNoun),
+    /// Names for servers, and what AWS's tools need to find one
+    #[command(alias = "servers")]
+    Server(ServerNoun),
     /// Print the version
     Version,
 }
@@ -283,6 +286,40 @@ pub(crate) enum DataVerb {
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerNoun {
+    #[command(subcommand)]
+    pub(crate) verb: Option<ServerVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServerVerb {
+    /// All servers that have a name
+    List,
+    /// Name a server, for `--server NAME`
+    Add {
+        #[arg(value_parser = name)]
+        name: String,
+        /// HOST:PORT
+        address: String,
+        /// A file in the form of AWS's shared credentials, whose first key signs what is put
+        #[arg(long, value_name = "FILE")]
+        credentials: Option<PathBuf>,
+    },
+    /// Ask this one from now on, in every folder
+    Use {
+        #[arg(value_parser = name)]
+        name: String,
+    },
+    /// Forget a name
+    Remove {
+        #[arg(value_parser = name)]
+        name: String,
+    },
+    /// Lines for `eval` that lead AWS's tools to the server
+    Env,
 }
 
 #[derive(Debug, Args)]

@@ -90,6 +90,7 @@ fn help() {
       build        Build the functions of triggers.yaml
       doctor       Look at the machine, the tools and the server
       data         What the server stores: check, repair, backup, restore
+      server       Names for servers, and what AWS's tools need to find one
       version      Print the version
       put          Put records into a stream
       tail         Show the records of a stream
@@ -106,12 +107,12 @@ fn help() {
       help         Print this message or the help of the given subcommand(s)
 
     Options:
-          --server <HOST:PORT>  The server, HOST:PORT; else SHARDMILL_SERVER, the one started in this
-                                folder or above, or 127.0.0.1:4566
-      -o, --output <OUTPUT>     How data is written [default: table] [possible values: table, json,
-                                ndjson, yaml]
-      -h, --help                Print help
-      -V, --version             Print version
+          --server <HOST:PORT|NAME>  The server, by its address or name; else SHARDMILL_SERVER, `server
+                                     use`, the one of this folder or above, or 127.0.0.1:4566
+      -o, --output <OUTPUT>          How data is written [default: table] [possible values: table, json,
+                                     ndjson, yaml]
+      -h, --help                     Print help
+      -V, --version                  Print version
     ");
 }
 

@@ -14,6 +14,7 @@ mod project;
 mod records;
 mod run;
 mod server;
+mod servers;
 mod up;
 mod verbs;
 mod waiting;

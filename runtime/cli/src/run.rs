@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::arguments::{
-    Arguments, Asking, Command, DeadLetterVerb, FunctionVerb, Here, StreamVerb, TriggerVerb,
+    Arguments, Asking, Command, DeadLetterVerb, FunctionVerb, Here, ServerVerb, StreamVerb,
+    TriggerVerb,
 };
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, text};
 use crate::server;
-use crate::verbs::{build, data, doctor, invoke, logs, put, status, tail, things};
+use crate::verbs::{self, build, data, doctor, invoke, logs, put, status, tail, things};
 use crate::{project, up};
 
 pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
@@ -54,6 +55,14 @@ async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<()
             let server = server.map(str::to_owned).or_else(server_of_environment);
             let found = server::find(server.as_deref(), &working_directory()?)?;
             data::data(output, found, &noun.verb).await
+        }
+        Here::Server(noun) => {
+            let verb = noun.verb.unwrap_or(ServerVerb::List);
+            let found = || {
+                let server = server.map(str::to_owned).or_else(server_of_environment);
+                server::find(server.as_deref(), &working_directory()?)
+            };
+            verbs::server::server(output, &verb, found).await
         }
         Here::Version => {
             let version = json!({"version": env!("CARGO_PKG_VERSION")});

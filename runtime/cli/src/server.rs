@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, text};
+use crate::servers::{Key, Servers};
 
 pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:4566";
 const SERVER_FILE: &str = ".shardmill/dev/server.json";
@@ -64,7 +65,8 @@ impl fmt::Display for Address {
 pub(crate) struct Found {
     pub(crate) address: Address,
     way: Way,
-    key: Option<Signer>,
+    /// With which puts are signed, where one is known.
+    pub(crate) key: Option<Signer>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +84,23 @@ enum Way {
 
 /// `named` comes from the flag or the environment.
 pub(crate) fn find(named: Option<&str>, directory: &Path) -> Result<Found, Failure> {
+    let servers = Servers::read()?;
+    // What is said on the command line or in the environment may be an address; what is used is a name.
+    let known = match named {
+        Some(named) => servers.named.get(named),
+        None => servers
+            .used
+            .as_deref()
+            .map(|used| servers.get(used))
+            .transpose()?,
+    };
+    if let Some(known) = known {
+        return Ok(Found {
+            address: Address::parse(&known.address)?,
+            way: Way::Named,
+            key: known.key.as_ref().map(Key::signer),
+        });
+    }
     if let Some(named) = named {
         let address = Address::parse(named)?;
         return Ok(Found {

@@ -99,6 +99,7 @@ impl Project {
             .args(arguments)
             .current_dir(self.folder())
             .env("NO_COLOR", "1")
+            .env("XDG_CONFIG_HOME", self.folder().join("config"))
             .env_remove("SHARDMILL_SERVER");
         command
     }

@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod invoke;
 pub(crate) mod logs;
 pub(crate) mod put;
+pub(crate) mod server;
 pub(crate) mod status;
 pub(crate) mod stream;
 pub(crate) mod tail;
