@@ -38,6 +38,8 @@ mod door_tests;
 #[cfg(test)]
 mod facts_tests;
 #[cfg(test)]
+mod garbage_tests;
+#[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
 mod policy_tests;
