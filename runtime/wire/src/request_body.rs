@@ -113,7 +113,8 @@ mod tests {
         for (parts, bytes, pause, expected) in [
             (0, 0, second, Ok(0)),
             (1, 7, second, Ok(7)),
-            (64, 1024, second, Ok(65_536)),
+            (20, 1024, second, Ok(20_480)),
+            (64, 1024, second, Err(BodyRefused::TooSlow)),
             (2, BYTES_MAX / 2, second, Ok(BYTES_MAX)),
             (1, 1, BODY_PAUSE_MAX + second, Err(BodyRefused::TooSlow)),
             (BYTES_MAX, 1, second, Err(BodyRefused::TooSlow)),
