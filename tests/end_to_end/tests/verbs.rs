@@ -53,9 +53,18 @@ fn every_format_of_every_verb_holds_the_same_data() {
         &["version"],
         &["stream", "delete", "flights", "--dry-run"],
     ];
+    // The clock that `doctor` shows goes on between two calls.
+    let still = |mut item: Value| {
+        if item["check"] == "clock" {
+            item["fact"].take();
+        }
+        item
+    };
     for verb in lists {
         let json = project.json(verb);
-        assert_eq!(items(&json), project.ndjson(verb), "{verb:?}");
+        let json: Vec<Value> = items(&json).iter().cloned().map(still).collect();
+        let lines: Vec<Value> = project.ndjson(verb).into_iter().map(still).collect();
+        assert_eq!(json, lines, "{verb:?}");
     }
     for verb in things {
         // Times and counters of the log may move between two calls.
