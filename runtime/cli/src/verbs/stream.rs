@@ -129,26 +129,43 @@ pub(crate) async fn change(
             remove,
             sure,
         } => {
-            let at = path(name, "/consumers");
-            let answer = match (add, remove) {
-                (Some(consumer), _) => client.post(&at, &json!({ "name": consumer })).await?,
-                (None, Some(consumer)) => {
-                    let loss = format!("consumer {consumer} of stream {name}");
-                    if sure.dry_run {
-                        return output.line(&format!("would deregister  {loss}"));
-                    }
-                    if !sure.yes {
-                        confirm(output, &loss)?;
-                    }
-                    client
-                        .delete(&format!("{at}/{}", percent_encoded(consumer)))
-                        .await?
-                }
-                (None, None) => client.get(&at).await?,
-            };
-            output.list(&items(&answer, "consumers"), CONSUMERS)
+            consumers(
+                client,
+                output,
+                name,
+                (add.as_deref(), remove.as_deref()),
+                *sure,
+            )
+            .await
         }
     }
+}
+
+/// Lists them, after registering or deregistering one where asked.
+async fn consumers(
+    client: &mut Client,
+    output: Output,
+    name: &str,
+    (add, remove): (Option<&str>, Option<&str>),
+    sure: Sure,
+) -> Result<(), Failure> {
+    let at = path(name, "/consumers");
+    let answer = match (add, remove) {
+        (Some(consumer), _) => client.post(&at, &json!({ "name": consumer })).await?,
+        (None, Some(consumer)) => {
+            let loss = format!("consumer {consumer} of stream {name}");
+            if sure.dry_run {
+                return output.line(&format!("would deregister  {loss}"));
+            }
+            if !sure.yes {
+                confirm(output, &loss)?;
+            }
+            let one = format!("{at}/{}", percent_encoded(consumer));
+            client.delete(&one).await?
+        }
+        (None, None) => client.get(&at).await?,
+    };
+    output.list(&items(&answer, "consumers"), CONSUMERS)
 }
 
 /// A shorter one loses records, at once and for good.
