@@ -9,12 +9,13 @@ use model::{ByteSize, invocation::ItemFailures};
 use dispatch::{ErrorClass, Isolate, filter::Unparsable};
 
 use super::keys::{Choice, Measured, Place, Plain};
-use super::project::{Capacity, Durability, Limits, SandboxPolicy, Then, WhenFull};
-use super::units::Percent;
+use super::project::{SandboxPolicy, Then};
+use super::server_keys::{DEAD_LETTERS, LOGS, SERVER};
+use super::stream_keys::{AUTOSCALE, STREAM};
 
 const SECOND: u64 = 1;
-const HOUR: u64 = 3600 * SECOND;
-const DAY: u64 = 24 * HOUR;
+pub(super) const HOUR: u64 = 3600 * SECOND;
+pub(super) const DAY: u64 = 24 * HOUR;
 
 pub(super) static PLACES: &[&Place] = &[
     &ROOT,
@@ -90,181 +91,6 @@ pub(super) static ROOT: Place = Place {
         },
     ],
     later: &["environments", "leases", "secrets"],
-};
-
-pub(super) const REGION: Plain = Plain {
-    name: "region",
-    kind: "name",
-    default: "us-east-1",
-    range: "",
-    meaning: "where the streams of the file live",
-};
-const DURABILITIES: &[(&str, Durability)] = &[
-    ("sync", Durability::Sync),
-    ("interval", Durability::Interval),
-    ("none", Durability::None),
-];
-pub(super) const DURABILITY: Choice<Durability> = Choice {
-    name: "durability",
-    default: Durability::Sync,
-    words: DURABILITIES,
-    later: &[],
-    meaning: "after what a put is answered: its sync; its write, synced within 50 ms; its write alone",
-};
-pub(super) const LIMITS: Choice<Limits> = Choice {
-    name: "limits",
-    default: Limits::None,
-    words: &[("none", Limits::None), ("aws", Limits::Aws)],
-    later: &[],
-    meaning: "what shards and accounts may take and give: all they can, or as much as AWS lets them",
-};
-pub(super) static SERVER: Place = Place {
-    path: "server",
-    keys: &[
-        &REGION,
-        &DURABILITY,
-        &LIMITS,
-        &Plain {
-            name: "dead_letters",
-            kind: "map",
-            default: "",
-            range: "",
-            meaning: "records that could not be handled",
-        },
-        &Plain {
-            name: "logs",
-            kind: "map",
-            default: "",
-            range: "",
-            meaning: "what functions print",
-        },
-    ],
-    later: &[
-        "admin", "alerts", "auth", "data", "hosts", "listen", "store",
-    ],
-};
-
-pub(super) const DEAD_LETTERS_KEEP: Measured<Duration> = Measured {
-    name: "keep",
-    default: Duration::from_secs(14 * DAY),
-    min: Duration::from_secs(HOUR),
-    max: Duration::from_secs(365 * DAY),
-    meaning: "how long a dead letter is kept",
-};
-pub(super) const DEAD_LETTERS_MAX: Measured<ByteSize> = Measured {
-    name: "max",
-    default: ByteSize::gib(10),
-    min: ByteSize::mib(1),
-    max: ByteSize::gib(1 << 20),
-    meaning: "room for all dead letters",
-};
-pub(super) const WHEN_FULL: Choice<WhenFull> = Choice {
-    name: "when_full",
-    default: WhenFull::Block,
-    words: &[
-        ("block", WhenFull::Block),
-        ("drop-oldest", WhenFull::DropOldest),
-    ],
-    later: &[],
-    meaning: "block: the shard waits, with a reason",
-};
-pub(super) static DEAD_LETTERS: Place = Place {
-    path: "server.dead_letters",
-    keys: &[&DEAD_LETTERS_KEEP, &DEAD_LETTERS_MAX, &WHEN_FULL],
-    later: &[],
-};
-
-pub(super) const LOGS_KEEP: Measured<Duration> = Measured {
-    name: "keep",
-    default: Duration::from_secs(7 * DAY),
-    min: Duration::from_secs(HOUR),
-    max: Duration::from_secs(365 * DAY),
-    meaning: "how long a line is kept",
-};
-pub(super) const LOGS_MAX: Measured<ByteSize> = Measured {
-    name: "max",
-    default: ByteSize::gib(1),
-    min: ByteSize::mib(1),
-    max: ByteSize::gib(1 << 20),
-    meaning: "room for all lines; the oldest go first",
-};
-pub(super) static LOGS: Place = Place {
-    path: "server.logs",
-    keys: &[&LOGS_KEEP, &LOGS_MAX],
-    later: &[],
-};
-
-pub(super) const SHARDS: Measured<u32> = Measured {
-    name: "shards",
-    default: 1,
-    min: 1,
-    max: 10_000,
-    meaning: "at creation; the file never reshards",
-};
-pub(super) const RETENTION: Measured<Duration> = Measured {
-    name: "retention",
-    default: Duration::from_secs(7 * DAY),
-    min: Duration::from_secs(DAY),
-    max: Duration::from_secs(365 * DAY),
-    meaning: "how long a record is kept; whole hours",
-};
-pub(super) const STREAM_DURABILITY: Choice<Durability> = Choice {
-    meaning: "as `server.durability`, which holds where this is absent",
-    ..DURABILITY
-};
-pub(super) static STREAM: Place = Place {
-    path: "streams.NAME",
-    keys: &[
-        &SHARDS,
-        &RETENTION,
-        &STREAM_DURABILITY,
-        &CAPACITY,
-        &Plain {
-            name: "autoscale",
-            kind: "map",
-            default: "none",
-            range: "",
-            meaning: "how a provisioned stream follows its traffic",
-        },
-    ],
-    later: &["attach"],
-};
-
-pub(super) const CAPACITY: Choice<Capacity> = Choice {
-    name: "capacity",
-    default: Capacity::Provisioned,
-    words: &[
-        ("provisioned", Capacity::Provisioned),
-        ("on-demand", Capacity::OnDemand),
-    ],
-    later: &[],
-    meaning: "on-demand: shards for twice the highest traffic of 30 days, at least 4",
-};
-pub(super) const AUTOSCALE_MIN: Measured<u32> = Measured {
-    name: "min",
-    default: 1,
-    min: 1,
-    max: 10_000,
-    meaning: "fewest shards",
-};
-pub(super) const AUTOSCALE_MAX: Measured<u32> = Measured {
-    name: "max",
-    default: 16,
-    min: 1,
-    max: 10_000,
-    meaning: "most shards",
-};
-pub(super) const AUTOSCALE_TARGET: Measured<Percent> = Measured {
-    name: "target",
-    default: Percent(70),
-    min: Percent(10),
-    max: Percent(100),
-    meaning: "how much of each shard is used at the highest traffic of 15 minutes",
-};
-pub(super) static AUTOSCALE: Place = Place {
-    path: "streams.NAME.autoscale",
-    keys: &[&AUTOSCALE_MIN, &AUTOSCALE_MAX, &AUTOSCALE_TARGET],
-    later: &[],
 };
 
 pub(super) const SQS: Plain = Plain {

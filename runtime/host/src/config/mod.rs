@@ -18,8 +18,10 @@ mod names;
 mod project;
 mod reader;
 mod server;
+mod server_keys;
 mod spelling;
 mod start;
+mod stream_keys;
 mod tree;
 mod triggers;
 mod units;
@@ -47,9 +49,10 @@ pub use project::{
     Stream, Then, Trigger, WhenFull,
 };
 
-use defaults::{RETENTION, ROOT};
+use defaults::ROOT;
 use diagnostic::{At, Source};
 use reader::{Reader, Section};
+use stream_keys::RETENTION;
 
 /// Reads the text of the file at `path`, which diagnostics repeat as it is given and to which the paths in the file are
 /// relative. `variables` is all that `${NAME}` can stand for.

@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use model::{Region, StreamName};
 
-use super::defaults::{
-    APP, AUTOSCALE, AUTOSCALE_MAX, AUTOSCALE_MIN, AUTOSCALE_TARGET, CAPACITY, DEAD_LETTERS,
-    DEAD_LETTERS_KEEP, DEAD_LETTERS_MAX, DURABILITY, LIMITS, LOGS, LOGS_KEEP, LOGS_MAX, REGION,
-    RETENTION, SERVER, SHARDS, STREAM, STREAM_DURABILITY, WHEN_FULL,
-};
+use super::defaults::APP;
 use super::keys::Plain;
 use super::names::{AppName, Name};
 use super::project::{Autoscale, Capacity, DeadLetters, Logs, Server, Stream};
 use super::reader::{Reader, Section};
+use super::server_keys::{
+    DEAD_LETTERS, DEAD_LETTERS_KEEP, DEAD_LETTERS_MAX, DURABILITY, LIMITS, LOGS, LOGS_KEEP,
+    LOGS_MAX, REGION, SERVER, WHEN_FULL,
+};
+use super::stream_keys::{
+    AUTOSCALE, AUTOSCALE_MAX, AUTOSCALE_MIN, AUTOSCALE_TARGET, CAPACITY, RETENTION, SHARDS, STREAM,
+    STREAM_DURABILITY,
+};
 use super::units::Measure;
 
 /// None only after a diagnostic.
