@@ -10,7 +10,7 @@ use dispatch::{DeadLetterStore, OwedDocuments, TriggerRunner, TriggerSettings};
 use leases::LeaseBook;
 use log::{Log, ViewKind};
 use model::{
-    AccountId, FunctionName, FunctionVersion, NodeId, StreamKey, TriggerName,
+    AccountId, FunctionName, FunctionVersion, NodeId, StreamKey,
     seams::{Handler, Journal, LogTail, Source},
 };
 use platform::{Platform, StopToken};
@@ -25,9 +25,11 @@ use crate::{
     journal::LogJournal,
     loading,
     logs::LogStore,
+    mappings,
     options::UpOptions,
     plan,
     runners::Runners,
+    triggers::Triggers,
 };
 
 /// Everything that answers need, once the server is put together.
@@ -44,7 +46,8 @@ pub(crate) struct Rooms {
     pub(crate) streams: Streams,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) functions: BTreeMap<FunctionName, LoadedFunction>,
-    pub(crate) triggers: BTreeMap<TriggerName, TriggerSettings>,
+    pub(crate) triggers: Triggers,
+    pub(crate) leases: Arc<LeaseBook>,
     pub(crate) runners: Runners,
     pub(crate) dead_letters: Arc<DeadLetterStore>,
     pub(crate) deliveries: Arc<Deliveries>,
@@ -117,6 +120,9 @@ pub(crate) async fn assemble(
         project.destinations.clone(),
         Sender::new(platform.clone(), names, &options.env),
     ));
+    let minting = log.clone();
+    let tokens = Arc::new(move || minting.next_fencing_token());
+    let leases = LeaseBook::open(Arc::clone(&journal), node.clone(), tokens);
     let rooms = Rooms {
         platform: platform.clone(),
         world,
@@ -128,7 +134,8 @@ pub(crate) async fn assemble(
         streams,
         journal,
         functions,
-        triggers,
+        triggers: Triggers::new(triggers),
+        leases: Arc::new(leases),
         runners,
         dead_letters,
         deliveries,
@@ -268,37 +275,45 @@ async fn load(
     Ok(functions)
 }
 
+/// Starts the triggers of the file, and the mappings of the Lambda API as far as they can be.
 async fn start(rooms: &Rooms) -> Result<(), StartError> {
-    let log = rooms.log.clone();
-    let tokens = Arc::new(move || log.next_fencing_token());
-    let leases = Arc::new(LeaseBook::open(
-        Arc::clone(&rooms.journal),
-        rooms.node.clone(),
-        tokens,
-    ));
-    for (name, settings) in &rooms.triggers {
-        let Some(loaded) = rooms.functions.get(&settings.function) else {
-            let function = &settings.function;
-            return Err(StartError::Other(format!(
-                "start trigger `{name}`: its function `{function}` is not loaded"
-            )));
-        };
-        let shared = dispatch::Rooms {
-            platform: rooms.platform.clone(),
-            journal: Arc::clone(&rooms.journal),
-            source: Arc::new(rooms.streams.clone()) as Arc<dyn Source>,
-            handler: Arc::clone(&loaded.function) as Arc<dyn Handler>,
-            version: loaded.version,
-            leases: Arc::clone(&leases),
-            dead_letters: Arc::clone(&rooms.dead_letters),
-            logs: Arc::clone(&rooms.logs) as Arc<dyn LogTail>,
-        };
-        let paused = rooms.runners.is_paused(name).map_err(other)?;
-        let runner = TriggerRunner::start(shared, settings.clone(), paused)
-            .await
-            .map_err(other)?;
-        rooms.runners.add(name.clone(), runner);
+    for settings in rooms.triggers.now().values() {
+        launch(rooms, settings).await?;
     }
+    let stored = mappings::stored_triggers(rooms.journal.as_ref()).map_err(other)?;
+    for settings in stored.into_values() {
+        if let Err(error) = launch(rooms, &settings).await {
+            warn!(mapping = %settings.name, %error, "an event source mapping does not run");
+        }
+        rooms.triggers.put(settings);
+    }
+    Ok(())
+}
+
+/// Starts one trigger; its starting positions are decided when it returns.
+pub(crate) async fn launch(rooms: &Rooms, settings: &TriggerSettings) -> Result<(), StartError> {
+    let name = &settings.name;
+    let Some(loaded) = rooms.functions.get(&settings.function) else {
+        let function = &settings.function;
+        return Err(StartError::Other(format!(
+            "start trigger `{name}`: its function `{function}` is not loaded"
+        )));
+    };
+    let shared = dispatch::Rooms {
+        platform: rooms.platform.clone(),
+        journal: Arc::clone(&rooms.journal),
+        source: Arc::new(rooms.streams.clone()) as Arc<dyn Source>,
+        handler: Arc::clone(&loaded.function) as Arc<dyn Handler>,
+        version: loaded.version,
+        leases: Arc::clone(&rooms.leases),
+        dead_letters: Arc::clone(&rooms.dead_letters),
+        logs: Arc::clone(&rooms.logs) as Arc<dyn LogTail>,
+    };
+    let paused = rooms.runners.is_paused(name).map_err(other)?;
+    let runner = TriggerRunner::start(shared, settings.clone(), paused)
+        .await
+        .map_err(other)?;
+    rooms.runners.add(name.clone(), runner);
     Ok(())
 }
 

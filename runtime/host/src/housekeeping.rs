@@ -73,7 +73,7 @@ impl Housekeeping {
         if let Err(error) = self.dead_letters(stop).await {
             warn!(%error, "expired dead letters could not be removed");
         }
-        let names: Vec<TriggerName> = self.rooms.triggers.keys().cloned().collect();
+        let names: Vec<TriggerName> = self.rooms.triggers.now().keys().cloned().collect();
         for name in names {
             if let Err(error) = self.state(&name, stop).await {
                 warn!(trigger = %name, %error, "expired state could not be removed");
@@ -85,7 +85,7 @@ impl Housekeeping {
 
     /// Records past their retention are invisible at once; this says which of them nobody settled, and frees their room.
     async fn records(&self) {
-        for settings in self.rooms.triggers.values() {
+        for settings in self.rooms.triggers.now().values() {
             for (shard, expired) in lag::expired(&self.rooms, settings) {
                 warn!(trigger = %settings.name, %shard, expired, "records expired before they were settled");
                 self.rooms.runners.lost(&settings.name, shard, expired);

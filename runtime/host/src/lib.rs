@@ -18,6 +18,7 @@ mod limits;
 mod listener;
 mod loading;
 mod logs;
+mod mappings;
 mod metrics;
 mod needs;
 mod options;
@@ -25,6 +26,7 @@ mod plan;
 mod runners;
 mod scratch_state;
 mod tls;
+mod triggers;
 mod up;
 
 pub use errors::{StartError, Unloaded};

@@ -17,6 +17,8 @@ pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause before a document is tried again: the first, and the longest.
 pub(crate) const DELIVERY_PAUSE_FIRST: Duration = Duration::from_secs(1);
 pub(crate) const DELIVERY_PAUSE_MAX: Duration = Duration::from_mins(1);
+/// Stored event source mappings read at once.
+pub(crate) const MAPPINGS_PAGE: usize = 100;
 /// Owed documents read at once.
 pub(crate) const DELIVERIES_PAGE: usize = 100;
 /// Owed documents that are counted for `why`.

@@ -19,7 +19,7 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use model::Timestamp;
 use platform::{Listener, Platform, StopToken};
 use tokio::sync::Semaphore;
-use wire::AnswerBody;
+use wire::{AnswerBody, lambda::LambdaDoor};
 
 use self::{connection::serve_connection, watch::Watch};
 use crate::{
@@ -32,6 +32,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Doors {
     pub(crate) kinesis: wire::kinesis::KinesisDoor,
+    pub(crate) lambda: LambdaDoor,
     pub(crate) api: Api,
     /// Whether verbs may come from other machines. They are not signed.
     pub(crate) verbs_from_afar: bool,
@@ -130,6 +131,7 @@ async fn answer(
         Some(doors) if path.starts_with("/_shardmill/") => {
             doors.api.answer(request).await.map(AnswerBody::from)
         }
+        Some(doors) if LambdaDoor::serves(path) => doors.lambda.answer(request).await,
         Some(doors) => doors.kinesis.answer(request).await,
     };
     response

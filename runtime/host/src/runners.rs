@@ -137,6 +137,14 @@ impl Runners {
         moved
     }
 
+    /// Waits until one trigger has written what is settled and given its leases back; it runs no more.
+    pub(crate) async fn end(&self, name: &TriggerName) {
+        let runner = self.running().remove(name);
+        if let Some(runner) = runner {
+            runner.stop().await;
+        }
+    }
+
     /// Waits until every trigger has written what is settled and given its leases back.
     pub(crate) async fn stop(&self) {
         let runners = std::mem::take(&mut *self.running());

@@ -7,16 +7,18 @@
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use platform::{Listener, Platform, Stop, StopToken};
-use wire::{AllowedHosts, Keyring, Signer, kinesis::KinesisDoor};
+use wire::{AllowedHosts, Keyring, Signer, kinesis::KinesisDoor, lambda::LambdaDoor};
 
 use crate::{
     api::Api,
     assemble::{Rooms, assemble},
     config,
+    destinations::Names,
     errors::StartError,
     housekeeping::Housekeeping,
     keys,
     listener::{Doors, Entrance, serve},
+    mappings::HostMappings,
     options::UpOptions,
     tls::{Shown, Tls},
 };
@@ -81,7 +83,11 @@ pub async fn up(
     let logs = platform
         .tasks
         .spawn("logs", async move { logs.run(&silence).await });
-    entrance.open(doors(platform, &options, &rooms, keys));
+    let names = Names {
+        app: project.app.to_string(),
+        region: project.server.region.clone(),
+    };
+    entrance.open(doors(platform, &options, &rooms, keys, names));
     let verbs = options.auth.is_some().then_some(&verbs);
     let note = note(&options, address, verbs, tls.as_ref());
     announce(platform, &options, &note).await?;
@@ -108,14 +114,19 @@ fn doors(
     options: &UpOptions,
     rooms: &Arc<Rooms>,
     keys: Option<Keyring>,
+    names: Names,
 ) -> Doors {
     let guarded = options.insecure || options.auth.is_some();
     let kinesis = KinesisDoor::new(rooms.streams.clone(), platform.clone(), hosts(guarded));
+    let mappings = Arc::new(HostMappings::new(Arc::clone(rooms), names));
+    let lambda = LambdaDoor::new(platform.clone(), hosts(guarded), mappings);
+    let (kinesis, lambda) = match keys {
+        Some(keys) => (kinesis.with_keys(keys.clone()), lambda.with_keys(keys)),
+        None => (kinesis, lambda),
+    };
     Doors {
-        kinesis: match keys {
-            Some(keys) => kinesis.with_keys(keys),
-            None => kinesis,
-        },
+        kinesis,
+        lambda,
         api: Api::new(Arc::clone(rooms), hosts(options.insecure), options.testing),
         verbs_from_afar: options.insecure,
     }

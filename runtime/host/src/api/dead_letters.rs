@@ -87,7 +87,7 @@ fn summary(letter: &DeadLetter, rooms: &Rooms) -> Value {
     json!({
         "id": full_id(letter),
         "trigger": letter.trigger,
-        "detached": !rooms.triggers.contains_key(&letter.trigger),
+        "detached": !rooms.triggers.now().contains_key(&letter.trigger),
         "shard": letter.shard.to_string(),
         "condition": letter.condition,
         "at_ms": letter.written_ms,
@@ -116,7 +116,7 @@ pub(crate) fn show(rooms: &Rooms, trigger: &str, id: &str) -> Reply {
     Ok(json!({
         "id": full_id(&letter),
         "trigger": letter.trigger,
-        "detached": !rooms.triggers.contains_key(&letter.trigger),
+        "detached": !rooms.triggers.now().contains_key(&letter.trigger),
         "shard": letter.shard.to_string(),
         "condition": letter.condition,
         "at_ms": letter.written_ms,

@@ -175,6 +175,7 @@ fn invocation(
     let named = |error: model::ids::InvalidName| ApiError::failed(error);
     let outputs: BTreeSet<String> = rooms
         .triggers
+        .now()
         .values()
         .filter(|trigger| trigger.function == *function)
         .flat_map(|trigger| trigger.outputs.keys().cloned())

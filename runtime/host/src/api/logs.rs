@@ -78,7 +78,7 @@ fn logged_shard(
     shard: &str,
 ) -> Result<ShardId, ApiError> {
     match (trigger, ShardId::parse(shard)) {
-        (Some(name), Some(shard)) if !rooms.triggers.contains_key(name) => Ok(shard),
+        (Some(name), Some(shard)) if !rooms.triggers.now().contains_key(name) => Ok(shard),
         (only, _) => worked_on(rooms, only, shard),
     }
 }

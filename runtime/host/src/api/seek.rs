@@ -19,7 +19,7 @@ struct Asked {
 }
 
 pub(crate) async fn seek(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply {
-    let settings = triggers::known(rooms, name)?;
+    let settings = &triggers::known(rooms, name)?;
     let asked: Asked = serde_json::from_slice(&call.body)
         .map_err(|error| ApiError::bad(&format!("read where to seek: {error}")))?;
     let start = config::parse_start(&asked.from).ok_or_else(|| {

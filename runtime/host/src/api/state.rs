@@ -71,7 +71,7 @@ fn page(
     rows: &[(Bytes, Bytes)],
     after: Option<&str>,
 ) -> Reply {
-    let detached = !rooms.triggers.contains_key(trigger);
+    let detached = !rooms.triggers.now().contains_key(trigger);
     let values = live(rooms, trigger, rows)?;
     Ok(json!({ "trigger": trigger, "detached": detached, "values": values, "after": after }))
 }
@@ -84,6 +84,7 @@ fn live(
 ) -> Result<Vec<Value>, ApiError> {
     let state = rooms
         .triggers
+        .now()
         .get(trigger)
         .and_then(|settings| settings.state);
     let ttl = state.and_then(|state| state.ttl);

@@ -104,7 +104,7 @@ pub(crate) async fn delete(rooms: &Rooms, name: &str) -> Reply {
         ))
         .with_hint("it is gone in a moment"));
     }
-    for trigger in rooms.triggers.values() {
+    for trigger in rooms.triggers.now().values() {
         let use_of_it = if trigger.stream == key {
             "reads"
         } else if trigger.outputs.values().any(|output| *output == key) {

@@ -76,8 +76,9 @@ pub(crate) fn shown(rooms: &Rooms) -> serde_json::Value {
 /// Forgets every stream with its consumers, at once; streams that a trigger reads or writes stay, for their records
 /// are somebody's work.
 pub(crate) async fn reset(rooms: &Rooms) -> Reply {
+    let triggers = rooms.triggers.now();
     let of_trigger = |key: &StreamKey| {
-        rooms.triggers.values().any(|trigger| {
+        triggers.values().any(|trigger| {
             trigger.stream == *key || trigger.outputs.values().any(|output| output == key)
         })
     };

@@ -5,7 +5,7 @@ use model::{ByteSize, Checkpoint, ShardId, TriggerName};
 use serde_json::{Value, json};
 
 use super::{ApiError, Call, Reply, deliveries, functions, streams};
-use crate::{assemble::Rooms, config::did_you_mean, detached, lag};
+use crate::{assemble::Rooms, config::did_you_mean, detached, lag, mappings};
 
 pub(crate) async fn status(rooms: &Rooms) -> Reply {
     let log = rooms.log.status();
@@ -47,7 +47,7 @@ fn notes(rooms: &Rooms) -> Result<Vec<String>, ApiError> {
         bytes,
         dead_letters.max(),
     ));
-    for name in rooms.triggers.keys() {
+    for name in rooms.triggers.now().keys() {
         if let Some(state) = rooms.runners.state(name) {
             let bytes = state.bytes().map_err(ApiError::failed)?;
             let store = format!("the state of trigger {name}");
@@ -70,19 +70,20 @@ pub(crate) fn list(rooms: &Rooms) -> Reply {
 fn all(rooms: &Rooms) -> Result<Vec<Value>, ApiError> {
     rooms
         .triggers
+        .now()
         .values()
         .map(|settings| document(rooms, settings))
         .collect()
 }
 
 pub(crate) fn show(rooms: &Rooms, name: &str) -> Reply {
-    document(rooms, known(rooms, name)?)
+    document(rooms, &known(rooms, name)?)
 }
 
-/// The settings of a trigger by name, or the error that says there is none.
 /// Shards on which the records that were read are not all passed, settled, given up or in flight.
 fn unaccounted(rooms: &Rooms) -> Vec<String> {
-    let statuses = rooms.triggers.keys().flat_map(|name| {
+    let triggers = rooms.triggers.now();
+    let statuses = triggers.keys().flat_map(|name| {
         let shards = rooms.runners.status(name).into_iter();
         shards.map(move |status| (name, status))
     });
@@ -96,12 +97,14 @@ fn unaccounted(rooms: &Rooms) -> Vec<String> {
     wrong.map(note).collect()
 }
 
-pub(crate) fn known<'a>(rooms: &'a Rooms, name: &str) -> Result<&'a TriggerSettings, ApiError> {
+/// The settings of a trigger by name, or the error that says there is none.
+pub(crate) fn known(rooms: &Rooms, name: &str) -> Result<TriggerSettings, ApiError> {
+    let triggers = rooms.triggers.now();
     TriggerName::parse(name)
         .ok()
-        .and_then(|name| rooms.triggers.get(&name))
+        .and_then(|name| triggers.get(&name).cloned())
         .ok_or_else(|| {
-            let names = rooms.triggers.keys().map(TriggerName::as_str);
+            let names = triggers.keys().map(TriggerName::as_str);
             let hint = did_you_mean(name, names)
                 .unwrap_or_else(|| "`shardmill trigger list` shows what is there".to_owned());
             ApiError::not_found(&format!("trigger {name}")).with_hint(hint)
@@ -123,7 +126,7 @@ pub(crate) fn keeper(rooms: &Rooms, name: &str) -> Result<TriggerName, ApiError>
 }
 
 pub(crate) async fn pause(rooms: &Rooms, name: &str) -> Reply {
-    let settings = known(rooms, name)?;
+    let settings = &known(rooms, name)?;
     rooms
         .runners
         .pause(&settings.name)
@@ -133,7 +136,7 @@ pub(crate) async fn pause(rooms: &Rooms, name: &str) -> Reply {
 }
 
 pub(crate) async fn resume(rooms: &Rooms, name: &str) -> Reply {
-    let settings = known(rooms, name)?;
+    let settings = &known(rooms, name)?;
     if !settings.enabled {
         return Err(ApiError::conflict(format!(
             "resume trigger {name}: it is not paused but disabled, triggers.yaml says `enabled: false`"
@@ -160,8 +163,16 @@ fn document(rooms: &Rooms, settings: &TriggerSettings) -> Reply {
         .iter()
         .map(|(output, stream)| (output.clone(), json!(stream.name)))
         .collect();
+    let journal = rooms.journal.as_ref();
+    let stored = mappings::is_stored(journal, settings.name.as_str());
+    let by = if stored.map_err(ApiError::failed)? {
+        "api"
+    } else {
+        "file"
+    };
     Ok(json!({
         "name": settings.name,
+        "by": by,
         "stream": settings.stream.name,
         "function": settings.function,
         "outputs": outputs,
@@ -303,7 +314,8 @@ pub(crate) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
         .get("trigger")
         .map(|name| known(rooms, name))
         .transpose()?
-        .map(|settings| &settings.name);
+        .map(|settings| settings.name);
+    let only = only.as_ref();
     let shard = call
         .query
         .get("shard")
@@ -314,6 +326,7 @@ pub(crate) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
     let mut caught_up = 0_usize;
     for name in rooms
         .triggers
+        .now()
         .keys()
         .filter(|name| only.is_none_or(|only| only == *name))
     {
@@ -351,8 +364,8 @@ pub(crate) fn worked_on(
     let shard = ShardId::parse(text).ok_or_else(|| {
         ApiError::bad(&format!("`{text}` is no shard: write its number or its id"))
     })?;
-    let mut names = rooms
-        .triggers
+    let triggers = rooms.triggers.now();
+    let mut names = triggers
         .keys()
         .filter(|name| only.is_none_or(|only| only == *name));
     if names.any(|name| rooms.runners.watch(name, shard).is_some()) {

@@ -33,8 +33,9 @@ pub(crate) async fn wait(rooms: &Rooms, call: &Call<'_>) -> Reply {
         .as_deref()
         .map(|name| known(rooms, name))
         .transpose()?;
-    let edges: Vec<Edge<'_>> = rooms.triggers.values().filter(|s| s.enabled).collect();
-    let names = match only {
+    let triggers = rooms.triggers.now();
+    let edges: Vec<Edge<'_>> = triggers.values().filter(|s| s.enabled).collect();
+    let names = match &only {
         Some(settings) => before(&edges, settings),
         None => edges.iter().map(|settings| &settings.name).collect(),
     };
@@ -77,9 +78,10 @@ fn before<'a>(edges: &[Edge<'a>], only: Edge<'a>) -> BTreeSet<&'a TriggerName> {
 }
 
 async fn settle_all(rooms: &Rooms, names: &BTreeSet<&TriggerName>) -> Result<(), ApiError> {
+    let triggers = rooms.triggers.now();
     let all: Vec<Edge<'_>> = names
         .iter()
-        .filter_map(|name| rooms.triggers.get(*name))
+        .filter_map(|name| triggers.get(*name))
         .collect();
     let mut round = all.clone();
     visible(rooms).await?;

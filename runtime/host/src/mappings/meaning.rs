@@ -1,0 +1,251 @@
+//! What a mapping means as a trigger, and a trigger as a mapping. Mappings behave as on AWS: nothing is taken apart, nothing
+//! is held back by a breaker, and records are tried as long as they are there unless the mapping says otherwise.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use dispatch::{
+    Backoff, BatchPolicy, Isolate, Lanes, RangeCheck, RetryPolicy, StartAt, Then, TriggerSettings,
+    filter::{Filter, Unparsable},
+};
+use model::{
+    AccountId, FunctionName, Region, StreamKey, StreamName, Timestamp, TriggerName,
+    invocation::ItemFailures,
+};
+use wire::lambda::{LambdaError, Mapping, MappingSettings, StartingPosition};
+
+use crate::destinations::Target;
+
+/// What a request may have, as Lambda counts it.
+const REQUEST_BYTES_MAX: usize = 6 << 20;
+
+/// The stream of an ARN; a consumer of a stream is none.
+pub(super) fn stream_of(arn: &str) -> Option<StreamKey> {
+    let parts: Vec<&str> = arn.split(':').collect();
+    let ["arn", "aws", "kinesis", region, account, resource] = parts.as_slice() else {
+        return None;
+    };
+    Some(StreamKey {
+        account: AccountId::parse(account).ok()?,
+        region: Region::parse(region).ok()?,
+        name: StreamName::parse(resource.strip_prefix("stream/")?).ok()?,
+    })
+}
+
+pub(super) fn trigger(
+    mapping: &Mapping,
+    function: FunctionName,
+) -> Result<TriggerSettings, LambdaError> {
+    let settings = &mapping.settings;
+    if settings.tumbling_window_s > 0 {
+        return Err(LambdaError::invalid_parameter(
+            "TumblingWindowInSeconds is not supported yet.",
+        ));
+    }
+    let stream = stream_of(&mapping.event_source_arn).ok_or_else(|| {
+        LambdaError::invalid_parameter(format!("Stream not found: {}", mapping.event_source_arn))
+    })?;
+    let name = TriggerName::parse(&mapping.uuid).map_err(LambdaError::service)?;
+    Ok(TriggerSettings {
+        name,
+        stream,
+        function,
+        start: start(mapping),
+        start_word: "by the Lambda API".to_owned(),
+        deaggregate: false,
+        range_check: RangeCheck::Off,
+        filter: filter(&settings.filters)?,
+        batch: BatchPolicy {
+            records: usize::try_from(settings.batch_size).unwrap_or(usize::MAX),
+            bytes: REQUEST_BYTES_MAX,
+            wait: Duration::from_secs(settings.batching_window_s.into()),
+        },
+        lanes: Lanes::Hashed(u8::try_from(settings.parallelization_factor).unwrap_or(1)),
+        outputs: BTreeMap::new(),
+        state: None,
+        retry: retry(settings),
+        on_failure: on_failure(settings)?,
+        item_failures: if settings.report_item_failures {
+            ItemFailures::Strict
+        } else {
+            ItemFailures::Ignored
+        },
+        enabled: settings.enabled,
+    })
+}
+
+fn start(mapping: &Mapping) -> StartAt {
+    match mapping.starting_position {
+        StartingPosition::TrimHorizon => StartAt::Oldest,
+        StartingPosition::Latest => StartAt::Latest,
+        StartingPosition::AtTimestamp => {
+            let seconds = mapping.starting_position_timestamp.unwrap_or(0.0);
+            let since_1970 = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+            StartAt::At(Timestamp::default().plus(since_1970))
+        }
+    }
+}
+
+/// The reason is a hint: AWS's text says none.
+fn filter(patterns: &[String]) -> Result<Filter, LambdaError> {
+    let invalid = |why: String| {
+        LambdaError::invalid_parameter("Invalid filter pattern definition.").with_hint(why)
+    };
+    let parsed: Vec<serde_json::Value> = patterns
+        .iter()
+        .map(|pattern| serde_json::from_str(pattern))
+        .collect::<Result<_, _>>()
+        .map_err(|error| invalid(error.to_string()))?;
+    Filter::compile(&parsed, Unparsable::Drop).map_err(|error| invalid(error.to_string()))
+}
+
+fn retry(settings: &MappingSettings) -> RetryPolicy {
+    let retries = u32::try_from(settings.retry_attempts).ok();
+    let age = u64::try_from(settings.record_age_s).ok();
+    RetryPolicy {
+        attempts: retries.map(|retries| retries.saturating_add(1)),
+        age: age.map(Duration::from_secs),
+        backoff: Backoff::default(),
+        isolate: if settings.bisect {
+            Isolate::Halves
+        } else {
+            Isolate::Off
+        },
+        classes: BTreeMap::new(),
+        breaker: None,
+        then: Then::DeadLetter,
+    }
+}
+
+fn on_failure(settings: &MappingSettings) -> Result<Vec<String>, LambdaError> {
+    let Some(arn) = &settings.on_failure else {
+        return Ok(Vec::new());
+    };
+    match Target::of_arn(arn) {
+        Ok(_) => Ok(vec![arn.clone()]),
+        Err(why) => Err(LambdaError::invalid_parameter(format!(
+            "The destination ARN {arn} {why}: write that of a standard queue, a standard topic or a bucket."
+        ))),
+    }
+}
+
+/// As far as a mapping can say what a trigger of the file does.
+pub(super) fn of_trigger(settings: &TriggerSettings, uuid: String, since: Timestamp) -> Mapping {
+    let stream = &settings.stream;
+    let (starting_position, starting_position_timestamp) = match settings.start {
+        StartAt::Oldest => (StartingPosition::TrimHorizon, None),
+        StartAt::Latest => (StartingPosition::Latest, None),
+        StartAt::At(at) => {
+            let since_1970 = at.since(Timestamp::default()).as_secs_f64();
+            (StartingPosition::AtTimestamp, Some(since_1970))
+        }
+    };
+    let seconds = |duration: Duration| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX);
+    let retries = settings
+        .retry
+        .attempts
+        .map(|attempts| attempts.saturating_sub(1));
+    Mapping {
+        uuid,
+        event_source_arn: stream.arn(),
+        function_arn: format!(
+            "arn:aws:lambda:{}:{}:function:{}",
+            stream.region, stream.account, settings.function
+        ),
+        starting_position,
+        starting_position_timestamp,
+        settings: MappingSettings {
+            batch_size: u32::try_from(settings.batch.records).unwrap_or(u32::MAX),
+            batching_window_s: u32::try_from(settings.batch.wait.as_secs()).unwrap_or(u32::MAX),
+            parallelization_factor: match settings.lanes {
+                Lanes::Hashed(lanes) => lanes.into(),
+                Lanes::Keys(keys) => keys.min(10),
+            },
+            bisect: settings.retry.isolate != Isolate::Off,
+            retry_attempts: retries.map_or(-1, |it| i32::try_from(it).unwrap_or(i32::MAX)),
+            record_age_s: settings.retry.age.map_or(-1, seconds),
+            on_failure: None,
+            report_item_failures: settings.item_failures != ItemFailures::Ignored,
+            filters: Vec::new(),
+            tumbling_window_s: 0,
+            enabled: settings.enabled,
+            event_count: false,
+        },
+        tags: BTreeMap::new(),
+        modified_ms: since.as_millis(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mapping(settings: MappingSettings) -> Mapping {
+        Mapping {
+            uuid: "5a2b1c3d-0000-4000-8000-000000000000".to_owned(),
+            event_source_arn: "arn:aws:kinesis:us-east-1:000000000000:stream/flights".to_owned(),
+            function_arn: "arn:aws:lambda:us-east-1:000000000000:function:late".to_owned(),
+            starting_position: StartingPosition::Latest,
+            starting_position_timestamp: None,
+            settings,
+            tags: BTreeMap::new(),
+            modified_ms: 0,
+        }
+    }
+
+    fn meant(settings: MappingSettings) -> Result<TriggerSettings, LambdaError> {
+        trigger(&mapping(settings), FunctionName::parse("late").unwrap())
+    }
+
+    #[test]
+    fn a_mapping_of_defaults_behaves_as_on_aws() {
+        let settings = meant(MappingSettings::default()).unwrap();
+        assert_eq!(settings.retry.attempts, None);
+        assert_eq!(settings.retry.age, None);
+        assert_eq!(settings.retry.isolate, Isolate::Off);
+        assert_eq!(settings.retry.breaker, None);
+        assert_eq!(settings.item_failures, ItemFailures::Ignored);
+        assert!(!settings.deaggregate);
+        let back = of_trigger(
+            &settings,
+            mapping(MappingSettings::default()).uuid,
+            Timestamp::default(),
+        );
+        assert_eq!(back, mapping(MappingSettings::default()));
+    }
+
+    #[test]
+    fn what_a_mapping_says_is_what_the_trigger_does() {
+        let settings = meant(MappingSettings {
+            retry_attempts: 2,
+            record_age_s: 60,
+            bisect: true,
+            report_item_failures: true,
+            parallelization_factor: 4,
+            on_failure: Some("arn:aws:sqs:us-east-1:000000000000:failed".to_owned()),
+            ..MappingSettings::default()
+        })
+        .unwrap();
+        assert_eq!(settings.retry.attempts, Some(3));
+        assert_eq!(settings.retry.age, Some(Duration::from_secs(60)));
+        assert_eq!(settings.retry.isolate, Isolate::Halves);
+        assert_eq!(settings.item_failures, ItemFailures::Strict);
+        assert_eq!(settings.lanes, Lanes::Hashed(4));
+        assert_eq!(settings.on_failure.len(), 1);
+        for refused in [
+            MappingSettings {
+                on_failure: Some("arn:aws:sqs:us-east-1:000000000000:q.fifo".to_owned()),
+                ..MappingSettings::default()
+            },
+            MappingSettings {
+                filters: vec!["{\"data\":{\"a\":1}}".to_owned()],
+                ..MappingSettings::default()
+            },
+            MappingSettings {
+                tumbling_window_s: 60,
+                ..MappingSettings::default()
+            },
+        ] {
+            assert!(meant(refused.clone()).is_err(), "{refused:?}");
+        }
+    }
+}
