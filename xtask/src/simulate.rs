@@ -1,4 +1,5 @@
-//! `cargo xtask simulate --seeds N [--from S]`: stories full of faults in a simulated world, one a seed.
+//! `cargo xtask simulate --seeds N [--from S]`: stories full of faults in a simulated world, one a seed. What a failure prints
+//! (`--flights`, `--lives`, `--without`) plays less of one.
 //!
 //! Builds the guests' target and the simulation and hands the rest over; a seed that breaks a promise is a failure.
 

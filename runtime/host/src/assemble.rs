@@ -23,6 +23,7 @@ use crate::{
     destinations::{Deliveries, Names, Sender},
     errors::{StartError, Unloaded},
     journal::LogJournal,
+    limits::SIMULATED_SEGMENT_BYTES,
     loading,
     logs::LogStore,
     mappings,
@@ -183,15 +184,16 @@ async fn open_log(
     options: &UpOptions,
 ) -> Result<Log, StartError> {
     let simulated = platform.disk.is_simulated();
-    let view = if simulated {
-        ViewKind::Memory
+    // Small segments end in every story, and what a crash leaves of the view is a file like any other.
+    let (view, segment_bytes) = if simulated {
+        (ViewKind::File, SIMULATED_SEGMENT_BYTES)
     } else {
-        ViewKind::Sled
+        (ViewKind::Sled, log::Settings::default().segment_bytes)
     };
     let settings = log::Settings {
         view,
+        segment_bytes,
         durability: plan::durability(project.server.durability).in_log(),
-        ..log::Settings::default()
     };
     Ok(Log::open(platform, &options.data, settings).await?)
 }

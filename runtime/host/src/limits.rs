@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// Bytes of a segment of the log on a simulated disk.
+pub(crate) const SIMULATED_SEGMENT_BYTES: u64 = 128 << 10;
 /// Newest log lines kept in memory.
 pub(crate) const LOG_LINES_MAX: usize = 20_000;
 /// Bytes that they may take.

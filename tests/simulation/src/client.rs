@@ -13,9 +13,11 @@ use hyper_util::rt::TokioIo;
 use platform::Platform;
 use serde_json::Value;
 
-use crate::{server::ADDRESS, trace::Trace};
+use crate::{fault::Fault, server::ADDRESS, trace::Trace};
 
+/// Between the first tries, and between those after a long time without an answer.
 const PAUSE: Duration = Duration::from_millis(7);
+const PAUSE_MAX: Duration = Duration::from_secs(20);
 const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=dev/20260101/us-east-1/kinesis/aws4_request, \
                          SignedHeaders=host;x-amz-date, Signature=00";
 
@@ -98,6 +100,7 @@ impl Client {
 
     /// Repeats until the server answers that it is done. Being told of a mistake of ours ends the run.
     pub(crate) async fn ask(&mut self, ask: &Ask) -> Value {
+        let mut pause = PAUSE;
         loop {
             if let Some((status, body)) = self.once(ask).await {
                 if status == StatusCode::OK {
@@ -105,9 +108,13 @@ impl Client {
                 }
                 let text = String::from_utf8_lossy(&body);
                 assert!(passes(status, &text), "{ask:?}: {status} {text}");
+                if text.contains("full") {
+                    self.trace.fault(Fault::Refused);
+                }
             }
             self.hang_up();
-            self.platform.clock.sleep(PAUSE).await;
+            self.platform.clock.sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 

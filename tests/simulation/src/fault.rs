@@ -21,6 +21,8 @@ pub enum Fault {
     NoSpace,
     /// The disk has little or no room for a while.
     FullDisk,
+    /// A request that the server refused because its disk was full.
+    Refused,
     SlowDisk,
     /// A producer gives up a request in its middle and sends it again.
     HangUp,
@@ -49,6 +51,7 @@ impl fmt::Display for Fault {
             Self::ShortWrite => "write cut short",
             Self::NoSpace => "operation without space (ENOSPC)",
             Self::FullDisk => "full disk",
+            Self::Refused => "request refused for a full disk",
             Self::SlowDisk => "slow disk",
             Self::HangUp => "request given up",
             Self::Pause => "trigger paused",

@@ -12,6 +12,7 @@ mod functions;
 mod life;
 mod operator;
 mod pages;
+mod plan;
 mod producer;
 pub mod promises;
 mod reader;
@@ -23,8 +24,9 @@ mod trace;
 mod trouble;
 
 pub use fault::{Fault, Faults};
+pub use plan::{Part, Plan};
 pub use producer::Place;
 pub use seeds::{each_seed, each_seed_twice};
-pub use story::{Ending, run};
+pub use story::{Ending, run, run_as_planned};
 pub use totals::{Row, Totals};
 pub use trace::Trace;

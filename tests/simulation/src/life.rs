@@ -4,9 +4,15 @@
 
 use std::time::Duration;
 
-use platform::{DiskFault, Platform, Rng};
+use platform::{DiskFault, Platform, Rng, Stop, StopToken};
 
-use crate::{fault::Fault, server::Server, trace::Trace, trouble::Trouble};
+use crate::{
+    fault::Fault,
+    plan::{Part, Plan},
+    server::Server,
+    trace::Trace,
+    trouble::Trouble,
+};
 
 const LIFE_MAX_MS: u64 = 250;
 const DOWN_MAX_MS: u64 = 100;
@@ -14,7 +20,9 @@ const DOWN_MAX_MS: u64 = 100;
 const ROUNDS_MAX: u64 = 60;
 const OPERATIONS_MAX: u64 = 60;
 /// A disk with so little room refuses puts, or fails in the middle of something.
-const ROOM_MAX_BYTES: u64 = 256 * 1024;
+const ROOM_MAX_BYTES: u64 = 96 * 1024;
+/// Sometimes nothing happens for a long time: less than any retention.
+const QUIET_MAX_MS: u64 = 3_600_000;
 const UNLIMITED: u64 = 1 << 40;
 
 /// What a world's lives share.
@@ -24,6 +32,7 @@ pub(crate) struct Fate {
     pub(crate) trace: Trace,
     pub(crate) rng: Rng,
     pub(crate) trouble: Trouble,
+    pub(crate) plan: Plan,
 }
 
 impl Fate {
@@ -33,15 +42,25 @@ impl Fate {
         if broken {
             self.arm();
         }
-        let squeezed = self.rng.below(6) == 0;
-        if squeezed {
+        let squeezed = self.rng.below(2) == 0 && self.plan.has(Part::FullDisks);
+        let from_the_start = self.rng.below(3) == 0;
+        if squeezed && from_the_start {
             self.squeeze().await;
         }
         let server = Server::start(&self.world, &self.trace);
-        let power_lost = self.pass_until_the_end().await;
+        let mut power_lost = false;
+        if squeezed && !from_the_start {
+            power_lost = self.pass_until_the_end().await;
+            if !power_lost {
+                self.squeeze().await;
+            }
+        }
+        power_lost = power_lost || self.pass_until_the_end().await;
         self.trouble.disarm();
         if squeezed {
             self.world.disk.limit(UNLIMITED);
+            // What was refused finds room in this life or in the next.
+            power_lost = power_lost || (self.rng.below(2) == 0 && self.pass_until_the_end().await);
         }
         if power_lost {
             server.kill().await;
@@ -50,6 +69,28 @@ impl Fate {
             self.end(server).await;
         }
         self.world.clock.sleep(self.drawn(DOWN_MAX_MS)).await;
+        if self.rng.below(3) == 0 {
+            self.rest().await;
+        }
+    }
+
+    /// A long time without anything new.
+    pub(crate) async fn rest(&self) {
+        let quiet = self.drawn(QUIET_MAX_MS);
+        if self.plan.has(Part::QuietTimes) {
+            self.trace.note(&format!("nothing for {quiet:?}"));
+            self.world.clock.sleep(quiet).await;
+        }
+    }
+
+    /// For somebody who takes part unless the plan says otherwise: then they stop at once.
+    pub(crate) fn unless_left_out(&self, part: Part, token: &StopToken) -> StopToken {
+        if self.plan.has(part) {
+            return token.clone();
+        }
+        let (stop, ended) = Stop::new();
+        stop.stop();
+        ended
     }
 
     fn arm(&self) {
@@ -59,7 +100,10 @@ impl Fate {
             2 => DiskFault::Short,
             _ => DiskFault::PowerLoss,
         };
-        self.trouble.arm(self.rng.below(OPERATIONS_MAX), fault);
+        let operations = self.rng.below(OPERATIONS_MAX);
+        if self.plan.has(Part::DiskFaults) {
+            self.trouble.arm(operations, fault);
+        }
     }
 
     async fn squeeze(&self) {

@@ -1,7 +1,8 @@
 //! `cargo xtask simulate --seeds N [--from S]`: any number of stories, each played twice, all promises held against each.
 //!
 //! Says how many stories a second there were, how much time passed in them and what went wrong in them, by kind. A story
-//! that breaks a promise is named with the command that plays it again; its trace is kept in `target/`.
+//! that breaks a promise is made smaller as long as it breaks the same one, and named with the command that plays the smaller
+//! one again; the traces of the whole one are kept in `target/`.
 
 use std::{
     collections::BTreeMap,
@@ -18,15 +19,26 @@ use std::{
 };
 
 use platform::Platform;
-use shardmill_simulation::{Faults, Trace, promises, run};
+use shardmill_simulation::{Fault, Faults, Plan, Trace, promises, run_as_planned};
 
-const USAGE: &str = "usage: cargo xtask simulate --seeds N [--from S]";
+const USAGE: &str = "usage: cargo xtask simulate --seeds N [--from S] [--flights MOST] [--lives MOST] [--without PART,..]";
+/// Plans that are tried to make one failure smaller.
+const TRIES_MAX: u32 = 40;
 
 /// The stories of so many seeds, from the first on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Wanted {
     seeds: u64,
     from: u64,
+    plan: Plan,
+}
+
+/// Why a story failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Failure {
+    /// `None` where the story did not come to its end.
+    promise: Option<u8>,
+    fact: String,
 }
 
 /// What all stories so far came to.
@@ -35,6 +47,8 @@ struct Sum {
     stories: u64,
     simulated: Duration,
     faults: Faults,
+    /// Stories in which the disk was so full that the server refused something.
+    full_disks: u64,
     failed: BTreeMap<u64, String>,
 }
 
@@ -46,7 +60,7 @@ fn main() -> ExitCode {
     };
     let clock = Platform::real().clock;
     let begun = clock.monotonic().0;
-    let sum = play(wanted);
+    let sum = play(&wanted);
     report(&sum, clock.monotonic().0.saturating_sub(begun));
     if sum.failed.is_empty() {
         ExitCode::SUCCESS
@@ -57,16 +71,19 @@ fn main() -> ExitCode {
 
 impl Wanted {
     fn parse(words: &[String]) -> Option<Self> {
-        let mut wanted = Self { seeds: 0, from: 1 };
+        let mut wanted = Self {
+            seeds: 0,
+            from: 1,
+            plan: Plan::default(),
+        };
         for pair in words.chunks(2) {
             let [name, number] = pair else {
                 return None;
             };
-            let number = number.parse().ok()?;
             match name.as_str() {
-                "--seeds" => wanted.seeds = number,
-                "--from" => wanted.from = number,
-                _ => return None,
+                "--seeds" => wanted.seeds = number.parse().ok()?,
+                "--from" => wanted.from = number.parse().ok()?,
+                name => wanted.plan.take(name, number)?,
             }
         }
         (wanted.seeds > 0).then_some(wanted)
@@ -74,7 +91,7 @@ impl Wanted {
 }
 
 /// Every core plays stories of its own.
-fn play(wanted: Wanted) -> Sum {
+fn play(wanted: &Wanted) -> Sum {
     let next = AtomicU64::new(0);
     let sum = Mutex::new(Sum::default());
     thread::scope(|scope| {
@@ -85,7 +102,7 @@ fn play(wanted: Wanted) -> Sum {
                     if turn >= wanted.seeds {
                         return;
                     }
-                    play_one(wanted.from.saturating_add(turn), &sum);
+                    play_one(wanted.from.saturating_add(turn), &wanted.plan, &sum);
                 }
             });
         }
@@ -93,37 +110,57 @@ fn play(wanted: Wanted) -> Sum {
     sum.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn play_one(seed: u64, sum: &Mutex<Sum>) {
+fn play_one(seed: u64, plan: &Plan, sum: &Mutex<Sum>) {
     let traces = [Trace::default(), Trace::default()];
+    let played = twice(seed, plan, &traces);
+    let mut all = locked(sum);
+    all.stories += 2;
+    for trace in &traces {
+        for (fault, count) in trace.faults() {
+            *all.faults.entry(fault).or_default() += count;
+        }
+        all.full_disks += u64::from(trace.faults().contains_key(&Fault::Refused));
+    }
+    let failure = match played {
+        Ok(took) => {
+            all.simulated += took;
+            return;
+        }
+        Err(failure) => failure,
+    };
+    drop(all);
+    say(&format!("seed {seed}: {}", failure.fact));
+    let smallest = plan.clone().shrunk(TRIES_MAX, |smaller| {
+        let again = twice(seed, smaller, &[Trace::default(), Trace::default()]);
+        again.is_err_and(|again| again.promise == failure.promise)
+    });
+    say(&format!(
+        "  again: cargo xtask simulate --seeds 1 --from {seed}{smallest}\n  trace: {}",
+        keep(seed, &traces)
+    ));
+    locked(sum).failed.insert(seed, failure.fact);
+}
+
+/// How long both runs took, in their own time.
+fn twice(seed: u64, plan: &Plan, traces: &[Trace; 2]) -> Result<Duration, Failure> {
     let played = catch_unwind(AssertUnwindSafe(|| {
-        let ending = run(seed, &traces[0]);
-        let again = run(seed, &traces[1]);
+        let [ending, again] = traces
+            .each_ref()
+            .map(|trace| run_as_planned(seed, plan, trace));
         promises::all(&ending)?;
         promises::runs_are_the_same(&traces[0].lines(), &traces[1].lines())?;
         Ok::<_, promises::Broken>(ending.took + again.took)
     }));
-    let failed = match played {
-        Ok(Ok(took)) => {
-            locked(sum).simulated += took;
-            None
-        }
-        Ok(Err(broken)) => Some(broken.to_string()),
-        Err(_) => Some("the story did not come to its end".to_owned()),
-    };
-    let mut sum = locked(sum);
-    sum.stories += 2;
-    for trace in &traces {
-        for (fault, count) in trace.faults() {
-            *sum.faults.entry(fault).or_default() += count;
-        }
-    }
-    if let Some(fact) = failed {
-        say(&format!("seed {seed}: {fact}"));
-        say(&format!(
-            "  again: cargo xtask simulate --seeds 1 --from {seed}\n  trace: {}",
-            keep(seed, &traces)
-        ));
-        sum.failed.insert(seed, fact);
+    match played {
+        Ok(Ok(took)) => Ok(took),
+        Ok(Err(broken)) => Err(Failure {
+            promise: Some(broken.promise),
+            fact: broken.to_string(),
+        }),
+        Err(_) => Err(Failure {
+            promise: None,
+            fact: "the story did not come to its end".to_owned(),
+        }),
     }
 }
 
@@ -157,6 +194,10 @@ fn report(sum: &Sum, took: Duration) {
     for (fault, count) in &sum.faults {
         say(&format!("  {count:>8}  {fault}"));
     }
+    say(&format!(
+        "in {} of {stories} stories a full disk refused requests",
+        sum.full_disks
+    ));
     if sum.failed.is_empty() {
         say("every promise was kept");
     } else {
@@ -190,7 +231,16 @@ mod tests {
         };
         assert_eq!(parse("--seeds 9"), Some((9, 1)));
         assert_eq!(parse("--from 7 --seeds 9"), Some((9, 7)));
-        for wrong in ["", "--from 7", "--seeds", "--seeds x", "--seed 9", "9"] {
+        assert_eq!(parse("--seeds 9 --without operator,reader"), Some((9, 1)));
+        for wrong in [
+            "",
+            "--from 7",
+            "--seeds",
+            "--seeds x",
+            "--seed 9",
+            "9",
+            "--seeds 1 --without x",
+        ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }

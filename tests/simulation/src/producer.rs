@@ -54,6 +54,7 @@ pub(crate) struct Producer {
     /// Each with the number of its line.
     pub(crate) lines: Vec<(usize, String)>,
     pub(crate) acknowledged: Acknowledged,
+    pub(crate) hangs_up: bool,
 }
 
 impl Producer {
@@ -73,7 +74,7 @@ impl Producer {
 
     async fn put(&mut self, number: u64, batch: &[(usize, String)]) {
         let ask = Ask::put_records(&body(batch), &self.name, number);
-        if self.rng.below(IMPATIENCE) == 0 {
+        if self.rng.below(IMPATIENCE) == 0 && self.hangs_up {
             self.trace.fault(Fault::HangUp);
             let patience = Duration::from_micros(self.rng.below(PATIENCE_MAX_US));
             let clock = self.client.platform.clock.clone();

@@ -20,6 +20,7 @@ use crate::{
     life::Fate,
     operator::Operator,
     pages::{Pages, Stored, dead_letters, rows, text},
+    plan::{Part, Plan},
     producer::{Acknowledged, Place, Producer},
     reader::Reader,
     server::{Server, furnish},
@@ -30,16 +31,16 @@ use crate::{
 
 const WEEK: &str = include_str!("../../../functions/samples/flights-2013-01-week1.ndjson");
 const FLIGHTS_MIN: u64 = 50;
-const FLIGHTS_MAX: u64 = 500;
+pub(crate) const FLIGHTS_MAX: u64 = 500;
 const PRODUCERS_MAX: u64 = 4;
-const LIVES_MAX: u64 = 6;
+pub(crate) const LIVES_MAX: u64 = 6;
 /// One line in so many is no flight.
 const BROKEN: u64 = 40;
 /// One story in so many begins in a folder that nobody has synced yet; without compiled code it takes seconds.
 const NEW_FOLDER: u64 = 20;
 const SYNC_MAX: Duration = Duration::from_millis(3);
 const SLOW_SYNC_MAX: Duration = Duration::from_millis(80);
-const STORY_MAX: Duration = Duration::from_secs(600);
+const STORY_MAX: Duration = Duration::from_secs(12 * 3600);
 
 /// What is there when everything is settled.
 #[derive(Debug)]
@@ -68,12 +69,18 @@ pub struct Ending {
     pub took: Duration,
 }
 
-/// Plays the story of a seed; everything that is said goes into the trace.
+/// Plays the whole story of a seed; everything that is said goes into the trace.
 #[must_use]
 pub fn run(seed: u64, trace: &Trace) -> Ending {
+    run_as_planned(seed, &Plan::default(), trace)
+}
+
+/// Plays as much of the story of a seed as the plan says.
+#[must_use]
+pub fn run_as_planned(seed: u64, plan: &Plan, trace: &Trace) -> Ending {
     let compiled = compiled();
     tracing::subscriber::with_default(Ear(trace.clone()), || {
-        simulated(played(seed, compiled, trace))
+        simulated(played(seed, plan, compiled, trace))
     })
 }
 
@@ -87,7 +94,12 @@ pub(crate) fn simulated<T>(told: impl Future<Output = T>) -> T {
         .block_on(told)
 }
 
-async fn played(seed: u64, compiled: &BTreeMap<String, Bytes>, trace: &Trace) -> Ending {
+async fn played(
+    seed: u64,
+    plan: &Plan,
+    compiled: &BTreeMap<String, Bytes>,
+    trace: &Trace,
+) -> Ending {
     let world = Platform::simulated(seed);
     trace.follow(&world.clock);
     furnish(&world.disk, compiled)
@@ -98,6 +110,7 @@ async fn played(seed: u64, compiled: &BTreeMap<String, Bytes>, trace: &Trace) ->
         trace: trace.clone(),
         rng: world.rng.fork("fate"),
         trouble: Trouble::default(),
+        plan: plan.clone(),
     };
     if fate.rng.below(NEW_FOLDER) > 0 {
         world
@@ -113,13 +126,13 @@ async fn played(seed: u64, compiled: &BTreeMap<String, Bytes>, trace: &Trace) ->
 
 async fn tell(fate: &Fate) -> Ending {
     let (world, trace) = (&fate.world, &fate.trace);
-    let slow = fate.rng.below(5) == 0;
+    let slow = fate.rng.below(5) == 0 && fate.plan.has(Part::SlowDisks);
     if slow {
         trace.fault(Fault::SlowDisk);
     }
     let sync_max = if slow { SLOW_SYNC_MAX } else { SYNC_MAX };
     world.disk.wear(world.rng.fork("disk"), sync_max);
-    let (lines, broken) = lines(&fate.rng);
+    let (lines, broken) = lines(&fate.rng, fate.plan.flights_max);
     let acknowledged = Acknowledged::default();
     let producers = producers(fate, &lines, &acknowledged);
     let (stop, token) = Stop::new();
@@ -127,14 +140,20 @@ async fn tell(fate: &Fate) -> Ending {
         client: Client::new(world, "reader", trace),
         rng: world.rng.fork("reader"),
     };
-    let reader = world.tasks.spawn("reader", reader.run(token.clone()));
+    let reader = world.tasks.spawn(
+        "reader",
+        reader.run(fate.unless_left_out(Part::Reader, &token)),
+    );
     let operator = Operator {
         client: Client::new(world, "operator", trace),
         rng: world.rng.fork("operator"),
         trace: trace.clone(),
     };
-    let operator = world.tasks.spawn("operator", operator.run(token));
-    for _ in 0..fate.rng.below(LIVES_MAX) {
+    let operator = world.tasks.spawn(
+        "operator",
+        operator.run(fate.unless_left_out(Part::Operator, &token)),
+    );
+    for _ in 0..fate.rng.below(LIVES_MAX).min(fate.plan.lives_max) {
         fate.life().await;
     }
     let server = Server::start(world, trace);
@@ -145,6 +164,10 @@ async fn tell(fate: &Fate) -> Ending {
     let shown = reader.await.expect("a reader ends well");
     let looks = operator.await.expect("an operator ends well");
     let mut ending = look(world, trace).await;
+    fate.rest().await;
+    let rested = look(world, trace).await;
+    assert_eq!(rested.boards, ending.boards, "a server at rest went on");
+    ending.took = rested.took;
     drop(server);
     ending.looks.splice(0..0, looks);
     Ending {
@@ -156,7 +179,7 @@ async fn tell(fate: &Fate) -> Ending {
     }
 }
 
-fn lines(rng: &Rng) -> (Vec<String>, BTreeSet<usize>) {
+fn lines(rng: &Rng, most: u64) -> (Vec<String>, BTreeSet<usize>) {
     let count = FLIGHTS_MIN + rng.below(FLIGHTS_MAX - FLIGHTS_MIN);
     let mut broken = BTreeSet::new();
     let lines = (0..usize::try_from(count).unwrap_or_default())
@@ -169,7 +192,10 @@ fn lines(rng: &Rng) -> (Vec<String>, BTreeSet<usize>) {
                 flight.to_owned()
             }
         });
-    (lines.collect(), broken)
+    let mut lines: Vec<String> = lines.collect();
+    lines.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    broken.retain(|number| *number < lines.len());
+    (lines, broken)
 }
 
 fn producers(fate: &Fate, lines: &[String], acknowledged: &Acknowledged) -> Vec<Task<()>> {
@@ -185,6 +211,7 @@ fn producers(fate: &Fate, lines: &[String], acknowledged: &Acknowledged) -> Vec<
                 trace: fate.trace.clone(),
                 lines: mine.collect(),
                 acknowledged: acknowledged.clone(),
+                hangs_up: fate.plan.has(Part::HangUps),
                 name,
             };
             world.tasks.spawn("producer", producer.run())
