@@ -82,6 +82,14 @@ impl Failure {
         self.hint = Some(hint.into());
         self
     }
+
+    /// A hint that may not be there.
+    pub(crate) fn hint_of(self, hint: Option<String>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
 }
 
 impl fmt::Display for Failure {

@@ -2,7 +2,7 @@
 //! its diagnostics shown as they are. Nothing is written and no server is asked.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use host::config::{FunctionSource, Project, Refused};
 use platform::Platform;
@@ -88,6 +88,13 @@ pub(crate) fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// Where what is built from the functions of a file is left.
+pub(crate) fn builds(file: &Path) -> PathBuf {
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    let place = folder.join(".shardmill/build");
+    std::path::absolute(&place).unwrap_or(place)
+}
+
 /// Where the functions come from; only `named` when a name is given.
 pub(crate) fn sources(project: &Project, named: Option<&str>) -> Result<Vec<Source>, Failure> {
     let sources: Vec<Source> = project
@@ -95,10 +102,14 @@ pub(crate) fn sources(project: &Project, named: Option<&str>) -> Result<Vec<Sour
         .iter()
         .filter(|(name, _)| named.is_none_or(|named| named == name.as_str()))
         .map(|(name, function)| {
-            let (FunctionSource::Folder(path) | FunctionSource::Component(path)) = &function.source;
+            let (path, handler) = match &function.source {
+                FunctionSource::Folder(path) | FunctionSource::Component(path) => (path, None),
+                FunctionSource::Code { file, handler } => (file, handler.clone()),
+            };
             Source {
                 name: name.as_str().to_owned(),
                 path: path.clone(),
+                handler,
             }
         })
         .collect();

@@ -43,7 +43,8 @@ async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<()
         Here::Build(arguments) => {
             let project = project::read(&arguments.project.file)?;
             let sources = project::sources(&project, arguments.function.as_deref())?;
-            build::show(output, &build::build(output, &sources)?)
+            let place = project::builds(&arguments.project.file);
+            build::show(output, &build::build(output, &place, &sources)?)
         }
         Here::Doctor => {
             let folder = working_directory()?;

@@ -20,7 +20,11 @@ pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
     let project = project::read(file)?;
     let places = Places::of(arguments)?;
     let server_json = free_note(output, &places).await?;
-    let built = build::build(output, &project::sources(&project, None)?)?;
+    let built = build::build(
+        output,
+        &project::builds(file),
+        &project::sources(&project, None)?,
+    )?;
     let options = options(arguments, built, &places, server_json);
     let data = places.data.display();
     if arguments.auth.as_deref() == Some("dev") {

@@ -249,7 +249,7 @@ async fn load(
         let source = match (&function.source, options.components.get(name.as_str())) {
             (_, Some(built)) => built.clone(),
             (FunctionSource::Component(path), None) => path.clone(),
-            (FunctionSource::Folder(path), None) => {
+            (FunctionSource::Folder(path) | FunctionSource::Code { file: path, .. }, None) => {
                 return Err(StartError::Function {
                     function: name.to_string(),
                     path: path.clone(),

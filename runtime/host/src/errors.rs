@@ -34,7 +34,7 @@ pub enum StartError {
 /// Why the file of a function does not become one.
 #[derive(Debug, thiserror::Error)]
 pub enum Unloaded {
-    #[error("it is a folder that was not built")]
+    #[error("it was not built")]
     NotBuilt,
     #[error("it cannot be read: {0}")]
     Unreadable(#[from] io::Error),

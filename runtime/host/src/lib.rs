@@ -30,8 +30,10 @@ mod triggers;
 mod up;
 
 pub use errors::{StartError, Unloaded};
-pub use loading::inspect;
+pub use loading::{digest_of, inspect};
+pub use model::Digest;
 pub use options::{Auth, Certificate, UpOptions};
+pub use sandbox::Bundle;
 pub use tls::Shown;
 pub use up::{Ready, up};
 pub use wire::Signer;

@@ -4,7 +4,7 @@
 
 use std::{io, path::Path, sync::Arc};
 
-use model::FunctionName;
+use model::{Digest, FunctionName};
 use platform::Platform;
 use sandbox::{Engine, EngineSettings, Function, FunctionLimits, GuestLog, LogSink};
 
@@ -14,8 +14,8 @@ use crate::{
     plan,
 };
 
-/// Whether every component that the file names can serve. Of folders only the manifest is looked for: they may not be
-/// built yet.
+/// Whether every component that the file names can serve. What is built from code is only looked
+/// for: it may not be built yet.
 pub async fn inspect(platform: &Platform, project: &Project) -> Result<(), StartError> {
     let engine = Engine::new(
         platform.clone(),
@@ -25,9 +25,9 @@ pub async fn inspect(platform: &Platform, project: &Project) -> Result<(), Start
     .map_err(|error| StartError::Other(error.to_string()))?;
     for (name, function) in &project.functions {
         match &function.source {
-            FunctionSource::Folder(path) => {
-                if !platform.disk.exists(&path.join("Cargo.toml")).await {
-                    let missing = io::Error::new(io::ErrorKind::NotFound, "it has no Cargo.toml");
+            FunctionSource::Folder(path) | FunctionSource::Code { file: path, .. } => {
+                if !platform.disk.exists(path).await {
+                    let missing = io::Error::new(io::ErrorKind::NotFound, "it is not there");
                     return Err(StartError::Function {
                         function: name.to_string(),
                         path: path.clone(),
@@ -67,4 +67,10 @@ struct Unheard;
 
 impl LogSink for Unheard {
     fn log(&self, _line: GuestLog) {}
+}
+
+/// The digest under which bytes are known.
+#[must_use]
+pub fn digest_of(bytes: &[u8]) -> Digest {
+    sandbox::digest_of(bytes)
 }

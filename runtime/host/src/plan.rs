@@ -156,8 +156,9 @@ pub(crate) fn limits(function: &config::Function) -> FunctionLimits {
         log_bytes: function.log,
         env: function.env.clone(),
         sandbox: match function.sandbox {
-            config::SandboxPolicy::Fresh => SandboxPolicy::Fresh,
-            config::SandboxPolicy::Warm => SandboxPolicy::Warm,
+            Some(config::SandboxPolicy::Fresh) => Some(SandboxPolicy::Fresh),
+            Some(config::SandboxPolicy::Warm) => Some(SandboxPolicy::Warm),
+            None => None,
         },
         concurrency: function.concurrency,
     }

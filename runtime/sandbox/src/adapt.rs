@@ -1,16 +1,15 @@
-//! Core modules on their way to components: what `GOOS=wasip1`, clang and zig make is wrapped with the adapter that turns
-//! preview 1 of WASI into preview 2.
+//! Core modules: what `GOOS=wasip1`, clang and zig make.
 //!
-//! A module with `_start` becomes a command. One that exports a handler by its full name, as C functions do, needs no
-//! tool of the component model to be built: its types are taken from `function.wit` here. Bytes go in, bytes come out;
-//! nothing of the module runs.
+//! A program, which has `_start`, is run as it is on preview 1 of WASI: the component adapter keeps its own page in the
+//! program's memory, and Go takes all memory for its own. A module that exports a handler by its full name, as C functions
+//! do, becomes a component without any tool of the component model: its types are taken from `function.wit` here. Bytes go
+//! in, bytes come out; nothing of the module runs.
 #![deny(clippy::indexing_slicing)]
 
 use std::collections::BTreeSet;
 
 use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW_1, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
-    WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW_1, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
 use wasmparser::{BinaryReaderError, Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -19,12 +18,23 @@ use wit_parser::Resolve;
 use crate::load::{EVENT_HANDLER, LoadError, OURS, STREAM_HANDLER, listed};
 
 const WIT: &str = include_str!("../../../sdk/wit/function.wit");
-const START: &str = "_start";
+pub(crate) const START: &str = "_start";
 
-/// The component of a core module.
-pub(crate) fn adapt(module: &[u8]) -> Result<Vec<u8>, LoadError> {
-    let shape = Shape::of(module).map_err(|error| LoadError::Invalid(error.to_string()))?;
-    let is_command = shape.exports.contains(START);
+/// What the bytes of a function are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Component,
+    /// A core module with `_start`.
+    Program,
+}
+
+/// The form in which a core module is run, and its bytes in that form.
+pub(crate) fn adapt(module: Vec<u8>) -> Result<(Form, Vec<u8>), LoadError> {
+    let shape = Shape::of(&module).map_err(|error| LoadError::Invalid(error.to_string()))?;
+    let known = |from: &&String| *from == PREVIEW_1 || from.starts_with(OURS);
+    if let Some(unknown) = shape.imports.iter().find(|from| !known(from)) {
+        return Err(LoadError::Import(unknown.clone()));
+    }
     let worlds = [
         (STREAM_HANDLER, "stream-function"),
         (EVENT_HANDLER, "event-function"),
@@ -33,24 +43,30 @@ pub(crate) fn adapt(module: &[u8]) -> Result<Vec<u8>, LoadError> {
         .into_iter()
         .find(|(handler, _)| shape.exports.contains(&format!("{handler}#handle")))
         .map(|(_, world)| world);
-    if world.is_none() && !is_command {
-        return Err(LoadError::NoHandler {
+    match world {
+        Some(world) => Ok((Form::Component, component(module, &shape, world)?)),
+        None if shape.exports.contains(START) => Ok((Form::Program, module)),
+        None => Err(LoadError::NoHandler {
             exports: listed(shape.exports.iter().map(String::as_str)),
-        });
+        }),
     }
-    let known = |from: &&String| *from == PREVIEW_1 || from.starts_with(OURS);
-    if let Some(unknown) = shape.imports.iter().find(|from| !known(from)) {
-        return Err(LoadError::Import(unknown.clone()));
+}
+
+/// The form of a module that was adapted before.
+pub(crate) fn form(module: &[u8]) -> Form {
+    let shape = Shape::of(module).unwrap_or_default();
+    let is_handler = shape.exports.iter().any(|name| name.starts_with(OURS));
+    if is_handler || !shape.exports.contains(START) {
+        return Form::Component;
     }
-    let adapter = if is_command {
-        WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER
-    } else {
-        WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER
-    };
-    let mut module = module.to_vec();
-    if let Some(world) = world.filter(|_| !shape.is_typed) {
+    Form::Program
+}
+
+fn component(mut module: Vec<u8>, shape: &Shape, world: &str) -> Result<Vec<u8>, LoadError> {
+    if !shape.is_typed {
         embed_types(&mut module, world)?;
     }
+    let adapter = WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER;
     let encoder = ComponentEncoder::default()
         .module(&module)
         .and_then(|encoder| encoder.adapter(PREVIEW_1, adapter));

@@ -10,11 +10,28 @@ use std::{
 };
 
 use model::Digest;
-use wasmtime::component::Component;
+use wasmtime::{Module, component::Component};
 
-use crate::engine::Shared;
+use crate::{adapt::Form, engine::Shared};
 
 const ENDING: &str = ".cwasm";
+
+/// What wasmtime makes of a file.
+#[derive(Clone)]
+pub(crate) enum Code {
+    Component(Component),
+    /// A program of preview 1, which is run as it is.
+    Module(Module),
+}
+
+impl Code {
+    fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
+        match self {
+            Self::Component(component) => component.serialize(),
+            Self::Module(module) => module.serialize(),
+        }
+    }
+}
 
 /// The folder, where there is one, and the names of the files that were needed in this run.
 #[derive(Debug)]
@@ -31,15 +48,15 @@ impl Compiled {
         }
     }
 
-    pub(crate) async fn open(&self, shared: &Shared, digest: Digest) -> Option<Component> {
+    pub(crate) async fn open(&self, shared: &Shared, digest: Digest, form: Form) -> Option<Code> {
         let name = name(&shared.wasmtime, digest);
         let path = self.dir.as_ref()?.join(&name);
         self.needed().insert(name);
         if !shared.platform.disk.exists(&path).await {
             return None;
         }
-        match deserialize(shared, &path).await {
-            Ok(component) => Some(component),
+        match deserialize(shared, &path, form).await {
+            Ok(code) => Some(code),
             Err(error) => {
                 tracing::warn!(%digest, error = %error, "compiled function not usable");
                 None
@@ -47,12 +64,12 @@ impl Compiled {
         }
     }
 
-    pub(crate) async fn keep(&self, shared: &Shared, digest: Digest, component: &Component) {
+    pub(crate) async fn keep(&self, shared: &Shared, digest: Digest, code: &Code) {
         let Some(dir) = &self.dir else {
             return;
         };
         let path = dir.join(name(&shared.wasmtime, digest));
-        let written = match component.serialize() {
+        let written = match code.serialize() {
             Ok(code) => write(shared, dir, &path, &code)
                 .await
                 .map_err(|error| error.to_string()),
@@ -94,16 +111,24 @@ fn name(engine: &wasmtime::Engine, digest: Digest) -> String {
     unsafe_code,
     reason = "compiled code is mapped as it is, which only its origin makes safe"
 )]
-async fn deserialize(shared: &Shared, path: &Path) -> wasmtime::Result<Component> {
+async fn deserialize(shared: &Shared, path: &Path, form: Form) -> wasmtime::Result<Code> {
     let (engine, disk) = (&shared.wasmtime, &shared.platform.disk);
+    let simulated = match disk.is_simulated() {
+        true => Some(disk.read(path).await?),
+        false => None,
+    };
     // SAFETY: the file was written whole by `keep` into a folder that only this host writes; its name holds the
     // digest of the source and the engine's configuration, and wasmtime checks its version before it runs it.
-    if disk.is_simulated() {
-        let code = disk.read(path).await?;
-        unsafe { Component::deserialize(engine, code) }
-    } else {
-        unsafe { Component::deserialize_file(engine, path) }
-    }
+    Ok(match (form, simulated) {
+        (Form::Component, Some(code)) => {
+            Code::Component(unsafe { Component::deserialize(engine, code) }?)
+        }
+        (Form::Component, None) => {
+            Code::Component(unsafe { Component::deserialize_file(engine, path) }?)
+        }
+        (Form::Program, Some(code)) => Code::Module(unsafe { Module::deserialize(engine, code) }?),
+        (Form::Program, None) => Code::Module(unsafe { Module::deserialize_file(engine, path) }?),
+    })
 }
 
 async fn write(shared: &Shared, dir: &Path, path: &Path, code: &[u8]) -> std::io::Result<()> {

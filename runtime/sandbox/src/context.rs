@@ -8,13 +8,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use model::{Emitted, HashKey, Invocation, StateWrite, Timestamp};
 use platform::{Clock, Monotonic, Platform};
-use wasmtime::{
-    ResourceLimiter,
-    component::{HasData, ResourceTable},
-};
+use wasmtime::{ResourceLimiter, component::HasData};
 use wasmtime_wasi::{
-    Deterministic, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView,
-    WasiView,
+    Deterministic, HostMonotonicClock, HostWallClock, WasiCtxBuilder, WasiCtxView, WasiView,
+    p1::WasiP1Ctx,
 };
 
 use crate::{
@@ -33,8 +30,9 @@ pub(crate) struct Context {
     pub(crate) printed: Option<Printed>,
     /// The code that a language runtime runs.
     pub(crate) bundle: Option<Arc<Bundle>>,
-    wasi: WasiCtx,
-    table: ResourceTable,
+    pub(crate) environment: Arc<BTreeMap<String, String>>,
+    /// Both previews: components use the second, programs of the first that one.
+    pub(crate) wasi: WasiP1Ctx,
 }
 
 impl HasData for Context {
@@ -43,10 +41,7 @@ impl HasData for Context {
 
 impl WasiView for Context {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
-        }
+        self.wasi.ctx()
     }
 }
 
@@ -54,7 +49,7 @@ impl Context {
     pub(crate) fn new(
         platform: &Platform,
         simulation: bool,
-        env: &BTreeMap<String, String>,
+        env: &Arc<BTreeMap<String, String>>,
         facts: ContextFacts,
     ) -> Self {
         let mut wasi = WasiCtxBuilder::new();
@@ -70,7 +65,7 @@ impl Context {
         wasi.allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false);
-        for (name, value) in env {
+        for (name, value) in env.iter() {
             wasi.env(name, value);
         }
         wasi.wall_clock(GuestClock(platform.clock.clone()));
@@ -91,8 +86,8 @@ impl Context {
             clock: platform.clock.clone(),
             printed,
             bundle: facts.bundle,
-            wasi: wasi.build(),
-            table: ResourceTable::new(),
+            environment: Arc::clone(env),
+            wasi: wasi.build_p1(),
         }
     }
 }

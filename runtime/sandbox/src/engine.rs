@@ -53,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) settings: EngineSettings,
     pub(crate) wasmtime: wasmtime::Engine,
     pub(crate) linker: Linker<Context>,
+    /// For programs of preview 1, which has no components.
+    pub(crate) programs: wasmtime::Linker<Context>,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) logs: Arc<dyn LogSink>,
     /// Who waits here waits in order, instead of failing where the pool has no slot.
@@ -78,6 +80,11 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         let wasmtime = wasmtime::Engine::new(&config(settings.simulation)).map_err(EngineError)?;
         let linker = linker(&wasmtime).map_err(EngineError)?;
+        let mut programs = wasmtime::Linker::new(&wasmtime);
+        wasmtime_wasi::p1::add_to_linker_async(&mut programs, |context: &mut Context| {
+            &mut context.wasi
+        })
+        .map_err(EngineError)?;
         let heartbeat = Heartbeat::new(wasmtime.clone(), platform.clone());
         let running = Semaphore::new(RUNNING_SANDBOXES_MAX as usize);
         let warm = WarmSandboxes::new(WARM_SANDBOXES_MAX as usize);
@@ -88,6 +95,7 @@ impl Engine {
             settings,
             wasmtime,
             linker,
+            programs,
             heartbeat,
             logs,
             running,

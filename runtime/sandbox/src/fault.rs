@@ -111,11 +111,7 @@ fn classify(error: &wasmtime::Error, failed: &Failed<'_>) -> (FaultClass, &'stat
         return (
             function,
             "ExitError",
-            match exit.0 {
-                // The interface of WASI 0.2 tells only that it was not 0.
-                1 => "ended itself with an exit code other than 0".to_owned(),
-                code => format!("ended itself with exit code {code}"),
-            },
+            format!("ended itself with exit code {}", exit.0),
         );
     }
     let cause = error.root_cause().to_string();

@@ -3,7 +3,7 @@
 //! Invocations run on the handlers' own runtime under the function's limits. Outputs and state are handed on only
 //! from an invocation that succeeded.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use model::{
@@ -13,6 +13,7 @@ use model::{
 };
 use platform::{Monotonic, Task};
 use tokio::sync::Semaphore;
+use wasmtime::InstancePre;
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::{
@@ -42,6 +43,7 @@ struct Inner {
     guest: Guest,
     /// What a language runtime runs.
     bundle: Option<Arc<Bundle>>,
+    environment: Arc<BTreeMap<String, String>>,
     limits: FunctionLimits,
     running: Semaphore,
     number: FunctionNumber,
@@ -58,6 +60,8 @@ pub(crate) enum Guest {
     Stream(StreamFunctionPre<Context>),
     Event(EventFunctionPre<Context>),
     Command(CommandPre<Context>),
+    /// A command as a core module.
+    Program(InstancePre<Context>),
 }
 
 impl std::fmt::Debug for Function {
@@ -86,6 +90,7 @@ impl Function {
                 digest,
                 guest,
                 bundle,
+                environment: Arc::new(limits.env.clone()),
                 limits,
                 running,
                 number,
@@ -98,7 +103,7 @@ impl Function {
         match self.inner.guest {
             Guest::Stream(_) => Kind::Stream,
             Guest::Event(_) => Kind::Event,
-            Guest::Command(_) => Kind::Command,
+            Guest::Command(_) | Guest::Program(_) => Kind::Command,
         }
     }
 
@@ -106,6 +111,12 @@ impl Function {
     #[must_use]
     pub fn limits(&self) -> &FunctionLimits {
         &self.inner.limits
+    }
+
+    /// How its sandboxes live, said or not.
+    #[must_use]
+    pub fn policy(&self) -> SandboxPolicy {
+        self.inner.policy()
     }
 
     #[must_use]
@@ -146,7 +157,9 @@ impl Handler for Function {
     fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize {
         match self.inner.guest {
             Guest::Stream(_) => packed::encoded_len(record),
-            Guest::Event(_) | Guest::Command(_) => lambda::encoded_len(stream, record),
+            Guest::Event(_) | Guest::Command(_) | Guest::Program(_) => {
+                lambda::encoded_len(stream, record)
+            }
         }
     }
 }
@@ -190,8 +203,10 @@ impl Inner {
             (Guest::Stream(_), Some(_)) => {
                 return not_run("NoEvents", "it takes records, not an event".to_owned());
             }
-            (Guest::Event(_) | Guest::Command(_), None) => lambda::kinesis_event(&invocation),
-            (Guest::Event(_) | Guest::Command(_), Some(event)) => event,
+            (Guest::Event(_) | Guest::Command(_) | Guest::Program(_), None) => {
+                lambda::kinesis_event(&invocation)
+            }
+            (Guest::Event(_) | Guest::Command(_) | Guest::Program(_), Some(event)) => event,
         };
         let lane = Lane {
             function: self.number,
@@ -200,7 +215,7 @@ impl Inner {
         };
         let (input, stdin) = match self.guest {
             Guest::Stream(_) | Guest::Event(_) => (input, None),
-            Guest::Command(_) => (Vec::new(), Some(Stdin::new(input))),
+            Guest::Command(_) | Guest::Program(_) => (Vec::new(), Some(Stdin::new(input))),
         };
         let mut sandbox = self.sandbox(&lane, invocation, stdin);
         let started = shared.platform.clock.monotonic();
@@ -268,7 +283,7 @@ impl Inner {
         let simulation = shared.settings.simulation;
         Sandbox::new(
             shared,
-            Context::new(&shared.platform, simulation, &self.limits.env, facts),
+            Context::new(&shared.platform, simulation, &self.environment, facts),
         )
     }
 
@@ -288,13 +303,22 @@ impl Inner {
     }
 
     fn is_warm(&self) -> bool {
-        match self.limits.sandbox {
+        match self.policy() {
             // A command ends when it has answered.
             SandboxPolicy::Warm => {
-                !self.engine.shared.settings.simulation && !matches!(self.guest, Guest::Command(_))
+                !self.engine.shared.settings.simulation
+                    && !matches!(self.guest, Guest::Command(_) | Guest::Program(_))
             }
             SandboxPolicy::Fresh => false,
         }
+    }
+
+    fn policy(&self) -> SandboxPolicy {
+        let usual = match self.bundle {
+            Some(_) => SandboxPolicy::Warm,
+            None => SandboxPolicy::Fresh,
+        };
+        self.limits.sandbox.unwrap_or(usual)
     }
 
     fn usage(&self, sandbox: &Sandbox, started: Monotonic) -> Usage {

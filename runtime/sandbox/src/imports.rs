@@ -330,6 +330,13 @@ impl bundle::Host for Context {
         };
         Ok(files.map(file).collect())
     }
+
+    fn environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
+        let pairs = self.environment.iter();
+        Ok(pairs
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect())
+    }
 }
 
 impl state::Host for Context {

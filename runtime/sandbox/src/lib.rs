@@ -29,7 +29,7 @@ mod warm;
 pub use bundle::{Bundle, BundleError};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use function::{Called, Function};
-pub use load::{FunctionLimits, Kind, LoadError, SandboxPolicy};
+pub use load::{FunctionLimits, Kind, LoadError, SandboxPolicy, digest_of};
 pub use logs::{GuestLog, LogSink};
 
 #[cfg(test)]

@@ -6,14 +6,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use model::{ByteSize, Digest};
 use sha2::{Digest as _, Sha256};
-use wasmtime::component::Component;
+use wasmtime::{Module, component::Component};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::{
-    adapt::adapt,
+    adapt::{Form, adapt, form},
     bindings::{EventFunctionPre, StreamFunctionPre},
     bundle::{Bundle, BundleError},
-    compiled::Compiled,
+    compiled::{Code, Compiled},
     context::Context,
     engine::{Engine, Shared},
     function::{Function, Guest},
@@ -30,7 +30,8 @@ pub struct FunctionLimits {
     pub log_bytes: ByteSize,
     /// The only environment variables the guest sees.
     pub env: BTreeMap<String, String>,
-    pub sandbox: SandboxPolicy,
+    /// None: warm for code that a language runtime runs, where a new sandbox costs most of a millisecond, else fresh.
+    pub sandbox: Option<SandboxPolicy>,
     /// Invocations at the same time, at least 1.
     pub concurrency: u32,
 }
@@ -113,7 +114,7 @@ impl Engine {
                 bytes: bytes.len() as u64,
             });
         }
-        let digest = Digest(Sha256::digest(bytes).into());
+        let digest = digest_of(bytes);
         if Bundle::is_one(bytes) {
             let bundle = Arc::new(Bundle::decode(bytes)?);
             let guest = self.shared.runtimes.guest(&self.shared, &bundle).await?;
@@ -121,8 +122,8 @@ impl Engine {
             return Ok(Function::new(self.clone(), digest, guest, bundle, limits));
         }
         let compiled = &self.shared.compiled;
-        let component = component(&self.shared, compiled, bytes, digest).await?;
-        let guest = guest(&self.shared, &component)?;
+        let code = code(&self.shared, compiled, bytes, digest).await?;
+        let guest = guest(&self.shared, &code)?;
         Ok(Function::new(self.clone(), digest, guest, None, limits))
     }
 
@@ -132,11 +133,24 @@ impl Engine {
     }
 }
 
-/// Instantiates nothing: only what the component exports and imports is looked at.
-pub(crate) fn guest(shared: &Shared, component: &Component) -> Result<Guest, LoadError> {
+/// SHA-256.
+#[must_use]
+pub fn digest_of(bytes: &[u8]) -> Digest {
+    Digest(Sha256::digest(bytes).into())
+}
+
+/// Instantiates nothing: only what it exports and imports is looked at.
+pub(crate) fn guest(shared: &Shared, code: &Code) -> Result<Guest, LoadError> {
+    let unfit = |error: wasmtime::Error| LoadError::Unfit(format!("{error:#}"));
+    let component = match code {
+        Code::Component(component) => component,
+        Code::Module(module) => {
+            let pre = shared.programs.instantiate_pre(module).map_err(unfit)?;
+            return Ok(Guest::Program(pre));
+        }
+    };
     let kind = kind(&shared.wasmtime, component)?;
     check_imports(&shared.wasmtime, component)?;
-    let unfit = |error: wasmtime::Error| LoadError::Unfit(format!("{error:#}"));
     let pre = shared.linker.instantiate_pre(component).map_err(unfit)?;
     Ok(match kind {
         Kind::Stream => Guest::Stream(StreamFunctionPre::<Context>::new(pre).map_err(unfit)?),
@@ -204,30 +218,43 @@ pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// From where it was compiled before, else compiled and kept there.
-pub(crate) async fn component(
+pub(crate) async fn code(
     shared: &Arc<Shared>,
     compiled: &Compiled,
     bytes: &[u8],
     digest: Digest,
-) -> Result<Component, LoadError> {
-    if let Some(component) = compiled.open(shared, digest).await {
-        return Ok(component);
-    }
+) -> Result<Code, LoadError> {
     let is_module = is_module(bytes)?;
+    let form = if is_module {
+        form(bytes)
+    } else {
+        Form::Component
+    };
+    if let Some(code) = compiled.open(shared, digest, form).await {
+        return Ok(code);
+    }
     let owned = bytes.to_vec();
     let engine = shared.wasmtime.clone();
     let compiling = shared
         .platform
         .tasks
         .dedicated("sandbox-compile", async move {
-            let owned = if is_module { adapt(&owned)? } else { owned };
-            Component::new(&engine, owned).map_err(|error| LoadError::Invalid(format!("{error:#}")))
+            let (form, bytes) = if is_module {
+                adapt(owned)?
+            } else {
+                (Form::Component, owned)
+            };
+            let made = match form {
+                Form::Component => Component::new(&engine, bytes).map(Code::Component),
+                Form::Program => Module::new(&engine, bytes).map(Code::Module),
+            };
+            made.map_err(|error| LoadError::Invalid(format!("{error:#}")))
         });
-    let component = compiling
+    let code = compiling
         .await
         .map_err(|error| LoadError::Invalid(error.to_string()))??;
-    compiled.keep(shared, digest, &component).await;
-    Ok(component)
+    compiled.keep(shared, digest, &code).await;
+    Ok(code)
 }
 
 /// A core module, where a component would need no adapting.

@@ -7,7 +7,6 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use model::Digest;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
     context::Context,
     engine::Shared,
     function::Guest,
-    load::{LoadError, component, guest},
+    load::{LoadError, code, digest_of, guest},
 };
 
 pub(crate) struct Runtimes {
@@ -47,13 +46,13 @@ impl Runtimes {
             return Ok(Guest::Event(known.clone()));
         }
         let bytes = self.read(shared, bundle).await?;
-        let component = component(shared, &self.compiled, &bytes, bundle.runtime).await?;
-        match guest(shared, &component)? {
+        let code = code(shared, &self.compiled, &bytes, bundle.runtime).await?;
+        match guest(shared, &code)? {
             Guest::Event(pre) => {
                 linked.insert(bundle.runtime, pre.clone());
                 Ok(Guest::Event(pre))
             }
-            Guest::Stream(_) | Guest::Command(_) => Err(LoadError::Unfit(
+            Guest::Stream(_) | Guest::Command(_) | Guest::Program(_) => Err(LoadError::Unfit(
                 "a language runtime exports an event handler".to_owned(),
             )),
         }
@@ -69,7 +68,7 @@ impl Runtimes {
         let path = dir.join(format!("{}.wasm", bundle.runtime));
         let bytes = shared.platform.disk.read(&path).await;
         let bytes = bytes.map_err(|_| missing())?;
-        if Digest(Sha256::digest(&bytes).into()) != bundle.runtime {
+        if digest_of(&bytes) != bundle.runtime {
             return Err(missing());
         }
         Ok(bytes)

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::{Store, TypedFunc, UpdateDeadline};
 use wasmtime_wasi::{I32Exit, p2::bindings::Command};
 
 use crate::{
+    adapt::START,
     bindings::{EventFunction, StreamFunction, types},
     command::Printed,
     context::Context,
@@ -29,6 +30,7 @@ enum Instance {
     Stream(StreamFunction),
     Event(EventFunction),
     Command(Command),
+    Program(TypedFunc<(), ()>),
 }
 
 /// What a guest answered, before anyone believed it.
@@ -107,6 +109,10 @@ impl Guest {
             Self::Stream(pre) => Instance::Stream(pre.instantiate_async(store).await?),
             Self::Event(pre) => Instance::Event(pre.instantiate_async(store).await?),
             Self::Command(pre) => Instance::Command(pre.instantiate_async(store).await?),
+            Self::Program(pre) => {
+                let program = pre.instantiate_async(&mut *store).await?;
+                Instance::Program(program.get_typed_func(store, START)?)
+            }
         })
     }
 }
@@ -132,18 +138,22 @@ impl Instance {
                     Err(fault) => GuestAnswer::Fault(fault),
                 }
             }
-            Self::Command(command) => run(command, store).await?,
+            Self::Command(command) => {
+                let ended = command.wasi_cli_run().call_run(&mut *store).await;
+                let ended = ended.and_then(|ended| ended.map_err(|()| I32Exit(1).into()));
+                printed(ended, store)?
+            }
+            Self::Program(start) => printed(start.call_async(&mut *store, ()).await, store)?,
         })
     }
 }
 
 /// Exit code 0, however it was said, is an answer; every other one fails the invocation.
-async fn run(command: &Command, store: &mut Store<Context>) -> wasmtime::Result<GuestAnswer> {
-    match command.wasi_cli_run().call_run(&mut *store).await {
-        Ok(Ok(())) => {}
-        Ok(Err(())) => return Err(I32Exit(1).into()),
-        Err(error) if matches!(error.downcast_ref(), Some(I32Exit(0))) => {}
-        Err(error) => return Err(error),
+fn printed(ended: wasmtime::Result<()>, store: &Store<Context>) -> wasmtime::Result<GuestAnswer> {
+    if let Err(error) = ended
+        && !matches!(error.downcast_ref(), Some(I32Exit(0)))
+    {
+        return Err(error);
     }
     let printed = store.data().printed.as_ref();
     let answer = printed.map_or(Ok(Bytes::new()), Printed::take);

@@ -56,7 +56,7 @@ fn limits() -> FunctionLimits {
         output_bytes: ByteSize(1000),
         log_bytes: ByteSize(52),
         env: BTreeMap::new(),
-        sandbox: SandboxPolicy::Fresh,
+        sandbox: Some(SandboxPolicy::Fresh),
         concurrency: 64,
     }
 }
@@ -188,7 +188,7 @@ async fn a_warm_sandbox_remembers_and_a_fresh_one_does_not() {
     let engine = engine(false);
     for (sandbox, second_answers) in [(SandboxPolicy::Fresh, true), (SandboxPolicy::Warm, false)] {
         let limits = FunctionLimits {
-            sandbox,
+            sandbox: Some(sandbox),
             ..limits()
         };
         let function = load(&engine, &guests::traps_the_second_time(), limits).await;
@@ -208,7 +208,7 @@ async fn warm_sandboxes_never_take_the_place_of_one_that_runs() {
     let mut functions = Vec::new();
     for _ in 0..8 {
         let limits = FunctionLimits {
-            sandbox: SandboxPolicy::Warm,
+            sandbox: Some(SandboxPolicy::Warm),
             timeout: Duration::from_secs(10),
             ..limits()
         };

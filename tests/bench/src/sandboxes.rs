@@ -79,7 +79,7 @@ fn limits() -> FunctionLimits {
         output_bytes: ByteSize::mib(16),
         log_bytes: ByteSize::kib(64),
         env: BTreeMap::new(),
-        sandbox: SandboxPolicy::Fresh,
+        sandbox: Some(SandboxPolicy::Fresh),
         concurrency: 64,
     }
 }

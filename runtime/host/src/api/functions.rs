@@ -57,7 +57,7 @@ fn document(name: &FunctionName, loaded: &LoadedFunction) -> Value {
         "source": loaded.source.display().to_string(),
         "memory": loaded.limits.memory.to_string(),
         "timeout_ms": u64::try_from(loaded.limits.timeout.as_millis()).unwrap_or(u64::MAX),
-        "sandbox": match loaded.limits.sandbox { SandboxPolicy::Fresh => "fresh", SandboxPolicy::Warm => "warm" },
+        "sandbox": match loaded.function.policy() { SandboxPolicy::Fresh => "fresh", SandboxPolicy::Warm => "warm" },
     })
 }
 

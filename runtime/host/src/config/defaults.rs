@@ -152,7 +152,7 @@ pub(super) const SOURCE: Plain = Plain {
     name: "source",
     kind: "path",
     default: "required",
-    range: "a folder, or a file ending in .wasm",
+    range: "a folder; a file ending in .wasm or .bundle; `app.py`, `index.mjs`, `app.py:handler`",
     meaning: "relative to the file",
 };
 pub(super) const ENV: Plain = Plain {
@@ -183,15 +183,15 @@ pub(super) const LOG: Measured<ByteSize> = Measured {
     max: ByteSize::mib(1),
     meaning: "text kept of one invocation",
 };
-pub(super) const SANDBOX: Choice<SandboxPolicy> = Choice {
+pub(super) const SANDBOX: Choice<Option<SandboxPolicy>> = Choice {
     name: "sandbox",
-    default: SandboxPolicy::Fresh,
+    default: None,
     words: &[
-        ("fresh", SandboxPolicy::Fresh),
-        ("warm", SandboxPolicy::Warm),
+        ("fresh", Some(SandboxPolicy::Fresh)),
+        ("warm", Some(SandboxPolicy::Warm)),
     ],
     later: &[],
-    meaning: "warm keeps globals between batches",
+    meaning: "warm keeps globals between batches: for Python and JavaScript unless fresh is said, for others where warm is said",
 };
 pub(super) const CONCURRENCY: Measured<u32> = Measured {
     name: "concurrency",

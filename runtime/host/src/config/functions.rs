@@ -56,16 +56,20 @@ fn source(reader: &mut Reader<'_>, section: &mut Section, folder: &Path) -> Func
     if text.is_empty() {
         let message = format!("`source` of {} is empty", section.title);
         reader.note(at, message, "name a folder that is built, or a .wasm file");
-    } else if elsewhere || matches!(extension, Some("py" | "mjs" | "js" | "cjs" | "ts")) {
+    } else if elsewhere {
         let what = format!("`source: {text}` in {}", section.title);
         reader.not_supported_but(
             at,
             &what,
-            "accepted: a folder that is built, or a .wasm file",
+            "accepted: a folder that is built, a handler file, or a .wasm file",
         );
     }
     match extension {
-        Some("wasm") => FunctionSource::Component(folder.join(text)),
+        Some("wasm" | "bundle") => FunctionSource::Component(folder.join(text)),
+        Some("py" | "mjs" | "js" | "cjs" | "ts" | "mts") => FunctionSource::Code {
+            file: folder.join(file),
+            handler: text.split_once(':').map(|(_, name)| name.to_owned()),
+        },
         Some(_) | None => FunctionSource::Folder(folder.join(text)),
     }
 }

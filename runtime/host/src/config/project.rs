@@ -112,7 +112,8 @@ pub struct Function {
     pub timeout: Duration,
     /// Text kept of one invocation.
     pub log: ByteSize,
-    pub sandbox: SandboxPolicy,
+    /// None: what its language does best with.
+    pub sandbox: Option<SandboxPolicy>,
     /// Invocations at the same time.
     pub concurrency: u32,
     /// Where the file declares it.
@@ -126,6 +127,12 @@ pub enum FunctionSource {
     Folder(PathBuf),
     /// A file that is already WebAssembly.
     Component(PathBuf),
+    /// A file of a language whose code is data, and the function in it that handles events.
+    Code {
+        file: PathBuf,
+        /// None: the usual name is looked for.
+        handler: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -141,11 +141,11 @@ fn keys_of_the_format_that_this_version_does_not_read() {
           | ^^^^^^^^^^^^
     hint: remove it: this version would not act on it
     ");
-    insta::assert_snapshot!(function("source: functions/report/app.py:handler"), @r"
-    error: triggers.yaml:4:13: `source: functions/report/app.py:handler` in function `late` is not supported yet
-        4 |     source: functions/report/app.py:handler
-          |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-    hint: accepted: a folder that is built, or a .wasm file
+    insta::assert_snapshot!(function("source: oci://host/late"), @r"
+    error: triggers.yaml:4:13: `source: oci://host/late` in function `late` is not supported yet
+        4 |     source: oci://host/late
+          |             ^^^^^^^^^^^^^^^
+    hint: accepted: a folder that is built, a handler file, or a .wasm file
     ");
     insta::assert_snapshot!(function("source: functions/late\nnetwork: [\"example.com:443\"]"), @r#"
     error: triggers.yaml:5:5: `network` in function `late` is not supported yet

@@ -96,7 +96,7 @@ fn a_small_file_gets_every_default() {
     Stream { shards: 1, retention: 604800s, durability: None, capacity: None, autoscale: None }
     ");
     insta::assert_snapshot!(format!("{:?}", function_of(&project, "late")), @r#"
-    Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: Fresh, concurrency: 64, line: 4 }
+    Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: None, concurrency: 64, line: 4 }
     "#);
     insta::assert_snapshot!(format!("{:?}", trigger_of(&project, "late-flights")), @r#"
     Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), outputs: {"default": StreamName("late-flights")}, filter: Filter { patterns: [], unparsable: DeadLetter }, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, isolate: Exact, classes: {}, breaker: Some(BreakerPolicy { failures: 5, probe: 30s }), then: DeadLetter }, item_failures: Named, allow_loop: false, line: 5 }
@@ -148,7 +148,7 @@ fn the_example_means_what_it_says() {
     );
     assert_eq!(
         (board.sandbox, board.concurrency),
-        (SandboxPolicy::Warm, 32)
+        (Some(SandboxPolicy::Warm), 32)
     );
 
     let board = trigger_of(&project, "board");

@@ -62,7 +62,7 @@ async fn each_way_a_command_fails_has_its_own_kind() {
         (
             command("oops", says, 3),
             "ExitError",
-            "exit code other than 0; its last words: oops",
+            "exit code 3; its last words: oops",
         ),
         (command("x", "(unreachable)", 0), "Trap", "unreachable"),
         (

@@ -35,7 +35,7 @@ async fn a_warm_sandbox_keeps_its_globals_until_it_fails() {
     ];
     for (sandbox, expect) in cases {
         let limits = FunctionLimits {
-            sandbox,
+            sandbox: Some(sandbox),
             ..generous()
         };
         let tells = world.load("tells", limits).await;
@@ -51,7 +51,7 @@ async fn a_warm_sandbox_keeps_its_globals_until_it_fails() {
 async fn a_warm_sandbox_serves_one_shard() {
     let world = World::real();
     let limits = FunctionLimits {
-        sandbox: SandboxPolicy::Warm,
+        sandbox: Some(SandboxPolicy::Warm),
         ..generous()
     };
     let tells = world.load("tells", limits).await;

@@ -13,7 +13,7 @@ async fn run(seed: u64) -> Vec<Outcome> {
     let world = World::simulated(seed);
     let limits = FunctionLimits {
         timeout: Duration::from_millis(50),
-        sandbox: SandboxPolicy::Warm,
+        sandbox: Some(SandboxPolicy::Warm),
         ..generous()
     };
     let mut outcomes = Vec::new();

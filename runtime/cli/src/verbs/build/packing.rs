@@ -1,0 +1,106 @@
+//! Code as data: the files of a function and the language runtime that runs them become one bundle.
+//!
+//! A runtime is made once for each version of its sources, which are part of this program, and kept in the user's cache
+//! under the digest of its component.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use host::{Bundle, Digest, digest_of};
+
+use super::Building;
+use super::tools::{cached, make_folder};
+use crate::failure::Failure;
+
+/// Of a language, with all that its component is made from.
+pub(super) struct Runtime {
+    pub(super) language: &'static str,
+    /// Name and text of each source.
+    pub(super) sources: &'static [(&'static str, &'static str)],
+    /// Makes the component from a folder that holds the sources and `function.wit`.
+    pub(super) make: fn(&Building<'_>, folder: &Path, component: &Path) -> Result<(), Failure>,
+    /// What it is made with, in its version.
+    pub(super) tool: &'static str,
+}
+
+const WIT: &str = include_str!("../../../../../sdk/wit/function.wit");
+
+impl Runtime {
+    /// The digest of its component, which is then in the cache.
+    pub(super) fn digest(&self, building: &Building<'_>) -> Result<Digest, Failure> {
+        let runtimes = cached("runtimes")?;
+        let texts = self.sources.iter().flat_map(|(name, text)| [*name, *text]);
+        let all: Vec<&str> = texts.chain([WIT, self.tool]).collect();
+        let wanted = digest_of(all.join("\0").as_bytes());
+        let note = runtimes.join(format!("{}-{wanted}", self.language));
+        let known = std::fs::read_to_string(&note).ok();
+        if let Some(digest) = known.and_then(|text| text.trim().parse::<Digest>().ok())
+            && runtimes.join(format!("{digest}.wasm")).is_file()
+        {
+            return Ok(digest);
+        }
+        let began = Instant::now();
+        let aside = runtimes.join(format!("{}-{}", self.language, std::process::id()));
+        let made = self.made(building, &aside);
+        let digest = made.and_then(|component| {
+            let digest = digest_of(&component);
+            place(&runtimes.join(format!("{digest}.wasm")), &component)?;
+            place(&note, digest.to_string().as_bytes())?;
+            Ok(digest)
+        });
+        drop(std::fs::remove_dir_all(&aside));
+        let digest = digest?;
+        building.output.note(&format!(
+            "runtime  {} made in {:.1} s, once for all functions",
+            self.language,
+            began.elapsed().as_secs_f64()
+        ));
+        Ok(digest)
+    }
+
+    fn made(&self, building: &Building<'_>, folder: &Path) -> Result<Vec<u8>, Failure> {
+        let wit = folder.join("wit");
+        make_folder(&wit)?;
+        place(&wit.join("function.wit"), WIT.as_bytes())?;
+        for (name, text) in self.sources {
+            place(&folder.join(name), text.as_bytes())?;
+        }
+        let component = folder.join("runtime.wasm");
+        (self.make)(building, folder, &component)?;
+        std::fs::read(&component)
+            .map_err(|error| building.failed(format!("its runtime was not made: {error}")))
+    }
+}
+
+/// Writes the bundle of a function and returns its path.
+pub(super) fn pack(
+    building: &Building<'_>,
+    runtime: &Runtime,
+    entry: String,
+    mut files: Vec<(String, Vec<u8>)>,
+) -> Result<PathBuf, Failure> {
+    files.sort();
+    let bundle = Bundle {
+        runtime: runtime.digest(building)?,
+        language: runtime.language.to_owned(),
+        entry,
+        files,
+    };
+    let bytes = bundle.encode().map_err(|error| {
+        building
+            .failed(error)
+            .hint("leave out what it does not need: tests, data that a stream could bring")
+    })?;
+    make_folder(&building.place)?;
+    let path = building.place.join("function.bundle");
+    place(&path, &bytes)?;
+    Ok(path)
+}
+
+/// As a whole, so that who reads it meanwhile sees the old or the new file.
+fn place(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let aside = path.with_extension(format!("{}.new", std::process::id()));
+    std::fs::write(&aside, bytes)
+        .and_then(|()| std::fs::rename(&aside, path))
+        .map_err(|error| Failure::failed(format!("write {}: {error}", path.display())))
+}

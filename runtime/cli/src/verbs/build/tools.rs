@@ -1,0 +1,76 @@
+//! Programs that building needs: run with their own messages on standard error, and where they come from a package
+//! registry, installed once for this user in the cache, each version in a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::cache;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// A tool from a registry: the command installs it into the folder it is given.
+pub(super) struct Tool {
+    /// `componentize-py-0.25.1`: what is in the folder of this name never changes.
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) install: fn(&Path) -> Command,
+    /// For a machine on which the installer does not start.
+    pub(super) hint: &'static str,
+}
+
+impl Tool {
+    /// Its folder, after installing it where it is not there yet.
+    pub(super) fn folder(&self, output: Output) -> Result<PathBuf, Failure> {
+        let place = cached("tools")?.join(self.name);
+        if place.is_dir() {
+            return Ok(place);
+        }
+        output.note(&format!("tools    {} ({}, once)", self.name, self.about));
+        // Made aside and renamed, so that a folder of this name is always whole.
+        let aside = place.with_file_name(format!("{}.{}", self.name, std::process::id()));
+        make_folder(&aside)?;
+        let installed = run(&mut (self.install)(&aside), self.hint).map_err(|failure| {
+            let message = format!("install {}: {}", self.name, failure.message);
+            Failure::failed(message).hint_of(failure.hint)
+        });
+        if installed.is_ok() && std::fs::rename(&aside, &place).is_ok() {
+            return Ok(place);
+        }
+        drop(std::fs::remove_dir_all(&aside));
+        // Another build may have been first.
+        installed.map(|()| place)
+    }
+}
+
+/// A folder of the user's cache.
+pub(super) fn cached(name: &str) -> Result<PathBuf, Failure> {
+    let cache = cache::folder().ok_or_else(|| {
+        Failure::failed("keep tools: there is no home folder")
+            .hint("name a folder for them in the variable SHARDMILL_CACHE")
+    })?;
+    let folder = cache.join(name);
+    make_folder(&folder)?;
+    Ok(folder)
+}
+
+pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| Failure::failed(format!("make the folder {}: {error}", folder.display())))
+}
+
+/// Runs a program to its end. What it prints goes to standard error, so that it is seen and is no data of ours.
+pub(super) fn run(command: &mut Command, missing: &str) -> Result<(), Failure> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let ended = command
+        .stdin(Stdio::null())
+        .stdout(std::io::stderr())
+        .stderr(Stdio::inherit())
+        .status()
+        .map_err(|error| {
+            Failure::failed(format!("{name} does not start: {error}")).hint(missing)
+        })?;
+    if ended.success() {
+        return Ok(());
+    }
+    Err(Failure::failed(format!("{name} failed and says why above")))
+}

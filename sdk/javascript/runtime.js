@@ -1,0 +1,142 @@
+// The language runtime that JavaScript functions share. Their code comes as data: one CommonJS file, evaluated when a
+// sandbox starts. A handler of AWS Lambda runs as it is: `exports.handler` with (event, context), with a callback, or
+// async. What QuickJS lacks of Node and handlers use everywhere (Buffer, console, process.env) stands in `node.js`.
+import { entry, files, environment } from 'shardmill:function/bundle@0.1.0';
+import * as host from 'shardmill:function/host@0.1.0';
+import * as invocation from 'shardmill:function/invocation@0.1.0';
+import * as state from 'shardmill:function/state@0.1.0';
+import { install, utf8, text } from './node.js';
+import { forget, globals, settle } from './promise.js';
+
+let handler;
+
+/** What `require("shardmill")` gives: outputs and durable values, beyond what AWS Lambda has. */
+const shardmill = {
+  /** The records of a Kinesis event, their data decoded. */
+  records: (event) => (event.Records ?? []).map(({ kinesis }) => {
+    const data = Buffer.from(kinesis.data, 'base64');
+    return { key: kinesis.partitionKey, sequence: kinesis.sequenceNumber, data, json: () => JSON.parse(data.toString()) };
+  }),
+  /** Puts one record to an output of the trigger: bytes and text as they are, anything else as JSON. */
+  emit(output, key, data, source = 0xffffffff) {
+    const [keyBytes, dataBytes] = [utf8(key), bytesOf(data)];
+    const chunk = new Uint8Array(72 + keyBytes.length + dataBytes.length);
+    const view = new DataView(chunk.buffer);
+    [0x314f4d53, 1, 1, 40].forEach((number, index) => view.setUint32(index * 4, number, true));
+    [72, keyBytes.length, 72 + keyBytes.length, dataBytes.length].forEach((number, index) => view.setUint32(32 + index * 4, number, true));
+    view.setUint32(64, source, true);
+    chunk.set(keyBytes, 72);
+    chunk.set(dataBytes, 72 + keyBytes.length);
+    asked(() => host.emit(output, chunk));
+  },
+  /** The value of this name under the key of the record with this index; undefined where there is none. */
+  get(source, name) {
+    const value = asked(() => state.get(source, name));
+    return value == null ? undefined : Buffer.from(value);
+  },
+  put: (source, name, value) => asked(() => state.set(source, name, bytesOf(value))),
+  delete: (source, name) => asked(() => state.delete(source, name)),
+};
+
+const modules = { shardmill };
+
+function bytesOf(data) {
+  if (data instanceof Uint8Array) return data;
+  return utf8(typeof data === 'string' ? data : JSON.stringify(data));
+}
+
+class Refused extends Error {
+  name = 'Refused';
+}
+
+function asked(call) {
+  try {
+    return call();
+  } catch (refusal) {
+    throw new Refused(refusal?.message ?? refusal?.payload?.message ?? String(refusal));
+  }
+}
+
+function require(name) {
+  const known = modules[name.replace(/^node:/, '')];
+  if (known) return known;
+  throw new Error(`the module \`${name}\` is not there: there is no network and no file system, and what Node has built in is limited to ${Object.keys(modules).join(', ')}`);
+}
+
+function load() {
+  Object.assign(globalThis, globals);
+  Object.assign(modules, install(environment(), (level, line) => host.log(level, line)));
+  process.env.AWS_LAMBDA_FUNCTION_NAME ??= invocation.functionName();
+  process.env.AWS_LAMBDA_FUNCTION_VERSION ??= invocation.version();
+  process.env.AWS_REGION ??= 'us-east-1';
+  const [file, ...names] = entry().split(':');
+  const found = files().find(({ path }) => path === file);
+  const module = { exports: {} };
+  new Function('module', 'exports', 'require', '__filename', '__dirname', text(Uint8Array.from(found.bytes)))(
+    module, module.exports, require, `/function/${file}`, '/function');
+  const name = names.join(':');
+  const exported = module.exports[name] ?? module.exports.default?.[name];
+  if (typeof exported !== 'function') {
+    throw new Error(`it exports ${Object.keys(module.exports).join(', ') || 'nothing'}, and no function \`${name}\``);
+  }
+  return exported;
+}
+
+function context() {
+  const name = invocation.functionName();
+  return {
+    callbackWaitsForEmptyEventLoop: false,
+    functionName: name,
+    functionVersion: invocation.version(),
+    invokedFunctionArn: `arn:aws:lambda:us-east-1:000000000000:function:${name}`,
+    memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? '128',
+    awsRequestId: invocation.requestId(),
+    logGroupName: `/aws/lambda/${name}`,
+    logStreamName: `[${invocation.version()}]`,
+    getRemainingTimeInMillis: () => Number(invocation.remainingMs()),
+  };
+}
+
+/** What the handler answers, once it has: nothing goes on when a call has returned. */
+function run(event) {
+  let [answer, failure, state] = [undefined, undefined, 'open'];
+  const settled = (how) => (value) => {
+    if (state !== 'open') return;
+    [state, answer, failure] = how === 'done' ? [how, value, undefined] : [how, undefined, value];
+  };
+  const [resolve, reject] = [settled('done'), settled('failed')];
+  const done = (error, value) => (error == null ? resolve(value) : reject(error));
+  const given = { ...context(), succeed: resolve, fail: reject, done };
+  forget();
+  const returned = handler(event, given, done);
+  // A handler that takes a callback answers through it, unless it is async all the same.
+  if (typeof returned?.then === 'function') returned.then(resolve, reject);
+  else if (handler.length < 3) resolve(returned);
+  if (!settle(() => state !== 'open')) {
+    const error = new Error('the handler neither answered nor is anything left that it could wait for: a promise is never settled, or the callback never called');
+    error.name = 'NeverSettled';
+    throw error;
+  }
+  if (state === 'failed') throw failure;
+  return answer;
+}
+
+function fault(error) {
+  const kind = error?.name ?? error?.constructor?.name ?? 'Error';
+  const message = error?.message ?? String(error);
+  host.log(4, `${kind}: ${message}\n${error?.stack ?? ''}`.trimEnd());
+  const place = /at ([^\n]*)/.exec(error?.stack ?? '')?.[1];
+  return { kind, message: place ? `${message} (at ${place})` : message, retryAfterMs: null };
+}
+
+export const eventHandler = {
+  handle(event) {
+    try {
+      handler ??= load();
+      const answer = run(JSON.parse(text(Uint8Array.from(event))));
+      return utf8(JSON.stringify(answer) ?? 'null');
+    } catch (error) {
+      throw fault(error);
+    }
+  },
+};

@@ -1,0 +1,145 @@
+"""The language runtime that Python functions share: their files come as data and are imported when a sandbox starts.
+
+`def handler(event, context)` runs as AWS Lambda runs it. What a handler raises becomes a fault of the exception's name,
+with the file and line of the function that raised it; the traceback goes to the function's log.
+"""
+
+import asyncio  # noqa: F401  imported before the snapshot is taken, as all below
+import base64  # noqa: F401
+import collections  # noqa: F401
+import csv  # noqa: F401
+import dataclasses  # noqa: F401
+import datetime  # noqa: F401
+import decimal  # noqa: F401
+import hashlib  # noqa: F401
+import importlib.abc
+import importlib.util
+import io  # noqa: F401
+import json
+import logging
+import math  # noqa: F401
+import os
+import re  # noqa: F401
+import sys
+import traceback
+import typing  # noqa: F401
+import urllib.parse  # noqa: F401
+import uuid  # noqa: F401
+import zlib  # noqa: F401
+
+from componentize_py_types import Err
+from wit_world import exports
+from wit_world.imports import bundle, invocation
+from wit_world.imports.types import Fault
+
+import shardmill  # noqa: F401
+
+_PREFIX = "/function/"
+_handler = None
+
+
+class _Files(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    """Imports modules from the files of the bundle."""
+
+    def __init__(self, files):
+        self.files = {file.path: file.bytes for file in files}
+
+    def _path(self, name):
+        base = name.replace(".", "/")
+        return next((path for path in (base + "/__init__.py", base + ".py") if path in self.files), None)
+
+    def find_spec(self, name, path=None, target=None):
+        found = self._path(name)
+        if found is None:
+            below = name.replace(".", "/") + "/"
+            if any(path.startswith(below) for path in self.files):
+                spec = importlib.util.spec_from_loader(name, None, is_package=True)
+                return spec
+            return None
+        return importlib.util.spec_from_loader(
+            name, self, origin=_PREFIX + found, is_package=found.endswith("/__init__.py")
+        )
+
+    def get_source(self, name):
+        return self.files[self._path(name)].decode()
+
+    def is_package(self, name):
+        return self._path(name).endswith("/__init__.py")
+
+    def exec_module(self, module):
+        path = self._path(module.__name__)
+        module.__file__ = _PREFIX + path
+        exec(compile(self.files[path], _PREFIX + path, "exec"), module.__dict__)
+
+    def get_data(self, path):
+        return self.files[path.removeprefix(_PREFIX)]
+
+
+class Context:
+    """The context of AWS Lambda."""
+
+    def __init__(self):
+        self.function_name = invocation.function_name()
+        self.function_version = invocation.version()
+        self.aws_request_id = invocation.request_id()
+        self.memory_limit_in_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        self.invoked_function_arn = f"arn:aws:lambda:us-east-1:000000000000:function:{self.function_name}"
+        self.log_group_name = f"/aws/lambda/{self.function_name}"
+        self.log_stream_name = f"[{self.function_version}]"
+        self.identity = None
+        self.client_context = None
+
+    def get_remaining_time_in_millis(self):
+        return invocation.remaining_ms()
+
+
+def _load():
+    """The handler that the bundle's entry names: `app.py:handler`, `pkg/app.py:main`."""
+    os.environ.update(bundle.environment())
+    os.environ.setdefault("AWS_LAMBDA_FUNCTION_NAME", invocation.function_name())
+    os.environ.setdefault("AWS_LAMBDA_FUNCTION_VERSION", invocation.version())
+    os.environ.setdefault("AWS_REGION", "us-east-1")
+    # As Lambda has it: the root logger shows warnings, and what a handler sets itself.
+    logging.basicConfig(format="[%(levelname)s] %(message)s", stream=sys.stdout)
+    sys.meta_path.insert(0, _Files(bundle.files()))
+    path, name = bundle.entry().rsplit(":", 1)
+    module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
+    if not hasattr(module, name):
+        raise AttributeError(f"{path} has no function `{name}`")
+    return getattr(module, name)
+
+
+def _fault(error):
+    """Says where it happened in the files of the function, and forgets the runtime's own."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename.startswith(_PREFIX)]
+    message = str(error)
+    if isinstance(error, SyntaxError) and str(error.filename).startswith(_PREFIX):
+        message = f"{error.msg} ({error.filename.removeprefix(_PREFIX)} line {error.lineno})"
+    elif own:
+        last = own[-1]
+        message += f" ({last.filename.removeprefix(_PREFIX)} line {last.lineno} in {last.name})"
+    if own:
+        said = "".join(traceback.format_list(own)).rstrip().replace(_PREFIX, "")
+        print("Traceback (most recent call last):", said, sep="\n", file=sys.stderr)
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    return Err(Fault(type(error).__name__, message, None))
+
+
+class EventHandler(exports.EventHandler):
+    def handle(self, event):
+        global _handler
+        try:
+            if _handler is None:
+                _handler = _load()
+            answer = _handler(json.loads(event), Context())
+            return json.dumps(answer, default=_no_json).encode()
+        except (Exception, SystemExit) as error:
+            raise _fault(error) from None
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+
+def _no_json(value):
+    raise TypeError(f"the answer of the handler holds a {type(value).__name__}, which JSON cannot hold")
