@@ -6,10 +6,14 @@ use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{SendRequest, handshake},
+};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+const JSON: &str = "application/x-amz-json-1.1";
 const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=bench/20260101/us-east-1/kinesis/aws4_request, \
                              SignedHeaders=host, Signature=00";
 /// As much of an answer as an error shows.
@@ -33,14 +37,44 @@ impl Connection {
 
     /// An action of Kinesis.
     pub(crate) async fn kinesis(&mut self, action: &str, body: Bytes) -> Result<Bytes> {
+        self.action(action, JSON, body).await
+    }
+
+    /// With a body in CBOR, and an answer in CBOR.
+    pub(crate) async fn kinesis_cbor(&mut self, action: &str, body: Bytes) -> Result<Bytes> {
+        self.action(action, "application/x-amz-cbor-1.1", body)
+            .await
+    }
+
+    async fn action(&mut self, action: &str, codec: &str, body: Bytes) -> Result<Bytes> {
+        let request = self.action_request(action, codec, body)?;
+        self.send(request).await.with_context(|| action.to_owned())
+    }
+
+    fn action_request(
+        &self,
+        action: &str,
+        codec: &str,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>> {
         let request = Request::post("/")
             .header(header::HOST, self.address.to_string())
             .header("x-amz-target", format!("Kinesis_20131202.{action}"))
-            .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
+            .header(header::CONTENT_TYPE, codec)
             .header(header::AUTHORIZATION, AUTHORIZATION)
-            .header("x-amz-date", "20260101T000000Z")
-            .body(Full::new(body))?;
-        self.send(request).await.with_context(|| action.to_owned())
+            .header("x-amz-date", "20260101T000000Z");
+        Ok(request.body(Full::new(body))?)
+    }
+
+    /// An action whose answer goes on until somebody ends it.
+    pub(crate) async fn live(&mut self, action: &str, body: Bytes) -> Result<Incoming> {
+        let request = self.action_request(action, JSON, body)?;
+        self.sender.ready().await?;
+        let answer = self.sender.send_request(request).await?;
+        if !answer.status().is_success() {
+            bail!("{action}: {}", answer.status());
+        }
+        Ok(answer.into_body())
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Result<Bytes> {

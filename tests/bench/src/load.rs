@@ -29,6 +29,7 @@ pub(crate) trait Subject {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Call {
     Kinesis(&'static str),
+    KinesisCbor(&'static str),
     Get(&'static str),
     /// To where the body is read and thrown away.
     InVain,
@@ -132,6 +133,13 @@ async fn send(connection: &mut Connection, call: Call, body: Bytes) -> Result<By
         Call::Kinesis(action) => {
             let answer = connection.kinesis(action, body).await?;
             if action == "PutRecords" && !took_all(&answer) {
+                bail!("PutRecords: some records were not taken");
+            }
+            Ok(answer)
+        }
+        Call::KinesisCbor(action) => {
+            let answer = connection.kinesis_cbor(action, body).await?;
+            if action == "PutRecords" && !answer.ends_with(b"FailedRecordCount\0") {
                 bail!("PutRecords: some records were not taken");
             }
             Ok(answer)

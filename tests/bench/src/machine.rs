@@ -87,6 +87,17 @@ impl Device {
     }
 }
 
+/// What a process has made dirty in the page cache, in bytes; counted again whenever a page gets dirty again.
+pub(crate) fn file_bytes_written(process: &str) -> Result<f64> {
+    let counted = std::fs::read_to_string(format!("/proc/{process}/io"))
+        .with_context(|| format!("look at process {process}"))?;
+    let line = counted
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes:"));
+    let bytes = line.and_then(|rest| rest.trim().parse().ok());
+    bytes.with_context(|| format!("find what process {process} wrote"))
+}
+
 /// A line of `/proc/PID/status`, in MiB.
 pub(crate) fn memory_mib(pid: u32, name: &str) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))

@@ -13,17 +13,21 @@
 mod arguments;
 mod calibration;
 mod client;
+mod commits;
 mod document;
+mod fan_out;
 mod fill;
 mod latency;
 mod load;
 mod machine;
+mod nats;
 mod noop;
 mod parts;
 mod peers;
 mod readers;
 mod report;
 mod requests;
+mod reshard;
 mod rest;
 mod sandboxes;
 mod server;
@@ -91,12 +95,14 @@ async fn measure(project: &Project, arguments: &Arguments) -> Result<Report> {
     if arguments.has(Part::Streams) {
         let parts = parts::measure(&mut report, folder).await?;
         streams::measure(&mut report, project, parts).await?;
+        reshard::measure(&mut report, project).await?;
     }
     if arguments.has(Part::Latency) {
         latency::measure(&mut report, project).await?;
     }
     if arguments.has(Part::Readers) {
         readers::measure(&mut report, project).await?;
+        fan_out::measure(&mut report, project).await?;
     }
     if arguments.has(Part::Triggers) {
         triggers::measure(&mut report, project).await?;

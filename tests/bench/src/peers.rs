@@ -1,4 +1,4 @@
-//! Other servers of the same API, driven by the same load with the same bodies, in the same run.
+//! Other servers, driven in the same run: those of the same API by the same load with the same bodies, NATS by its own.
 //!
 //! What is installed, and how it is started, comes from the file that `cargo xtask bench --peers` writes. A peer that is
 //! not there, or does not answer as it should, is said to be not run, with the reason: it never ends the bench.
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     load::{self, Call},
+    nats,
     report::{Report, Row, say},
     requests::{RECORDS_PER_PUT, put_record, put_records},
     server::{Project, Ready, Server, free_address},
@@ -42,7 +43,17 @@ struct Peer {
     command: Vec<String>,
     #[serde(default)]
     environment: BTreeMap<String, String>,
+    #[serde(default)]
+    protocol: Protocol,
     not_run: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Protocol {
+    #[default]
+    Kinesis,
+    Nats,
 }
 
 /// One kind of load, on a server of its own: some peers get slower with everything that they keep.
@@ -72,7 +83,7 @@ pub(crate) async fn measure(
             .start(&format!("peers-{kind:?}"), "version: 1\n")
             .await
             .context("start our own server")?;
-        drive(report, &server, "shardmill", kind).await?;
+        drive(report, &server, "shardmill", Protocol::Kinesis, kind).await?;
     }
     for peer in &peers {
         if let Some(why) = &peer.not_run {
@@ -82,7 +93,7 @@ pub(crate) async fn measure(
         for kind in Kind::ALL {
             let measured = async {
                 let server = start(project, peer, kind).await?;
-                drive(report, &server, &peer.name, kind).await
+                drive(report, &server, &peer.name, peer.protocol, kind).await
             };
             if let Err(error) = measured.await {
                 let what = format!("{}: {kind:?}", peer.name);
@@ -112,16 +123,33 @@ async fn start(project: &Project, peer: &Peer, kind: Kind) -> Result<Server> {
     for (name, value) in &peer.environment {
         command.env(name, filled(value));
     }
-    Server::start(command, &folder, address, Ready::Action("ListStreams")).await
+    let ready = match peer.protocol {
+        Protocol::Kinesis => Ready::Action("ListStreams"),
+        Protocol::Nats => Ready::Greeting(b"INFO "),
+    };
+    Server::start(command, &folder, address, ready).await
 }
 
 /// The same for everybody, through the API alone.
-async fn drive(report: &mut Report, server: &Server, name: &str, kind: Kind) -> Result<()> {
-    create(server).await?;
-    match kind {
-        Kind::PutRecords => put_many(report, server, name).await,
-        Kind::PutRecord => put_one(report, server, name).await,
-        Kind::GetRecords => get(report, server, name).await,
+async fn drive(
+    report: &mut Report,
+    server: &Server,
+    name: &str,
+    protocol: Protocol,
+    kind: Kind,
+) -> Result<()> {
+    match protocol {
+        Protocol::Kinesis => create(server).await?,
+        Protocol::Nats => {}
+    }
+    match (protocol, kind) {
+        (Protocol::Kinesis, Kind::PutRecords) => put_many(report, server, name).await,
+        (Protocol::Kinesis, Kind::PutRecord) => put_one(report, server, name).await,
+        (Protocol::Kinesis, Kind::GetRecords) => get(report, server, name).await,
+        (Protocol::Nats, Kind::PutRecords) => nats::put_many(report, server, name).await,
+        (Protocol::Nats, Kind::PutRecord) => nats::put_one(report, server, name).await,
+        // It is here for the durable append.
+        (Protocol::Nats, Kind::GetRecords) => Ok(()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Bodies of requests, made before anything is measured: the same records again and again, spread over all shards.
 
+use std::convert::Infallible;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -20,6 +22,36 @@ pub(crate) fn put_records(stream: &str, record_bytes: usize) -> Vec<Bytes> {
     (0..BODIES).map(body).collect()
 }
 
+/// The same records in CBOR, with lengths ahead and data as bytes, as clients of AWS write it.
+pub(crate) fn put_records_cbor(stream: &str, record_bytes: usize) -> Vec<Bytes> {
+    let body = |number: usize| {
+        let mut body = minicbor::Encoder::new(Vec::new());
+        let written = write_cbor(&mut body, stream, number, record_bytes);
+        written.unwrap_or_else(|error| panic!("a vector takes everything: {error}"));
+        Bytes::from(body.into_writer())
+    };
+    (0..BODIES).map(body).collect()
+}
+
+fn write_cbor(
+    body: &mut minicbor::Encoder<Vec<u8>>,
+    stream: &str,
+    number: usize,
+    record_bytes: usize,
+) -> Result<(), minicbor::encode::Error<Infallible>> {
+    body.map(2)?
+        .str("StreamName")?
+        .str(stream)?
+        .str("Records")?;
+    body.array(RECORDS_PER_PUT as u64)?;
+    for index in 0..RECORDS_PER_PUT {
+        let (data, key) = plain_record(number * RECORDS_PER_PUT + index, record_bytes);
+        body.map(2)?.str("Data")?.bytes(&data)?;
+        body.str("PartitionKey")?.str(&key)?;
+    }
+    Ok(())
+}
+
 pub(crate) fn put_record(stream: &str, record_bytes: usize) -> Vec<Bytes> {
     let body = |number: usize| {
         let (data, key) = record(number, record_bytes);
@@ -30,7 +62,12 @@ pub(crate) fn put_record(stream: &str, record_bytes: usize) -> Vec<Bytes> {
 
 /// Data as base64, and a partition key.
 fn record(number: usize, bytes: usize) -> (String, String) {
-    let text = format!("{number:08} ").repeat(bytes / 9 + 1);
-    let data = base64_simd::STANDARD.encode_to_string(&text.as_bytes()[..bytes]);
+    let (data, key) = plain_record(number, bytes);
+    (base64_simd::STANDARD.encode_to_string(data), key)
+}
+
+fn plain_record(number: usize, bytes: usize) -> (Vec<u8>, String) {
+    let mut data = format!("{number:08} ").repeat(bytes / 9 + 1).into_bytes();
+    data.truncate(bytes);
     (data, format!("passenger-{number:06}"))
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     load::micros,
     report::{Report, Row, Target, say},
-    server::Project,
+    server::{Project, Server},
 };
 
 const STARTS: usize = 7;
@@ -16,6 +16,10 @@ const STARTS: usize = 7;
 const REST: Duration = Duration::from_millis(1_500);
 const IDLE: Duration = Duration::from_secs(5);
 const MANY_STREAMS: usize = 1_000;
+const MANY_START_MS_MAX: f64 = 200.0;
+const MANY_IDLE_MIB_MAX: f64 = 60.0;
+/// One percent of a core.
+const MANY_IDLE_CPU_MAX: f64 = 10.0;
 
 const BINARY_MB_MAX: f64 = 30.0;
 const START_MS_MAX: f64 = 20.0;
@@ -81,38 +85,57 @@ async fn with_functions(report: &mut Report, project: &Project) -> Result<()> {
     report.add(row.target(Target::AtMost(IDLE_MIB_MAX)));
     let own = server.memory_mib("RssAnon:")?;
     report.add(Row::new("of it not backed by a file", own, "MiB"));
-    let before = server.idle_cpu_seconds()?;
-    tokio::time::sleep(IDLE).await;
-    let used = server.idle_cpu_seconds()? - before;
-    report.add(Row::new(
-        "idle processor time, 2 functions and 3 triggers",
-        used * 1e3 / IDLE.as_secs_f64(),
-        "ms a second",
-    ));
+    let (cpu, _) = at_rest(&server).await?;
+    let what = "idle processor time, 2 functions and 3 triggers";
+    report.add(Row::new(what, cpu, "ms a second"));
     Ok(())
+}
+
+/// Processor time in milliseconds a second, and bytes given to files.
+async fn at_rest(server: &Server) -> Result<(f64, f64)> {
+    let (cpu, written) = (server.idle_cpu_seconds()?, server.file_bytes_written()?);
+    tokio::time::sleep(IDLE).await;
+    let used = server.idle_cpu_seconds()? - cpu;
+    let written = server.file_bytes_written()? - written;
+    Ok((used * 1e3 / IDLE.as_secs_f64(), written))
 }
 
 async fn with_many_streams(report: &mut Report, project: &Project) -> Result<()> {
     let mut file = "version: 1\nstreams:\n".to_owned();
     for stream in 0..MANY_STREAMS {
-        writeln!(file, "  stream-{stream}: {{}}")?;
+        writeln!(file, "  stream-{stream}: {{ shards: 4 }}")?;
     }
     let first = project.start("many", &file).await?;
     report.add(Row::new(
-        "first start with 1,000 streams, which makes them",
+        "first start with 1,000 streams of 4 shards, which makes them",
         millis(first.started_in),
         "ms",
     ));
     drop(first);
-    report.add(Row::new(
-        "start with 1,000 streams after SIGKILL, p50",
+    let row = Row::new(
+        "start with 1,000 streams of 4 shards after SIGKILL, p50",
         starts_again(project, "many", &file).await?,
         "ms",
-    ));
+    );
+    report.add(row.target(Target::AtMost(MANY_START_MS_MAX)));
     let server = project.start("many", &file).await?;
     tokio::time::sleep(REST).await;
     let memory = server.memory_mib("VmRSS:")?;
-    report.add(Row::new("idle memory, 1,000 streams", memory, "MiB"));
+    let row = Row::new("idle memory, 1,000 streams of 4 shards", memory, "MiB");
+    report.add(row.target(Target::AtMost(MANY_IDLE_MIB_MAX)));
+    let (cpu, written) = at_rest(&server).await?;
+    let row = Row::new(
+        "idle processor time, 1,000 streams of 4 shards",
+        cpu,
+        "ms a second",
+    );
+    report.add(row.target(Target::AtMost(MANY_IDLE_CPU_MAX)));
+    let row = Row::new(
+        "what 1,000 idle streams of 4 shards write in 5 s",
+        written,
+        "bytes",
+    );
+    report.add(row.target(Target::AtMost(0.0)));
     Ok(())
 }
 

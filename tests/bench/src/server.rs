@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
+use tokio::io::AsyncReadExt as _;
 
 use crate::{client::Connection, load::Subject, machine};
 
@@ -41,6 +42,8 @@ pub(crate) enum Ready {
     Path(&'static str),
     /// An action of Kinesis that needs nothing.
     Action(&'static str),
+    /// It speaks first, as NATS does.
+    Greeting(&'static [u8]),
 }
 
 impl Project {
@@ -99,14 +102,25 @@ impl Server {
     }
 
     async fn is_ready(&self, ready: Ready) -> bool {
+        if let Ready::Greeting(expected) = ready {
+            return self.greets(expected).await.is_ok_and(|greets| greets);
+        }
         let Ok(mut connection) = self.connect().await else {
             return false;
         };
         let answer = match ready {
             Ready::Path(path) => connection.get(path).await,
             Ready::Action(action) => connection.kinesis(action, Bytes::from_static(b"{}")).await,
+            Ready::Greeting(_) => return false,
         };
         answer.is_ok()
+    }
+
+    async fn greets(&self, expected: &[u8]) -> Result<bool> {
+        let mut stream = tokio::net::TcpStream::connect(self.address).await?;
+        let mut said = vec![0; expected.len()];
+        stream.read_exact(&mut said).await?;
+        Ok(said == expected)
     }
 
     pub(crate) async fn connect(&self) -> Result<Connection> {
@@ -122,6 +136,11 @@ impl Server {
     /// Processor time in nanoseconds of the kernel's own count, for spans in which next to nothing happens.
     pub(crate) fn idle_cpu_seconds(&self) -> Result<f64> {
         machine::living_threads_cpu_seconds(&self.child.id().to_string(), None)
+    }
+
+    /// What it has made dirty in the page cache since its start.
+    pub(crate) fn file_bytes_written(&self) -> Result<f64> {
+        machine::file_bytes_written(&self.child.id().to_string())
     }
 
     pub(crate) fn memory_mib(&self, name: &str) -> Result<f64> {

@@ -9,15 +9,15 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use bytes::Bytes;
 use hdrhistogram::Histogram;
-use log::{Append, Commit, Cursor, Log, ReadLimit, Settings};
-use model::{NewRecord, ShardSlot};
+use log::{Commit, Cursor, Log, ReadLimit, Settings};
+use model::ShardSlot;
 use platform::Platform;
 use tokio::task::JoinSet;
 
 use crate::{
     calibration::{READ, SYNC_4, SYNC_4_IDLE, SYNC_64, SYNC_64_P99, WRITE, at},
+    commits::{SHARDS, append, joined, one_shard, record, spread},
     load::{histogram, micros},
     machine::{self, Device, Spinners},
     report::{Report, Row, Target, say},
@@ -26,9 +26,7 @@ use crate::{
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 const ACKS: usize = 1_000;
-const SHARDS: u32 = 64;
 const IN_FLIGHT: usize = 4;
-const KEY: &[u8] = b"passenger-000000";
 /// As much is kept at most before it expires: part of a segment, as if retention had passed.
 const RELEASED_BYTES: usize = 16 * MIB;
 /// Until the cleaner has made spare segments of those that are free.
@@ -126,6 +124,8 @@ struct Appended {
     seconds: f64,
     cpu_seconds: f64,
     device_bytes: Option<f64>,
+    /// What this process alone made dirty.
+    own_bytes: f64,
 }
 
 impl Bench<'_> {
@@ -156,7 +156,7 @@ impl Bench<'_> {
             .target(Target::AtMost(1.0)),
         );
         let wide = self
-            .append(320 * MIB, IN_FLIGHT, || all_shards(&kib, 500))
+            .append(320 * MIB, IN_FLIGHT, || spread(SHARDS, &kib, 500))
             .await?;
         report.add(
             Row::new("log, 64 shards against 1", wide.rate() / bulk.rate(), "x")
@@ -166,10 +166,14 @@ impl Bench<'_> {
         for (what, appended, most) in [("10 x 1 KiB", small, 1.3), ("500 x 1 KiB", bulk, 1.08)] {
             let what = format!("bytes that the device wrote for each byte, commits of {what}");
             match appended.device_bytes {
-                Some(bytes) => report
-                    .add(Row::new(what, bytes / appended.bytes, "x").target(Target::AtMost(most))),
+                Some(bytes) => report.add(
+                    Row::new(what.clone(), bytes / appended.bytes, "x")
+                        .target(Target::AtMost(most)),
+                ),
                 None => report.not_run(&what, "no block device is below the scratch folder"),
             }
+            let what = format!("{what}, only those of this process");
+            report.add(Row::new(what, appended.own_bytes / appended.bytes, "x"));
         }
         Ok(())
     }
@@ -184,6 +188,7 @@ impl Bench<'_> {
         let written =
             |device: &Option<Device>| device.as_ref().map(Device::written_bytes).transpose();
         let device_before = written(&self.device)?;
+        let own_before = machine::file_bytes_written("self")?;
         let cpu_before = machine::living_threads_cpu_seconds("self", None)?;
         let began = Instant::now();
         let (mut done, mut released, mut records) = (0, 0, 0);
@@ -210,6 +215,7 @@ impl Bench<'_> {
         }
         let seconds = began.elapsed().as_secs_f64();
         let cpu_seconds = machine::living_threads_cpu_seconds("self", None)? - cpu_before;
+        let own_bytes = machine::file_bytes_written("self")? - own_before;
         let device_after = written(&self.device)?;
         self.trim().await;
         Ok(Appended {
@@ -220,6 +226,7 @@ impl Bench<'_> {
             device_bytes: device_after
                 .zip(device_before)
                 .map(|(after, before)| after - before),
+            own_bytes,
         })
     }
 
@@ -305,52 +312,5 @@ impl Appended {
     /// Megabytes a second.
     fn rate(&self) -> f64 {
         self.bytes / 1e6 / self.seconds
-    }
-}
-
-async fn joined(running: &mut JoinSet<Result<()>>) -> Result<()> {
-    match running.join_next().await {
-        Some(ended) => ended?,
-        None => Ok(()),
-    }
-}
-
-/// Returns once it is durable.
-async fn append(log: &Log, commit: Commit) -> Result<()> {
-    let placed = log.place(commit).await?;
-    Ok(log.durable(placed.at).await?)
-}
-
-fn one_shard(slot: u32, record: &NewRecord, records: usize) -> Commit {
-    Commit {
-        appends: vec![Append {
-            slot: ShardSlot(slot),
-            records: vec![record.clone(); records],
-        }],
-        ..Commit::default()
-    }
-}
-
-/// Spread over all shards, as partition keys would.
-fn all_shards(record: &NewRecord, records: usize) -> Commit {
-    let shards = SHARDS as usize;
-    let appends = (0..SHARDS).zip(0..shards).map(|(slot, number)| {
-        let share = records / shards + usize::from(number < records % shards);
-        Append {
-            slot: ShardSlot(slot),
-            records: vec![record.clone(); share],
-        }
-    });
-    Commit {
-        appends: appends.collect(),
-        ..Commit::default()
-    }
-}
-
-fn record(bytes: usize) -> NewRecord {
-    NewRecord {
-        partition_key: Bytes::from_static(KEY),
-        explicit_hash_key: None,
-        data: Bytes::from(vec![b'x'; bytes]),
     }
 }

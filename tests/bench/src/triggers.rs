@@ -23,7 +23,7 @@ const PRODUCERS: usize = 4;
 const SHARDS: [usize; 2] = [1, 4];
 const BATCHES: [usize; 3] = [1, 100, 1_000];
 /// On one shard, with the batches that a trigger has when nothing is said.
-const RECORDS_PER_SECOND_MIN: f64 = 100_000.0;
+const RECORDS_PER_SECOND_MIN: f64 = 150_000.0;
 const USUAL_BATCH: usize = 100;
 
 pub(crate) async fn measure(report: &mut Report, project: &Project) -> Result<()> {

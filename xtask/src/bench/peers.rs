@@ -16,6 +16,7 @@ use crate::{
 const FERROKINESIS: &str = "0.7.0";
 const KINESALITE: &str = "3.3.3";
 const MINISTACK: &str = "1.5.33";
+const NATS: &str = "2.11.4";
 
 /// A peer's program, or why there is none.
 type Place = std::result::Result<PathBuf, String>;
@@ -28,10 +29,7 @@ pub(crate) fn install() -> Result<PathBuf> {
     peers.extend(ferrokinesis(&folder));
     peers.extend(kinesalite(&folder));
     peers.push(ministack(&folder));
-    peers.push(absent(
-        "NATS JetStream with sync always",
-        "its protocol is another one, and the load generator speaks only that of Kinesis",
-    ));
+    peers.push(nats(&folder)?);
     let file = folder.join("peers.json");
     std::fs::write(&file, format!("{:#}\n", Value::from(peers)))
         .with_context(|| format!("write {}", file.display()))?;
@@ -142,6 +140,45 @@ fn ministack(folder: &Path) -> Value {
         &[],
         &environment,
     )
+}
+
+/// With every message synced before it is acknowledged, which only a file of settings can ask for.
+fn nats(folder: &Path) -> Result<Value> {
+    let place = folder.join("nats");
+    std::fs::create_dir_all(&place).context("create the folder of NATS")?;
+    let settings = place.join("always.conf");
+    std::fs::write(&settings, "jetstream { sync_interval: always }\n")
+        .context("write the settings of NATS")?;
+    let program = place.join("bin/nats-server");
+    let binaries = format!("GOBIN={}", text(&place.join("bin")));
+    let package = format!("github.com/nats-io/nats-server/v2@v{NATS}");
+    let install = ["env", &binaries, "go", "install", &package];
+    let found = installed(
+        "nats-server (built from source, once)",
+        program,
+        &["go", "version"],
+        &[&install],
+    );
+    let settings = text(&settings);
+    let arguments = [
+        "-c",
+        &settings,
+        "-a",
+        "127.0.0.1",
+        "-p",
+        "{port}",
+        "-js",
+        "-sd",
+        "{data}",
+    ];
+    let name = format!("NATS JetStream {NATS} with sync always");
+    let mut peer = peer(&name, &found, &arguments, &[]);
+    if found.is_ok()
+        && let Some(fields) = peer.as_object_mut()
+    {
+        fields.insert("protocol".to_owned(), Value::from("nats"));
+    }
+    Ok(peer)
 }
 
 /// Runs the steps unless the program is there; `tool` is a command that succeeds where they can be run.
