@@ -125,6 +125,9 @@ pub(crate) struct Up {
     /// Keep AWS's limits: what shards take and give, how often accounts may call
     #[arg(long, value_name = "aws", value_parser = ["aws"])]
     pub(crate) limits: Option<String>,
+    /// What opens encrypted streams; made when the first one is encrypted, else in master.key beside the data
+    #[arg(long, value_name = "PATH")]
+    pub(crate) master_key_file: Option<PathBuf>,
     /// How long a stream is CREATING, UPDATING or DELETING; 0s for tests that do not wait
     #[arg(long, value_name = "DURATION", value_parser = moment::parse_duration)]
     pub(crate) transition: Option<Duration>,

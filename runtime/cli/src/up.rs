@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use host::{Auth, Certificate, Ready, Shown, StartError, UpOptions};
+use host::{Auth, Certificate, MasterKeys, Ready, Shown, StartError, UpOptions};
 use platform::{Platform, Stop};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -69,6 +69,8 @@ struct Places {
     note: PathBuf,
     /// Where `--auth dev` keeps its key.
     credentials: PathBuf,
+    /// Where the master key is.
+    master: PathBuf,
 }
 
 impl Places {
@@ -82,7 +84,10 @@ impl Places {
             std::path::absolute(&path)
                 .map_err(|error| Failure::failed(format!("find {}: {error}", path.display())))
         };
+        let master = arguments.master_key_file.clone();
+        let master = master.unwrap_or_else(|| data.join("master.key"));
         Ok(Self {
+            master: absolute(master)?,
             data: absolute(data)?,
             note: absolute(store.join("server.json"))?,
             credentials: absolute(store.join("credentials"))?,
@@ -119,6 +124,11 @@ fn options(
     UpOptions {
         data: places.data.clone(),
         server_json,
+        master: MasterKeys {
+            file: places.master.clone(),
+            passphrase: passphrase("SHARDMILL_MASTER_PASSPHRASE"),
+            passphrase_before: passphrase("SHARDMILL_MASTER_PASSPHRASE_BEFORE"),
+        },
         file: arguments.project.file.clone(),
         env: project::environment(),
         listen: arguments.listen,
@@ -141,6 +151,13 @@ fn options(
             file => Auth::File(PathBuf::from(file)),
         }),
     }
+}
+
+/// One that is empty is none.
+fn passphrase(name: &str) -> Option<String> {
+    project::environment()
+        .remove(name)
+        .filter(|given| !given.is_empty())
 }
 
 /// Ctrl-C at a terminal, SIGTERM from a supervisor: both end the server cleanly.

@@ -57,4 +57,4 @@ pub use settings::{
 pub use shard::Rooms;
 pub use state::{Cleaned, DamagedValue, KeptValue, StateStore};
 pub use status::{Counters, ShardState, ShardStatus};
-pub use trigger::{Mismatch, Moved, StartError, TriggerRunner, look, seek};
+pub use trigger::{Mismatch, Moved, StartError, TriggerRunner, bound_stream, look, seek};

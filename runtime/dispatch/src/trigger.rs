@@ -31,7 +31,7 @@ mod crew;
 mod seek;
 mod start;
 
-pub use binding::Mismatch;
+pub use binding::{Mismatch, bound_stream};
 use crew::Crew;
 pub use seek::{Moved, look, seek};
 

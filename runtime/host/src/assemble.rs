@@ -21,6 +21,7 @@ use tracing::warn;
 use crate::{
     config::{FunctionSource, Project},
     destinations::{Deliveries, Names, Sender},
+    encrypted,
     errors::{StartError, Unloaded},
     journal::LogJournal,
     limits::SIMULATED_SEGMENT_BYTES,
@@ -81,8 +82,8 @@ pub(crate) async fn assemble(
     stop: StopToken,
 ) -> Result<Rooms, StartError> {
     let log = open_log(platform, project, options).await?;
-    let streams =
-        Streams::open(platform, log.clone(), stream_settings(project, options)).map_err(other)?;
+    let settings = stream_settings(project, options);
+    let streams = encrypted::open(platform, &log, settings, options).await?;
     let world = World {
         account: AccountId::parse(ACCOUNT).map_err(other)?,
         region: project.server.region.clone(),

@@ -122,6 +122,7 @@ impl DataFolder {
                 survey.torn_bytes
             ));
         }
+        sentences.extend(self.keys());
         sentences.extend(self.caches());
         sentences.extend(self.damage());
         Checked {
@@ -142,6 +143,7 @@ impl DataFolder {
                 "log_is_damaged": survey.log_is_damaged(),
                 "cache_is_damaged": survey.cache_is_damaged(),
                 "damage": self.damage(),
+                "data_keys": streams::stored_keys(&survey.registry).len(),
             }),
             sentences,
             log_is_damaged: survey.log_is_damaged(),
@@ -158,6 +160,25 @@ impl DataFolder {
             }
             FormatFound::Unreadable => "damaged  FORMAT: it is missing or no number".to_owned(),
         }
+    }
+
+    /// What is encrypted, and what wrapped its keys; nothing where no stream ever was.
+    fn keys(&self) -> Vec<String> {
+        let keys = streams::stored_keys(&self.survey.registry);
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        let mut sentences = vec![format!(
+            "keys     {} data keys; the master key was not asked for",
+            keys.len()
+        )];
+        sentences.extend(keys.iter().map(|key| {
+            format!(
+                "  key    {} of {}, wrapped by {}",
+                key.number, key.stream, key.wrapped_by
+            )
+        }));
+        sentences
     }
 
     fn caches(&self) -> Vec<String> {

@@ -11,6 +11,8 @@ use model::{
 };
 use streams::Streams;
 
+use crate::encrypted;
+
 #[derive(Debug, Clone)]
 pub(crate) struct LogJournal {
     log: Log,
@@ -27,8 +29,11 @@ impl LogJournal {
             guards,
             grants,
             outputs,
-            writes,
+            mut writes,
         } = transaction;
+        for write in &mut writes {
+            encrypted::hide(&self.log, &self.streams, write)?;
+        }
         let mut changes = self.streams.changes();
         loop {
             let appends = self
@@ -68,9 +73,11 @@ impl Journal for LogJournal {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, CommitError> {
-        self.log
-            .get(key)
-            .map_err(|error| CommitError::Down(error.to_string()))
+        let value = self.log.get(key);
+        let value = value.map_err(|error| CommitError::Down(error.to_string()))?;
+        value
+            .map(|value| encrypted::show(&self.log, key, value))
+            .transpose()
     }
 
     fn scan(
@@ -79,9 +86,13 @@ impl Journal for LogJournal {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<(Bytes, Bytes)>, CommitError> {
-        self.log
-            .scan(prefix, after, limit)
-            .map_err(|error| CommitError::Down(error.to_string()))
+        let found = self.log.scan(prefix, after, limit);
+        let found = found.map_err(|error| CommitError::Down(error.to_string()))?;
+        let shown = found.into_iter().map(|(key, value)| {
+            let value = encrypted::show(&self.log, &key, value)?;
+            Ok((key, value))
+        });
+        shown.collect()
     }
 }
 

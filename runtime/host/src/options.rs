@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use streams::MasterKeys;
+
 /// Everything `up` hands in; nothing else is read from the environment.
 #[derive(Debug, Clone)]
 pub struct UpOptions {
@@ -35,6 +37,8 @@ pub struct UpOptions {
     pub transition: Option<Duration>,
     /// Written once the port is open, removed on a clean stop, so that verbs in this folder find the server.
     pub server_json: Option<PathBuf>,
+    /// What opens encrypted streams.
+    pub master: MasterKeys,
 }
 
 /// Where the keys are.

@@ -89,6 +89,16 @@ impl Secret {
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// A name of it in 16 hexadecimal digits, from which nothing of it follows.
+    pub fn fingerprint(&self) -> io::Result<String> {
+        let extracted = Salt::new(HKDF_SHA256, b"shardmill fingerprint").extract(self.expose());
+        let mut name = [0; 32];
+        let expanded = extracted.expand(&[PURPOSE], HKDF_SHA256);
+        let filled = expanded.and_then(|bytes| bytes.fill(&mut name));
+        filled.map_err(io::Error::other)?;
+        Ok(name[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -33,7 +33,7 @@ pub(crate) struct Keyring {
 #[derive(Debug, Default)]
 struct Known {
     keys: BTreeMap<u32, Arc<Cipher>>,
-    shards: BTreeMap<ShardSlot, Arc<Cipher>>,
+    shards: BTreeMap<ShardSlot, u32>,
 }
 
 impl Log {
@@ -52,19 +52,15 @@ impl Log {
         format::extend(&self.shared.platform, &self.shared.dir).await
     }
 
-    /// Encrypts the records of a shard that are put from now on, or no more.
-    pub fn encrypt_shard(&self, slot: ShardSlot, number: Option<u32>) -> Result<(), Unopened> {
-        let cipher = match number {
-            Some(number) => Some(self.data_key(number)?),
-            None => None,
-        };
+    /// Encrypts the records of a shard that are put from now on, or no more. While the key is not known the shard takes
+    /// none.
+    pub fn encrypt_shard(&self, slot: ShardSlot, number: Option<u32>) {
         self.shared.keyring.change(|known| {
-            match cipher {
-                Some(cipher) => known.shards.insert(slot, cipher),
+            match number {
+                Some(number) => known.shards.insert(slot, number),
                 None => known.shards.remove(&slot),
             };
         });
-        Ok(())
     }
 
     pub fn data_key(&self, number: u32) -> Result<Arc<Cipher>, Unopened> {
@@ -91,12 +87,16 @@ impl Keyring {
         key.ok_or(Unopened::NoKey(number))
     }
 
-    fn of_shard(&self, slot: ShardSlot) -> Option<Arc<Cipher>> {
+    fn of_shard(&self, slot: ShardSlot) -> Result<Option<Arc<Cipher>>, Unopened> {
         if !self.in_use.load(Ordering::Acquire) {
-            return None;
+            return Ok(None);
         }
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.shards.get(&slot).map(Arc::clone)
+        let Some(number) = known.shards.get(&slot) else {
+            return Ok(None);
+        };
+        let key = known.keys.get(number).map(Arc::clone);
+        key.ok_or(Unopened::NoKey(*number)).map(Some)
     }
 
     fn decrypt(&self, purpose: &[u8], encrypted: &[u8]) -> Result<Bytes, Unopened> {
@@ -106,7 +106,8 @@ impl Keyring {
 
     /// The bytes of a part, encrypted where its shard is.
     pub(crate) fn put_records(&self, out: &mut BytesMut, append: &Append) -> Result<(), Refused> {
-        let cipher = self.of_shard(append.slot);
+        let failed = |error: &dyn std::fmt::Display| Refused::Stopped(format!("encrypt: {error}"));
+        let cipher = self.of_shard(append.slot).map_err(|error| failed(&error))?;
         let cipher = cipher.filter(|_| !append.records.is_empty());
         let from = out.len();
         if let Some(cipher) = &cipher {
@@ -118,7 +119,7 @@ impl Keyring {
         if let Some(cipher) = cipher {
             let purpose = purpose(append.slot, frame::narrow(append.records.len()));
             let done = cipher.finish(&purpose, out, from);
-            done.map_err(|error| Refused::Stopped(format!("encrypting failed: {error}")))?;
+            done.map_err(|error| failed(&error))?;
         }
         Ok(())
     }

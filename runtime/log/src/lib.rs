@@ -181,6 +181,7 @@ impl Log {
             state.release(shard.release_all());
         }
         drop(state);
+        self.encrypt_shard(slot, None);
         self.shared.applied.notify_one();
     }
 

@@ -13,6 +13,7 @@ use crate::{
     frame::Seal,
     frames::checked,
     index::{Counted, FrameRef, Sought},
+    keyring::is_encrypted,
     queue::State,
     segment::Segment,
     shared::Shared,
@@ -48,6 +49,8 @@ pub struct StoredRecord {
     pub partition_key: Bytes,
     pub explicit_hash_key: Option<HashKey>,
     pub data: Bytes,
+    /// Whether it lies encrypted on the disk.
+    pub encrypted: bool,
 }
 
 /// One frame to read from, in memory or on disk.
@@ -74,6 +77,7 @@ pub(crate) async fn read(
     let mut bytes = 0;
     for source in sources {
         let part = source.part().await?;
+        let encrypted = is_encrypted(&part);
         let plain = shared.keyring.records(part, slot, source.frame.count);
         let mut part = plain.map_err(|unopened| source.damaged(&unopened.to_string()))?;
         let mut at = source.frame.first_index;
@@ -99,6 +103,7 @@ pub(crate) async fn read(
                 partition_key: record.partition_key,
                 explicit_hash_key: record.explicit_hash_key,
                 data: record.data,
+                encrypted,
             });
         }
     }

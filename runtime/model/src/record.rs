@@ -36,6 +36,8 @@ pub struct Record {
     pub partition_key: Bytes,
     pub explicit_hash_key: Option<HashKey>,
     pub data: Bytes,
+    /// Whether it lies encrypted on the disk.
+    pub encrypted: bool,
 }
 
 /// A record after de-aggregation: what batches, filters and handlers know.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{StreamKey, Timestamp};
+use model::{StreamKey, Timestamp, ViewWrite};
 
 use crate::{
     engine::Streams,
@@ -64,6 +64,10 @@ impl Amendment<'_> {
 
     pub fn traits_mut(&mut self) -> &mut Traits {
         Arc::make_mut(&mut self.0.entry.traits)
+    }
+
+    pub(crate) fn also_write(&mut self, write: ViewWrite) {
+        self.0.writes.push(write);
     }
 
     /// Shows the stream as UPDATING for a while.

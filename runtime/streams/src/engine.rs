@@ -20,11 +20,13 @@ use tokio::sync::Mutex;
 
 use crate::{
     account::AccountSettings,
+    encryption::DataKeys,
     facts::{Listing, ShardDescription, StreamFacts, UnknownStream, World},
     fan_out::Subscriptions,
     limits::{FIRST_RECORD_INDEX, REGISTRY_PAGE_ENTRIES, RETENTION, TRANSITION},
     registry::{Entry, NextNumbers, ShardEntry, StreamEntry, UnreadableEntry},
     traits::Durability,
+    vault::{Vault, VaultError},
 };
 
 /// What may be chosen about streams.
@@ -54,6 +56,8 @@ pub enum OpenError {
     Unreadable(#[from] UnreadableEntry),
     #[error("load the streams: {0}")]
     Log(#[from] log::Stopped),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
 }
 
 /// All streams of this server.
@@ -74,12 +78,23 @@ pub(crate) struct Shared {
     subscriptions: std::sync::Mutex<Subscriptions>,
     /// Counts published changes, so that waiting readers look again.
     pub(crate) changes: watch::Sender<u64>,
+    pub(crate) data_keys: DataKeys,
 }
 
 impl Streams {
-    /// Reads the registry and opens every shard in the log.
+    /// Reads the registry and opens every shard in the log. No stream is encrypted.
     pub fn open(platform: &Platform, log: Log, settings: Settings) -> Result<Self, OpenError> {
+        Self::open_with(platform, log, settings, None)
+    }
+
+    pub(crate) fn open_with(
+        platform: &Platform,
+        log: Log,
+        settings: Settings,
+        vault: Option<Vault>,
+    ) -> Result<Self, OpenError> {
         let mut registry = BTreeMap::new();
+        let mut wrapped = Vec::new();
         let mut accounts = BTreeMap::new();
         let mut numbers = NextNumbers::FIRST;
         let prefix = namespace(Namespace::Registry);
@@ -92,6 +107,7 @@ impl Streams {
                     Entry::Account(world, settings) => {
                         accounts.insert(world, settings);
                     }
+                    Entry::Key(key) => wrapped.push(key),
                     Entry::Stream(key, entry) => {
                         open_shards(&log, &entry, &entry.shards);
                         registry.insert(key, Arc::new(entry));
@@ -103,6 +119,7 @@ impl Streams {
                 break;
             }
         }
+        let data_keys = DataKeys::load(vault, &log, &wrapped)?;
         drop_forgotten(&log, numbers, &registry);
         Ok(Self {
             shared: Arc::new(Shared {
@@ -114,6 +131,7 @@ impl Streams {
                 changing: Mutex::new(numbers),
                 subscriptions: std::sync::Mutex::default(),
                 changes: watch::Sender::new(0),
+                data_keys,
             }),
         })
     }
@@ -215,6 +233,9 @@ pub(crate) fn open_shards<'a>(
     stream: &StreamEntry,
     shards: impl IntoIterator<Item = &'a ShardEntry>,
 ) {
+    for shard in &stream.shards {
+        log.encrypt_shard(shard.slot, stream.traits.data_key);
+    }
     for shard in shards {
         log.open_shard(shard.slot, shard.counter, FIRST_RECORD_INDEX);
         if shard.closed.is_some() {

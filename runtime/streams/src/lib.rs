@@ -13,6 +13,7 @@ mod atlas;
 mod capacity;
 mod change;
 mod demand;
+mod encryption;
 mod engine;
 mod facts;
 mod fan_out;
@@ -29,6 +30,7 @@ mod route;
 mod scaling;
 mod traffic;
 mod traits;
+mod vault;
 
 #[cfg(test)]
 mod capacity_tests;
@@ -44,6 +46,7 @@ pub use amend::Amendment;
 pub use atlas::{Atlas, Place};
 pub use capacity::{Bucket, Rate};
 pub use change::{CreateError, Declared, DeleteError};
+pub use encryption::{FreshKey, KeyFacts, stored_keys};
 pub use engine::{Changes, OpenError, Settings, Streams};
 pub use facts::{
     Backlog, Listing, ShardDescription, StreamFacts, StreamMode, StreamStatus, UnknownStream, World,
@@ -59,3 +62,4 @@ pub use traffic::{
     Counted, HotKey, Noted, Operation, Payloads, Rates, ShardTraffic, StreamTraffic, Totals,
 };
 pub use traits::{Consumer, ConsumerStatus, Distribution, Durability, Traits};
+pub use vault::{MasterKeys, VaultError};

@@ -71,5 +71,11 @@ pub const TRAFFIC_MINUTES: usize = 15;
 pub const ON_DEMAND_SHARDS_MIN: u32 = 4;
 pub const DEMAND_DAYS: u64 = 30;
 
+/// Bytes of a passphrase, and what deriving a key from one costs: as OWASP asks of Argon2id.
+pub const PASSPHRASE_BYTES_MIN: usize = 12;
+pub const PASSPHRASE_MEMORY_KIB: u32 = 19 * 1024;
+pub const PASSPHRASE_PASSES: u32 = 2;
+pub const PASSPHRASE_LANES: u32 = 1;
+
 const _: () = assert!(FIRST_RECORD_INDEX > 0);
 const _: () = assert!(HOT_KEYS_TOLD <= HOT_KEYS_KEPT);

@@ -27,6 +27,8 @@ pub struct PutAnswer {
     pub entries: Vec<(ShardId, SequenceNumber)>,
     /// The others, whose shards were full: their places in the request, in order.
     pub refused: Vec<(usize, ShardId)>,
+    /// Whether the stream is encrypted.
+    pub encrypted: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,9 +64,15 @@ impl Streams {
         let refused = self.admit(&stream, &mut records, producer.as_ref())?;
         if records.is_empty() {
             let entries = Vec::new();
-            return Ok(PutAnswer { entries, refused });
+            return Ok(PutAnswer {
+                entries,
+                refused,
+                encrypted: false,
+            });
         }
+        let mut encrypted = false;
         let (entries, placed) = loop {
+            encrypted |= stream.traits.data_key.is_some();
             let mut gathered = Gathered::default();
             let mut routed = Vec::with_capacity(records.len());
             for record in &records {
@@ -96,7 +104,11 @@ impl Streams {
         let durable = self.shared.log.durable(placed.at).await;
         durable.map_err(|stopped| PutError::Down(stopped.to_string()))?;
         let entries = entries.ok_or(PutError::OtherRequest)?;
-        Ok(PutAnswer { entries, refused })
+        Ok(PutAnswer {
+            entries,
+            refused,
+            encrypted,
+        })
     }
 
     /// A stream that takes records.

@@ -222,6 +222,7 @@ fn page(shard: &ShardEntry, chunk: Chunk, now: Timestamp) -> Page {
             partition_key: stored.partition_key,
             explicit_hash_key: stored.explicit_hash_key,
             data: stored.data,
+            encrypted: stored.encrypted,
         })
         .collect();
     let next = records.last().map_or_else(

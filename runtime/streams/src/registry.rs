@@ -22,12 +22,14 @@ use crate::{
     number::ShardNumbers,
     traffic::{Meters, ShardMeter},
     traits::Traits,
+    vault::WrappedKey,
 };
 
 const VERSION: u32 = 1;
 /// No account begins with this letter, so the entry cannot be taken for a stream.
 const NUMBERS_NAME: &str = "!numbers";
 const ACCOUNT_PREFIX: &str = "!account/";
+const KEY_PREFIX: &str = "!key/";
 
 /// A stream, as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +125,7 @@ pub(crate) enum Entry {
     Numbers(NextNumbers),
     Account(World, AccountSettings),
     Stream(StreamKey, StreamEntry),
+    Key(WrappedKey),
 }
 
 impl Entry {
@@ -144,6 +147,9 @@ impl Entry {
             let settings = serde_json::from_slice(value);
             let settings = settings.map_err(|error| unreadable(error.to_string()))?;
             return Ok(Self::Account(world, settings));
+        }
+        if name.starts_with(KEY_PREFIX) {
+            return Ok(Self::Key(parse(value).map_err(unreadable)?));
         }
         let stream = stream_key(&name).ok_or_else(|| unreadable("not a stream's name".into()))?;
         let entry: StreamEntry = parse(value).map_err(unreadable)?;
@@ -379,6 +385,10 @@ pub(crate) fn entry_key(key: &StreamKey) -> Bytes {
 pub(crate) fn account_key(world: &World) -> Bytes {
     let name = format!("{ACCOUNT_PREFIX}{}/{}", world.account, world.region);
     named(Namespace::Registry, &name)
+}
+
+pub(crate) fn wrapped_key_entry(number: u32) -> Bytes {
+    named(Namespace::Registry, &format!("{KEY_PREFIX}{number:010}"))
 }
 
 fn milliseconds(duration: Duration) -> u64 {

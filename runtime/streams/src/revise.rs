@@ -25,6 +25,8 @@ pub(crate) struct Draft {
     pub(crate) closes: Vec<ShardSlot>,
     /// Shards whose records nobody can read any more.
     pub(crate) drops: Vec<ShardSlot>,
+    /// What else is written with it.
+    pub(crate) writes: Vec<ViewWrite>,
     pub(crate) status: StreamStatus,
     pub(crate) now: Timestamp,
     pub(crate) transition: Duration,
@@ -104,6 +106,7 @@ impl Streams {
             numbers: *numbers,
             closes: Vec::new(),
             drops: Vec::new(),
+            writes: Vec::new(),
             status: status.ok_or_else(|| Unrevised::Unknown(unknown(key)))?,
             now,
             transition: self.shared.settings.transition,
@@ -114,10 +117,9 @@ impl Streams {
             return Ok(answer);
         }
         let down = |error: serde_json::Error| Unrevised::Down(error.to_string());
-        let writes: Vec<ViewWrite> = vec![
-            entry.write(key).map_err(down)?,
-            draft.numbers.write().map_err(down)?,
-        ];
+        let mut writes = draft.writes;
+        writes.push(entry.write(key).map_err(down)?);
+        writes.push(draft.numbers.write().map_err(down)?);
         let commit = Commit {
             writes,
             closes: draft.closes,

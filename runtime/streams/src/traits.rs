@@ -15,9 +15,12 @@ pub struct Traits {
     /// Names of shard-level metrics.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub metrics: BTreeSet<String>,
-    /// Of the key that a client wants the stream encrypted with.
+    /// Of the key that a client wants the stream encrypted with; told back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
+    /// The number of the data key under which its records are encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_key: Option<u32>,
     /// JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,

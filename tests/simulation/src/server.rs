@@ -96,6 +96,10 @@ fn options() -> UpOptions {
         transition: None,
         runtimes: None,
         server_json: None,
+        master: host::MasterKeys {
+            file: "/data/master.key".into(),
+            ..host::MasterKeys::default()
+        },
     }
 }
 

@@ -15,6 +15,7 @@ fn record(data: impl Into<Bytes>) -> Record {
         partition_key: Bytes::from_static(b"a"),
         explicit_hash_key: None,
         data: data.into(),
+        encrypted: false,
     }
 }
 

@@ -188,6 +188,7 @@ impl River {
                 partition_key: Bytes::copy_from_slice(key.as_bytes()),
                 explicit_hash_key: None,
                 data: data.into(),
+                encrypted: false,
             });
         });
     }

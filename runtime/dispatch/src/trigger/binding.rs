@@ -100,6 +100,12 @@ impl Binding {
     }
 }
 
+/// The stream that a stored row names; `None` where it cannot be read.
+#[must_use]
+pub fn bound_stream(stored: &[u8]) -> Option<StreamKey> {
+    Binding::decode(stored).ok().map(|binding| binding.stream)
+}
+
 /// Refuses what differs from the time the trigger began; a trigger that has not begun is bound to what it says now, and
 /// so is one that began before bindings were kept.
 pub(super) async fn hold(

@@ -105,6 +105,7 @@ impl World {
             transition: None,
             runtimes: None,
             server_json: None,
+            master: streams::MasterKeys::default(),
         };
         let read = |text: &str| config::read(&options.file, text, &options.env).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 4566));

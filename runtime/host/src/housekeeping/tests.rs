@@ -37,6 +37,7 @@ async fn start(platform: &Platform) -> Arc<Rooms> {
         transition: None,
         runtimes: None,
         server_json: None,
+        master: streams::MasterKeys::default(),
     };
     let project = config::read(&options.file, FILE, &options.env).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], 4566));

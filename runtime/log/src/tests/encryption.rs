@@ -41,7 +41,7 @@ async fn encrypted(clean: bool) -> World {
     world.settings.view = ViewKind::Sled;
     let log = unlocked(&world).await;
     log.extend_format().await.unwrap();
-    log.encrypt_shard(A, Some(KEY)).unwrap();
+    log.encrypt_shard(A, Some(KEY));
     for text in ["a", "b", "c", "d", "e", "f"] {
         durably(&log, puts(A, &[&text.repeat(1500), PLAIN])).await;
     }
@@ -88,7 +88,7 @@ async fn keys_may_change_and_end_and_every_record_stays_readable() {
         (Some(10), "second"),
         (None, "open"),
     ] {
-        log.encrypt_shard(A, key).unwrap();
+        log.encrypt_shard(A, key);
         durably(&log, puts(A, &[text])).await;
         assert_eq!(holds(world.dir.path(), text), key.is_none(), "{text}");
         assert_eq!(texts(&log, A).await.last().unwrap().1, text);
@@ -106,7 +106,9 @@ async fn keys_may_change_and_end_and_every_record_stays_readable() {
         all.iter().map(|(_, text)| &text[..]).collect::<Vec<_>>(),
         ["plain", "first", "second", "open"]
     );
-    assert!(log.encrypt_shard(A, Some(11)).is_err());
+    log.encrypt_shard(A, Some(11));
+    let refused = log.place(puts(A, &["for a key that nobody has"])).await;
+    assert!(matches!(refused, Err(Refused::Stopped(_))), "{refused:?}");
 }
 
 #[tokio::test]

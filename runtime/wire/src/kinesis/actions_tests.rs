@@ -40,7 +40,13 @@ impl Client {
             aws_limits,
             ..streams::Settings::default()
         };
-        let streams = Streams::open(&platform, log, settings).unwrap();
+        let from = streams::MasterKeys {
+            file: "/keys/master".into(),
+            ..streams::MasterKeys::default()
+        };
+        let streams = Streams::open_encrypted(&platform, log, settings, from)
+            .await
+            .unwrap();
         let door = KinesisDoor::new(streams, platform.clone(), AllowedHosts::default());
         Self { door, platform }
     }

@@ -268,9 +268,6 @@ fn is_served(action: &str) -> bool {
 fn state(action: &str) -> &'static str {
     match action {
         _ if !is_served(action) => "not implemented, and says so",
-        "StartStreamEncryption" | "StopStreamEncryption" => {
-            "key kept and told back; records are not encrypted"
-        }
         _ => "served",
     }
 }

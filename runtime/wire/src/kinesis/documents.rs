@@ -158,6 +158,8 @@ pub(super) struct GetShardIteratorReply {
 pub(super) struct PutRecordReply {
     pub(super) shard_id: String,
     pub(super) sequence_number: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) encryption_type: Option<&'static str>,
 }
 
 /// A shard that continues one that has ended.

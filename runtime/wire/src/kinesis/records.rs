@@ -19,6 +19,8 @@ use super::{
 /// What a record costs beside its data and key: names, quotes, numbers.
 const RECORD_FRAME_BYTES: usize = 256;
 const RESULT_BYTES: usize = 128;
+/// `EncryptionType` of what is encrypted; AWS knows one kind.
+pub(super) const ENCRYPTED: &str = "KMS";
 
 /// What follows the records.
 #[derive(Clone, Copy, Debug)]
@@ -87,18 +89,23 @@ pub(super) fn results_body(codec: Codec, answer: &PutAnswer, stream: &StreamKey)
                 separate(&mut body, index);
                 member(&mut body, index);
             }
-            put(
-                &mut body,
-                format_args!(r#"],"FailedRecordCount":{failed}}}"#),
-            );
+            put(&mut body, format_args!(r#"],"FailedRecordCount":{failed}"#));
+            if answer.encrypted {
+                body.extend_from_slice(br#","EncryptionType":"KMS""#);
+            }
+            body.push(b'}');
         }
         Codec::Cbor => {
-            cbor::push_map(&mut body, 2);
+            cbor::push_map(&mut body, 2 + usize::from(answer.encrypted));
             cbor::push_text(&mut body, "Records");
             cbor::push_array(&mut body, count);
             (0..count).for_each(|index| member(&mut body, index));
             cbor::push_text(&mut body, "FailedRecordCount");
             cbor::push_number(&mut body, u64::try_from(failed).unwrap_or(u64::MAX));
+            if answer.encrypted {
+                cbor::push_text(&mut body, "EncryptionType");
+                cbor::push_text(&mut body, ENCRYPTED);
+            }
         }
     }
     body
@@ -142,6 +149,9 @@ fn json_records(body: &mut Vec<u8>, records: &[Record]) {
         base64_simd::STANDARD.encode_append(&record.data, body);
         body.extend_from_slice(br#"","PartitionKey":"#);
         push_json_text(body, &String::from_utf8_lossy(&record.partition_key));
+        if record.encrypted {
+            body.extend_from_slice(br#","EncryptionType":"KMS""#);
+        }
         body.push(b'}');
     }
     body.push(b']');
@@ -174,7 +184,7 @@ fn cbor_records(
     cbor::push_text(body, "Records");
     cbor::push_array(body, records.len());
     for record in records {
-        cbor::push_map(body, 4);
+        cbor::push_map(body, 4 + usize::from(record.encrypted));
         cbor::push_text(body, "SequenceNumber");
         cbor::push_text(body, &record.sequence.to_string());
         cbor::push_text(body, "ApproximateArrivalTimestamp");
@@ -184,6 +194,10 @@ fn cbor_records(
         cbor::push_bytes(body, &record.data);
         cbor::push_text(body, "PartitionKey");
         cbor::push_text(body, &String::from_utf8_lossy(&record.partition_key));
+        if record.encrypted {
+            cbor::push_text(body, "EncryptionType");
+            cbor::push_text(body, ENCRYPTED);
+        }
     }
     cbor::push_text(body, "MillisBehindLatest");
     cbor::push_number(body, ending.behind_ms);
@@ -229,6 +243,7 @@ mod tests {
         let mut answer = PutAnswer {
             entries: vec![(ShardId(0), number("49")), (ShardId(1), number("50"))],
             refused: Vec::new(),
+            encrypted: false,
         };
         let stream = StreamKey {
             account: AccountId::parse("000000000000").unwrap(),
@@ -276,6 +291,7 @@ mod tests {
                 partition_key: Bytes::from(key),
                 explicit_hash_key: None,
                 data: Bytes::from(data),
+                encrypted: false,
             },
         );
         prop::collection::vec(record, 0..5)

@@ -183,7 +183,7 @@ async fn metrics_are_switched_on_and_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_is_told_back_and_a_hint_says_what_is_not_done_with_it() {
+async fn an_encrypted_stream_says_so_until_it_is_no_more() {
     let client = Client::with_stream(1).await;
     let input = |kind: &str| json!({"StreamName": "flights", "EncryptionType": kind, "KeyId": "alias/aws/kinesis"});
     client.done("StartStreamEncryption", input("KMS")).await;
@@ -198,6 +198,17 @@ async fn a_key_is_told_back_and_a_hint_says_what_is_not_done_with_it() {
         (&described["EncryptionType"], &described["KeyId"]),
         (&json!("KMS"), &json!("alias/aws/kinesis"))
     );
+    let put = async || {
+        let record = json!({"StreamName": "flights", "PartitionKey": "k", "Data": "bmV3"});
+        let one = client.done("PutRecord", record).await["EncryptionType"].clone();
+        let records = json!([{"PartitionKey": "k", "Data": "bmV3"}]);
+        let input = json!({"StreamName": "flights", "Records": records});
+        (
+            one,
+            client.done("PutRecords", input).await["EncryptionType"].clone(),
+        )
+    };
+    assert_eq!(put().await, (json!("KMS"), json!("KMS")));
     client.done("StopStreamEncryption", input("KMS")).await;
     let described = summary(&client).await;
     assert_eq!(
@@ -205,6 +216,22 @@ async fn a_key_is_told_back_and_a_hint_says_what_is_not_done_with_it() {
         (&json!("NONE"), &Value::Null)
     );
     settle(&client);
+    assert_eq!(put().await, (Value::Null, Value::Null));
+    let from = json!({"StreamName": "flights", "ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON"});
+    let iterator = client.done("GetShardIterator", from).await["ShardIterator"].clone();
+    let read = client
+        .done("GetRecords", json!({"ShardIterator": iterator}))
+        .await;
+    let kinds: Vec<&Value> = read["Records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| &record["EncryptionType"])
+        .collect();
+    assert_eq!(
+        kinds,
+        [&json!("KMS"), &json!("KMS"), &Value::Null, &Value::Null]
+    );
     assert_eq!(
         client.refused("StartStreamEncryption", input("NONE")).await,
         "InvalidArgumentException: EncryptionType must be KMS."

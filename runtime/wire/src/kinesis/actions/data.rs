@@ -14,7 +14,7 @@ use super::{
         input::{Members, StreamFields},
         iterator::{Place, ShardIterator},
         puts::{PutEntry, PutRecordBody, PutRecordsBody},
-        records::{Ending, records_body, results_body},
+        records::{ENCRYPTED, Ending, records_body, results_body},
     },
     Carrier,
     shards::{children, source_error},
@@ -54,6 +54,7 @@ impl Carrier<'_> {
         self.document(&PutRecordReply {
             shard_id: shard.to_string(),
             sequence_number: number.to_string(),
+            encryption_type: answer.encrypted.then_some(ENCRYPTED),
         })
     }
 

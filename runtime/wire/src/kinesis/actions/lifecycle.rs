@@ -17,6 +17,7 @@ use super::{
         error::AwsError,
         input::Members,
         next_token::{ListKind, NextToken},
+        records::ENCRYPTED,
     },
     Carrier,
     shards::{resolved, shard_documents},
@@ -167,11 +168,12 @@ fn facts_document(facts: &StreamFacts) -> FactsDocument {
         enhanced_monitoring: [EnhancedMetrics {
             shard_level_metrics: facts.traits.metrics.iter().cloned().collect(),
         }],
-        encryption_type: match facts.traits.key_id {
-            Some(_) => "KMS",
+        encryption_type: match facts.traits.data_key {
+            Some(_) => ENCRYPTED,
             None => "NONE",
         },
-        key_id: facts.traits.key_id.clone(),
+        // Earlier versions kept ids of keys without encrypting anything.
+        key_id: facts.traits.data_key.and(facts.traits.key_id.clone()),
     }
 }
 

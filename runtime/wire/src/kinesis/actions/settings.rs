@@ -93,18 +93,28 @@ impl Carrier<'_> {
         })
     }
 
-    /// The key's id is kept and told back. The hint says what is not done with it.
+    /// Another key's id than before means another data key; the ids themselves are only kept and told back.
     pub(super) async fn start_encryption(&self, input: Members<'_>) -> Result<Answer, AwsError> {
         let key = self.addressed(input)?;
         if input.text("EncryptionType") != Some("KMS") {
             return Err(AwsError::encryption_type_none());
         }
-        let key_id = input.text("KeyId").map(str::to_owned);
-        self.set_key(key, key_id).await?;
+        let key_id = input.text("KeyId").unwrap_or_default().to_owned();
+        let known = self.described(&key)?;
+        let same = known.traits.data_key.is_some() && known.traits.key_id.as_ref() == Some(&key_id);
+        let fresh = if same || known.status != StreamStatus::Active {
+            None
+        } else {
+            let fresh = self.streams.fresh_key(&key).await;
+            Some(fresh.map_err(AwsError::internal)?)
+        };
+        self.update(key, move |amendment| {
+            let encrypted = amendment.encrypt(key_id, fresh);
+            encrypted.map_err(AwsError::internal)
+        })
+        .await?;
         self.count_quotas(Action::StartStreamEncryption, input);
-        Ok(Answer::done(self.codec).with_hint(
-            "the key's id is kept and told back; this server does not encrypt records with it",
-        ))
+        Ok(Answer::done(self.codec))
     }
 
     pub(super) async fn stop_encryption(&self, input: Members<'_>) -> Result<Answer, AwsError> {
@@ -112,17 +122,13 @@ impl Carrier<'_> {
         if input.text("EncryptionType") != Some("KMS") {
             return Err(AwsError::encryption_type_none());
         }
-        self.set_key(key, None).await?;
-        self.count_quotas(Action::StopStreamEncryption, input);
-        Ok(Answer::done(self.codec))
-    }
-
-    async fn set_key(&self, key: StreamKey, key_id: Option<String>) -> Result<(), AwsError> {
-        self.update(key, move |amendment| {
-            amendment.traits_mut().key_id = key_id;
+        self.update(key, |amendment| {
+            amendment.stop_encryption();
             Ok(())
         })
-        .await
+        .await?;
+        self.count_quotas(Action::StopStreamEncryption, input);
+        Ok(Answer::done(self.codec))
     }
 
     pub(super) async fn update_stream_mode(&self, input: Members<'_>) -> Result<Answer, AwsError> {
