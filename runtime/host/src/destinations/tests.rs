@@ -106,6 +106,10 @@ impl World {
             runtimes: None,
             server_json: None,
             master: streams::MasterKeys::default(),
+            master: streams::MasterKeys {
+                file: PathBuf::from("master.key"),
+                ..streams::MasterKeys::default()
+            },
         };
         let read = |text: &str| config::read(&options.file, text, &options.env).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 4566));
