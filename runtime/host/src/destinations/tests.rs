@@ -105,7 +105,6 @@ impl World {
             transition: None,
             runtimes: None,
             server_json: None,
-            master: streams::MasterKeys::default(),
             master: streams::MasterKeys {
                 file: PathBuf::from("master.key"),
                 ..streams::MasterKeys::default()
