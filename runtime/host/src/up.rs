@@ -12,7 +12,7 @@ use wire::{AllowedHosts, Keyring, Signer, kinesis::KinesisDoor, lambda::LambdaDo
 use crate::{
     api::Api,
     assemble::{Rooms, assemble},
-    config,
+    config::{self, Project},
     destinations::Names,
     errors::StartError,
     housekeeping::Housekeeping,
@@ -37,12 +37,7 @@ pub async fn up(
     stop: StopToken,
     ready: impl FnOnce(Ready),
 ) -> Result<(), StartError> {
-    let text =
-        platform.disk.read(&options.file).await.map_err(|error| {
-            StartError::Other(format!("read {}: {error}", options.file.display()))
-        })?;
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let project = config::read(&options.file, &text, &options.env)?;
+    let project = project(platform, &options).await?;
     let verbs = keys::signer(&platform.rng, "verbs");
     let keys = match &options.auth {
         Some(auth) => Some(keys::keyring(platform, auth, &verbs).await?),
@@ -107,6 +102,15 @@ pub async fn up(
         tracing::warn!(%error, "the newest log lines may not be written");
     }
     Ok(())
+}
+
+async fn project(platform: &Platform, options: &UpOptions) -> Result<Project, StartError> {
+    let file = &options.file;
+    let text = platform.disk.read(file).await;
+    let text =
+        text.map_err(|error| StartError::Other(format!("read {}: {error}", file.display())))?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    Ok(config::read(file, &text, &options.env)?)
 }
 
 fn doors(

@@ -114,7 +114,7 @@ pub(crate) fn known(rooms: &Rooms, name: &str) -> Result<TriggerSettings, ApiErr
 /// The name of a trigger that is in the file, or has left something behind.
 pub(crate) fn keeper(rooms: &Rooms, name: &str) -> Result<TriggerName, ApiError> {
     let unknown = match known(rooms, name) {
-        Ok(settings) => return Ok(settings.name.clone()),
+        Ok(settings) => return Ok(settings.name),
         Err(unknown) => unknown,
     };
     let name = TriggerName::parse(name).map_err(|_| unknown.clone())?;

@@ -125,7 +125,7 @@ pub struct Function {
 pub enum FunctionSource {
     /// A folder that is built.
     Folder(PathBuf),
-    /// A file that is already WebAssembly.
+    /// A file that is already WebAssembly, or a bundle.
     Component(PathBuf),
     /// A file of a language whose code is data, and the function in it that handles events.
     Code {

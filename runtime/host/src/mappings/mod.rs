@@ -284,7 +284,6 @@ impl Mappings for HostMappings {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands behind map_err")]
 fn failed(error: CommitError) -> LambdaError {
     LambdaError::service(error)
 }

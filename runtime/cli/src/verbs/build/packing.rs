@@ -4,7 +4,6 @@
 //! under the digest of its component.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use host::{Bundle, Digest, digest_of};
 
@@ -39,7 +38,6 @@ impl Runtime {
         {
             return Ok(digest);
         }
-        let began = Instant::now();
         let aside = runtimes.join(format!("{}-{}", self.language, std::process::id()));
         let made = self.made(building, &aside);
         let digest = made.and_then(|component| {
@@ -51,9 +49,8 @@ impl Runtime {
         drop(std::fs::remove_dir_all(&aside));
         let digest = digest?;
         building.output.note(&format!(
-            "runtime  {} made in {:.1} s, once for all functions",
-            self.language,
-            began.elapsed().as_secs_f64()
+            "runtime  {} made, once for all functions",
+            self.language
         ));
         Ok(digest)
     }
