@@ -93,9 +93,17 @@ pub(crate) struct ShardTask {
     /// The checkpoint of the newest row.
     written: Checkpoint,
     placed: LogPosition,
-    /// Records that are settled but not counted, because their transaction has no place yet.
-    uncounted: usize,
+    /// What is settled but neither counted nor shown, because its transaction has no place yet.
+    unplaced: Option<Unplaced>,
     counters: Counters,
+}
+
+/// A settlement on its way into the log.
+#[derive(Debug)]
+struct Unplaced {
+    records: usize,
+    /// The checkpoint before it.
+    low: Checkpoint,
 }
 
 /// Why a task stopped.
@@ -169,7 +177,7 @@ impl ShardTask {
             unwritten_since: None,
             written: start.low,
             placed: LogPosition::default(),
-            uncounted: 0,
+            unplaced: None,
             counters: Counters::default(),
             rooms,
             settings,
@@ -248,11 +256,12 @@ impl ShardTask {
     }
 
     fn show(&self, state: ShardState) {
-        let in_flight = self.ledger.open() + self.uncounted;
+        let unplaced = self.unplaced.as_ref();
+        let in_flight = self.ledger.open() + unplaced.map_or(0, |it| it.records);
         let status = ShardStatus {
             shard: self.shard.id,
             state,
-            checkpoint: self.ledger.low(),
+            checkpoint: unplaced.map_or_else(|| self.ledger.low(), |it| it.low),
             behind_ms: self.behind_ms,
             counters: self.counters,
             in_flight: u64::try_from(in_flight).unwrap_or(u64::MAX),

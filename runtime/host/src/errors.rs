@@ -82,7 +82,7 @@ impl Unloaded {
     fn hint(&self) -> &'static str {
         match self {
             Self::NotBuilt => "`shardmill build` makes its component",
-            Self::Unreadable(_) => "`source` of the function must lead to its .wasm file or folder",
+            Self::Unreadable(_) => "`source` of the function must lead to its folder or file",
             Self::Unfit(LoadError::NotWebAssembly) => {
                 "a Rust function becomes one with `cargo build --release --target wasm32-wasip2`"
             }

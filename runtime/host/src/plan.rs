@@ -89,7 +89,7 @@ pub(crate) fn trigger(
             bytes: usize::try_from(trigger.batch.bytes.bytes()).unwrap_or(usize::MAX),
             wait: trigger.batch.wait,
         },
-        lanes: dispatch::Lanes::ONE,
+        lanes: trigger.lanes,
         outputs,
         state: trigger.state.as_ref().map(|state| StatePolicy {
             ttl: state.ttl,

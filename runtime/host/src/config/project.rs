@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dispatch::{BreakerPolicy, ErrorClass, Isolate, filter::Filter};
+use dispatch::{BreakerPolicy, ErrorClass, Isolate, Lanes, filter::Filter};
 use model::{
     ByteSize, FunctionName, Region, StreamName, Timestamp, TriggerName, invocation::ItemFailures,
 };
@@ -154,6 +154,8 @@ pub struct Trigger {
     /// Which records are delivered.
     pub filter: Filter,
     pub batch: Batch,
+    /// How many batches of a shard run at the same time.
+    pub lanes: Lanes,
     /// None: the function may keep nothing.
     pub state: Option<State>,
     /// The wish of the file; an operator's pause is kept elsewhere.

@@ -100,13 +100,23 @@ fn keys_that_are_not_ours() {
 }
 
 #[test]
-fn keys_of_the_format_that_this_version_does_not_read() {
-    insta::assert_snapshot!(trigger("stream: flights\nfunction: late\nlanes: 4"), @r"
-    error: triggers.yaml:8:5: `lanes` in trigger `late-flights` is not supported yet
-        8 |     lanes: 4
-          |     ^^^^^
-    hint: remove it: this version would not act on it
+fn lanes_that_are_too_many() {
+    insta::assert_snapshot!(trigger("stream: flights\nfunction: late\nlanes: 11"), @r"
+    error: triggers.yaml:8:12: `lanes` of trigger `late-flights` must be 1 to 10, found `11`
+        8 |     lanes: 11
+          |            ^^
+    hint: without the key it is 1
     ");
+    insta::assert_snapshot!(trigger("stream: flights\nfunction: late\nlanes: { keys: 0 }"), @r"
+    error: triggers.yaml:8:20: `keys` of `lanes` of trigger `late-flights` must be 1 to 1000, found `0`
+        8 |     lanes: { keys: 0 }
+          |                    ^
+    hint: without the key it is 256
+    ");
+}
+
+#[test]
+fn keys_of_the_format_that_this_version_does_not_read() {
     insta::assert_snapshot!(trigger("schedule: { expression: rate(1 minute) }\nfunction: late"), @r"
     error: triggers.yaml:6:5: `schedule` in trigger `late-flights` is not supported yet
         6 |     schedule: { expression: rate(1 minute) }

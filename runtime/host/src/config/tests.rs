@@ -56,6 +56,7 @@ triggers:
     unparsable: drop
     batch: { records: 500, bytes: 5MiB, wait: 250ms }
     on_failure: failed
+    lanes: { keys: 64 }
     state: { ttl: 30d, max: 1GiB }
     retry:
       attempts: forever
@@ -99,7 +100,7 @@ fn a_small_file_gets_every_default() {
     Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: None, concurrency: 64, line: 4 }
     "#);
     insta::assert_snapshot!(format!("{:?}", trigger_of(&project, "late-flights")), @r#"
-    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), outputs: {"default": StreamName("late-flights")}, filter: Filter { patterns: [], unparsable: DeadLetter }, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, isolate: Exact, classes: {}, breaker: Some(BreakerPolicy { failures: 5, probe: 30s }), then: DeadLetter }, item_failures: Named, allow_loop: false, line: 5 }
+    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), outputs: {"default": StreamName("late-flights")}, filter: Filter { patterns: [], unparsable: DeadLetter }, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, lanes: Hashed(1), state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, isolate: Exact, classes: {}, breaker: Some(BreakerPolicy { failures: 5, probe: 30s }), then: DeadLetter }, on_failure: [], item_failures: Named, allow_loop: false, line: 5 }
     "#);
 }
 
@@ -165,6 +166,7 @@ fn the_example_means_what_it_says() {
                 bytes: ByteSize::mib(5),
                 wait: Duration::from_millis(250),
             },
+            lanes: dispatch::Lanes::Keys(64),
             state: Some(State {
                 ttl: Some(Duration::from_secs(30 * 24 * 3600)),
                 max: ByteSize::gib(1),
@@ -201,7 +203,7 @@ fn the_example_means_what_it_says() {
             on_failure: vec!["failed".to_owned()],
             item_failures: ItemFailures::Strict,
             allow_loop: false,
-            line: 22,
+            line: 24,
         }
     );
 }

@@ -16,6 +16,7 @@ use super::defaults::{
 use super::destinations;
 use super::diagnostic::At;
 use super::filter;
+use super::lanes;
 use super::names::Name;
 use super::project::{Attempts, Backoff, Batch, Function, Retry, Start, State, Stream, Trigger};
 use super::reader::{Reader, Section, listed};
@@ -142,6 +143,7 @@ fn trigger(
     let outputs = outputs(reader, section, streams);
     let filter = filter::filter(reader, section);
     let batch = batch(reader, section);
+    let lanes = lanes::lanes(reader, section);
     let state = state(reader, section);
     let enabled = reader.choice(section, &ENABLED);
     let retention = read.as_ref().and_then(|read| streams.get(&read.name));
@@ -172,6 +174,7 @@ fn trigger(
             .collect(),
         filter,
         batch,
+        lanes,
         state,
         enabled,
         retry,

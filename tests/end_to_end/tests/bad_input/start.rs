@@ -32,7 +32,8 @@ fn a_function_that_exports_another_interface() {
     let said = refused(&with_function(&source));
     let expected = format!(
         "error: load function `late` from {source}: it exports guests:other/greeter@1.0.0, where a trigger needs \
-         shardmill:function/stream-handler@0.1.0 or shardmill:function/event-handler@0.1.0\n\
+         shardmill:function/stream-handler@0.1.0, shardmill:function/event-handler@0.1.0 or a WASI command \
+         (wasi:cli/run@0.2 or _start)\n\
          hint: mark a function with #[handler] and build again\n"
     );
     assert_eq!(said, expected);
@@ -43,7 +44,7 @@ fn a_function_that_is_not_web_assembly() {
     let project = with_function("late.wasm");
     project.write("late.wasm", "def handler(event, context): pass\n");
     insta::assert_snapshot!(refused(&project), @r"
-    error: load function `late` from late.wasm: it is not WebAssembly: a component begins with the bytes 00 61 73 6d
+    error: load function `late` from late.wasm: it is not WebAssembly: a module begins with the bytes 00 61 73 6d
     hint: a Rust function becomes one with `cargo build --release --target wasm32-wasip2`
     ");
 }
@@ -52,7 +53,7 @@ fn a_function_that_is_not_web_assembly() {
 fn a_function_that_is_not_there() {
     insta::assert_snapshot!(refused(&with_function("late.wasm")), @r"
     error: load function `late` from late.wasm: it cannot be read: No such file or directory (os error 2)
-    hint: `source` of the function must lead to its .wasm file or folder
+    hint: `source` of the function must lead to its folder or file
     ");
 }
 
