@@ -18,7 +18,11 @@ use streams::{Settings, Streams};
 use crate::{errors::StartError, options::UpOptions};
 
 /// What holds parts of records.
-const COPIES: [u8; 2] = [Namespace::DeadLetter as u8, Namespace::State as u8];
+const COPIES: [u8; 3] = [
+    Namespace::DeadLetter as u8,
+    Namespace::State as u8,
+    Namespace::Owed as u8,
+];
 
 /// Opens the streams. Where a data key does not open the log is closed as it was.
 pub(crate) async fn open(

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use shardmill_end_to_end::{Project, Server};
+use shardmill_end_to_end::{Project, Server, guest};
 
 const SECRET: &str = "nobody reads this from the disk";
 const START: &str =
@@ -93,4 +93,34 @@ fn encrypted_records_are_on_no_disk_survive_a_crash_and_open_with_their_key_alon
     let server = project.up_with(&["--master-key-file", &named]);
     assert_eq!(project.data("flights"), [SECRET]);
     assert_eq!(server.stop().code, Some(0));
+}
+
+#[test]
+fn what_is_kept_of_encrypted_records_is_encrypted_too() {
+    let dead = format!("dead: {SECRET}");
+    let project = Project::new(&format!(
+        "\
+version: 1
+streams: {{ flights: {{}} }}
+functions: {{ fails: {{ source: {} }} }}
+destinations: {{ down: {{ http: 'http://127.0.0.1:9/' }} }}
+triggers:
+  late: {{ stream: flights, function: fails, retry: {{ attempts: 1 }}, on_failure: down }}
+",
+        guest("fails_on")
+    ));
+    let data = project.folder().join(".shardmill/dev/data");
+    let server = project.up_with(&["--transition", "0s"]);
+    done(&server, "StartStreamEncryption", START);
+    project.done(&["put", "flights", &dead]);
+    project.done(&["wait"]);
+    let server = server.crash_and_restart(&project);
+    let letters = project.json(&["dead-letter", "list"]);
+    let id = letters[0]["id"].as_str().expect("the record was given up");
+    let letter = project.json(&["dead-letter", "show", id]);
+    assert_eq!(letter["records"][0]["data"], dead.as_str(), "{letter}");
+    let waiting = project.json(&["why"])["waiting"].to_string();
+    assert!(waiting.contains("1 failure document waits"), "{waiting}");
+    assert_eq!(server.stop().code, Some(0));
+    assert!(!holds(&data, SECRET));
 }
