@@ -82,9 +82,18 @@ assert "Minimum allowed retention period is 24 hours" in text, text
 metrics = kinesis.enable_enhanced_monitoring(**STREAM, ShardLevelMetrics=["IncomingBytes"])
 assert metrics["DesiredShardLevelMetrics"] == ["IncomingBytes"], metrics
 kinesis.disable_enhanced_monitoring(**STREAM, ShardLevelMetrics=["ALL"])
-answer = kinesis.start_stream_encryption(**STREAM, EncryptionType="KMS", KeyId="alias/aws/kinesis")
-assert "does not encrypt" in answer["ResponseMetadata"]["HTTPHeaders"]["x-shardmill-hint"]
+kinesis.start_stream_encryption(**STREAM, EncryptionType="KMS", KeyId="alias/aws/kinesis")
 active()
+secret = kinesis.put_record(**STREAM, PartitionKey="k", Data=b"secret")
+assert secret["EncryptionType"] == "KMS", secret
+iterator = kinesis.get_shard_iterator(
+    **STREAM,
+    ShardId=secret["ShardId"],
+    ShardIteratorType="AT_SEQUENCE_NUMBER",
+    StartingSequenceNumber=secret["SequenceNumber"],
+)["ShardIterator"]
+record = kinesis.get_records(ShardIterator=iterator)["Records"][0]
+assert (record["Data"], record["EncryptionType"]) == (b"secret", "KMS"), record
 assert kinesis.describe_stream(**STREAM)["StreamDescription"]["KeyId"] == "alias/aws/kinesis"
 kinesis.stop_stream_encryption(**STREAM, EncryptionType="KMS", KeyId="alias/aws/kinesis")
 active()
