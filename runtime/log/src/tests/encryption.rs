@@ -175,12 +175,8 @@ async fn check_repair_and_backup_need_no_key() {
     assert_eq!(restored.unwrap().records, 12);
     assert_eq!(first_letters(&unlocked(&copy).await).await, "anbncndnenfn");
 
-    // The second frame of the first segment.
+    // The second frame of the first segment. A start may or may not read it: it does not once an index vouches for it.
     world.flip(0, 4096 + 1800).await;
-    assert!(matches!(
-        world.try_open().await,
-        Err(OpenError::Damaged { .. })
-    ));
     assert!(repaired(&world).await.dropped_bytes > 0);
     assert_eq!(first_letters(&unlocked(&world).await).await, "ancndnenfn");
 }
