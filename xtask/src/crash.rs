@@ -32,11 +32,20 @@ pub(crate) fn run_rounds(arguments: &[String]) -> Result<()> {
     ];
     let hint = "see the compiler's message";
     run("the guests", &root().join("tests/guests"), &guests, hint)?;
+    let build = [
+        "cargo",
+        "build",
+        "-p",
+        "shardmill-cli",
+        "-p",
+        "shardmill-crash",
+    ];
+    run("the binary", &root(), &build, hint)?;
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     crash(&arguments)
 }
 
-/// A few rounds of each kind, or some minutes of them in CI; the guests are built already.
+/// A few rounds of each kind, or some minutes of them in CI. The guests and both programs are built already, by the tests.
 pub(crate) fn run_few() -> Result<()> {
     if in_ci() {
         crash(&["--seconds", SECONDS_OF_CI])
@@ -47,15 +56,6 @@ pub(crate) fn run_few() -> Result<()> {
 
 fn crash(arguments: &[&str]) -> Result<()> {
     let root = root();
-    let build = [
-        "cargo",
-        "build",
-        "-p",
-        "shardmill-cli",
-        "-p",
-        "shardmill-crash",
-    ];
-    run("the binary", &root, &build, "see the compiler's message")?;
     let path = |place: &str| root.join(place).to_string_lossy().into_owned();
     let places = [
         path("target/debug/shardmill-crash"),

@@ -27,6 +27,9 @@ const LINT: [&str; 7] = [
     "warnings",
 ];
 
+/// The test of the workspace builds it, because the binary has tests of its own.
+const BINARY: &str = "target/debug/shardmill";
+
 pub(crate) fn run_all() -> Result<()> {
     let root = root();
     tools::wasm_target()?;
@@ -48,7 +51,9 @@ pub(crate) fn run_all() -> Result<()> {
             "mend what clippy names above",
         )?;
     }
-    let mut test = vec!["cargo"];
+    let binary = root.join(BINARY);
+    let binary = format!("env.SHARDMILL_TEST_BINARY=\"{}\"", binary.display());
+    let mut test = vec!["cargo", "--config", &binary];
     test.extend(
         clients
             .settings

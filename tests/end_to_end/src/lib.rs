@@ -30,10 +30,20 @@ pub fn root() -> PathBuf {
         .expect("the repository is there")
 }
 
-/// The binary under test, built on first use.
+/// The binary under test: the one of `SHARDMILL_TEST_BINARY`, or built on first use.
+///
+/// `cargo xtask test` names the one that its own build has made. Another build of the binary alone would take
+/// dependencies with other features, and so compile each of them again.
 #[must_use]
 pub fn binary() -> &'static Path {
     static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "`cargo xtask test` hands it over"
+        )]
+        if let Ok(built) = std::env::var("SHARDMILL_TEST_BINARY") {
+            return PathBuf::from(built);
+        }
         let built = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "-p", "shardmill-cli"])
             .current_dir(root())
