@@ -8,7 +8,7 @@ fn said(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_shardmill"))
         .args(arguments)
         .output()
-        .unwrap()
+        .expect("the binary was built")
 }
 
 #[test]

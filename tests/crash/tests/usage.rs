@@ -6,7 +6,7 @@ use std::process::Command;
 fn a_call_without_places_says_how_it_is_called() {
     let wrong = Command::new(env!("CARGO_BIN_EXE_shardmill-crash"))
         .output()
-        .unwrap();
+        .expect("the program was built");
     assert!(!wrong.status.success());
     let text = String::from_utf8_lossy(&wrong.stderr);
     assert!(text.contains("usage: shardmill-crash"), "{text}");
