@@ -60,7 +60,7 @@ pub(crate) fn run_all() -> Result<()> {
             .iter()
             .flat_map(|setting| ["--config", setting]),
     );
-    test.extend(["test", "--workspace"]);
+    test.extend(["test", "--workspace", "--no-fail-fast"]);
     run(
         "tests",
         &root,

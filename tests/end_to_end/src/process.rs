@@ -9,7 +9,7 @@ use std::{
 };
 
 /// How long a program may go on without ending, or without the line that a test waits for.
-const SILENCE_MAX: Duration = Duration::from_secs(240);
+const SILENCE_MAX: Duration = Duration::from_secs(600);
 
 /// What a program that ended has said.
 #[derive(Debug, Clone, PartialEq, Eq)]

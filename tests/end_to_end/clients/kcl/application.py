@@ -18,7 +18,7 @@ WAY, WHEEL, TABLE = sys.argv[1:4]
 NOTES = pathlib.Path(sys.argv[4]) / "notes.ndjson"
 PROCESSOR = pathlib.Path(__file__).parent / "processor.py"
 STREAM = "flights"
-PATIENCE = 100
+PATIENCE = 240
 
 kinesis = boto3.client("kinesis")
 NOTES.touch()
