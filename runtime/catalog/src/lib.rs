@@ -3,6 +3,7 @@
 //! Versions are rows in the journal, so they survive restarts; a function that comes back with bytes seen before gets
 //! its old number. This crate never sees the bytes themselves.
 
+pub mod schedule;
 mod versions;
 
 use std::sync::Arc;
