@@ -107,6 +107,14 @@ pub(crate) struct Up {
     pub(crate) port: u16,
     #[arg(long, default_value = "127.0.0.1")]
     pub(crate) listen: IpAddr,
+    /// Where triggers with a route are answered, if there are any: else 8787, or a free port beside `--port 0`
+    #[arg(long)]
+    pub(crate) http_port: Option<u16>,
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
+    pub(crate) http_listen: IpAddr,
+    /// A further name under which routes are asked, such as that of a tunnel; may be said again
+    #[arg(long, value_name = "NAME")]
+    pub(crate) http_host: Vec<String>,
     /// Where everything is stored; else .shardmill/dev/data beside the file
     #[arg(long)]
     pub(crate) data: Option<PathBuf>,
@@ -490,20 +498,25 @@ pub(crate) struct TriggerNoun {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TriggerVerb {
-    /// All triggers: which function reads which stream
+    /// All triggers: what drives which function
     List,
-    /// One trigger with its shards
+    /// One trigger with its shards, its next five runs, or its requests
     Show {
         #[arg(value_parser = name)]
         name: String,
     },
-    /// Stop handing out batches; checkpoints stay
+    /// Stop handing out batches, runs and requests; checkpoints stay
     Pause {
         #[arg(value_parser = name)]
         name: String,
     },
     /// End a pause, and try a blocked record again
     Resume {
+        #[arg(value_parser = name)]
+        name: String,
+    },
+    /// Run one with a schedule now, beside its slots
+    Run {
         #[arg(value_parser = name)]
         name: String,
     },

@@ -36,7 +36,7 @@ pub(crate) async fn check(output: Output, file: &Path) -> Result<(), Failure> {
         "file": file,
         "streams": project.streams.len(),
         "functions": project.functions.len(),
-        "triggers": project.triggers.len(),
+        "triggers": project.triggers.len() + project.schedules.len() + project.routes.len(),
         "promises": project.promises().map(|promise| promise.to_string()).collect::<Vec<_>>(),
     });
     output.one(&found, |found| checked(&project, found))

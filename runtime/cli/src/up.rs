@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use host::{Auth, Certificate, MasterKeys, Ready, Shown, StartError, UpOptions};
+use host::{Auth, Certificate, MasterKeys, Ready, Shown, StartError, UpOptions, WebOptions};
 use platform::{Platform, Stop};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -35,10 +35,13 @@ pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
     }
     let (stop, token) = Stop::new();
     let platform = Platform::real();
-    let server = host::up(&platform, options, token, |Ready { address, tls }| {
+    let server = host::up(&platform, options, token, |Ready { address, web, tls }| {
         output.note(&format!(
             "ready    http://{address}  data {data}  nothing leaves this machine"
         ));
+        if let Some(web) = web {
+            output.note(&format!("routes   http://{web}"));
+        }
         if let Some(tls) = tls {
             output.note(&shown(&address, &tls));
         }
@@ -133,6 +136,14 @@ fn options(
         env: project::environment(),
         listen: arguments.listen,
         port: arguments.port,
+        web: WebOptions {
+            listen: arguments.http_listen,
+            port: arguments.http_port.unwrap_or(match arguments.port {
+                0 => 0,
+                _ => WebOptions::default().port,
+            }),
+            hosts: arguments.http_host.clone(),
+        },
         components,
         insecure: arguments.insecure,
         aws_limits: arguments.limits.is_some(),

@@ -142,8 +142,9 @@ pub(crate) struct Stores {
     pub(crate) dead_letters: Arc<DeadLetterStore>,
 }
 
+/// Why a transaction is not in the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotPlaced {
+pub enum NotPlaced {
     #[error(transparent)]
     Commit(#[from] CommitError),
     #[error("the state of the trigger is full: {bytes} of {max}")]

@@ -22,7 +22,7 @@ use crate::{
 
 mod store;
 
-pub use store::DeadLetterStore;
+pub use store::{DeadLetterStore, GivenUp};
 
 /// First byte of a stored entry.
 const VERSION: u8 = 1;

@@ -45,8 +45,9 @@ mod stories;
 #[cfg(test)]
 mod testing;
 
+pub use commit::NotPlaced;
 pub use dead_letters::{
-    Condition, DeadLetter, DeadLetterError, DeadLetterStore, DeadLetters, KeptRecord, Note,
+    Condition, DeadLetter, DeadLetterError, DeadLetterStore, DeadLetters, GivenUp, KeptRecord, Note,
 };
 pub use lanes::Lanes;
 pub use owed::{Owed, OwedDocuments, OwedTo};

@@ -10,11 +10,11 @@ use dispatch::{DeadLetterStore, OwedDocuments, TriggerRunner, TriggerSettings};
 use leases::LeaseBook;
 use log::{Log, ViewKind};
 use model::{
-    AccountId, FunctionName, FunctionVersion, NodeId, StreamKey,
-    seams::{Handler, Journal, LogTail, Source},
+    AccountId, ByteSize, FunctionName, FunctionVersion, Invocation, NodeId, StreamKey,
+    seams::{BoxFuture, Handler, Journal, LogTail, Source},
 };
-use platform::{Platform, StopToken};
-use sandbox::{Engine, EngineSettings, Function, FunctionLimits};
+use platform::{Clock, Platform, StopToken};
+use sandbox::{Called, Engine, EngineSettings, Function, FunctionLimits};
 use streams::{Autoscale, StreamMode, Streams, World};
 use tracing::warn;
 
@@ -23,6 +23,7 @@ use crate::{
     destinations::{Deliveries, Names, Sender},
     encrypted,
     errors::{StartError, Unloaded},
+    fitting,
     journal::LogJournal,
     limits::SIMULATED_SEGMENT_BYTES,
     loading,
@@ -30,7 +31,10 @@ use crate::{
     mappings,
     options::UpOptions,
     plan,
+    report::Report,
+    routes::{Gate, Routes},
     runners::Runners,
+    schedules::{self, Row, Runs, ScheduleHandle, ScheduleSettings, Schedules},
     triggers::Triggers,
 };
 
@@ -51,6 +55,8 @@ pub(crate) struct Rooms {
     pub(crate) triggers: Triggers,
     pub(crate) leases: Arc<LeaseBook>,
     pub(crate) runners: Runners,
+    pub(crate) schedules: Schedules,
+    pub(crate) routes: Routes,
     pub(crate) dead_letters: Arc<DeadLetterStore>,
     pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) logs: Arc<LogStore>,
@@ -109,6 +115,7 @@ pub(crate) async fn assemble(
         .map(|(name, trigger)| (name.clone(), plan::trigger(&world, name, trigger, now)))
         .collect();
     let runners = Runners::new(Arc::clone(&journal));
+    let routes = gates(&world, project, &runners)?;
     let policy = plan::dead_letters(&project.server.dead_letters);
     let dead_letters = Arc::new(DeadLetterStore::new(Arc::clone(&journal), policy));
     let names = Names {
@@ -139,6 +146,8 @@ pub(crate) async fn assemble(
         triggers: Triggers::new(triggers),
         leases: Arc::new(leases),
         runners,
+        schedules: Schedules::default(),
+        routes,
         dead_letters,
         deliveries,
         logs,
@@ -146,8 +155,91 @@ pub(crate) async fn assemble(
         drift,
         stop,
     };
+    let schedules = new_schedules(&rooms, project)?;
     start(&rooms).await?;
+    for settings in schedules {
+        launch_schedule(&rooms, settings)?;
+    }
     Ok(rooms)
+}
+
+fn gates(world: &World, project: &Project, runners: &Runners) -> Result<Routes, StartError> {
+    let gate = |(name, trigger)| {
+        let paused = runners.is_paused(name).map_err(other)?;
+        Ok(Gate::new(plan::route(world, name, trigger), paused))
+    };
+    let gates: Result<Vec<Gate>, StartError> = project.routes.iter().map(gate).collect();
+    Ok(Routes::new(gates?.into_iter()))
+}
+
+/// The schedules of the file. One that is new and has no slot to come is refused.
+fn new_schedules(rooms: &Rooms, project: &Project) -> Result<Vec<ScheduleSettings>, StartError> {
+    let now = rooms.platform.clock.wall();
+    let mut all = Vec::with_capacity(project.schedules.len());
+    for (name, trigger) in &project.schedules {
+        let stored = Row::read(rooms.journal.as_ref(), name).map_err(other)?;
+        if stored.is_none() {
+            fitting::has_slots(name, trigger, now)?;
+        }
+        all.push(plan::schedule(&rooms.world, name, trigger));
+    }
+    Ok(all)
+}
+
+/// Starts one schedule; what it is to do is decided by its own task.
+fn launch_schedule(rooms: &Rooms, settings: ScheduleSettings) -> Result<(), StartError> {
+    let Some(loaded) = rooms.functions.get(&settings.function) else {
+        let (name, function) = (&settings.name, &settings.function);
+        return Err(StartError::Other(format!(
+            "start trigger `{name}`: its function `{function}` is not loaded"
+        )));
+    };
+    let parts = schedules::Parts {
+        platform: rooms.platform.clone(),
+        journal: Arc::clone(&rooms.journal),
+        leases: Arc::clone(&rooms.leases),
+        dead_letters: Arc::clone(&rooms.dead_letters),
+        logs: Arc::clone(&rooms.logs) as Arc<dyn LogTail>,
+        runs: Arc::new(Loaded {
+            function: Arc::clone(&loaded.function),
+            version: loaded.version,
+            memory: loaded.limits.memory,
+            logs: Arc::clone(&rooms.logs),
+            clock: rooms.platform.clock.clone(),
+        }),
+        account: rooms.world.account.clone(),
+        region: rooms.world.region.clone(),
+    };
+    let paused = rooms.runners.is_paused(&settings.name).map_err(other)?;
+    rooms
+        .schedules
+        .add(ScheduleHandle::start(parts, settings, paused));
+    Ok(())
+}
+
+/// A function that schedules run.
+#[derive(Debug)]
+struct Loaded {
+    function: Arc<Function>,
+    version: FunctionVersion,
+    memory: ByteSize,
+    logs: Arc<LogStore>,
+    clock: Clock,
+}
+
+impl Runs for Loaded {
+    fn version(&self) -> FunctionVersion {
+        self.version
+    }
+
+    fn run(&self, invocation: Invocation, event: Vec<u8>) -> BoxFuture<'_, Called> {
+        Box::pin(async move {
+            let report = Report::of(&invocation);
+            let called = self.function.call(invocation, Some(event)).await;
+            report.say(&self.logs, &called, self.memory, self.clock.wall());
+            called
+        })
+    }
 }
 
 /// Makes the streams of the file. Those that exist keep their shards; where that is not what the file says, it is said.
@@ -260,6 +352,7 @@ async fn load(
         };
         let limits = plan::limits(function);
         let loaded = loading::load(platform, engine, name, &source, limits.clone()).await?;
+        fitting::fits(project, name, &source, loaded.kind())?;
         let version = catalog
             .register(name, loaded.digest())
             .await

@@ -13,6 +13,26 @@ pub enum StartError {
     Configuration(#[from] Refused),
     #[error("start on {address}: the port is taken by another process")]
     PortTaken { address: SocketAddr },
+    #[error("answer routes on {address}: the port is taken by another process")]
+    WebPortTaken { address: SocketAddr },
+    #[error(
+        "function `{function}` cannot serve trigger `{trigger}`: {} exports {exports}, {needs}", path.display()
+    )]
+    Misfit {
+        function: String,
+        trigger: String,
+        path: PathBuf,
+        exports: &'static str,
+        /// What drives the trigger, and what that needs.
+        needs: &'static str,
+        hint: &'static str,
+    },
+    #[error("schedule `{expression}` of trigger `{trigger}` never fires: {fact}")]
+    NeverFires {
+        trigger: String,
+        expression: String,
+        fact: String,
+    },
     #[error("start on {address}: {reason}")]
     Listen { address: SocketAddr, reason: String },
     #[error("start on {address}: addresses beyond this machine need credentials")]
@@ -47,12 +67,16 @@ impl StartError {
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         match self {
-            Self::PortTaken { .. } | Self::Log(OpenError::Locked { .. }) => true,
+            Self::PortTaken { .. }
+            | Self::WebPortTaken { .. }
+            | Self::Log(OpenError::Locked { .. }) => true,
             Self::Configuration(_)
             | Self::Listen { .. }
             | Self::Exposed { .. }
             | Self::Log(_)
             | Self::Function { .. }
+            | Self::Misfit { .. }
+            | Self::NeverFires { .. }
             | Self::Certificate(_)
             | Self::Other(_) => false,
         }
@@ -65,6 +89,13 @@ impl StartError {
             Self::PortTaken { .. } => Some(
                 "`shardmill up --port 0` picks a free one; put and tail in this folder will find it",
             ),
+            Self::WebPortTaken { .. } => {
+                Some("`shardmill up --http-port 0` picks a free one and says which")
+            }
+            Self::Misfit { hint, .. } => Some(hint),
+            Self::NeverFires { .. } => {
+                Some("give it a moment that is still to come, or remove the trigger")
+            }
             Self::Exposed { .. } => Some(
                 "say `--auth dev` or `--auth FILE`, or `--insecure` when the network is trusted",
             ),

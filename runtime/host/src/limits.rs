@@ -85,3 +85,17 @@ pub(crate) const EXPIRED_DEAD_LETTERS_PAGE: usize = 500;
 pub(crate) const LOOKED_AT_VALUES_MAX: usize = 20_000;
 /// Of them, those looked at while the trigger's lanes wait.
 pub(crate) const LOOKED_AT_VALUES_PAGE: usize = 500;
+/// Runs by hand that wait for a schedule at once.
+pub(crate) const SCHEDULE_RUNS_ASKED_MAX: usize = 8;
+/// Between two looks of a schedule at the wall clock.
+pub(crate) const SCHEDULE_LOOK: Duration = Duration::from_secs(30);
+/// Slots that `trigger show` looks ahead.
+pub(crate) const SCHEDULE_SLOTS_SHOWN: usize = 5;
+/// Parts of the path of a route.
+pub(crate) const ROUTE_SEGMENTS_MAX: usize = 32;
+/// Body of a request that becomes an event, as Lambda has it.
+pub(crate) const WEB_EVENT_BODY_BYTES_MAX: model::ByteSize = model::ByteSize::mib(6);
+/// Body of an answer that waits for the end of its function.
+pub(crate) const WEB_HELD_ANSWER_BYTES_MAX: usize = 16 << 20;
+/// When a client may ask again that was turned away.
+pub(crate) const WEB_RETRY_AFTER_SECONDS: &str = "1";

@@ -9,12 +9,16 @@ mod connection;
 mod tests;
 mod watch;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use jiff::fmt::rfc2822::DateTimePrinter;
 use model::Timestamp;
 use platform::{Listener, Platform, StopToken};
@@ -27,6 +31,26 @@ use crate::{
     limits::{CONNECTIONS_MAX, STOP_GRACE},
     tls::Tls,
 };
+
+/// What answers the requests of a listener.
+pub(crate) trait Serves: fmt::Debug + Send + Sync + 'static {
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static;
+
+    /// For clients that ask for it; all others are served as they come.
+    fn tls(&self) -> Option<&Tls>;
+
+    fn answer(
+        &self,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// No further request comes; what would go on for ever is to end.
+    fn closing(&self);
+}
 
 /// What a request may reach.
 #[derive(Debug)]
@@ -60,11 +84,29 @@ impl Entrance {
     }
 }
 
+impl Serves for Entrance {
+    type Body = AnswerBody;
+
+    fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<AnswerBody> {
+        answer(self, peer.ip().is_loopback(), request).await
+    }
+
+    fn closing(&self) {
+        if let Some(doors) = self.doors.get() {
+            doors.kinesis.end_subscriptions();
+        }
+    }
+}
+
 /// Serves until `stop`, then waits for open requests, at most the grace time.
-pub(crate) async fn serve(
+pub(crate) async fn serve<S: Serves>(
     platform: Platform,
     listener: Listener,
-    entrance: Arc<Entrance>,
+    entrance: Arc<S>,
     stop: StopToken,
 ) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -81,8 +123,7 @@ pub(crate) async fn serve(
                     let world = platform.clone();
                     let watch = Watch::new(platform.clock.clone(), Arc::clone(&slots));
                     drop(platform.tasks.spawn("connection", async move {
-                        let near = peer.ip().is_loopback();
-                        serve_connection(connection, near, world, entrance, watch, stop).await;
+                        serve_connection(connection, peer, world, entrance, watch, stop).await;
                         drop(slot);
                     }));
                 }
@@ -93,9 +134,7 @@ pub(crate) async fn serve(
             },
         }
     }
-    if let Some(doors) = entrance.doors.get() {
-        doors.kinesis.end_subscriptions();
-    }
+    entrance.closing();
     let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
     if platform
         .clock

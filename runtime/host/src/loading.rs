@@ -11,7 +11,7 @@ use sandbox::{Engine, EngineSettings, Function, FunctionLimits, GuestLog, LogSin
 use crate::{
     config::{FunctionSource, Project},
     errors::{StartError, Unloaded},
-    plan,
+    fitting, plan,
 };
 
 /// Whether every component that the file names can serve. What is built from code is only looked
@@ -36,9 +36,14 @@ pub async fn inspect(platform: &Platform, project: &Project) -> Result<(), Start
                 }
             }
             FunctionSource::Component(path) => {
-                load(platform, &engine, name, path, plan::limits(function)).await?;
+                let loaded = load(platform, &engine, name, path, plan::limits(function)).await?;
+                fitting::fits(project, name, path, loaded.kind())?;
             }
         }
+    }
+    let now = platform.clock.wall();
+    for (name, trigger) in &project.schedules {
+        fitting::has_slots(name, trigger, now)?;
     }
     Ok(())
 }

@@ -1,14 +1,16 @@
-//! `/metrics`: what streams and shards count, as Prometheus reads it. Every name of a metric stands here, beside the name
+//! `/metrics`: what streams, shards, functions and triggers count, as Prometheus reads it. Every name of a metric stands here, beside the name
 //! that AWS's CloudWatch has for it; `docs/metrics.md` shows the same table, and a test compares the two.
 //!
 //! In: what the meters say. Out: text. Shards are shown only with the metrics that were enabled for their stream, as
 //! CloudWatch does it, so that the text grows with streams and not with shards.
 
+mod work;
+
 use std::fmt::Write as _;
 
 use streams::{Counted, Operation, StreamFacts, StreamTraffic, Streams, Totals};
 
-use crate::limits::METRIC_STREAMS_MAX;
+use crate::{assemble::Rooms, limits::METRIC_STREAMS_MAX};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -236,7 +238,13 @@ const SHARD: &[Metric<Totals>] = &[
 ];
 
 /// Everything that is measured.
-pub(crate) fn text(streams: &Streams) -> String {
+pub(crate) fn text(rooms: &Rooms) -> String {
+    let mut text = of_streams(&rooms.streams);
+    work::write(&mut text, rooms);
+    text
+}
+
+fn of_streams(streams: &Streams) -> String {
     let measured: Vec<(StreamFacts, StreamTraffic)> = streams
         .known(METRIC_STREAMS_MAX)
         .into_iter()
@@ -284,6 +292,9 @@ fn table() -> String {
     }
     for metric in SHARD {
         row(metric.aws, metric.name, "shard", metric.help);
+    }
+    for (aws, name, of, help) in work::TABLE {
+        row(*aws, *name, *of, *help);
     }
     text
 }
@@ -359,6 +370,7 @@ mod tests {
         let streams = STREAM.iter().map(|metric| metric.name);
         let names: Vec<_> = streams
             .chain(SHARD.iter().map(|metric| metric.name))
+            .chain(work::TABLE.iter().map(|(_, name, _, _)| *name))
             .collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
     }

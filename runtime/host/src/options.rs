@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
@@ -39,6 +39,34 @@ pub struct UpOptions {
     pub server_json: Option<PathBuf>,
     /// What opens encrypted streams.
     pub master: MasterKeys,
+    /// Where routes are answered, if the file has any.
+    pub web: WebOptions,
+}
+
+/// Where requests of the web are answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebOptions {
+    pub listen: IpAddr,
+    /// 0 picks a free one.
+    pub port: u16,
+    /// Names, besides those of this machine, under which it is asked.
+    pub hosts: Vec<String>,
+}
+
+impl Default for WebOptions {
+    fn default() -> Self {
+        Self {
+            listen: Ipv4Addr::LOCALHOST.into(),
+            port: 8787,
+            hosts: Vec::new(),
+        }
+    }
+}
+
+impl WebOptions {
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.listen, self.port)
+    }
 }
 
 /// Where the keys are.

@@ -13,6 +13,8 @@ use streams::{Autoscale, Declared, StreamMode, World};
 use crate::{
     config::{self, Project},
     options::UpOptions,
+    routes::RouteSettings,
+    schedules::{self, ScheduleSettings},
 };
 
 pub(crate) fn stream_key(world: &World, name: &StreamName) -> StreamKey {
@@ -70,11 +72,7 @@ pub(crate) fn trigger(
     trigger: &config::Trigger,
     now: Timestamp,
 ) -> TriggerSettings {
-    let outputs: BTreeMap<String, StreamKey> = trigger
-        .outputs
-        .iter()
-        .map(|(output, stream)| (output.clone(), stream_key(world, stream)))
-        .collect();
+    let outputs = outputs(world, &trigger.outputs);
     TriggerSettings {
         name: name.clone(),
         stream: stream_key(world, &trigger.stream),
@@ -102,6 +100,70 @@ pub(crate) fn trigger(
     }
 }
 
+/// A trigger that runs by the clock.
+pub(crate) fn schedule(
+    world: &World,
+    name: &TriggerName,
+    trigger: &config::ScheduleTrigger,
+) -> ScheduleSettings {
+    ScheduleSettings {
+        name: name.clone(),
+        schedule: trigger.schedule.clone(),
+        zone: trigger.zone.clone(),
+        policy: catalog::schedule::Policy {
+            missed: trigger.missed,
+            flexible: trigger.flexible,
+            seed: seed(name),
+        },
+        function: trigger.function.clone(),
+        outputs: outputs(world, &trigger.outputs),
+        input: trigger.input.clone(),
+        retry: schedules::Retry {
+            attempts: trigger.retry.attempts,
+            age: trigger.retry.age,
+            backoff: backoff(&trigger.retry.backoff),
+        },
+        enabled: trigger.enabled,
+    }
+}
+
+/// FNV-1a: the same for a name on every machine.
+fn seed(name: &TriggerName) -> u64 {
+    name.as_str()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        })
+}
+
+/// A trigger that answers requests.
+pub(crate) fn route(
+    world: &World,
+    name: &TriggerName,
+    trigger: &config::HttpTrigger,
+) -> RouteSettings {
+    RouteSettings {
+        name: name.clone(),
+        outputs: outputs(world, &trigger.outputs),
+        trigger: trigger.clone(),
+    }
+}
+
+fn outputs(world: &World, outputs: &BTreeMap<String, StreamName>) -> BTreeMap<String, StreamKey> {
+    let keyed =
+        |(output, stream): (&String, &StreamName)| (output.clone(), stream_key(world, stream));
+    outputs.iter().map(keyed).collect()
+}
+
+fn backoff(backoff: &config::Backoff) -> Backoff {
+    Backoff {
+        first: backoff.first,
+        factor: backoff.factor,
+        max: backoff.max,
+        jitter: backoff.jitter,
+    }
+}
+
 pub(crate) fn start(start: config::Start, now: Timestamp) -> StartAt {
     match start {
         config::Start::Oldest => StartAt::Oldest,
@@ -118,12 +180,7 @@ fn retry(retry: &config::Retry) -> RetryPolicy {
             config::Attempts::Forever => None,
         },
         age: retry.age,
-        backoff: Backoff {
-            first: retry.backoff.first,
-            factor: retry.backoff.factor,
-            max: retry.backoff.max,
-            jitter: retry.backoff.jitter,
-        },
+        backoff: backoff(&retry.backoff),
         isolate: retry.isolate,
         classes: retry.classes.clone(),
         breaker: retry.breaker,

@@ -4,10 +4,14 @@
 //! every function is loaded and every trigger runs. On a stop the doors close first, then triggers release their leases,
 //! then the log writes what is left.
 
+mod web;
+
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
-use platform::{Listener, Platform, Stop, StopToken};
+use platform::{Listener, Platform, Stop, StopToken, Task};
 use wire::{AllowedHosts, Keyring, Signer, kinesis::KinesisDoor, lambda::LambdaDoor};
+
+use web::BoundWeb;
 
 use crate::{
     api::Api,
@@ -27,6 +31,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ready {
     pub address: SocketAddr,
+    /// Where routes are answered, if there are any.
+    pub web: Option<SocketAddr>,
     pub tls: Option<Shown>,
 }
 
@@ -44,9 +50,8 @@ pub async fn up(
         None => None,
     };
     let listener = listen(platform, &options).await?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| StartError::Other(error.to_string()))?;
+    let address = bound(&listener)?;
+    let web = BoundWeb::bind(platform, &options, &project).await?;
     let tls = match &options.tls {
         Some(from) => Tls::open(platform, from, options.listen).await.map(Some),
         None => Ok(None),
@@ -59,11 +64,13 @@ pub async fn up(
         stop.clone(),
     );
     let serving = platform.tasks.spawn("doors", serving);
+    let web = web.serve(platform, tls.as_ref().ok().cloned().flatten(), &stop);
     let assembled = assemble(platform, &project, &options, address, stop.clone()).await;
     let rooms = match assembled {
         Ok(rooms) => Arc::new(rooms),
         Err(error) => {
             serving.abort();
+            web.abort();
             return Err(error);
         }
     };
@@ -83,25 +90,40 @@ pub async fn up(
         region: project.server.region.clone(),
     };
     entrance.open(doors(platform, &options, &rooms, keys, names));
+    web.open(&rooms, &options);
     let verbs = options.auth.is_some().then_some(&verbs);
-    let note = note(&options, address, verbs, tls.as_ref());
+    let note = note(&options, (address, web.address()), verbs, tls.as_ref());
     announce(platform, &options, &note).await?;
-    ready(Ready { address, tls });
-    if let Err(error) = serving.await {
-        tracing::warn!(%error, "the doors closed early");
-    }
-    if let Err(error) = housekeeping.await {
-        tracing::warn!(%error, "housekeeping ended early");
-    }
-    if let Err(error) = deliveries.await {
-        tracing::warn!(%error, "failure documents were given up early; they are kept");
-    }
+    ready(Ready {
+        address,
+        web: web.address(),
+        tls,
+    });
+    ended(serving, "the doors closed early").await;
+    web.ended().await;
+    ended(housekeeping, "housekeeping ended early").await;
+    ended(
+        deliveries,
+        "failure documents were given up early; they are kept",
+    )
+    .await;
     down(platform, &options, &rooms, &note).await;
     quiet.stop();
     if let Err(error) = logs.await {
         tracing::warn!(%error, "the newest log lines may not be written");
     }
     Ok(())
+}
+
+async fn ended(task: Task<()>, early: &'static str) {
+    if let Err(error) = task.await {
+        tracing::warn!(%error, "{early}");
+    }
+}
+
+fn bound(listener: &Listener) -> Result<SocketAddr, StartError> {
+    let address = listener.local_addr();
+    address.map_err(|error| StartError::Other(error.to_string()))
 }
 
 async fn project(platform: &Platform, options: &UpOptions) -> Result<Project, StartError> {
@@ -163,7 +185,7 @@ fn hosts(any: bool) -> AllowedHosts {
 /// What verbs in this folder find the server by.
 fn note(
     options: &UpOptions,
-    address: SocketAddr,
+    (address, web): (SocketAddr, Option<SocketAddr>),
     verbs: Option<&Signer>,
     tls: Option<&Shown>,
 ) -> String {
@@ -172,6 +194,9 @@ fn note(
         "pid": std::process::id(),
         "data": options.data.display().to_string(),
     });
+    if let Some(web) = web {
+        note["http"] = web.to_string().into();
+    }
     if let Some(Signer { id, secret }) = verbs {
         note["key"] = serde_json::json!({ "id": id, "secret": secret });
     }
@@ -203,6 +228,7 @@ async fn announce(platform: &Platform, options: &UpOptions, note: &str) -> Resul
 }
 
 async fn down(platform: &Platform, options: &UpOptions, rooms: &Rooms, note: &str) {
+    rooms.schedules.stop().await;
     rooms.runners.stop().await;
     rooms.log.stop().await;
     if let Some(path) = &options.server_json {

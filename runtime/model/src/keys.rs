@@ -40,6 +40,8 @@ pub enum Namespace {
     Mapping = b'm',
     /// Which stream a trigger reads, and from where, owned by `dispatch`.
     Binding = b'b',
+    /// How far schedules have come, owned by `host`.
+    Schedule = b'w',
 }
 
 #[derive(Debug)]

@@ -1,7 +1,10 @@
-//! Lambda's documents as AWS writes them: the event a *event* function receives for a batch of stream records.
+//! Lambda's documents as AWS writes them: the event a *event* function receives for a batch of stream records, and, in
+//! `web`, for a request.
 //!
 //! Shapes follow AWS's Kinesis event (rules EV-1 to EV-6 of the stream consumer contract); nothing is added unless
 //! asked for, so that an unmodified handler sees what it sees on AWS.
+
+pub mod web;
 
 use std::io::Write as _;
 

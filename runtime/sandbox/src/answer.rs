@@ -40,6 +40,7 @@ impl Call {
                     .and_then(|document| self.printed(document));
                 (failures, false)
             }
+            GuestAnswer::Served => (Ok(Vec::new()), false),
             GuestAnswer::Fault(fault) => return Outcome::Failed(own_fault(&fault, usage)),
         };
         match answered {

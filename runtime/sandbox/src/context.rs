@@ -13,10 +13,12 @@ use wasmtime_wasi::{
     Deterministic, HostMonotonicClock, HostWallClock, WasiCtxBuilder, WasiCtxView, WasiView,
     p1::WasiP1Ctx,
 };
+use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::{
     bundle::Bundle,
     command::{Printed, Stdin},
+    http::{Exchange, Outgoing},
     limits::{SIMULATED_RANDOM_BYTES, TABLE_ELEMENTS_MAX},
     logs::{InvocationLog, Stream},
 };
@@ -33,6 +35,8 @@ pub(crate) struct Context {
     pub(crate) environment: Arc<BTreeMap<String, String>>,
     /// Both previews: components use the second, programs of the first that one.
     pub(crate) wasi: WasiP1Ctx,
+    pub(crate) http: WasiHttpCtx,
+    pub(crate) outgoing: Outgoing,
 }
 
 impl HasData for Context {
@@ -88,6 +92,8 @@ impl Context {
             bundle: facts.bundle,
             environment: Arc::clone(env),
             wasi: wasi.build_p1(),
+            http: WasiHttpCtx::new(),
+            outgoing: Outgoing,
         }
     }
 }
@@ -123,6 +129,8 @@ pub(crate) struct Call {
     pub(crate) progress: Option<u32>,
     /// What an event function answered.
     pub(crate) document: Option<Bytes>,
+    /// The request that is to be answered.
+    pub(crate) exchange: Option<Box<Exchange>>,
 }
 
 impl Call {
@@ -143,6 +151,7 @@ impl Call {
             state_newest: BTreeMap::new(),
             progress: None,
             document: None,
+            exchange: None,
         }
     }
 }

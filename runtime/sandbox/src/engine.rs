@@ -155,6 +155,7 @@ fn pool() -> PoolingAllocationConfig {
 fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Context>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     types::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
     invocation::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
     host::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;

@@ -3,26 +3,30 @@
 //! Invocations run on the handlers' own runtime under the function's limits. Outputs and state are handed on only
 //! from an invocation that succeeded.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use http::Request;
 use model::{
     Digest, Fault, FaultClass, Invocation, Outcome, StreamKey, UserRecord, lambda,
     outcome::Usage,
     seams::{BoxFuture, Handler},
 };
 use platform::{Monotonic, Task};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use wasmtime::InstancePre;
 use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::{
     bindings::{EventFunctionPre, StreamFunctionPre},
     bundle::Bundle,
     command::Stdin,
     context::{Call, Context, ContextFacts},
+    counts::{Counting, FunctionCounts},
     engine::Engine,
     fault::{DeadlinePassed, Failed, diagnose},
+    http::{Answered, Exchange, HttpBody},
     limits::{TIMEOUT_GRACE, WARM_INVOCATIONS_MAX},
     load::{FunctionLimits, Kind, SandboxPolicy},
     logs::InvocationLog,
@@ -47,6 +51,7 @@ struct Inner {
     limits: FunctionLimits,
     running: Semaphore,
     number: FunctionNumber,
+    counting: Counting,
 }
 
 impl Drop for Inner {
@@ -59,6 +64,7 @@ impl Drop for Inner {
 pub(crate) enum Guest {
     Stream(StreamFunctionPre<Context>),
     Event(EventFunctionPre<Context>),
+    Http(ProxyPre<Context>),
     Command(CommandPre<Context>),
     /// A command as a core module.
     Program(InstancePre<Context>),
@@ -94,6 +100,7 @@ impl Function {
                 limits,
                 running,
                 number,
+                counting: Counting::default(),
             }),
         }
     }
@@ -103,6 +110,7 @@ impl Function {
         match self.inner.guest {
             Guest::Stream(_) => Kind::Stream,
             Guest::Event(_) => Kind::Event,
+            Guest::Http(_) => Kind::Http,
             Guest::Command(_) | Guest::Program(_) => Kind::Command,
         }
     }
@@ -123,6 +131,12 @@ impl Function {
     pub fn digest(&self) -> Digest {
         self.inner.digest
     }
+
+    /// What was measured since it was loaded.
+    #[must_use]
+    pub fn counts(&self) -> FunctionCounts {
+        self.inner.counting.now()
+    }
 }
 
 /// What came of one call.
@@ -131,14 +145,40 @@ pub struct Called {
     pub outcome: Outcome,
     /// What an event function or a command answered, as it is.
     pub document: Option<Bytes>,
+    /// How long the making of its sandbox took, where one was made.
+    pub init: Option<Duration>,
+}
+
+/// What a function is run with.
+enum Given {
+    /// The records of its invocation.
+    Records,
+    Event(Vec<u8>),
+    Request(Request<HttpBody>, oneshot::Sender<Answered>),
 }
 
 impl Function {
     /// Runs the function with the records of the invocation, or, where it takes events, with `event` as it is.
     pub async fn call(&self, invocation: Invocation, event: Option<Vec<u8>>) -> Called {
+        let given = event.map_or(Given::Records, Given::Event);
+        self.run(invocation, given).await
+    }
+
+    /// Runs a function of the kind *http*. The head of its answer is sent to `answer` once it is there, and its body goes
+    /// on as long as this does; nothing is sent where the function gives no answer.
+    pub async fn serve(
+        &self,
+        invocation: Invocation,
+        request: Request<HttpBody>,
+        answer: oneshot::Sender<Answered>,
+    ) -> Called {
+        self.run(invocation, Given::Request(request, answer)).await
+    }
+
+    async fn run(&self, invocation: Invocation, given: Given) -> Called {
         let inner = Arc::clone(&self.inner);
         let handlers = self.inner.engine.shared.platform.tasks.handlers();
-        let running = handlers.spawn("sandbox-invocation", inner.call(invocation, event));
+        let running = handlers.spawn("sandbox-invocation", inner.call(invocation, given));
         let mut running = Abandoned(running);
         (&mut running.0).await.unwrap_or_else(|error| {
             not_run(
@@ -157,7 +197,7 @@ impl Handler for Function {
     fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize {
         match self.inner.guest {
             Guest::Stream(_) => packed::encoded_len(record),
-            Guest::Event(_) | Guest::Command(_) | Guest::Program(_) => {
+            Guest::Event(_) | Guest::Http(_) | Guest::Command(_) | Guest::Program(_) => {
                 lambda::encoded_len(stream, record)
             }
         }
@@ -173,6 +213,17 @@ impl Drop for Abandoned {
     }
 }
 
+/// What a guest is called with.
+#[derive(Default)]
+struct Input {
+    bytes: Vec<u8>,
+    stdin: Option<Stdin>,
+    request: Option<(Request<HttpBody>, oneshot::Sender<Answered>)>,
+}
+
+/// Kind and fact of what a guest cannot be run with.
+type Unfit = (&'static str, String);
+
 fn not_run(kind: &str, message: String) -> Called {
     let fault = Fault {
         class: FaultClass::Invoke,
@@ -184,51 +235,95 @@ fn not_run(kind: &str, message: String) -> Called {
     Called {
         outcome: Outcome::Failed(fault),
         document: None,
+        init: None,
     }
 }
 
 impl Inner {
-    async fn call(self: Arc<Self>, invocation: Invocation, event: Option<Vec<u8>>) -> Called {
+    async fn call(self: Arc<Self>, invocation: Invocation, given: Given) -> Called {
         let shared = &self.engine.shared;
         let places = (self.running.acquire().await, shared.running.acquire().await);
         let (Ok(_running), Ok(_sandbox)) = places else {
             return not_run("NoSandbox", "the engine has been stopped".to_owned());
         };
         invocation.begun.tell();
-        let input = match (&self.guest, event) {
-            (Guest::Stream(_), None) => match packed::pack(&invocation.records) {
-                Ok(batch) => batch,
-                Err(error) => return not_run("BatchTooLarge", error.to_string()),
-            },
-            (Guest::Stream(_), Some(_)) => {
-                return not_run("NoEvents", "it takes records, not an event".to_owned());
-            }
-            (Guest::Event(_) | Guest::Command(_) | Guest::Program(_), None) => {
-                lambda::kinesis_event(&invocation)
-            }
-            (Guest::Event(_) | Guest::Command(_) | Guest::Program(_), Some(event)) => event,
+        let input = match self.input(&invocation, given) {
+            Ok(input) => input,
+            Err((kind, message)) => return not_run(kind, message),
         };
         let lane = Lane {
             function: self.number,
             shard: invocation.shard,
             trigger: invocation.trigger.clone(),
         };
-        let (input, stdin) = match self.guest {
-            Guest::Stream(_) | Guest::Event(_) => (input, None),
-            Guest::Command(_) | Guest::Program(_) => (Vec::new(), Some(Stdin::new(input))),
-        };
-        let mut sandbox = self.sandbox(&lane, invocation, stdin);
+        let mut sandbox = self.sandbox(&lane, invocation, input.stdin);
+        let (well, ended) = oneshot::channel();
+        let exchange = input.request.map(|(request, answer)| Exchange {
+            request,
+            answer,
+            ended,
+        });
+        sandbox.store.data_mut().call.exchange = exchange.map(Box::new);
         let started = shared.platform.clock.monotonic();
-        let result = self.run(&mut sandbox, &input).await;
+        let result = self.run(&mut sandbox, &input.bytes).await;
         let usage = self.usage(&sandbox, started);
         let outcome = self.outcome(&mut sandbox, result, usage);
+        let init = sandbox.init;
+        self.counting.count(&outcome, init);
         let context = sandbox.store.data_mut();
         context.log.finish();
         let document = context.call.document.take();
         if matches!(outcome, Outcome::Answered(_)) {
+            // Nobody may read the body of an answer any more.
+            let _unread = well.send(());
             self.keep(lane, sandbox);
         }
-        Called { outcome, document }
+        Called {
+            outcome,
+            document,
+            init,
+        }
+    }
+
+    /// What the guest takes of what it is run with, or why it cannot be run with that.
+    fn input(&self, invocation: &Invocation, given: Given) -> Result<Input, Unfit> {
+        let bytes = |bytes| Input {
+            bytes,
+            ..Input::default()
+        };
+        match (&self.guest, given) {
+            (Guest::Stream(_), Given::Records) => {
+                let batch = packed::pack(&invocation.records);
+                batch
+                    .map(bytes)
+                    .map_err(|error| ("BatchTooLarge", error.to_string()))
+            }
+            (Guest::Stream(_), Given::Event(_)) => {
+                Err(("NoEvents", "it takes records, not an event".to_owned()))
+            }
+            (Guest::Http(_), Given::Request(request, answer)) => Ok(Input {
+                request: Some((request, answer)),
+                ..Input::default()
+            }),
+            (Guest::Http(_), Given::Records | Given::Event(_)) => {
+                Err(("NoEvents", "it takes requests, not an event".to_owned()))
+            }
+            (_, Given::Request(..)) => {
+                Err(("NoRequests", "it takes no requests as they are".to_owned()))
+            }
+            (Guest::Event(_), Given::Records) => Ok(bytes(lambda::kinesis_event(invocation))),
+            (Guest::Event(_), Given::Event(event)) => Ok(bytes(event)),
+            (Guest::Command(_) | Guest::Program(_), given) => {
+                let event = match given {
+                    Given::Event(event) => event,
+                    Given::Records | Given::Request(..) => lambda::kinesis_event(invocation),
+                };
+                Ok(Input {
+                    stdin: Some(Stdin::new(event)),
+                    ..Input::default()
+                })
+            }
+        }
     }
 
     async fn run(&self, sandbox: &mut Sandbox, input: &Vec<u8>) -> wasmtime::Result<GuestAnswer> {

@@ -12,10 +12,12 @@ mod bundle;
 mod command;
 mod compiled;
 mod context;
+mod counts;
 mod engine;
 mod fault;
 mod function;
 mod heartbeat;
+mod http;
 mod imports;
 mod item_failures;
 mod limits;
@@ -27,8 +29,10 @@ mod sandbox;
 mod warm;
 
 pub use bundle::{Bundle, BundleError};
+pub use counts::{DURATION_BOUNDS, FunctionCounts};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use function::{Called, Function};
+pub use http::{Answered, BodyBroken, HttpBody};
 pub use load::{FunctionLimits, Kind, LoadError, SandboxPolicy, digest_of};
 pub use logs::{GuestLog, LogSink};
 

@@ -59,6 +59,8 @@ pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
 pub(crate) const ITEM_FAILURES_MAX: usize = 20_000;
 /// Of an identifier that is not in the batch, as its fault repeats it.
 pub(crate) const ITEM_IDENTIFIER_BYTES_MAX: usize = 128;
+/// Kinds of faults of one function that are counted apart.
+pub(crate) const FAULT_KINDS_COUNTED_MAX: usize = 32;
 pub(crate) const FAULT_KIND_BYTES_MAX: usize = 128;
 pub(crate) const FAULT_MESSAGE_BYTES_MAX: usize = 8 << 10;
 pub(crate) const BACKTRACE_FRAMES_MAX: usize = 24;

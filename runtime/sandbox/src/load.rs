@@ -8,6 +8,7 @@ use model::{ByteSize, Digest};
 use sha2::{Digest as _, Sha256};
 use wasmtime::{Module, component::Component};
 use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::{
     adapt::{Form, adapt, form},
@@ -51,6 +52,8 @@ pub enum Kind {
     Stream,
     /// JSON events.
     Event,
+    /// Requests.
+    Http,
     /// JSON events on standard input.
     Command,
 }
@@ -61,6 +64,7 @@ impl Kind {
         match self {
             Self::Stream => "stream",
             Self::Event => "event",
+            Self::Http => "http",
             Self::Command => "command",
         }
     }
@@ -71,6 +75,7 @@ impl Kind {
         match self {
             Self::Stream => STREAM_HANDLER,
             Self::Event => EVENT_HANDLER,
+            Self::Http => INCOMING_HANDLER,
             Self::Command => RUN,
         }
     }
@@ -83,7 +88,7 @@ pub enum LoadError {
     #[error("it has {bytes} bytes, at most {FUNCTION_BYTES_MAX} are accepted")]
     TooLarge { bytes: u64 },
     #[error(
-        "it exports {exports}, where a trigger needs {STREAM_HANDLER}, {EVENT_HANDLER} or a WASI command ({RUN} or _start)"
+        "it exports {exports}, where a trigger needs {STREAM_HANDLER}, {EVENT_HANDLER}, {INCOMING_HANDLER} or a WASI command ({RUN} or _start)"
     )]
     NoHandler { exports: String },
     #[error("it cannot be compiled: {0}")]
@@ -104,6 +109,7 @@ pub(crate) const OURS: &str = "shardmill:function/";
 pub(crate) const STREAM_HANDLER: &str = "shardmill:function/stream-handler@0.1.0";
 pub(crate) const EVENT_HANDLER: &str = "shardmill:function/event-handler@0.1.0";
 /// Of any 0.2: later ones only add.
+const INCOMING_HANDLER: &str = "wasi:http/incoming-handler@0.2";
 const RUN: &str = "wasi:cli/run@0.2";
 
 impl Engine {
@@ -155,6 +161,7 @@ pub(crate) fn guest(shared: &Shared, code: &Code) -> Result<Guest, LoadError> {
     Ok(match kind {
         Kind::Stream => Guest::Stream(StreamFunctionPre::<Context>::new(pre).map_err(unfit)?),
         Kind::Event => Guest::Event(EventFunctionPre::<Context>::new(pre).map_err(unfit)?),
+        Kind::Http => Guest::Http(ProxyPre::<Context>::new(pre).map_err(unfit)?),
         Kind::Command => Guest::Command(CommandPre::<Context>::new(pre).map_err(unfit)?),
     })
 }
@@ -162,7 +169,7 @@ pub(crate) fn guest(shared: &Shared, code: &Code) -> Result<Guest, LoadError> {
 fn kind(engine: &wasmtime::Engine, component: &Component) -> Result<Kind, LoadError> {
     let shape = component.component_type();
     let exports: Vec<&str> = shape.exports(engine).map(|(name, _)| name).collect();
-    let kinds = [Kind::Stream, Kind::Event, Kind::Command];
+    let kinds = [Kind::Stream, Kind::Event, Kind::Http, Kind::Command];
     let found = kinds.into_iter().find(|kind| {
         let export = kind.export();
         exports.iter().any(|name| is_of(name, export))
@@ -197,6 +204,7 @@ const WASI: &[&str] = &[
     "wasi:cli",
     "wasi:clocks",
     "wasi:filesystem",
+    "wasi:http",
     "wasi:io",
     "wasi:random",
     "wasi:sockets",

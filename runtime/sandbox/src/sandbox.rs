@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use wasmtime::{Store, TypedFunc, UpdateDeadline};
 use wasmtime_wasi::{I32Exit, p2::bindings::Command};
+use wasmtime_wasi_http::p2::bindings::Proxy;
 
 use crate::{
     adapt::START,
@@ -24,11 +25,14 @@ pub(crate) struct Sandbox {
     pub(crate) store: Store<Context>,
     instance: Option<Instance>,
     pub(crate) invocations: u32,
+    /// How long making its instance took, where the last call did.
+    pub(crate) init: Option<Duration>,
 }
 
 enum Instance {
     Stream(StreamFunction),
     Event(EventFunction),
+    Http(Proxy),
     Command(Command),
     Program(TypedFunc<(), ()>),
 }
@@ -40,6 +44,8 @@ pub(crate) enum GuestAnswer {
     /// What a command printed, else how many bytes it were: too many.
     Printed(Result<Bytes, usize>),
     Fault(types::Fault),
+    /// It ended; what it answered went its own way.
+    Served,
 }
 
 impl Sandbox {
@@ -62,6 +68,7 @@ impl Sandbox {
             store,
             instance: None,
             invocations: 0,
+            init: None,
         }
     }
 
@@ -82,8 +89,17 @@ impl Sandbox {
         }
         self.invocations += 1;
         let instance = match self.instance.take() {
-            Some(instance) => instance,
-            None => guest.instantiate(&mut self.store).await?,
+            Some(instance) => {
+                self.init = None;
+                instance
+            }
+            None => {
+                let clock = &shared.platform.clock;
+                let began = clock.monotonic();
+                let instance = guest.instantiate(&mut self.store).await;
+                self.init = Some(clock.monotonic().0.saturating_sub(began.0));
+                instance?
+            }
         };
         let answer = instance.handle(&mut self.store, input).await?;
         self.instance = Some(instance);
@@ -108,6 +124,7 @@ impl Guest {
         Ok(match self {
             Self::Stream(pre) => Instance::Stream(pre.instantiate_async(store).await?),
             Self::Event(pre) => Instance::Event(pre.instantiate_async(store).await?),
+            Self::Http(pre) => Instance::Http(pre.instantiate_async(store).await?),
             Self::Command(pre) => Instance::Command(pre.instantiate_async(store).await?),
             Self::Program(pre) => {
                 let program = pre.instantiate_async(&mut *store).await?;
@@ -137,6 +154,12 @@ impl Instance {
                     Ok(answer) => GuestAnswer::Event(answer),
                     Err(fault) => GuestAnswer::Fault(fault),
                 }
+            }
+            Self::Http(proxy) => {
+                let (request, answer) = store.data_mut().incoming()?;
+                let handler = proxy.wasi_http_incoming_handler();
+                handler.call_handle(&mut *store, request, answer).await?;
+                GuestAnswer::Served
             }
             Self::Command(command) => {
                 let ended = command.wasi_cli_run().call_run(&mut *store).await;

@@ -3,6 +3,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, TcpStream},
+    time::Duration,
 };
 
 /// An answer, its head as text.
@@ -94,6 +95,46 @@ fn ask(address: &str, action: &str, length: usize) -> TcpStream {
     );
     stream
         .write_all(head.as_bytes())
+        .expect("the request is taken");
+    stream
+}
+
+/// A request of the web with a method, headers and a body of its own, its answer as a whole.
+///
+/// Names of headers are lower-case. The connection ends behind the answer.
+#[must_use]
+pub fn web(address: &str, head: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let mut stream = begin_web(address, head, headers, Some(body.len()));
+    // A server that refuses the body may have closed its side before all of it is sent.
+    drop(stream.write_all(body));
+    answer(stream)
+}
+
+/// The same up to its body, which the caller sends, or never ends.
+#[must_use]
+pub fn begin_web(
+    address: &str,
+    head: &str,
+    headers: &[(&str, &str)],
+    length: Option<usize>,
+) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("the server answers");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(240)))
+        .expect("a deadline");
+    let mut text = format!("{head} HTTP/1.1\r\nconnection: close\r\n");
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        text += &format!("host: {address}\r\n");
+    }
+    for (name, value) in headers {
+        text += &format!("{name}: {value}\r\n");
+    }
+    text += &match length {
+        Some(length) => format!("content-length: {length}\r\n\r\n"),
+        None => "transfer-encoding: chunked\r\n\r\n".to_owned(),
+    };
+    stream
+        .write_all(text.as_bytes())
         .expect("the request is taken");
     stream
 }

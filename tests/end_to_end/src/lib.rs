@@ -17,7 +17,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use http::{Answer, get};
+pub use http::{Answer, begin_web, get, web};
 pub use process::{Running, Said, run};
 pub use server::Server;
 

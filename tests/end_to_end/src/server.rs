@@ -12,6 +12,8 @@ pub struct Server {
     running: Running,
     /// `HOST:PORT`.
     pub address: String,
+    /// The same of the listener for routes; empty where there are none.
+    pub routes: String,
 }
 
 impl Server {
@@ -25,7 +27,17 @@ impl Server {
             .find_map(|word| word.strip_prefix("http://"))
             .unwrap_or_else(|| panic!("no address in {ready:?}"))
             .to_owned();
-        Self { running, address }
+        let note = std::fs::read_to_string(project.folder().join(".shardmill/dev/server.json"));
+        let note: serde_json::Value = note
+            .ok()
+            .and_then(|note| serde_json::from_str(&note).ok())
+            .unwrap_or_default();
+        let routes = note["http"].as_str().unwrap_or_default().to_owned();
+        Self {
+            running,
+            address,
+            routes,
+        }
     }
 
     #[must_use]

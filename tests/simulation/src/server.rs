@@ -87,6 +87,7 @@ fn options() -> UpOptions {
         data: PathBuf::from(DATA),
         listen: IpAddr::V4(ADDRESS.0),
         port: ADDRESS.1,
+        web: host::WebOptions::default(),
         components,
         insecure: false,
         auth: None,

@@ -87,7 +87,10 @@ impl Cron {
     pub(super) fn parse(text: &str) -> Result<Self, BadExpression> {
         let fields: Vec<&str> = text.split_whitespace().collect();
         let fields: [&str; 6] = fields.try_into().map_err(|fields: Vec<&str>| {
-            bad(format!("`cron({text})` has {} fields, not six", fields.len()), HINT)
+            bad(
+                format!("`cron({text})` has {} fields, not six", fields.len()),
+                HINT,
+            )
         })?;
         let [_, _, day, _, weekday, _] = fields;
         if (day == "?") == (weekday == "?") {
@@ -99,8 +102,13 @@ impl Cron {
         for (spec, text) in FIELDS.iter().zip(fields) {
             said.push(spec.said(text)?);
         }
-        let parser = CronParser::builder().seconds(Seconds::Required).year(Year::Required);
-        let pattern = parser.alternative_weekdays(true).build().parse(&said.join(" "));
+        let parser = CronParser::builder()
+            .seconds(Seconds::Required)
+            .year(Year::Required);
+        let pattern = parser
+            .alternative_weekdays(true)
+            .build()
+            .parse(&said.join(" "));
         let pattern = pattern.map_err(|error| bad(format!("`cron({text})`: {error}"), HINT))?;
         Ok(Self {
             text: fields.join(" "),
@@ -113,7 +121,9 @@ impl Cron {
     }
 
     pub(super) fn previous(&self, before: DateTime, inclusive: bool) -> Option<DateTime> {
-        self.pattern.find_previous_occurrence(&before, inclusive).ok()
+        self.pattern
+            .find_previous_occurrence(&before, inclusive)
+            .ok()
     }
 }
 

@@ -31,12 +31,15 @@ pub(super) fn bad(fact: impl Into<String>, hint: impl Into<String>) -> BadExpres
     }
 }
 
-const ACCEPTED: &str =
-    "write `cron(0 2 * * ? *)`, `rate(5 minutes)` or `at(2026-12-24T18:00:00)`";
+const ACCEPTED: &str = "write `cron(0 2 * * ? *)`, `rate(5 minutes)` or `at(2026-12-24T18:00:00)`";
 
 impl Expression {
     pub fn parse(text: &str) -> Result<Self, BadExpression> {
-        let within = |word: &str| text.strip_prefix(word)?.strip_prefix('(')?.strip_suffix(')');
+        let within = |word: &str| {
+            text.strip_prefix(word)?
+                .strip_prefix('(')?
+                .strip_suffix(')')
+        };
         if let Some(fields) = within("cron") {
             return Cron::parse(fields).map(Self::Cron);
         }
@@ -55,7 +58,8 @@ impl Expression {
 
 /// A number and a unit with one space between; the unit is singular for 1 alone (SC-1).
 fn parse_rate(text: &str) -> Result<Duration, BadExpression> {
-    const HINT: &str = "write `rate(1 minute)`, `rate(5 minutes)`, `rate(1 hour)` or `rate(7 days)`";
+    const HINT: &str =
+        "write `rate(1 minute)`, `rate(5 minutes)`, `rate(1 hour)` or `rate(7 days)`";
     let wrong = |fact: String| bad(fact, HINT);
     let Some((number, unit)) = text.split_once(' ') else {
         return Err(wrong(format!("`rate({text})` has no unit")));
@@ -64,7 +68,9 @@ fn parse_rate(text: &str) -> Result<Duration, BadExpression> {
     let number: u64 = match number.parse() {
         Ok(number) if digits && number > 0 => number,
         Ok(_) | Err(_) => {
-            return Err(wrong(format!("`{number}` is no whole number of at least 1")));
+            return Err(wrong(format!(
+                "`{number}` is no whole number of at least 1"
+            )));
         }
     };
     let seconds: u64 = match unit.strip_suffix('s').unwrap_or(unit) {
@@ -78,15 +84,16 @@ fn parse_rate(text: &str) -> Result<Duration, BadExpression> {
     }
     let period = number.saturating_mul(seconds);
     if period > RATE_DAYS_MAX * 24 * 60 * 60 {
-        return Err(wrong(format!("a rate is at most {RATE_DAYS_MAX} days long")));
+        return Err(wrong(format!(
+            "a rate is at most {RATE_DAYS_MAX} days long"
+        )));
     }
     Ok(Duration::from_secs(period))
 }
 
 /// `yyyy-mm-ddThh:mm:ss`, in the schedule's own zone (SC-5).
 fn parse_at(text: &str) -> Result<DateTime, BadExpression> {
-    const HINT: &str =
-        "write `at(2026-12-24T18:00:00)`, without `Z` or an offset: `zone` says whose clock is meant";
+    const HINT: &str = "write `at(2026-12-24T18:00:00)`, without `Z` or an offset: `zone` says whose clock is meant";
     let shape = text.bytes().enumerate().all(|(at, byte)| match at {
         4 | 7 => byte == b'-',
         10 => byte == b'T',
@@ -94,7 +101,12 @@ fn parse_at(text: &str) -> Result<DateTime, BadExpression> {
         _ => byte.is_ascii_digit(),
     });
     let moment = text.parse().ok().filter(|_| shape && text.len() == 19);
-    moment.ok_or_else(|| bad(format!("`{text}` is no moment of the form yyyy-mm-ddThh:mm:ss"), HINT))
+    moment.ok_or_else(|| {
+        bad(
+            format!("`{text}` is no moment of the form yyyy-mm-ddThh:mm:ss"),
+            HINT,
+        )
+    })
 }
 
 /// As a file may say it.

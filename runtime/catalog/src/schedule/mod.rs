@@ -111,7 +111,10 @@ impl Schedule {
     #[must_use]
     pub fn shown(&self, at: Timestamp) -> String {
         let zoned = instant(at).map(|at| at.to_zoned(self.zone.clone()));
-        zoned.map_or_else(|| at.to_string(), |at| at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+        zoned.map_or_else(
+            || at.to_string(),
+            |at| at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+        )
     }
 
     fn civil(&self, at: Timestamp) -> Option<DateTime> {
@@ -120,7 +123,9 @@ impl Schedule {
 
     /// How far clocks were put back, where they show for the second time what they show at this moment.
     fn shown_again(&self, at: Timestamp) -> SignedDuration {
-        let times = self.civil(at).map(|civil| self.zone.to_ambiguous_timestamp(civil));
+        let times = self
+            .civil(at)
+            .map(|civil| self.zone.to_ambiguous_timestamp(civil));
         let both = times.and_then(|it| Some((it.earlier().ok()?, it.later().ok()?)));
         match (both, instant(at)) {
             (Some((earlier, later)), Some(at)) if at >= later => later.duration_since(earlier),
@@ -134,7 +139,9 @@ impl Schedule {
             (jiff::tz::AmbiguousOffset::Gap { .. }, Gap::None) => return None,
             (_, Gap::Later | Gap::None) => found.compatible().ok()?,
         };
-        u64::try_from(at.as_millisecond()).ok().map(Timestamp::from_millis)
+        u64::try_from(at.as_millisecond())
+            .ok()
+            .map(Timestamp::from_millis)
     }
 }
 

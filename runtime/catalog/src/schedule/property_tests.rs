@@ -21,8 +21,16 @@ const BEGIN_MS: u64 = 1_767_225_600_000;
 const YEAR_MS: u64 = 366 * 24 * 3_600_000;
 
 fn schedule() -> impl Strategy<Value = Schedule> {
-    let minutes = prop_oneof![Just("*".to_owned()), (0..60_u8).prop_map(|n| n.to_string()), (0..60_u8, 1..30_u8).prop_map(|(from, step)| format!("{from}/{step}"))];
-    let hours = prop_oneof![Just("*".to_owned()), (0..24_u8).prop_map(|n| n.to_string()), Just("0-3".to_owned())];
+    let minutes = prop_oneof![
+        Just("*".to_owned()),
+        (0..60_u8).prop_map(|n| n.to_string()),
+        (0..60_u8, 1..30_u8).prop_map(|(from, step)| format!("{from}/{step}"))
+    ];
+    let hours = prop_oneof![
+        Just("*".to_owned()),
+        (0..24_u8).prop_map(|n| n.to_string()),
+        Just("0-3".to_owned())
+    ];
     let days = prop_oneof![
         Just("* * ?"),
         Just("? * SUN"),

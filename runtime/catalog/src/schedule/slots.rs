@@ -90,7 +90,10 @@ pub fn next(schedule: &Schedule, slots: &Slots, policy: &Policy, now: Timestamp)
     if !missed(first) {
         return run_or_wait(first, due(first), now, 0);
     }
-    let newest = schedule.last_until(slots.since, now).unwrap_or(first).max(first);
+    let newest = schedule
+        .last_until(slots.since, now)
+        .unwrap_or(first)
+        .max(first);
     match policy.missed {
         Missed::All => Next::Run {
             slot: first,

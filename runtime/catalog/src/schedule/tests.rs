@@ -31,7 +31,11 @@ fn check(expression: &str, name: &str, after: &str, expect: &[&str]) {
     for slot in slots {
         assert_eq!(schedule.last_until(after, slot), Some(slot), "{expression}");
         let later = slot.plus(Duration::from_millis(1));
-        assert_eq!(schedule.last_until(after, later), Some(slot), "{expression}");
+        assert_eq!(
+            schedule.last_until(after, later),
+            Some(slot),
+            "{expression}"
+        );
     }
 }
 
@@ -146,10 +150,18 @@ fn a_refusal_names_the_part_and_what_would_be_right() {
 
 #[test]
 fn what_never_comes_is_known() {
-    for never in ["cron(0 0 31 2 ? *)", "cron(0 0 31 4,6,9,11 ? *)", "cron(0 0 29 2 ? 2023)"] {
+    for never in [
+        "cron(0 0 31 2 ? *)",
+        "cron(0 0 31 4,6,9,11 ? *)",
+        "cron(0 0 29 2 ? 2023)",
+    ] {
         assert!(!schedule(never, "UTC").ever_fires(), "{never}");
     }
-    for ever in ["cron(0 0 29 2 ? *)", "cron(0 0 ? 2 SUN#5 *)", "at(2022-02-17T11:00:00)"] {
+    for ever in [
+        "cron(0 0 29 2 ? *)",
+        "cron(0 0 ? 2 SUN#5 *)",
+        "at(2022-02-17T11:00:00)",
+    ] {
         assert!(schedule(ever, "UTC").ever_fires(), "{ever}");
     }
     // 2:30 is skipped on the only day.
@@ -159,23 +171,130 @@ fn what_never_comes_is_known() {
 #[test]
 fn days_and_hours_of_each_field() {
     let day = "2026-11-29T12:00:00Z"; // a Sunday
-    check("cron(0 2 ? * SAT *)", "UTC", day, &["2026-12-05T02:00:00+00:00", "2026-12-12T02:00:00+00:00"]);
-    check("cron(0 2 ? * 1 *)", "UTC", day, &["2026-12-06T02:00:00+00:00"]);
-    check("cron(0 2 ? * L *)", "UTC", day, &["2026-12-05T02:00:00+00:00"]);
-    check("cron(5,35 14 * * ? *)", "UTC", day, &["2026-11-29T14:05:00+00:00", "2026-11-29T14:35:00+00:00", "2026-11-30T14:05:00+00:00"]);
-    check("cron(0/25 14 * * ? *)", "UTC", day, &["2026-11-29T14:00:00+00:00", "2026-11-29T14:25:00+00:00", "2026-11-29T14:50:00+00:00", "2026-11-30T14:00:00+00:00"]);
-    check("cron(10-30/10 14 ? * 2-6/2 *)", "UTC", day, &["2026-11-30T14:10:00+00:00", "2026-11-30T14:20:00+00:00", "2026-11-30T14:30:00+00:00", "2026-12-02T14:10:00+00:00"]);
-    check("cron(15 10 ? * 6L *)", "UTC", day, &["2026-12-25T10:15:00+00:00", "2027-01-29T10:15:00+00:00"]);
-    check("cron(0 2 ? * SAT#3 *)", "UTC", day, &["2026-12-19T02:00:00+00:00", "2027-01-16T02:00:00+00:00"]);
+    check(
+        "cron(0 2 ? * SAT *)",
+        "UTC",
+        day,
+        &["2026-12-05T02:00:00+00:00", "2026-12-12T02:00:00+00:00"],
+    );
+    check(
+        "cron(0 2 ? * 1 *)",
+        "UTC",
+        day,
+        &["2026-12-06T02:00:00+00:00"],
+    );
+    check(
+        "cron(0 2 ? * L *)",
+        "UTC",
+        day,
+        &["2026-12-05T02:00:00+00:00"],
+    );
+    check(
+        "cron(5,35 14 * * ? *)",
+        "UTC",
+        day,
+        &[
+            "2026-11-29T14:05:00+00:00",
+            "2026-11-29T14:35:00+00:00",
+            "2026-11-30T14:05:00+00:00",
+        ],
+    );
+    check(
+        "cron(0/25 14 * * ? *)",
+        "UTC",
+        day,
+        &[
+            "2026-11-29T14:00:00+00:00",
+            "2026-11-29T14:25:00+00:00",
+            "2026-11-29T14:50:00+00:00",
+            "2026-11-30T14:00:00+00:00",
+        ],
+    );
+    check(
+        "cron(10-30/10 14 ? * 2-6/2 *)",
+        "UTC",
+        day,
+        &[
+            "2026-11-30T14:10:00+00:00",
+            "2026-11-30T14:20:00+00:00",
+            "2026-11-30T14:30:00+00:00",
+            "2026-12-02T14:10:00+00:00",
+        ],
+    );
+    check(
+        "cron(15 10 ? * 6L *)",
+        "UTC",
+        day,
+        &["2026-12-25T10:15:00+00:00", "2027-01-29T10:15:00+00:00"],
+    );
+    check(
+        "cron(0 2 ? * SAT#3 *)",
+        "UTC",
+        day,
+        &["2026-12-19T02:00:00+00:00", "2027-01-16T02:00:00+00:00"],
+    );
     // The 15th of August 2027 is a Sunday; the 1st of May 2027 a Saturday, whose nearest weekday is the 3rd.
-    check("cron(0 12 15W 8 ? *)", "UTC", day, &["2027-08-16T12:00:00+00:00"]);
-    check("cron(0 12 1W 5 ? *)", "UTC", day, &["2027-05-03T12:00:00+00:00"]);
-    check("cron(0 12 L * ? *)", "UTC", day, &["2026-11-30T12:00:00+00:00", "2026-12-31T12:00:00+00:00", "2027-01-31T12:00:00+00:00", "2027-02-28T12:00:00+00:00"]);
-    check("cron(0 12 LW * ? *)", "UTC", day, &["2026-11-30T12:00:00+00:00", "2026-12-31T12:00:00+00:00", "2027-01-29T12:00:00+00:00"]);
-    check("cron(0 0 29 2 ? *)", "UTC", day, &["2028-02-29T00:00:00+00:00", "2032-02-29T00:00:00+00:00"]);
-    check("cron(0 0 1 JAN ? 2030-2040/5)", "UTC", day, &["2030-01-01T00:00:00+00:00", "2035-01-01T00:00:00+00:00", "2040-01-01T00:00:00+00:00"]);
-    check("rate(90 minutes)", "UTC", day, &["2026-11-29T13:30:00+00:00", "2026-11-29T15:00:00+00:00"]);
-    check("at(2026-12-24T18:00:00)", "Europe/Berlin", day, &["2026-12-24T18:00:00+01:00"]);
+    check(
+        "cron(0 12 15W 8 ? *)",
+        "UTC",
+        day,
+        &["2027-08-16T12:00:00+00:00"],
+    );
+    check(
+        "cron(0 12 1W 5 ? *)",
+        "UTC",
+        day,
+        &["2027-05-03T12:00:00+00:00"],
+    );
+    check(
+        "cron(0 12 L * ? *)",
+        "UTC",
+        day,
+        &[
+            "2026-11-30T12:00:00+00:00",
+            "2026-12-31T12:00:00+00:00",
+            "2027-01-31T12:00:00+00:00",
+            "2027-02-28T12:00:00+00:00",
+        ],
+    );
+    check(
+        "cron(0 12 LW * ? *)",
+        "UTC",
+        day,
+        &[
+            "2026-11-30T12:00:00+00:00",
+            "2026-12-31T12:00:00+00:00",
+            "2027-01-29T12:00:00+00:00",
+        ],
+    );
+    check(
+        "cron(0 0 29 2 ? *)",
+        "UTC",
+        day,
+        &["2028-02-29T00:00:00+00:00", "2032-02-29T00:00:00+00:00"],
+    );
+    check(
+        "cron(0 0 1 JAN ? 2030-2040/5)",
+        "UTC",
+        day,
+        &[
+            "2030-01-01T00:00:00+00:00",
+            "2035-01-01T00:00:00+00:00",
+            "2040-01-01T00:00:00+00:00",
+        ],
+    );
+    check(
+        "rate(90 minutes)",
+        "UTC",
+        day,
+        &["2026-11-29T13:30:00+00:00", "2026-11-29T15:00:00+00:00"],
+    );
+    check(
+        "at(2026-12-24T18:00:00)",
+        "Europe/Berlin",
+        day,
+        &["2026-12-24T18:00:00+01:00"],
+    );
 }
 
 #[test]
@@ -296,7 +415,11 @@ fn missed_slots_are_passed_run_once_or_all_run() {
             },
         ),
     ] {
-        assert_eq!(decided(missed, days, behind), expect, "{missed:?} {days} {behind:?}");
+        assert_eq!(
+            decided(missed, days, behind),
+            expect,
+            "{missed:?} {days} {behind:?}"
+        );
     }
     let waits = Next::Wait {
         slot: slot.plus(day),
@@ -345,7 +468,13 @@ fn a_flexible_slot_is_run_within_its_time_and_its_neighbours_elsewhere() {
     let slots = (0..100).map(|day| at(SLOT).plus(HOUR * 24 * day));
     let offsets: Vec<Duration> = slots.map(|slot| offset(slot, &flexible)).collect();
     assert!(offsets.iter().all(|offset| *offset < MINUTE * 10));
-    let early = offsets.iter().filter(|offset| **offset < MINUTE * 5).count();
-    assert!((30..=70).contains(&early), "{early} of 100 in the first half");
+    let early = offsets
+        .iter()
+        .filter(|offset| **offset < MINUTE * 5)
+        .count();
+    assert!(
+        (30..=70).contains(&early),
+        "{early} of 100 in the first half"
+    );
     assert_eq!(offset(at(SLOT), &policy(Missed::Once)), Duration::ZERO);
 }

@@ -23,6 +23,26 @@ const SHARDS: &[Column] = &[
     ("STATE", "/state"),
 ];
 
+const SCHEDULES: &[Column] = &[
+    ("TRIGGER", "/name"),
+    ("SCHEDULE", "/expression"),
+    ("ZONE", "/zone"),
+    ("RUN", "/run"),
+    ("GIVEN UP", "/given_up"),
+    ("PASSED", "/passed"),
+    ("STATE", "/reason"),
+];
+const SLOTS: &[Column] = &[("NEXT SLOTS", "/slot"), ("RUNS AT", "/runs")];
+const ROUTES: &[Column] = &[
+    ("TRIGGER", "/name"),
+    ("ROUTE", "/route"),
+    ("IN FLIGHT", "/in_flight"),
+    ("REQUESTS", "/requests"),
+    ("REFUSED", "/refused"),
+    ("FAILED", "/failed"),
+    ("STATE", "/reason"),
+];
+
 pub(crate) async fn status(
     client: &mut Client,
     output: Output,
@@ -97,19 +117,40 @@ fn readable(status: &Value) -> String {
     {
         parts.push(format!("the log is closed: {}", log("poisoned")));
     }
+    let heads = parts.len();
     let shards = shards(status);
-    parts.push(if shards.is_empty() {
-        "no triggers".to_owned()
-    } else {
-        table(&shards, SHARDS)
-    });
+    let (schedules, routes) = (items(status, "schedules"), items(status, "routes"));
+    if !shards.is_empty() {
+        parts.push(table(&shards, SHARDS));
+    }
+    if !schedules.is_empty() {
+        parts.push(table(&schedules, SCHEDULES));
+    }
+    if !routes.is_empty() {
+        parts.push(table(&routes, ROUTES));
+    }
+    if parts.len() == heads {
+        parts.push("no triggers".to_owned());
+    }
     let notes = items(status, "notes");
     parts.extend(notes.iter().map(|note| format!("note: {}", text(note, ""))));
     parts.join("\n")
 }
 
-/// The fields of one trigger, then its shards.
+/// The fields of one trigger, then its shards, or its next slots.
 pub(super) fn of_trigger(trigger: &Value) -> String {
+    match text(trigger, "/kind").as_str() {
+        "schedule" => {
+            let mut rest = trigger.clone();
+            if let Some(rest) = rest.as_object_mut() {
+                rest.remove("next");
+            }
+            let slots = items(trigger, "next");
+            return format!("{}\n{}", fields(&rest), table(&slots, SLOTS));
+        }
+        "http" => return fields(trigger),
+        _ => {}
+    }
     let rows = shards(&json!({ "triggers": [trigger] }));
     let mut rest = trigger.clone();
     if let Some(rest) = rest.as_object_mut() {
@@ -135,8 +176,10 @@ fn reasons(answer: &Value) -> String {
     let mut lines = Vec::new();
     for waiting in items(answer, "waiting") {
         let (trigger, shard) = (text(&waiting, "/trigger"), text(&waiting, "/shard"));
+        let what = format!("{trigger} {shard}");
         lines.push(format!(
-            "waiting: {trigger} {shard}: {}",
+            "waiting: {}: {}",
+            what.trim_end(),
             text(&waiting, "/reason")
         ));
         if let Some(hint) = waiting.get("hint").and_then(Value::as_str) {

@@ -37,7 +37,8 @@ const FUNCTIONS: &[Column] = &[
 ];
 const TRIGGERS: &[Column] = &[
     ("NAME", "/name"),
-    ("STREAM", "/stream"),
+    ("KIND", "/kind"),
+    ("DRIVEN BY", "/driven_by"),
     ("FUNCTION", "/function"),
     ("ENABLED", "/enabled"),
     ("PAUSED", "/paused"),
@@ -118,7 +119,31 @@ pub(crate) async fn trigger(
     verb: &TriggerVerb,
 ) -> Result<(), Failure> {
     let (name, action, done) = match verb {
-        TriggerVerb::List => return list(client, output, "triggers", TRIGGERS).await,
+        TriggerVerb::List => {
+            let mut triggers = items(&client.get("triggers").await?, "triggers");
+            if output.format == Format::Table {
+                triggers.iter_mut().for_each(tell_driver);
+            }
+            return output.list(&triggers, TRIGGERS);
+        }
+        TriggerVerb::Run { name } => {
+            let path = format!("triggers/{}/run", percent_encoded(name));
+            let answer = client.post(&path, &json!({})).await?;
+            if answer["ok"] != json!(true) {
+                let error = text(&answer, "/error/message");
+                return Err(
+                    Failure::failed(format!("run trigger {name}: {error}")).hint(format!(
+                        "`shardmill logs {name}` shows what the function said"
+                    )),
+                );
+            }
+            return output.one(&answer, |answer| {
+                format!(
+                    "ran     trigger {name}: {} records put out, answer {}",
+                    answer["outputs"], answer["answer"]
+                )
+            });
+        }
         TriggerVerb::Show { name } => {
             let answer = client
                 .get(&format!("triggers/{}", percent_encoded(name)))
@@ -190,6 +215,20 @@ async fn all_pages(
             return Ok(found);
         }
     }
+}
+
+/// In a table, whatever drives the trigger in one column.
+fn tell_driver(trigger: &mut Value) {
+    let driver = match text(trigger, "/kind").as_str() {
+        "schedule" => format!(
+            "{} {}",
+            text(trigger, "/expression"),
+            text(trigger, "/zone")
+        ),
+        "http" => text(trigger, "/route"),
+        _ => text(trigger, "/stream"),
+    };
+    trigger["driven_by"] = json!(driver);
 }
 
 /// In a table, beside the name of a trigger that the file does not have any more.

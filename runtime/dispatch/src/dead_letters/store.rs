@@ -7,19 +7,21 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use model::{
-    ByteSize, LogPosition, Timestamp, Transaction, TriggerName, ViewWrite,
+    ByteSize, FencingToken, LeaseKey, LogPosition, Timestamp, Transaction, TriggerName, UserRecord,
+    ViewWrite,
     keys::{self, Namespace},
     seams::{CommitError, Journal},
 };
 use platform::watch;
 use tracing::warn;
 
-use super::{DeadLetter, key_of};
+use super::{Condition, DeadLetter, Note, entries, key_of};
 use crate::{
     commit::NotPlaced,
     kept::{Counting, Stock, is_of, size},
     limits::DROPPED_DEAD_LETTERS_MAX,
     settings::{DeadLetterPolicy, WhenFull},
+    settle::Discard,
 };
 
 /// The one store of the server; share it by `Arc`.
@@ -29,6 +31,17 @@ pub struct DeadLetterStore {
     policy: DeadLetterPolicy,
     stock: Stock,
     newest: watch::Sender<LogPosition>,
+}
+
+/// What a trigger that reads no stream gave up, as one record.
+#[derive(Debug, Clone)]
+pub struct GivenUp {
+    pub key: LeaseKey,
+    pub token: FencingToken,
+    pub condition: Condition,
+    pub record: UserRecord,
+    /// The newest ones, oldest first.
+    pub attempts: Vec<Note>,
 }
 
 /// An entry in the order of time.
@@ -108,6 +121,37 @@ impl DeadLetterStore {
         let at = self.journal.commit(transaction).await?;
         self.journal.durable(at).await?;
         Ok(true)
+    }
+
+    /// Places a transaction with an entry of what was given up, together or not at all.
+    pub async fn give_up(
+        &self,
+        mut transaction: Transaction,
+        given_up: GivenUp,
+        now: Timestamp,
+    ) -> Result<LogPosition, NotPlaced> {
+        let GivenUp {
+            key,
+            token,
+            condition,
+            record,
+            attempts,
+        } = given_up;
+        let discard = Discard {
+            records: vec![record],
+            condition,
+            attempts: u32::try_from(attempts.len()).unwrap_or(u32::MAX),
+            notes: attempts,
+        };
+        let written = entries(discard, &key, token, now);
+        transaction
+            .writes
+            .extend(written.into_iter().map(|entry| entry.write));
+        let counted = self.admit(&mut transaction).await?;
+        let at = self.journal.commit(transaction).await?;
+        drop(counted);
+        self.tell(at);
+        Ok(at)
     }
 
     /// Makes room for what a transaction writes, or refuses it. The answer is held until the transaction is placed.

@@ -7,7 +7,7 @@ use model::{
     FencingToken, FunctionName, FunctionVersion, Invocation, Outcome, Position, RecordFailure,
     SequenceNumber, ShardId, StreamName, TriggerName, UserRecord,
 };
-use sandbox::{Called, Kind, SandboxPolicy};
+use sandbox::{Called, FunctionCounts, Kind, SandboxPolicy};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
@@ -16,6 +16,7 @@ use crate::{
     assemble::{LoadedFunction, Rooms},
     logs::Line,
     plan::stream_key,
+    report::Report,
 };
 
 pub(crate) fn list(rooms: &Rooms) -> Reply {
@@ -58,6 +59,23 @@ fn document(name: &FunctionName, loaded: &LoadedFunction) -> Value {
         "memory": loaded.limits.memory.to_string(),
         "timeout_ms": u64::try_from(loaded.limits.timeout.as_millis()).unwrap_or(u64::MAX),
         "sandbox": match loaded.function.policy() { SandboxPolicy::Fresh => "fresh", SandboxPolicy::Warm => "warm" },
+        "measured": measured(&loaded.function.counts()),
+    })
+}
+
+/// Since it was loaded.
+fn measured(counts: &FunctionCounts) -> Value {
+    let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    json!({
+        "invocations": counts.invocations,
+        "failed": counts.failed(),
+        "faults": counts.faults,
+        "fresh": counts.fresh,
+        "warm": counts.warm,
+        "duration_us": micros(counts.duration),
+        "init_us": micros(counts.init),
+        "memory_bytes_max": counts.memory_bytes_max,
+        "output_bytes": counts.output_bytes,
     })
 }
 
@@ -87,6 +105,12 @@ pub(crate) async fn invoke(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply 
     let takes_events = match loaded.function.kind() {
         Kind::Event | Kind::Command => true,
         Kind::Stream => false,
+        Kind::Http => {
+            return Err(ApiError::conflict(format!(
+                "invoke function {name}: it takes requests, not events"
+            ))
+            .with_hint("ask it through its route: `shardmill trigger list` shows which"));
+        }
     };
     let (records, event) = match asked.event {
         Some(event) if takes_events => (
@@ -99,8 +123,11 @@ pub(crate) async fn invoke(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply 
     let request_id = format!("invoke-{:016x}", rooms.platform.rng.u64());
     let function = (name, loaded.version);
     let invocation = invocation(rooms, function, request_id.clone(), records)?;
+    let report = Report::of(&invocation);
     let called = loaded.function.call(invocation, event).await;
     let lines = rooms.logs.of_invocation(&request_id);
+    let now = rooms.platform.clock.wall();
+    report.say(&rooms.logs, &called, loaded.limits.memory, now);
     Ok(answered(&called, &lines))
 }
 
@@ -179,6 +206,7 @@ fn invocation(
         .values()
         .filter(|trigger| trigger.function == *function)
         .flat_map(|trigger| trigger.outputs.keys().cloned())
+        .chain(granted_elsewhere(rooms, function))
         .chain(["default".to_owned()])
         .collect();
     Ok(Invocation {
@@ -199,6 +227,20 @@ fn invocation(
         item_failures: model::invocation::ItemFailures::default(),
         begun: model::invocation::Begun::default(),
     })
+}
+
+/// Outputs of its triggers that read no stream.
+fn granted_elsewhere(rooms: &Rooms, function: &FunctionName) -> Vec<String> {
+    let schedules = rooms.schedules.all().into_iter();
+    let schedules = schedules.filter(|(settings, _)| settings.function == *function);
+    let schedules =
+        schedules.flat_map(|(settings, _)| settings.outputs.keys().cloned().collect::<Vec<_>>());
+    let routes = rooms
+        .routes
+        .all()
+        .filter(|gate| gate.settings.function() == function);
+    let routes = routes.flat_map(|gate| gate.settings.outputs.keys().cloned());
+    schedules.chain(routes).collect()
 }
 
 /// What an event function answered, else which records failed.

@@ -11,6 +11,8 @@ mod functions;
 mod logs;
 mod records;
 mod reshard;
+mod routes;
+mod schedules;
 mod seek;
 mod server;
 mod state;
@@ -109,7 +111,7 @@ impl Api {
         if !self.hosts.admit(&parts.uri, &parts.headers) {
             return ApiError::refused("this server does not answer to that host name").respond();
         }
-        let text = crate::metrics::text(&self.rooms.streams);
+        let text = crate::metrics::text(&self.rooms);
         let mut response = Response::new(Full::from(text));
         let kind = http::HeaderValue::from_static("text/plain; version=0.0.4");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -155,6 +157,7 @@ impl Api {
             ("GET", ["triggers", name]) => triggers::show(rooms, name),
             ("POST", ["triggers", name, "pause"]) => triggers::pause(rooms, name).await,
             ("POST", ["triggers", name, "resume"]) => triggers::resume(rooms, name).await,
+            ("POST", ["triggers", name, "run"]) => schedules::run(rooms, name).await,
             ("POST", ["triggers", name, "seek"]) => seek::seek(rooms, name, &call).await,
             ("GET", ["why"]) => triggers::why(rooms, &call),
             ("GET", ["logs"]) => logs::logs(rooms, &call).await,

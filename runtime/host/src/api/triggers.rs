@@ -1,10 +1,10 @@
 //! `status`, `trigger list|show|pause|resume`, `why`.
 
-use dispatch::{ShardState, ShardStatus, TriggerSettings};
+use dispatch::{ShardState, ShardStatus, Switch, TriggerSettings};
 use model::{ByteSize, Checkpoint, ShardId, TriggerName};
 use serde_json::{Value, json};
 
-use super::{ApiError, Call, Reply, deliveries, functions, streams};
+use super::{ApiError, Call, Reply, deliveries, functions, routes, schedules, streams};
 use crate::{assemble::Rooms, config::did_you_mean, detached, lag, mappings};
 
 pub(crate) async fn status(rooms: &Rooms) -> Reply {
@@ -25,6 +25,8 @@ pub(crate) async fn status(rooms: &Rooms) -> Reply {
         "streams": streams::all(rooms),
         "functions": functions::all(rooms),
         "triggers": all(rooms)?,
+        "schedules": schedules::all(rooms),
+        "routes": routes::all(rooms),
         "dead_letters": {
             "bytes": rooms.dead_letters.bytes().map_err(ApiError::failed)?.bytes(),
             "max_bytes": rooms.dead_letters.max().bytes(),
@@ -63,8 +65,12 @@ fn nearly_full(store: &str, bytes: ByteSize, max: ByteSize) -> Option<String> {
     nearly.then(|| format!("{store} is nearly full: {bytes} of {max}"))
 }
 
+/// Whatever drives them.
 pub(crate) fn list(rooms: &Rooms) -> Reply {
-    all(rooms).map(Value::Array)
+    let mut listed = all(rooms)?;
+    listed.extend(schedules::all(rooms));
+    listed.extend(routes::all(rooms));
+    Ok(Value::Array(listed))
 }
 
 fn all(rooms: &Rooms) -> Result<Vec<Value>, ApiError> {
@@ -77,7 +83,16 @@ fn all(rooms: &Rooms) -> Result<Vec<Value>, ApiError> {
 }
 
 pub(crate) fn show(rooms: &Rooms, name: &str) -> Reply {
-    document(rooms, &known(rooms, name)?)
+    let other = schedules::show(rooms, name).or_else(|| routes::show(rooms, name));
+    match other {
+        Some(shown) => Ok(shown),
+        None => document(rooms, &known(rooms, name)?),
+    }
+}
+
+/// Whether a trigger without a stream has this name.
+pub(crate) fn reads_nothing(rooms: &Rooms, name: &str) -> bool {
+    rooms.schedules.get(name).is_some() || rooms.routes.get(name).is_some()
 }
 
 /// Shards on which the records that were read are not all passed, settled, given up or in flight.
@@ -104,6 +119,11 @@ pub(crate) fn known(rooms: &Rooms, name: &str) -> Result<TriggerSettings, ApiErr
         .ok()
         .and_then(|name| triggers.get(&name).cloned())
         .ok_or_else(|| {
+            if reads_nothing(rooms, name) {
+                return ApiError::conflict(format!("trigger {name} reads no stream")).with_hint(
+                    format!("`shardmill trigger show {name}` says what drives it"),
+                );
+            }
             let names = triggers.keys().map(TriggerName::as_str);
             let hint = did_you_mean(name, names)
                 .unwrap_or_else(|| "`shardmill trigger list` shows what is there".to_owned());
@@ -113,6 +133,11 @@ pub(crate) fn known(rooms: &Rooms, name: &str) -> Result<TriggerSettings, ApiErr
 
 /// The name of a trigger that is in the file, or has left something behind.
 pub(crate) fn keeper(rooms: &Rooms, name: &str) -> Result<TriggerName, ApiError> {
+    if reads_nothing(rooms, name)
+        && let Ok(name) = TriggerName::parse(name)
+    {
+        return Ok(name);
+    }
     let unknown = match known(rooms, name) {
         Ok(settings) => return Ok(settings.name),
         Err(unknown) => unknown,
@@ -126,6 +151,9 @@ pub(crate) fn keeper(rooms: &Rooms, name: &str) -> Result<TriggerName, ApiError>
 }
 
 pub(crate) async fn pause(rooms: &Rooms, name: &str) -> Reply {
+    if let Some(paused) = turn(rooms, name, Switch::Paused).await {
+        return paused;
+    }
     let settings = &known(rooms, name)?;
     rooms
         .runners
@@ -135,13 +163,29 @@ pub(crate) async fn pause(rooms: &Rooms, name: &str) -> Reply {
     document(rooms, settings)
 }
 
+/// Of what the file switched off.
+pub(crate) fn disabled(name: &str) -> ApiError {
+    ApiError::conflict(format!(
+        "resume trigger {name}: it is not paused but disabled, triggers.yaml says `enabled: false`"
+    ))
+    .with_hint("say `enabled: true` there and start the server again")
+}
+
+/// Of a trigger without a stream; nothing where none has this name.
+async fn turn(rooms: &Rooms, name: &str, to: Switch) -> Option<Reply> {
+    match schedules::turn(rooms, name, to).await {
+        Some(turned) => Some(turned),
+        None => routes::turn(rooms, name, to).await,
+    }
+}
+
 pub(crate) async fn resume(rooms: &Rooms, name: &str) -> Reply {
+    if let Some(resumed) = turn(rooms, name, Switch::On).await {
+        return resumed;
+    }
     let settings = &known(rooms, name)?;
     if !settings.enabled {
-        return Err(ApiError::conflict(format!(
-            "resume trigger {name}: it is not paused but disabled, triggers.yaml says `enabled: false`"
-        ))
-        .with_hint("say `enabled: true` there and start the server again"));
+        return Err(disabled(name));
     }
     rooms
         .runners
@@ -173,6 +217,7 @@ fn document(rooms: &Rooms, settings: &TriggerSettings) -> Reply {
     Ok(json!({
         "name": settings.name,
         "by": by,
+        "kind": "stream",
         "stream": settings.stream.name,
         "function": settings.function,
         "outputs": outputs,
@@ -309,6 +354,12 @@ fn hint(trigger: &TriggerName, state: &ShardState) -> Option<String> {
 }
 
 pub(crate) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
+    let asked = call.query.get("trigger");
+    let mut others = schedules::waiting(rooms, asked);
+    others.extend(routes::waiting(rooms, asked));
+    if asked.is_some_and(|name| reads_nothing(rooms, name)) {
+        return Ok(json!({ "waiting": others, "moving": 0, "caught_up": 0 }));
+    }
     let only = call
         .query
         .get("trigger")
@@ -351,6 +402,7 @@ pub(crate) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
     }
     if shard.is_none() {
         waiting.extend(deliveries::waiting(rooms, only));
+        waiting.append(&mut others);
     }
     Ok(json!({ "waiting": waiting, "moving": moving, "caught_up": caught_up }))
 }

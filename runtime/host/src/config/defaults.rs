@@ -10,6 +10,8 @@ use dispatch::{ErrorClass, Isolate, filter::Unparsable};
 
 use super::keys::{Choice, Measured, Place, Plain};
 use super::project::{SandboxPolicy, Then};
+use super::route_keys::{ROUTE, ROUTE_TRIGGER};
+use super::schedule_keys::{RETRY as SCHEDULE_RETRY, SCHEDULE, SCHEDULE_BACKOFF, SCHEDULE_TRIGGER};
 use super::server_keys::{DEAD_LETTERS, LOGS, SERVER};
 use super::stream_keys::{AUTOSCALE, STREAM};
 
@@ -34,6 +36,12 @@ pub(super) static PLACES: &[&Place] = &[
     &RETRY,
     &BACKOFF,
     &BREAKER,
+    &SCHEDULE_TRIGGER,
+    &SCHEDULE,
+    &SCHEDULE_RETRY,
+    &SCHEDULE_BACKOFF,
+    &ROUTE_TRIGGER,
+    &ROUTE,
 ];
 
 pub(super) const VERSION: Plain = Plain {
@@ -311,15 +319,7 @@ pub(super) static TRIGGER: Place = Place {
         &REPORT_FAILURES,
         &ALLOW_LOOP,
     ],
-    later: &[
-        "http",
-        "input",
-        "leases",
-        "range_check",
-        "schedule",
-        "tumbling",
-        "was",
-    ],
+    later: &["leases", "range_check", "tumbling", "was"],
 };
 
 pub(super) const DEAGGREGATE: Choice<bool> =

@@ -18,6 +18,10 @@ mod limits;
 mod names;
 mod project;
 mod reader;
+mod route_keys;
+mod routes;
+mod schedule_keys;
+mod schedules;
 mod server;
 mod server_keys;
 mod spelling;
@@ -27,6 +31,8 @@ mod tree;
 mod triggers;
 mod units;
 
+#[cfg(test)]
+mod driver_tests;
 #[cfg(test)]
 mod refusal_tests;
 #[cfg(test)]
@@ -45,9 +51,9 @@ pub(crate) use start::parse as parse_start;
 pub(crate) const RETENTION_MIN: Duration = RETENTION.min;
 pub(crate) const RETENTION_MAX: Duration = RETENTION.max;
 pub use project::{
-    Attempts, Autoscale, Backoff, Batch, Capacity, DeadLetters, Durability, Function,
-    FunctionSource, Limits, Logs, Project, Promise, Retry, SandboxPolicy, Server, Start, State,
-    Stream, Then, Trigger, WhenFull,
+    Attempts, Autoscale, Backoff, Batch, Capacity, Cors, DeadLetters, Durability, Function,
+    FunctionSource, HttpTrigger, Limits, Logs, Project, Promise, Retry, SandboxPolicy,
+    ScheduleRetry, ScheduleTrigger, Server, Start, State, Stream, Then, Trigger, WhenFull,
 };
 
 use defaults::ROOT;
@@ -81,6 +87,11 @@ pub fn read(
     let destinations = destinations::destinations(&mut reader, &mut root, &streams, folder);
     let known = (&streams, &functions, &destinations);
     let triggers = triggers::triggers(&mut reader, &mut root, known);
+    let triggers::Triggers {
+        streams: on_streams,
+        schedules,
+        routes,
+    } = triggers;
 
     match (app, server) {
         (Some(app), Some(server)) if reader.diagnostics.is_empty() => Ok(Project {
@@ -89,7 +100,9 @@ pub fn read(
             streams,
             destinations,
             functions,
-            triggers,
+            triggers: on_streams,
+            schedules,
+            routes,
         }),
         _ => Err(Refused::new(reader.diagnostics)),
     }

@@ -6,13 +6,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use catalog::schedule::{Missed, Schedule};
 use dispatch::{BreakerPolicy, ErrorClass, Isolate, Lanes, filter::Filter};
 use model::{
     ByteSize, FunctionName, Region, StreamName, Timestamp, TriggerName, invocation::ItemFailures,
 };
 
 use super::names::AppName;
-use crate::destinations::Destination;
+use crate::{destinations::Destination, routes::Route};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Project {
@@ -23,6 +24,10 @@ pub struct Project {
     pub(crate) destinations: BTreeMap<String, Destination>,
     pub functions: BTreeMap<FunctionName, Function>,
     pub triggers: BTreeMap<TriggerName, Trigger>,
+    /// Triggers that run by the clock. A name is of one trigger, whatever drives it.
+    pub schedules: BTreeMap<TriggerName, ScheduleTrigger>,
+    /// Triggers that answer requests.
+    pub routes: BTreeMap<TriggerName, HttpTrigger>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,6 +176,58 @@ pub struct Trigger {
     pub line: usize,
 }
 
+/// A trigger that runs by the clock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScheduleTrigger {
+    pub schedule: Schedule,
+    /// The name of its time zone.
+    pub zone: String,
+    /// How much later than its slot a run may begin.
+    pub flexible: Duration,
+    pub missed: Missed,
+    pub function: FunctionName,
+    pub outputs: BTreeMap<String, StreamName>,
+    /// JSON text. None: an event as EventBridge Scheduler sends it.
+    pub input: Option<String>,
+    pub retry: ScheduleRetry,
+    pub enabled: bool,
+    pub line: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScheduleRetry {
+    /// Invocations for one slot, the first included.
+    pub attempts: u32,
+    /// Behind the slot.
+    pub age: Duration,
+    pub backoff: Backoff,
+}
+
+/// A trigger that answers requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpTrigger {
+    pub(crate) route: Route,
+    /// Of one request.
+    pub body: ByteSize,
+    /// Requests at the same time.
+    pub concurrency: u32,
+    /// Until the head of the answer is there.
+    pub timeout: Duration,
+    pub cors: Cors,
+    pub function: FunctionName,
+    pub outputs: BTreeMap<String, StreamName>,
+    pub enabled: bool,
+    pub line: usize,
+}
+
+/// Which web pages of other origins may ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cors {
+    Off,
+    Any,
+    Origins(Vec<String>),
+}
+
 /// Where a trigger begins that has no checkpoint yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
@@ -235,28 +292,71 @@ pub enum Then {
 }
 
 impl Project {
-    /// One promise a trigger, in the order of their names; `check` prints them.
+    /// One promise a trigger, by what drives them and in the order of their names; `check` prints them.
     pub fn promises(&self) -> impl Iterator<Item = Promise<'_>> {
-        self.triggers
-            .iter()
-            .map(|(name, trigger)| Promise { name, trigger })
+        let streams = self.triggers.iter().map(|(name, trigger)| Promise {
+            name,
+            driven_by: Driven::Stream(&trigger.stream),
+            outputs: &trigger.outputs,
+        });
+        let schedules = self.schedules.iter().map(|(name, trigger)| Promise {
+            name,
+            driven_by: Driven::Schedule(trigger),
+            outputs: &trigger.outputs,
+        });
+        let routes = self.routes.iter().map(|(name, trigger)| Promise {
+            name,
+            driven_by: Driven::Route(trigger),
+            outputs: &trigger.outputs,
+        });
+        streams.chain(schedules).chain(routes)
     }
 }
 
-/// What a trigger promises. Both ends of every trigger lie inside the runtime, so effects appear exactly once.
+/// What a trigger promises. Both ends of a trigger on a stream lie inside the runtime, so effects appear exactly once.
 #[derive(Debug, Clone, Copy)]
 pub struct Promise<'a> {
     name: &'a TriggerName,
-    trigger: &'a Trigger,
+    driven_by: Driven<'a>,
+    outputs: &'a BTreeMap<String, StreamName>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Driven<'a> {
+    Stream(&'a StreamName),
+    Schedule(&'a ScheduleTrigger),
+    Route(&'a HttpTrigger),
 }
 
 impl fmt::Display for Promise<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.trigger.stream)?;
-        for (index, output) in self.trigger.outputs.values().enumerate() {
+        write!(f, "{}: ", self.name)?;
+        let promise = match self.driven_by {
+            Driven::Stream(stream) => {
+                stream.fmt(f)?;
+                "exactly once"
+            }
+            Driven::Schedule(trigger) => {
+                write!(f, "{} {}", trigger.schedule.expression, trigger.zone)?;
+                match trigger.missed {
+                    Missed::Skip => "exactly once a slot, missed slots are skipped",
+                    Missed::Once => "exactly once a slot, missed slots once together",
+                    Missed::All => "exactly once a slot, missed slots too",
+                }
+            }
+            Driven::Route(trigger) => {
+                trigger.route.fmt(f)?;
+                if self.outputs.is_empty() {
+                    "once a request"
+                } else {
+                    "once a request, committed before the answer"
+                }
+            }
+        };
+        for (index, output) in self.outputs.values().enumerate() {
             f.write_str(if index == 0 { " -> " } else { ", " })?;
             output.fmt(f)?;
         }
-        f.write_str(": exactly once")
+        write!(f, ": {promise}")
     }
 }

@@ -117,9 +117,9 @@ fn lanes_that_are_too_many() {
 
 #[test]
 fn keys_of_the_format_that_this_version_does_not_read() {
-    insta::assert_snapshot!(trigger("schedule: { expression: rate(1 minute) }\nfunction: late"), @r"
-    error: triggers.yaml:6:5: `schedule` in trigger `late-flights` is not supported yet
-        6 |     schedule: { expression: rate(1 minute) }
+    insta::assert_snapshot!(trigger("stream: flights\nfunction: late\ntumbling: { every: 1h }"), @r"
+    error: triggers.yaml:8:5: `tumbling` in trigger `late-flights` is not supported yet
+        8 |     tumbling: { every: 1h }
           |     ^^^^^^^^
     hint: remove it: this version would not act on it
     ");
@@ -314,7 +314,7 @@ fn combinations_that_cannot_be() {
     error: triggers.yaml:5:3: trigger `late-flights` does not say what drives it
         5 |   late-flights:
           |   ^^^^^^^^^^^^
-    hint: add `stream:` with the name of a stream
+    hint: add `stream:` with the name of a stream, `schedule:` with an expression, or `http:` with a route
     ");
     insta::assert_snapshot!(trigger("stream: flights"), @r"
     error: triggers.yaml:5:3: trigger `late-flights` does not say what it runs

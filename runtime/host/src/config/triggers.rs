@@ -18,19 +18,25 @@ use super::diagnostic::At;
 use super::filter;
 use super::lanes;
 use super::names::Name;
-use super::project::{Attempts, Backoff, Batch, Function, Retry, Start, State, Stream, Trigger};
+use super::project::{
+    Attempts, Backoff, Batch, Function, HttpTrigger, Retry, ScheduleTrigger, Start, State, Stream,
+    Trigger,
+};
 use super::reader::{Reader, Section, listed};
+use super::route_keys::ROUTE_TRIGGER;
+use super::schedule_keys::SCHEDULE_TRIGGER;
 use super::spelling::did_you_mean;
 use super::start;
 use super::tree::{Key, Node, Value};
 use super::units::Measure;
+use super::{routes, schedules};
 use crate::destinations::Destination;
 
 /// A trigger has exactly one of these.
 const KINDS: &[&str] = &["stream", "schedule", "http"];
 
-type Streams = BTreeMap<StreamName, Stream>;
-type Functions = BTreeMap<FunctionName, Function>;
+pub(super) type Streams = BTreeMap<StreamName, Stream>;
+pub(super) type Functions = BTreeMap<FunctionName, Function>;
 /// What the file declares before its triggers.
 type Known<'a> = (
     &'a Streams,
@@ -38,26 +44,54 @@ type Known<'a> = (
     &'a BTreeMap<String, Destination>,
 );
 
-pub(super) fn triggers(
-    reader: &mut Reader<'_>,
-    root: &mut Section,
-    known: Known<'_>,
-) -> BTreeMap<TriggerName, Trigger> {
+/// By what drives them.
+#[derive(Default)]
+pub(super) struct Triggers {
+    pub(super) streams: BTreeMap<TriggerName, Trigger>,
+    pub(super) schedules: BTreeMap<TriggerName, ScheduleTrigger>,
+    pub(super) routes: BTreeMap<TriggerName, HttpTrigger>,
+}
+
+pub(super) fn triggers(reader: &mut Reader<'_>, root: &mut Section, known: Known<'_>) -> Triggers {
     let named = reader.named::<TriggerName>(root, "triggers");
     let mut places = BTreeMap::new();
-    let triggers = named
-        .into_iter()
-        .filter_map(|(name, at, node)| {
-            let title = format!("trigger `{name}`");
-            let node = one_kind(reader, &title, at, node)?;
-            let mut section = reader.section(&TRIGGER, title, at, node);
-            let trigger = trigger(reader, &mut section, known)?;
-            places.insert(name.clone(), at);
-            Some((name, trigger))
-        })
-        .collect();
-    refuse_loop(reader, &triggers, &places);
-    triggers
+    let mut all = Triggers::default();
+    let (streams, functions, _) = known;
+    for (name, at, node) in named {
+        let title = format!("trigger `{name}`");
+        let Some((kind, node)) = one_kind(reader, &title, at, node) else {
+            continue;
+        };
+        places.insert(name.clone(), at);
+        match kind {
+            Driver::Stream => {
+                let mut section = reader.section(&TRIGGER, title, at, node);
+                let read = trigger(reader, &mut section, known);
+                all.streams.extend(read.map(|trigger| (name, trigger)));
+            }
+            Driver::Schedule => {
+                let mut section = reader.section(&SCHEDULE_TRIGGER, title, at, node);
+                let read = schedules::schedule(reader, &mut section, (streams, functions));
+                all.schedules.extend(read.map(|trigger| (name, trigger)));
+            }
+            Driver::Route => {
+                let mut section = reader.section(&ROUTE_TRIGGER, title, at, node);
+                let read = routes::route(reader, &mut section, (streams, functions));
+                all.routes.extend(read.map(|trigger| (name, trigger)));
+            }
+        }
+    }
+    refuse_loop(reader, &all.streams, &places);
+    routes::refuse_double(reader, &all.routes, &places);
+    all
+}
+
+/// What drives a trigger.
+#[derive(Debug, Clone, Copy)]
+enum Driver {
+    Stream,
+    Schedule,
+    Route,
 }
 
 /// A record that comes back to its stream through several triggers would go around for ever, as with one trigger alone.
@@ -105,20 +139,25 @@ fn way_back<'a>(
 }
 
 /// None when the kinds alone make the trigger unreadable.
-fn one_kind(reader: &mut Reader<'_>, title: &str, at: At, node: Node) -> Option<Node> {
+fn one_kind(reader: &mut Reader<'_>, title: &str, at: At, node: Node) -> Option<(Driver, Node)> {
     let Value::Map(entries) = &node.value else {
-        return Some(node);
+        return Some((Driver::Stream, node));
     };
     let mut kinds = entries
         .iter()
         .filter(|(key, _)| KINDS.contains(&key.name.as_str()));
     let Some((first, _)) = kinds.next() else {
-        let hint = "add `stream:` with the name of a stream";
+        let hint = "add `stream:` with the name of a stream, `schedule:` with an expression, or `http:` with a route";
         reader.note(at, format!("{title} does not say what drives it"), hint);
         return None;
     };
     let Some((second, _)) = kinds.find(|(key, _)| key.name != first.name) else {
-        return Some(node);
+        let driver = match first.name.as_str() {
+            "schedule" => Driver::Schedule,
+            "http" => Driver::Route,
+            _ => Driver::Stream,
+        };
+        return Some((driver, node));
     };
     let message = format!(
         "{title} has two kinds, `{}` and `{}`",
@@ -222,7 +261,7 @@ fn stream(reader: &mut Reader<'_>, section: &mut Section, streams: &Streams) -> 
     })
 }
 
-fn function(
+pub(super) fn function(
     reader: &mut Reader<'_>,
     section: &mut Section,
     functions: &Functions,
@@ -248,7 +287,7 @@ fn function(
 }
 
 /// The short form names the output `default`.
-fn outputs(
+pub(super) fn outputs(
     reader: &mut Reader<'_>,
     section: &mut Section,
     streams: &Streams,

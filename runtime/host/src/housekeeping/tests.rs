@@ -28,6 +28,7 @@ async fn start(platform: &Platform) -> Arc<Rooms> {
         data: PathBuf::from("data"),
         listen: [127, 0, 0, 1].into(),
         port: 0,
+        web: crate::options::WebOptions::default(),
         components: BTreeMap::new(),
         insecure: false,
         auth: None,

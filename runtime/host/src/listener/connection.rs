@@ -5,6 +5,7 @@
 use std::{
     convert::Infallible,
     io,
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -17,7 +18,7 @@ use platform::{Connection, Platform, StopToken};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::{
-    Entrance, answer, http_date,
+    Serves, http_date,
     watch::{Watch, WatchedBody},
 };
 use crate::limits::{CLOSE_GRACE, HTTP2_HEADERS_BYTES_MAX, HTTP2_STREAMS_MAX};
@@ -26,17 +27,17 @@ use crate::limits::{CLOSE_GRACE, HTTP2_HEADERS_BYTES_MAX, HTTP2_STREAMS_MAX};
 const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Serves a connection to its end, or until the client is overdue.
-pub(super) async fn serve_connection(
+pub(super) async fn serve_connection<S: Serves>(
     connection: Connection,
-    near: bool,
+    peer: SocketAddr,
     platform: Platform,
-    entrance: Arc<Entrance>,
+    entrance: Arc<S>,
     watch: Watch,
     stop: StopToken,
 ) {
     let (closing, closed) = platform::Stop::new();
     let serving = Serving {
-        near,
+        peer,
         platform: platform.clone(),
         entrance,
         watch: watch.clone(),
@@ -56,17 +57,17 @@ pub(super) async fn serve_connection(
     let _parted = platform.clock.timeout(CLOSE_GRACE, serving).await;
 }
 
-struct Serving {
-    near: bool,
+struct Serving<S> {
+    peer: SocketAddr,
     platform: Platform,
-    entrance: Arc<Entrance>,
+    entrance: Arc<S>,
     watch: Watch,
     stop: StopToken,
     /// Stopped when the client is overdue.
     closed: StopToken,
 }
 
-impl Serving {
+impl<S: Serves> Serving<S> {
     async fn run(self, mut connection: Connection) {
         let mut first = [0];
         if !matches!(connection.read(&mut first).await, Ok(1)) {
@@ -80,7 +81,7 @@ impl Serving {
         if first != TLS_HANDSHAKE {
             return self.http(connection).await;
         }
-        let Some(tls) = self.entrance.tls.as_ref() else {
+        let Some(tls) = self.entrance.tls() else {
             tracing::debug!("a client asked for TLS, which is not served here");
             return;
         };
@@ -92,7 +93,7 @@ impl Serving {
 
     async fn http(self, connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let Self {
-            near,
+            peer,
             platform,
             entrance,
             watch,
@@ -118,12 +119,12 @@ impl Serving {
             let (entrance, clock) = (Arc::clone(&entrance), clock.clone());
             let open = watch.request(request.version());
             async move {
-                let mut response = answer(&entrance, near, request).await;
+                let mut response = entrance.answer(peer, request).await;
                 if let Entry::Vacant(date) = response.headers_mut().entry(header::DATE) {
                     date.insert(http_date(clock.wall()));
                 }
                 let watched = |body| WatchedBody { body, _open: open };
-                Ok::<Response<WatchedBody>, Infallible>(response.map(watched))
+                Ok::<Response<WatchedBody<S::Body>>, Infallible>(response.map(watched))
             }
         });
         let served = builder.serve_connection(TokioIo::new(watched), service);

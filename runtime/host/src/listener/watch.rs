@@ -17,7 +17,6 @@ use http::Version;
 use hyper::body::{Body, Frame, SizeHint};
 use platform::{Clock, Monotonic};
 use tokio::sync::Semaphore;
-use wire::AnswerBody;
 
 use crate::limits::{
     ANSWER_STALL_MAX, CONNECTION_LOOK, CONNECTIONS_SPARE, FIRST_REQUEST_MAX, HEAD_MAX, IDLE_MAX,
@@ -184,14 +183,14 @@ impl Drop for OpenRequest {
 
 /// The body of an answer, whose end is the end of its request.
 #[derive(Debug)]
-pub(super) struct WatchedBody {
-    pub(super) body: AnswerBody,
+pub(super) struct WatchedBody<B> {
+    pub(super) body: B,
     pub(super) _open: OpenRequest,
 }
 
-impl Body for WatchedBody {
+impl<B: Body<Data = Bytes> + Unpin> Body for WatchedBody<B> {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,

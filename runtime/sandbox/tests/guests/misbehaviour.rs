@@ -156,7 +156,7 @@ async fn what_exports_no_handler_is_refused_when_it_is_loaded() {
     assert_eq!(
         refusal,
         "it exports guests:other/greeter@1.0.0, where a trigger needs \
-         shardmill:function/stream-handler@0.1.0, shardmill:function/event-handler@0.1.0 or a WASI command \
+         shardmill:function/stream-handler@0.1.0, shardmill:function/event-handler@0.1.0, wasi:http/incoming-handler@0.2 or a WASI command \
          (wasi:cli/run@0.2 or _start)"
     );
 }

@@ -32,7 +32,7 @@ fn a_function_that_exports_another_interface() {
     let said = refused(&with_function(&source));
     let expected = format!(
         "error: load function `late` from {source}: it exports guests:other/greeter@1.0.0, where a trigger needs \
-         shardmill:function/stream-handler@0.1.0, shardmill:function/event-handler@0.1.0 or a WASI command \
+         shardmill:function/stream-handler@0.1.0, shardmill:function/event-handler@0.1.0, wasi:http/incoming-handler@0.2 or a WASI command \
          (wasi:cli/run@0.2 or _start)\n\
          hint: mark a function with #[handler] and build again\n"
     );

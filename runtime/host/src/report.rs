@@ -1,0 +1,115 @@
+//! The line that Lambda prints behind an invocation, for those that no stream drives: runs of schedules, requests, and
+//! invocations by hand. It stands in the log of the trigger beside what the function said.
+
+use std::{fmt::Write as _, time::Duration};
+
+use model::{ByteSize, Invocation, Outcome, Timestamp};
+use sandbox::{Called, GuestLog, LogSink as _};
+
+use crate::logs::LogStore;
+
+/// As `info` of `function.wit`.
+const LEVEL: u32 = 2;
+const MIB: u64 = 1 << 20;
+
+/// Of an invocation that has begun.
+#[derive(Debug)]
+pub(crate) struct Report(GuestLog);
+
+impl Report {
+    pub(crate) fn of(invocation: &Invocation) -> Self {
+        Self(GuestLog {
+            trigger: invocation.trigger.clone(),
+            function: invocation.function.clone(),
+            version: invocation.version,
+            shard: invocation.shard,
+            request_id: invocation.request_id.clone(),
+            attempt: invocation.attempt,
+            level: LEVEL,
+            message: String::new(),
+            at: invocation.started,
+        })
+    }
+
+    pub(crate) fn say(self, logs: &LogStore, called: &Called, memory: ByteSize, at: Timestamp) {
+        let message = line(&self.0.request_id, called, memory);
+        logs.log(GuestLog {
+            message,
+            at,
+            ..self.0
+        });
+    }
+}
+
+fn line(id: &str, called: &Called, memory: ByteSize) -> String {
+    let usage = match &called.outcome {
+        Outcome::Answered(answer) => answer.usage,
+        Outcome::Failed(fault) => fault.usage,
+    };
+    let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
+    let billed = usage.duration.as_micros().div_ceil(1_000);
+    let size = memory.bytes().div_ceil(MIB);
+    let used = usage.memory_bytes.div_ceil(MIB);
+    let mut line = format!(
+        "REPORT RequestId: {id}\tDuration: {:.2} ms\tBilled Duration: {billed} ms\tMemory Size: {size} MB\tMax Memory Used: {used} MB\t",
+        ms(usage.duration)
+    );
+    if let Some(init) = called.init {
+        // Writing to a string cannot fail.
+        let _ = write!(line, "Init Duration: {:.2} ms\t", ms(init));
+    }
+    if let Outcome::Failed(fault) = &called.outcome {
+        let _ = match fault.kind.as_str() {
+            "Timeout" => write!(line, "Status: timeout"),
+            kind => write!(line, "Status: error\tError Type: {kind}"),
+        };
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Answer, Fault, FaultClass, outcome::Usage};
+
+    use super::*;
+
+    #[test]
+    fn a_line_reads_as_lambdas() {
+        let usage = Usage {
+            duration: Duration::from_micros(2_345),
+            memory_bytes: 3 * MIB + 1,
+            fuel: None,
+        };
+        let check = |outcome, init, expect: &str| {
+            let called = Called {
+                outcome,
+                document: None,
+                init,
+            };
+            assert_eq!(line("r-1", &called, ByteSize::mib(128)), expect);
+        };
+        let answered = Outcome::Answered(Answer {
+            usage,
+            ..Answer::default()
+        });
+        let head = "REPORT RequestId: r-1\tDuration: 2.35 ms\tBilled Duration: 3 ms\tMemory Size: 128 MB\tMax Memory Used: 4 MB\t";
+        check(answered.clone(), None, head);
+        let init = Some(Duration::from_micros(51));
+        check(answered, init, &format!("{head}Init Duration: 0.05 ms\t"));
+        let failed = |kind: &str| {
+            Outcome::Failed(Fault {
+                class: FaultClass::Function,
+                kind: kind.to_owned(),
+                message: String::new(),
+                retry_after: None,
+                usage,
+            })
+        };
+        check(failed("Timeout"), None, &format!("{head}Status: timeout"));
+        check(
+            failed("Trap"),
+            None,
+            &format!("{head}Status: error\tError Type: Trap"),
+        );
+    }
+}
