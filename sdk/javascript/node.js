@@ -186,6 +186,9 @@ export function install(environment, log) {
     nextTick: (call, ...values) => queueMicrotask(() => call(...values)),
     hrtime: Object.assign(() => [Math.floor(Date.now() / 1000), (Date.now() % 1000) * 1e6], { bigint: () => BigInt(Date.now()) * 1000000n }),
     on: () => process,
+    exit: (code = 0) => {
+      throw Object.assign(new Error(`the handler ended itself with exit code ${code}`), { name: 'ExitError' });
+    },
     stdout: { write: (line) => log(2, String(line).replace(/\n$/, '')) },
     stderr: { write: (line) => log(4, String(line).replace(/\n$/, '')) },
   };

@@ -6,17 +6,13 @@ import * as host from 'shardmill:function/host@0.1.0';
 import * as invocation from 'shardmill:function/invocation@0.1.0';
 import * as state from 'shardmill:function/state@0.1.0';
 import { install, utf8, text } from './node.js';
+import { bytesOf, create } from './handlers.js';
 import { forget, globals, settle } from './promise.js';
 
 let handler;
 
-/** What `require("shardmill")` gives: outputs and durable values, beyond what AWS Lambda has. */
-const shardmill = {
-  /** The records of a Kinesis event, their data decoded. */
-  records: (event) => (event.Records ?? []).map(({ kinesis }) => {
-    const data = Buffer.from(kinesis.data, 'base64');
-    return { key: kinesis.partitionKey, sequence: kinesis.sequenceNumber, data, json: () => JSON.parse(data.toString()) };
-  }),
+/** What `require("shardmill")` gives: outputs and durable values, and handlers over records, beyond what AWS Lambda has. */
+const shardmill = create({
   /** Puts one record to an output of the trigger: bytes and text as they are, anything else as JSON. */
   emit(output, key, data, source = 0xffffffff) {
     const [keyBytes, dataBytes] = [utf8(key), bytesOf(data)];
@@ -36,14 +32,9 @@ const shardmill = {
   },
   put: (source, name, value) => asked(() => state.set(source, name, bytesOf(value))),
   delete: (source, name) => asked(() => state.delete(source, name)),
-};
+});
 
 const modules = { shardmill };
-
-function bytesOf(data) {
-  if (data instanceof Uint8Array) return data;
-  return utf8(typeof data === 'string' ? data : JSON.stringify(data));
-}
 
 class Refused extends Error {
   name = 'Refused';

@@ -32,7 +32,7 @@ from wit_world import exports
 from wit_world.imports import bundle, invocation
 from wit_world.imports.types import Fault
 
-import shardmill  # noqa: F401
+import shardmill  # noqa: F401  with what its handlers are made of
 
 _PREFIX = "/function/"
 _handler = None

@@ -16,6 +16,7 @@ mod conformance;
 mod crash;
 mod demo;
 mod environment;
+mod reload;
 mod simulate;
 mod step;
 mod test;
@@ -36,6 +37,7 @@ commands:
                          end the real server under load; every acknowledged record is accounted for
   simulate --seeds N [--from S]
                          stories full of faults in a simulated world; every promise is checked
+  reload [--debug]       from a saved file to the new version handling a record, in each language; a table
   conformance            write docs/conformance.md: actions and constraints, each with what shows it
   codegen --model PATH   write the tables of the Kinesis door from botocore's service-2.json(.gz)";
 
@@ -61,6 +63,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "crash" => crash::run_rounds(rest),
         "simulate" => simulate::run_simulation(rest),
         "codegen" => codegen::run(rest),
+        "reload" => reload::run_reload(rest),
         "conformance" => conformance::write(),
         "help" | "--help" => {
             report(USAGE);

@@ -1,6 +1,8 @@
 //! The words of the command line as clap reads them: noun then verb for what is stored, bare verbs for the project and
 //! for data. Nouns are singular and their plurals are accepted; a bare noun lists. Nothing is decided here.
 
+mod writing;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::moment::{self, From};
 use crate::output::Format;
+pub(crate) use writing::{Build, Dev, Init, Test};
 
 /// Streams, triggers and sandboxed functions on your own machine.
 #[derive(Debug, Parser)]
@@ -41,12 +44,18 @@ pub(crate) enum Command {
 /// Verbs that work without a server, or are one.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Here {
+    /// Make a project from a template, or around code that is there
+    Init(Init),
+    /// Run the server, build functions again at each save, and show each batch
+    Dev(Dev),
     /// Build the functions and run the server in the foreground
     Up(Up),
     /// Read triggers.yaml and say what is wrong with it, offline
     Check(Project),
     /// Build the functions of triggers.yaml
     Build(Build),
+    /// Give a function the same records in other ways, and see whether it comes to the same
+    Test(Test),
     /// Look at the machine, the tools and the server
     Doctor,
     /// What the server stores: check, repair, backup, restore
@@ -142,14 +151,6 @@ pub(crate) struct Up {
     /// Listen on an address that others can reach, without credentials
     #[arg(long)]
     pub(crate) insecure: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Build {
-    /// Only this function
-    pub(crate) function: Option<String>,
-    #[command(flatten)]
-    pub(crate) project: Project,
 }
 
 #[derive(Debug, Args)]

@@ -85,9 +85,12 @@ fn help() {
     Usage: shardmill [OPTIONS] <COMMAND>
 
     Commands:
+      init         Make a project from a template, or around code that is there
+      dev          Run the server, build functions again at each save, and show each batch
       up           Build the functions and run the server in the foreground
       check        Read triggers.yaml and say what is wrong with it, offline
       build        Build the functions of triggers.yaml
+      test         Give a function the same records in other ways, and see whether it comes to the same
       doctor       Look at the machine, the tools and the server
       data         What the server stores: check, repair, backup, restore
       server       Names for servers, and what AWS's tools need to find one

@@ -33,3 +33,8 @@ pub(crate) const CLOCK_MIN_S: i64 = 1_767_225_600;
 pub(crate) const ANSWER_BYTES_MAX: usize = 256 << 20;
 
 const _: () = assert!(PUT_PAUSE_FIRST.as_millis() <= PUT_PAUSE_MAX.as_millis());
+
+/// Between two looks at the files of a function that is being written.
+pub(crate) const LOOK_PAUSE: Duration = Duration::from_millis(40);
+/// Files of one function that are looked at.
+pub(crate) const WATCHED_FILES_MAX: usize = 4_096;

@@ -93,6 +93,19 @@ impl Output {
         let _unread = writeln!(anstream::stderr().lock(), "{text}");
     }
 
+    /// Asks a person, who may just press return; off a terminal nobody is there, which is no.
+    pub(crate) fn asks(self, question: &str) -> bool {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return false;
+        }
+        let _unread = write!(anstream::stderr().lock(), "tools    {question} [Y/n] ");
+        let mut answer = String::new();
+        io::stdin()
+            .read_line(&mut answer)
+            .is_ok_and(|read| read > 0)
+            && matches!(answer.trim(), "" | "y" | "Y" | "yes")
+    }
+
     /// Moves while something long goes on; hidden off a terminal and under `NO_COLOR`.
     #[expect(
         clippy::disallowed_methods,

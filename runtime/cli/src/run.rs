@@ -13,7 +13,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::{Output, text};
 use crate::server;
 use crate::verbs::{self, build, data, doctor, invoke, logs, put, status, tail, things};
-use crate::{project, up};
+use crate::{dev, project, up};
 
 pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
     let Arguments { shared, command } = arguments;
@@ -32,12 +32,23 @@ pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
 }
 
 async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<(), Failure> {
-    if let (Some(server), Here::Up(_) | Here::Check(_) | Here::Build(_)) = (server, &here) {
+    if let (
+        Some(server),
+        Here::Init(_)
+        | Here::Dev(_)
+        | Here::Up(_)
+        | Here::Check(_)
+        | Here::Build(_)
+        | Here::Test(_),
+    ) = (server, &here)
+    {
         let message = format!("use server `{server}`: this verb asks no server");
         return Err(Failure::usage(message)
             .hint("leave `--server` out; `up` takes `--listen` and `--port` for its own address"));
     }
     match here {
+        Here::Init(arguments) => verbs::init::init(output, &arguments),
+        Here::Dev(arguments) => dev::dev(output, &arguments).await,
         Here::Up(arguments) => up::up(output, &arguments).await,
         Here::Check(file) => project::check(output, &file.file).await,
         Here::Build(arguments) => {
@@ -46,6 +57,7 @@ async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<()
             let place = project::builds(&arguments.project.file);
             build::show(output, &build::build(output, &place, &sources)?)
         }
+        Here::Test(arguments) => verbs::test::test(output, &arguments).await,
         Here::Doctor => {
             let folder = working_directory()?;
             let server = server.map(str::to_owned).or_else(server_of_environment);

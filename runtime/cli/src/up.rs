@@ -2,6 +2,7 @@
 //! go to standard error; the address goes there too, since `up` has no data of its own.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,9 @@ use host::{Auth, Certificate, MasterKeys, Ready, Shown, StartError, UpOptions, W
 use platform::{Platform, Stop};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::arguments::Up;
+use clap::Parser as _;
+
+use crate::arguments::{Arguments, Command, Here, Up};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::verbs::build;
@@ -57,6 +60,46 @@ pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
     output.note("stopping");
     stop.stop();
     server.await.map_err(|error| failure(&error))
+}
+
+/// What `up` would be told to run the server of this file.
+pub(crate) fn settings(file: &Path, port: u16, data: Option<&Path>) -> Result<Up, Failure> {
+    let port = port.to_string();
+    let mut words: Vec<&OsStr> = ["shardmill", "up", "--port", &port, "--file"]
+        .map(OsStr::new)
+        .to_vec();
+    words.push(file.as_os_str());
+    if let Some(data) = data {
+        words.extend([OsStr::new("--data"), data.as_os_str()]);
+    }
+    match Arguments::try_parse_from(words).map(|arguments| arguments.command) {
+        Ok(Command::Here(Here::Up(up))) => Ok(up),
+        Ok(_) => Err(Failure::usage(
+            "run the server: these are no settings of it",
+        )),
+        Err(error) => Err(Failure::usage(format!("run the server: {error}"))),
+    }
+}
+
+/// The same for a server that somebody else runs, from functions that are built.
+pub(crate) async fn options_of(
+    output: Output,
+    arguments: &Up,
+    built: Vec<build::BuiltFunction>,
+) -> Result<UpOptions, Failure> {
+    let places = Places::of(arguments)?;
+    let server_json = free_note(output, &places).await?;
+    Ok(options(arguments, built, &places, server_json))
+}
+
+/// How a server that ran as a task has ended.
+pub(crate) fn ended(
+    ended: Result<Result<(), StartError>, platform::TaskFailed>,
+) -> Result<(), Failure> {
+    match ended {
+        Ok(ended) => ended.map_err(|error| failure(&error)),
+        Err(error) => Err(Failure::failed(format!("run the server: {error}"))),
+    }
 }
 
 /// How a client comes to trust the server.
@@ -125,6 +168,7 @@ fn options(
         .map(|function| (function.name, function.path))
         .collect();
     UpOptions {
+        development: None,
         data: places.data.clone(),
         server_json,
         master: MasterKeys {
@@ -172,7 +216,7 @@ fn passphrase(name: &str) -> Option<String> {
 }
 
 /// Ctrl-C at a terminal, SIGTERM from a supervisor: both end the server cleanly.
-async fn asked_to_stop() -> Result<(), Failure> {
+pub(crate) async fn asked_to_stop() -> Result<(), Failure> {
     let unheard = |error: std::io::Error| Failure::failed(format!("listen for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
     tokio::select! {

@@ -22,6 +22,11 @@ pub(crate) fn drive(connection: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(connection));
 }
 
+/// Of the clock on the wall, for who sits before it.
+pub(crate) fn time_of_day() -> String {
+    jiff::Zoned::now().strftime("%H:%M:%S").to_string()
+}
+
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }

@@ -21,6 +21,7 @@ use tracing::warn;
 use crate::{
     config::{FunctionSource, Project},
     destinations::{Deliveries, Names, Sender},
+    development::{Development, Reload, Reloaded},
     encrypted,
     errors::{StartError, Unloaded},
     fitting,
@@ -66,6 +67,8 @@ pub(crate) struct Rooms {
     pub(crate) drift: Vec<String>,
     /// Ends what waits for news.
     pub(crate) stop: StopToken,
+    /// The loop that develops the functions, where there is one.
+    pub(crate) development: Option<Development>,
 }
 
 /// A function that is ready to run.
@@ -99,14 +102,8 @@ pub(crate) async fn assemble(
     let journal: Arc<dyn Journal> = Arc::new(LogJournal::new(log.clone(), streams.clone()));
     let logs = open_lines(platform, project, options).await?;
     let engine = engine(platform, options, &logs)?;
-    let functions = load(
-        platform,
-        project,
-        options,
-        &engine,
-        &Catalog::new(Arc::clone(&journal)),
-    )
-    .await?;
+    let catalog = Catalog::new(Arc::clone(&journal));
+    let functions = load(platform, project, options, &engine, &catalog).await?;
     let node = NodeId::parse(&format!("host-{:012x}", platform.rng.u64() >> 16)).map_err(other)?;
     let now = platform.clock.wall();
     let triggers: BTreeMap<_, _> = project
@@ -154,8 +151,14 @@ pub(crate) async fn assemble(
         autoscaled,
         drift,
         stop,
+        development: options.development.clone(),
     };
     let schedules = new_schedules(&rooms, project)?;
+    if let Some(development) = &rooms.development {
+        let reload = reloading(&rooms, project, (engine, catalog));
+        let logs = Arc::clone(&rooms.logs) as Arc<dyn LogTail>;
+        development.attach(platform, logs, reload, rooms.stop.clone());
+    }
     start(&rooms).await?;
     for settings in schedules {
         launch_schedule(&rooms, settings)?;
@@ -324,6 +327,7 @@ fn engine(
     let simulation = platform.disk.is_simulated();
     let settings = EngineSettings {
         simulation,
+        quick: options.development.is_some(),
         cache_dir: Some(options.data.join("functions")),
         runtimes_dir: options.runtimes.clone(),
     };
@@ -371,6 +375,33 @@ async fn load(
     Ok(functions)
 }
 
+/// How a function that was built again is put in place.
+fn reloading(
+    rooms: &Rooms,
+    project: &Project,
+    (engine, catalog): (Engine, Catalog),
+) -> Arc<Reload> {
+    let platform = rooms.platform.clone();
+    let limits = project.functions.iter();
+    let limits: BTreeMap<FunctionName, FunctionLimits> = limits
+        .map(|(name, function)| (name.clone(), plan::limits(function)))
+        .collect();
+    Arc::new(move |name, built| {
+        let (platform, engine, catalog) = (platform.clone(), engine.clone(), catalog.clone());
+        let limits = limits.get(&name).cloned();
+        Box::pin(async move {
+            let limits = limits.ok_or_else(|| format!("triggers.yaml has no function `{name}`"))?;
+            let loaded = loading::load(&platform, &engine, &name, &built, limits).await;
+            let loaded = loaded.map_err(|error| error.to_string())?;
+            let version = catalog.register(&name, loaded.digest()).await;
+            Ok(Reloaded {
+                version: version.map_err(|error| error.to_string())?,
+                handler: Arc::new(loaded),
+            })
+        })
+    })
+}
+
 /// Starts the triggers of the file, and the mappings of the Lambda API as far as they can be.
 async fn start(rooms: &Rooms) -> Result<(), StartError> {
     for settings in rooms.triggers.now().values() {
@@ -395,11 +426,16 @@ pub(crate) async fn launch(rooms: &Rooms, settings: &TriggerSettings) -> Result<
             "start trigger `{name}`: its function `{function}` is not loaded"
         )));
     };
+    let handler = Arc::clone(&loaded.function) as Arc<dyn Handler>;
+    let handler = match &rooms.development {
+        Some(development) => development.before(handler),
+        None => handler,
+    };
     let shared = dispatch::Rooms {
         platform: rooms.platform.clone(),
         journal: Arc::clone(&rooms.journal),
         source: Arc::new(rooms.streams.clone()) as Arc<dyn Source>,
-        handler: Arc::clone(&loaded.function) as Arc<dyn Handler>,
+        handler,
         version: loaded.version,
         leases: Arc::clone(&rooms.leases),
         dead_letters: Arc::clone(&rooms.dead_letters),

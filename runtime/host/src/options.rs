@@ -9,6 +9,8 @@ use std::{
 
 use streams::MasterKeys;
 
+use crate::development::Development;
+
 /// Everything `up` hands in; nothing else is read from the environment.
 #[derive(Debug, Clone)]
 pub struct UpOptions {
@@ -41,6 +43,8 @@ pub struct UpOptions {
     pub master: MasterKeys,
     /// Where routes are answered, if the file has any.
     pub web: WebOptions,
+    /// The loop that develops the functions, where there is one.
+    pub development: Option<Development>,
 }
 
 /// Where requests of the web are answered.

@@ -13,7 +13,7 @@ use crate::{
     command,
     context::Call,
     imports::TOO_LARGE,
-    item_failures,
+    item_failures::{self, Said},
     limits::{FAULT_KIND_BYTES_MAX, FAULT_MESSAGE_BYTES_MAX, RETRY_AFTER_MAX},
     logs::cut,
     sandbox::GuestAnswer,
@@ -26,13 +26,14 @@ type Refused = (&'static str, String);
 
 impl Call {
     pub(crate) fn outcome(&mut self, answer: GuestAnswer, usage: Usage) -> Outcome {
-        // Lambda's answers have no place to say which record caused what.
+        // Lambda's answers have no place to say which record caused what; those of our SDKs do.
         let (answered, effects_attributed) = match answer {
             GuestAnswer::Stream(response) => (self.response(response), true),
             GuestAnswer::Event(document) => {
-                let failures = self.item_failures(&document);
+                let said = self.item_failures(&document);
                 self.document = Some(document.into());
-                (failures, false)
+                let attributed = said.as_ref().is_ok_and(|said| said.attributed);
+                (said.map(|said| said.failures), attributed)
             }
             GuestAnswer::Printed(printed) => {
                 let failures = printed
@@ -112,7 +113,7 @@ impl Call {
 
     /// The answer of a command, with the records it carries.
     fn printed(&mut self, document: Bytes) -> Result<Vec<RecordFailure>, Refused> {
-        let failures = self.item_failures(&document)?;
+        let failures = self.item_failures(&document)?.failures;
         let outputs =
             command::outputs(&document).map_err(|error| ("MalformedOutput", error.to_string()))?;
         for output in outputs {
@@ -133,12 +134,12 @@ impl Call {
         ("OutputTooLarge", fact)
     }
 
-    fn item_failures(&self, answer: &[u8]) -> Result<Vec<RecordFailure>, Refused> {
+    fn item_failures(&self, answer: &[u8]) -> Result<Said, Refused> {
         if answer.len() > self.output_bytes_max {
             return Err(self.too_long(answer.len()));
         }
         if self.invocation.records.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Said::default());
         }
         let how = self.invocation.item_failures;
         item_failures::read(answer, &self.invocation.records, how)
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_stream_function_says_which_record_caused_what() {
+    fn stream_functions_and_answers_of_our_sdks_say_which_record_caused_what() {
         let response = types::Response {
             failed: Vec::new(),
             output: Vec::new(),
@@ -205,6 +206,10 @@ mod tests {
         let cases = [
             (GuestAnswer::Stream(response), true),
             (GuestAnswer::Event(b"{}".to_vec()), false),
+            (
+                GuestAnswer::Event(br#"{"batchItemFailures":[],"effects":"attributed"}"#.to_vec()),
+                true,
+            ),
         ];
         for (answer, expect) in cases {
             match outcome(answer) {

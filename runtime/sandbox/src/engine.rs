@@ -31,6 +31,8 @@ use crate::{
 pub struct EngineSettings {
     /// Fuel instead of epochs, canonical NaNs, clocks and random numbers of the platform, always fresh sandboxes.
     pub simulation: bool,
+    /// Compiles fast rather than well: for functions that are being written.
+    pub quick: bool,
     /// Where compiled functions are kept between runs. Only this host may write there: the files are code.
     pub cache_dir: Option<PathBuf>,
     /// Where the components of language runtimes are, each named by its digest; compiled ones are kept beside them.
@@ -78,7 +80,7 @@ impl Engine {
         settings: EngineSettings,
         logs: Arc<dyn LogSink>,
     ) -> Result<Self, EngineError> {
-        let wasmtime = wasmtime::Engine::new(&config(settings.simulation)).map_err(EngineError)?;
+        let wasmtime = wasmtime::Engine::new(&config(&settings)).map_err(EngineError)?;
         let linker = linker(&wasmtime).map_err(EngineError)?;
         let mut programs = wasmtime::Linker::new(&wasmtime);
         wasmtime_wasi::p1::add_to_linker_async(&mut programs, |context: &mut Context| {
@@ -109,18 +111,23 @@ impl Engine {
     }
 }
 
-fn config(simulation: bool) -> Config {
+fn config(settings: &EngineSettings) -> Config {
+    let optimised = if settings.quick {
+        OptLevel::None
+    } else {
+        OptLevel::Speed
+    };
     let mut config = Config::new();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool()))
         .memory_init_cow(true)
         .concurrency_support(false)
-        .cranelift_opt_level(OptLevel::Speed)
+        .cranelift_opt_level(optimised)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .memory_reservation(MEMORY_ADDRESS_BYTES_MAX as u64)
         .max_wasm_stack(STACK_BYTES_MAX)
         .async_stack_size(ASYNC_STACK_BYTES);
-    if simulation {
+    if settings.simulation {
         config
             .consume_fuel(true)
             .cranelift_nan_canonicalization(true)

@@ -4,9 +4,13 @@
 //! another key such as `{"statusCode":200}`) is a full success. Where the trigger is strict, another key fails the whole
 //! batch, as in Lambda (PB-5). A list that cannot be believed does so always: it is no list, an entry has no identifier,
 //! or one that is not in the batch (PB-4, PB-6, PB-7).
+//!
+//! The SDKs of languages whose handlers answer in JSON say more: an entry may name its record by `index`, and carry `action`
+//! (`retry`, `dead-letter`, `park`, `not-tried`), `kind` and `reason`; `"effects": "attributed"` beside the list says that every
+//! output and value names the record that caused it, so that those of good records may stay.
 #![deny(clippy::indexing_slicing)]
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{collections::BTreeMap, ops::Range};
 
 use model::{
     Position, RecordAction, RecordFailure, SequenceNumber, UserRecord, invocation::ItemFailures,
@@ -14,7 +18,9 @@ use model::{
 use serde_json::Value;
 
 use crate::{
-    limits::{ITEM_FAILURES_MAX, ITEM_IDENTIFIER_BYTES_MAX},
+    limits::{
+        FAULT_KIND_BYTES_MAX, FAULT_MESSAGE_BYTES_MAX, ITEM_FAILURES_MAX, ITEM_IDENTIFIER_BYTES_MAX,
+    },
     logs::cut,
 };
 
@@ -30,22 +36,46 @@ pub(crate) enum BadBatchAnswer {
     #[error("`batchItemFailures` names {0}, which is not in the batch")]
     Unknown(String),
     #[error(
+        "an entry of `batchItemFailures` has the action {0}: retry, dead-letter, park and not-tried are known"
+    )]
+    UnknownAction(String),
+    #[error(
         "it has no `batchItemFailures`, but other keys: the trigger says `report_failures: strict`"
     )]
     OtherKeys,
+}
+
+const ATTRIBUTED: &str = "attributed";
+
+/// What an answer says about the records of its batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// By index, ascending, each at most once.
+    pub(crate) failures: Vec<RecordFailure>,
+    /// Each effect names the record that caused it.
+    pub(crate) attributed: bool,
 }
 
 pub(crate) fn read(
     answer: &[u8],
     records: &[UserRecord],
     how: ItemFailures,
-) -> Result<Vec<RecordFailure>, BadBatchAnswer> {
-    if how == ItemFailures::Ignored {
-        return Ok(Vec::new());
+) -> Result<Said, BadBatchAnswer> {
+    // An answer of our SDKs means what it says: who wrote the handler chose what becomes of each record.
+    let ours = || {
+        let word = ATTRIBUTED.as_bytes();
+        answer.windows(word.len()).any(|part| part == word)
+    };
+    if how == ItemFailures::Ignored && !ours() {
+        return Ok(Said::default());
     }
     let Ok(Value::Object(answer)) = serde_json::from_slice::<Value>(answer) else {
-        return Ok(Vec::new());
+        return Ok(Said::default());
     };
+    let attributed = answer.get("effects").and_then(Value::as_str) == Some(ATTRIBUTED);
+    if how == ItemFailures::Ignored && !attributed {
+        return Ok(Said::default());
+    }
     let is_other = !answer.is_empty() && !answer.contains_key("batchItemFailures");
     if how == ItemFailures::Strict && is_other {
         return Err(BadBatchAnswer::OtherKeys);
@@ -54,36 +84,54 @@ pub(crate) fn read(
         .get("batchItemFailures")
         .filter(|list| !list.is_null())
     else {
-        return Ok(Vec::new());
+        return Ok(Said::default());
     };
     let list = list.as_array().ok_or(BadBatchAnswer::NotAList)?;
     if list.len() > ITEM_FAILURES_MAX {
         return Err(BadBatchAnswer::TooMany(list.len()));
     }
-    let mut named = BTreeSet::new();
-    for entry in list {
-        let identifier = entry
-            .get("itemIdentifier")
-            .and_then(Value::as_str)
-            .filter(|identifier| !identifier.is_empty())
-            .ok_or(BadBatchAnswer::NoIdentifier)?;
-        let item = Item::parse(identifier).filter(|item| !item.within(records).is_empty());
-        named.insert(item.ok_or_else(|| {
-            BadBatchAnswer::Unknown(cut(identifier, ITEM_IDENTIFIER_BYTES_MAX).to_owned())
-        })?);
-    }
     // Each item once: what they name together is then at most twice the batch.
-    let failed: BTreeSet<usize> = named.iter().flat_map(|item| item.within(records)).collect();
-    Ok(failed
-        .into_iter()
-        .filter_map(|index| u32::try_from(index).ok())
-        .map(|index| RecordFailure {
-            index,
-            action: RecordAction::Retry,
-            kind: "BatchItemFailure".to_owned(),
-            reason: "named in batchItemFailures".to_owned(),
-        })
-        .collect())
+    let mut named = BTreeMap::new();
+    for entry in list {
+        let item = Item::of(entry, records)?;
+        named.entry(item).or_insert(entry);
+    }
+    let mut failures = BTreeMap::new();
+    for (item, entry) in named {
+        for index in item.within(records) {
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            failures.insert(index, failure(index, entry)?);
+        }
+    }
+    Ok(Said {
+        failures: failures.into_values().collect(),
+        attributed,
+    })
+}
+
+fn failure(index: u32, entry: &Value) -> Result<RecordFailure, BadBatchAnswer> {
+    let said = |name: &str| entry.get(name).and_then(Value::as_str);
+    let action = match said("action") {
+        None | Some("retry") => RecordAction::Retry,
+        Some("dead-letter") => RecordAction::DeadLetter,
+        Some("park") => RecordAction::Park,
+        Some("not-tried") => RecordAction::NotTried,
+        Some(other) => {
+            let other = cut(other, ITEM_IDENTIFIER_BYTES_MAX).to_owned();
+            return Err(BadBatchAnswer::UnknownAction(other));
+        }
+    };
+    let text = |name, usual: &str, max| cut(said(name).unwrap_or(usual), max).to_owned();
+    Ok(RecordFailure {
+        index,
+        action,
+        kind: text("kind", "BatchItemFailure", FAULT_KIND_BYTES_MAX),
+        reason: text(
+            "reason",
+            "named in batchItemFailures",
+            FAULT_MESSAGE_BYTES_MAX,
+        ),
+    })
 }
 
 /// What an identifier names (AG-10): `<sequence>` a record with all that came out of it, `<sequence>:<sub-sequence>`
@@ -92,9 +140,29 @@ pub(crate) fn read(
 enum Item {
     Whole(SequenceNumber),
     One(Position),
+    Index(usize),
 }
 
 impl Item {
+    fn of(entry: &Value, records: &[UserRecord]) -> Result<Self, BadBatchAnswer> {
+        if let Some(index) = entry.get("index").and_then(Value::as_u64) {
+            let place = usize::try_from(index).unwrap_or(usize::MAX);
+            return match records.get(place) {
+                Some(_) => Ok(Self::Index(place)),
+                None => Err(BadBatchAnswer::Unknown(format!("index {index}"))),
+            };
+        }
+        let identifier = entry
+            .get("itemIdentifier")
+            .and_then(Value::as_str)
+            .filter(|identifier| !identifier.is_empty())
+            .ok_or(BadBatchAnswer::NoIdentifier)?;
+        let item = Self::parse(identifier).filter(|item| !item.within(records).is_empty());
+        item.ok_or_else(|| {
+            BadBatchAnswer::Unknown(cut(identifier, ITEM_IDENTIFIER_BYTES_MAX).to_owned())
+        })
+    }
+
     fn parse(identifier: &str) -> Option<Self> {
         Some(match identifier.split_once(':') {
             None => Self::Whole(identifier.parse().ok()?),
@@ -116,6 +184,7 @@ impl Item {
                 (of(0), of(u64::MAX))
             }
             Self::One(position) => (position, position),
+            Self::Index(index) => return index..index + 1,
         };
         let start = records.partition_point(|record| record.position < first);
         start..records.partition_point(|record| record.position <= last)
@@ -186,8 +255,8 @@ mod tests {
             ),
         ];
         for (answer, expect) in cases {
-            let got = read(answer.as_bytes(), &records, ItemFailures::Named).map(|failed| {
-                failed
+            let got = read(answer.as_bytes(), &records, ItemFailures::Named).map(|said| {
+                said.failures
                     .into_iter()
                     .map(|failure| failure.index)
                     .collect::<Vec<_>>()
@@ -198,7 +267,7 @@ mod tests {
 
     fn named(answer: &str, how: ItemFailures) -> Result<Vec<u32>, BadBatchAnswer> {
         let records = [record(999_999_999, 0), record(1_000_000_000, 0)];
-        let failed = read(answer.as_bytes(), &records, how)?;
+        let failed = read(answer.as_bytes(), &records, how)?.failures;
         Ok(failed.into_iter().map(|failure| failure.index).collect())
     }
 
@@ -243,5 +312,41 @@ mod tests {
         let list = r#"{"batchItemFailures":[{"itemIdentifier":"999999999"}]}"#;
         assert_eq!(named(list, ItemFailures::Ignored), Ok(vec![]));
         assert_eq!(named(list, ItemFailures::Named), Ok(vec![0]));
+    }
+
+    #[test]
+    fn an_answer_of_our_sdks_chooses_for_each_record_and_is_heard_without_the_switch() {
+        let answer = r#"{"effects":"attributed","batchItemFailures":[
+            {"index":1,"action":"dead-letter","kind":"BadDate","reason":"24:10"},{"index":0}]}"#;
+        let records = [record(7, 0), record(8, 0)];
+        for how in [
+            ItemFailures::Ignored,
+            ItemFailures::Named,
+            ItemFailures::Strict,
+        ] {
+            let said = read(answer.as_bytes(), &records, how).unwrap();
+            assert!(said.attributed);
+            let chosen: Vec<_> = said
+                .failures
+                .iter()
+                .map(|failure| (failure.index, failure.action, failure.kind.as_str()))
+                .collect();
+            let expect = [
+                (0, RecordAction::Retry, "BatchItemFailure"),
+                (1, RecordAction::DeadLetter, "BadDate"),
+            ];
+            assert_eq!(chosen, expect);
+        }
+        let refused = |answer: &str| read(answer.as_bytes(), &records, ItemFailures::Named);
+        let unknown = r#"{"batchItemFailures":[{"index":0,"action":"forget"}]}"#;
+        assert_eq!(
+            refused(unknown),
+            Err(BadBatchAnswer::UnknownAction("forget".to_owned()))
+        );
+        let outside = r#"{"batchItemFailures":[{"index":2}]}"#;
+        assert_eq!(
+            refused(outside),
+            Err(BadBatchAnswer::Unknown("index 2".to_owned()))
+        );
     }
 }

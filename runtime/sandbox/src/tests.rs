@@ -316,6 +316,7 @@ async fn a_compiled_function_is_kept_and_opened_again_and_damage_is_repaired() {
     let dir = tempfile::tempdir().unwrap();
     let settings = EngineSettings {
         simulation: false,
+        quick: false,
         cache_dir: Some(dir.path().join("cache")),
         runtimes_dir: None,
     };
@@ -349,6 +350,7 @@ async fn compiled_functions_that_nobody_loads_any_more_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     let settings = EngineSettings {
         simulation: false,
+        quick: false,
         cache_dir: Some(dir.path().to_owned()),
         runtimes_dir: None,
     };

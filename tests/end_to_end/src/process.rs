@@ -1,8 +1,8 @@
 //! Programs that tests run: to their end, or line by line. A program that is silent past its deadline fails the test.
 
 use std::{
-    io::{BufRead, BufReader, Read},
-    process::{Child, Command, Stdio},
+    io::{BufRead, BufReader, Read, Write as _},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::Duration,
@@ -59,6 +59,8 @@ fn whole(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
 #[derive(Debug)]
 pub struct Running {
     child: Child,
+    /// What is written there, it reads.
+    input: Option<ChildStdin>,
     lines: Receiver<String>,
     seen: Vec<String>,
 }
@@ -67,7 +69,12 @@ impl Running {
     /// Starts a program whose lines on standard output are of interest.
     #[must_use]
     pub fn of_output(command: &mut Command) -> Self {
-        let mut child = spawn(command.stdout(Stdio::piped()).stderr(Stdio::null()));
+        let mut child = spawn(
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null()),
+        );
         let lines = lines(child.stdout.take());
         Self::new(child, lines)
     }
@@ -75,14 +82,42 @@ impl Running {
     /// Starts a program whose lines on standard error are of interest.
     #[must_use]
     pub fn of_errors(command: &mut Command) -> Self {
-        let mut child = spawn(command.stdout(Stdio::null()).stderr(Stdio::piped()));
+        let mut child = spawn(
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped()),
+        );
         let lines = lines(child.stderr.take());
         Self::new(child, lines)
+    }
+
+    /// The same for a program that is spoken to.
+    #[must_use]
+    pub fn with_input(command: &mut Command) -> Self {
+        let mut child = spawn(
+            command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped()),
+        );
+        let lines = lines(child.stderr.take());
+        let input = child.stdin.take();
+        let mut running = Self::new(child, lines);
+        running.input = input;
+        running
+    }
+
+    /// Writes a line to it.
+    pub fn say(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("it is spoken to");
+        writeln!(input, "{line}").expect("it listens");
     }
 
     const fn new(child: Child, lines: Receiver<String>) -> Self {
         Self {
             child,
+            input: None,
             lines,
             seen: Vec::new(),
         }
@@ -134,7 +169,6 @@ impl Drop for Running {
 
 fn spawn(command: &mut Command) -> Child {
     command
-        .stdin(Stdio::null())
         .spawn()
         .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"))
 }

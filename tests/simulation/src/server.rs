@@ -82,6 +82,7 @@ fn options() -> UpOptions {
         .map(|name| ((*name).to_owned(), component(name)))
         .collect();
     UpOptions {
+        development: None,
         file: Path::new(FOLDER).join("triggers.yaml"),
         env: BTreeMap::new(),
         data: PathBuf::from(DATA),

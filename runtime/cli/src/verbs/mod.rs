@@ -4,6 +4,7 @@
 pub(crate) mod build;
 pub(crate) mod data;
 pub(crate) mod doctor;
+pub(crate) mod init;
 pub(crate) mod invoke;
 pub(crate) mod logs;
 pub(crate) mod put;
@@ -11,6 +12,7 @@ pub(crate) mod server;
 pub(crate) mod status;
 pub(crate) mod stream;
 pub(crate) mod tail;
+pub(crate) mod test;
 pub(crate) mod things;
 pub(crate) mod transfer;
 

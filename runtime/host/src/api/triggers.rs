@@ -387,7 +387,15 @@ pub(crate) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
             .iter()
             .filter(|status| shard.is_none_or(|shard| shard == status.shard))
         {
-            if is_moving(&status.state) {
+            let held = rooms.development.as_ref();
+            if let Some(why) = held.and_then(|held| held.waits(name, status.shard)) {
+                waiting.push(json!({
+                    "trigger": name,
+                    "shard": status.shard.to_string(),
+                    "reason": why,
+                    "hint": "the keys of `shardmill dev` let it go on, as does its next save",
+                }));
+            } else if is_moving(&status.state) {
                 moving += 1;
                 caught_up += usize::from(is_at_rest(&status.state));
             } else {

@@ -91,6 +91,7 @@ struct World {
 impl World {
     async fn start(platform: &Platform, on_failure: &str) -> Self {
         let options = UpOptions {
+            development: None,
             file: PathBuf::from("triggers.yaml"),
             env: BTreeMap::new(),
             data: PathBuf::from("data"),

@@ -23,6 +23,7 @@ streams:
 
 async fn start(platform: &Platform) -> Arc<Rooms> {
     let options = UpOptions {
+        development: None,
         file: PathBuf::from("triggers.yaml"),
         env: BTreeMap::new(),
         data: PathBuf::from("data"),

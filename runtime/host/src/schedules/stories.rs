@@ -98,6 +98,7 @@ struct World {
 impl World {
     async fn start(platform: &Platform, schedule: &str, takes: Duration, fails: u32) -> Self {
         let options = UpOptions {
+            development: None,
             file: PathBuf::from("triggers.yaml"),
             env: BTreeMap::new(),
             data: PathBuf::from("data"),

@@ -110,6 +110,7 @@ async fn a_compiled_function_is_opened_again_and_a_damaged_one_compiled_anew() {
     let load = async || {
         let settings = EngineSettings {
             simulation: false,
+            quick: false,
             cache_dir: Some(cache_dir.clone()),
             runtimes_dir: None,
         };

@@ -3,6 +3,7 @@
 //!
 //! A failure here means that a person is left alone with a mistake, or that a record is gone.
 
+mod code;
 mod file;
 mod functions;
 mod requests;

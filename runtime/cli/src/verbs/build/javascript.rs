@@ -41,6 +41,10 @@ const RUNTIME: Runtime = Runtime {
             "promise.js",
             include_str!("../../../../../sdk/javascript/promise.js"),
         ),
+        (
+            "handlers.js",
+            include_str!("../../../../../sdk/javascript/handlers.js"),
+        ),
     ],
     make,
     tool: TOOLS.name,

@@ -2,6 +2,7 @@
 //! compilers; the code of Python and JavaScript is packed as data for a language runtime. Sources that are WebAssembly
 //! already are taken as they are. Compilers speak on standard error; out come names and paths.
 
+mod c;
 mod go;
 mod javascript;
 mod packing;
@@ -11,11 +12,14 @@ mod source;
 mod tools;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use platform::Platform;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::sdk;
 pub(crate) use rust::{TARGET, target_is_installed};
 use source::{Language, Project};
 
@@ -41,6 +45,8 @@ struct Building<'a> {
     name: &'a str,
     /// Where what is built may be left; it is made on first use.
     place: PathBuf,
+    /// For one who waits: built fast rather than small.
+    quick: bool,
 }
 
 impl Building<'_> {
@@ -57,17 +63,47 @@ pub(crate) fn build(
 ) -> Result<Vec<BuiltFunction>, Failure> {
     let mut built = Vec::new();
     for source in sources {
-        let building = Building {
-            output,
-            name: &source.name,
-            place: place.join(&source.name),
-        };
-        built.push(BuiltFunction {
-            name: source.name.clone(),
-            path: one(&building, source)?,
-        });
+        let (function, note) = build_one(output, place, source, false)?;
+        output.note(&note);
+        built.push(function);
     }
     Ok(built)
+}
+
+/// Builds one function; with what was built comes the line that says so.
+pub(crate) fn build_one(
+    output: Output,
+    place: &Path,
+    source: &Source,
+    quick: bool,
+) -> Result<(BuiltFunction, String), Failure> {
+    let building = Building {
+        output,
+        name: &source.name,
+        place: place.join(&source.name),
+        quick,
+    };
+    let clock = Platform::real().clock;
+    let began = clock.monotonic();
+    let path = one(&building, source)?;
+    let took = clock.monotonic().0.saturating_sub(began.0);
+    let bytes = std::fs::metadata(&path).map_or(0, |facts| facts.len());
+    let note = line(&source.name, took, bytes);
+    let function = BuiltFunction {
+        name: source.name.clone(),
+        path,
+    };
+    Ok((function, note))
+}
+
+fn line(name: &str, took: Duration, bytes: u64) -> String {
+    let tenths = took.as_millis() / 100;
+    let size = bytes.div_ceil(1024);
+    format!(
+        "build    {name}   {}.{} s, {size} KiB",
+        tenths / 10,
+        tenths % 10
+    )
 }
 
 fn one(building: &Building<'_>, source: &Source) -> Result<PathBuf, Failure> {
@@ -79,23 +115,41 @@ fn one(building: &Building<'_>, source: &Source) -> Result<PathBuf, Failure> {
     })?;
     let Some(project) = Project::of(source).map_err(|unknown| {
         building.failed(unknown).hint(
-            "a source is a folder with Cargo.toml, go.mod, package.json or a handler file (app.py, index.mjs), such a file, or a .wasm file",
+            "a source is a folder with Cargo.toml, go.mod, a handler file (app.py, index.mjs) or C files, such a handler file, or a .wasm file",
         )
     })?
     else {
         return Ok(source.path.clone());
     };
-    building.output.note(&format!(
-        "build    {} ({})",
-        building.name,
-        project.language.name()
-    ));
+    if !building.quick {
+        building.output.note(&format!(
+            "build    {} ({})",
+            building.name,
+            project.language.name()
+        ));
+    }
+    sdks(building, &project)?;
     match project.language {
         Language::Rust => rust::build(building, &project.folder),
         Language::Go => go::build(building, &project.folder),
+        Language::C => c::build(building, &project.folder),
         Language::Python => python::build(building, &project),
         Language::JavaScript => javascript::build(building, &project),
     }
+}
+
+/// Keeps the SDKs of this program beside the build, where the function leads there.
+fn sdks(building: &Building<'_>, project: &Project) -> Result<(), Failure> {
+    let store = building.place.parent().and_then(Path::parent);
+    let Some(store) = store.filter(|_| sdk::is_wanted(&project.folder)) else {
+        return Ok(());
+    };
+    let place = store.join("sdk");
+    sdk::place(&place)?;
+    if project.language == Language::JavaScript {
+        sdk::link_module(&project.folder, &place)?;
+    }
+    Ok(())
 }
 
 /// What was built, as data.

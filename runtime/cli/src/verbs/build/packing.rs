@@ -60,7 +60,9 @@ impl Runtime {
         make_folder(&wit)?;
         place(&wit.join("function.wit"), WIT.as_bytes())?;
         for (name, text) in self.sources {
-            place(&folder.join(name), text.as_bytes())?;
+            let path = folder.join(name);
+            make_folder(path.parent().unwrap_or(folder))?;
+            place(&path, text.as_bytes())?;
         }
         let component = folder.join("runtime.wasm");
         (self.make)(building, folder, &component)?;

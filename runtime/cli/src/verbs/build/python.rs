@@ -10,20 +10,20 @@ use host::digest_of;
 use super::Building;
 use super::packing::{Runtime, pack};
 use super::source::Project;
-use super::tools::{Tool, make_folder, run};
+use super::tools::{Tool, install_wheel, make_folder, run};
 use crate::failure::Failure;
 
 const COMPONENTIZE: Tool = Tool {
     name: "componentize-py-0.25.1",
     about: "from PyPI, about 60 MB",
     install: |folder| {
-        let mut pip = pip(folder);
+        let mut pip = install_wheel(folder);
         pip.arg("componentize-py==0.25.1");
         pip
     },
     hint: PYTHON_HINT,
 };
-const PYTHON_HINT: &str =
+pub(super) const PYTHON_HINT: &str =
     "install python3 with pip, for example with `apt-get install python3-pip`";
 
 const RUNTIME: Runtime = Runtime {
@@ -34,8 +34,20 @@ const RUNTIME: Runtime = Runtime {
             include_str!("../../../../../sdk/python/runtime.py"),
         ),
         (
-            "shardmill.py",
-            include_str!("../../../../../sdk/python/shardmill.py"),
+            "shardmill/__init__.py",
+            include_str!("../../../../../sdk/python/shardmill/__init__.py"),
+        ),
+        (
+            "shardmill/host.py",
+            include_str!("../../../../../sdk/python/shardmill/host.py"),
+        ),
+        (
+            "shardmill/memory.py",
+            include_str!("../../../../../sdk/python/shardmill/memory.py"),
+        ),
+        (
+            "shardmill/handlers.py",
+            include_str!("../../../../../sdk/python/shardmill/handlers.py"),
         ),
     ],
     make,
@@ -88,20 +100,6 @@ fn make(building: &Building<'_>, folder: &Path, component: &Path) -> Result<(), 
     run(&mut python, PYTHON_HINT)
 }
 
-fn pip(folder: &Path) -> Command {
-    let mut pip = Command::new("python3");
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ])
-    .args(["--no-compile", "--target"])
-    .arg(folder);
-    pip
-}
-
 /// The packages of `requirements.txt`, installed again when its text changes.
 fn installed(
     building: &Building<'_>,
@@ -120,7 +118,7 @@ fn installed(
     let aside = building.place.join("packages.new");
     drop(std::fs::remove_dir_all(&aside));
     make_folder(&aside)?;
-    let mut pip = pip(&aside);
+    let mut pip = install_wheel(&aside);
     pip.arg("-r").arg(requirements);
     run(&mut pip, PYTHON_HINT)
         .map_err(|failure| building.failed(failure.message).hint_of(failure.hint))?;
@@ -133,7 +131,7 @@ fn installed(
 fn siblings(folder: &Path, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
     for name in names(folder)? {
         let path = folder.join(&name);
-        if name.ends_with(".py") {
+        if name.ends_with(".py") && !name.starts_with("test_") {
             files.push((name, read(&path)?));
         } else if path.join("__init__.py").is_file() {
             collect(folder, Path::new(&name), files)?;
@@ -142,11 +140,15 @@ fn siblings(folder: &Path, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Fai
     Ok(())
 }
 
-/// All below a folder, but for what tools leave there.
+/// All below a folder, but for tests and what tools leave there.
 fn collect(root: &Path, below: &Path, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
     for name in names(&root.join(below))? {
         let is_left = name.starts_with('.') || name.ends_with(".dist-info");
-        if is_left || ["__pycache__", "node_modules", "venv", "bin"].contains(&name.as_str()) {
+        let is_test = name.starts_with("test_") && name.ends_with(".py");
+        if is_left
+            || is_test
+            || ["__pycache__", "node_modules", "venv", "bin"].contains(&name.as_str())
+        {
             continue;
         }
         let relative = below.join(&name);

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::Source;
+use super::{Source, c};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
@@ -13,6 +13,7 @@ pub(super) enum Language {
     Python,
     /// And TypeScript.
     JavaScript,
+    C,
 }
 
 impl Language {
@@ -22,6 +23,7 @@ impl Language {
             Self::Go => "Go",
             Self::Python => "Python",
             Self::JavaScript => "JavaScript",
+            Self::C => "C",
         }
     }
 }
@@ -105,13 +107,7 @@ impl Project {
         let has = |name: &str| folder.join(name).is_file();
         for (manifest, language) in [("Cargo.toml", Language::Rust), ("go.mod", Language::Go)] {
             if has(manifest) {
-                return Ok(Self {
-                    language,
-                    folder: folder.to_owned(),
-                    file: PathBuf::new(),
-                    handler: String::new(),
-                    is_file: false,
-                });
+                return Ok(Self::compiled(language, folder));
             }
         }
         let endings = JAVASCRIPT_ENDINGS;
@@ -124,8 +120,24 @@ impl Project {
             .iter()
             .map(|file| ((*file).to_owned(), Language::Python));
         let found = python.chain(javascript).find(|(file, _)| has(file));
-        let (file, language) = found.ok_or_else(|| Unknown::Folder(folder.to_owned()))?;
+        let Some((file, language)) = found else {
+            if c::sources(folder).is_empty() {
+                return Err(Unknown::Folder(folder.to_owned()));
+            }
+            return Ok(Self::compiled(Language::C, folder));
+        };
         Self::with_handler(language, folder, file.into(), handler)
+    }
+
+    /// A compiler finds the handler.
+    fn compiled(language: Language, folder: &Path) -> Self {
+        Self {
+            language,
+            folder: folder.to_owned(),
+            file: PathBuf::new(),
+            handler: String::new(),
+            is_file: false,
+        }
     }
 
     fn with_handler(
@@ -142,7 +154,7 @@ impl Project {
                     file: folder.join(&file),
                     wanted: match language {
                         Language::Python => "`def handler` or `def lambda_handler`",
-                        Language::JavaScript | Language::Rust | Language::Go => {
+                        Language::JavaScript | Language::Rust | Language::Go | Language::C => {
                             "export named `handler`"
                         }
                     },
@@ -174,13 +186,13 @@ fn found(language: Language, text: &str) -> Option<String> {
     let names: &[&str] = match language {
         Language::Python => &["handler", "lambda_handler"],
         Language::JavaScript => &["handler"],
-        Language::Rust | Language::Go => &[],
+        Language::Rust | Language::Go | Language::C => &[],
     };
     let is_there = |name: &&&str| match language {
         Language::Python => {
             text.contains(&format!("def {name}(")) || text.contains(&format!("\n{name} ="))
         }
-        Language::JavaScript | Language::Rust | Language::Go => text.contains(**name),
+        Language::JavaScript | Language::Rust | Language::Go | Language::C => text.contains(**name),
     };
     names.iter().find(is_there).map(|name| (*name).to_owned())
 }
@@ -232,6 +244,8 @@ mod tests {
             (&[("index.mjs", "export const handler = 1")], "", None, found(Language::JavaScript, "index.mjs:handler")),
             (&[("src/index.ts", "export async function handler(){}")], "", None, found(Language::JavaScript, "src/index.ts:handler")),
             (&[("f.wasm", "")], "f.wasm", None, Ok(None)),
+            (&[("late.c", ""), ("late_test.c", "")], "", None, found(Language::C, ":")),
+            (&[("late_test.c", "")], "", None, Err("P/ holds no function of a language that is known".to_owned())),
             (&[("README", "")], "", None, Err("P/ holds no function of a language that is known".to_owned())),
             (
                 &[("x.py", "def main(): pass")],

@@ -53,6 +53,16 @@ pub(super) fn cached(name: &str) -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
+/// pip, told to install below `folder`; what is to be installed is still to be said.
+pub(super) fn install_wheel(folder: &Path) -> Command {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet"])
+        .args(["--disable-pip-version-check", "--root-user-action=ignore"])
+        .args(["--no-compile", "--target"])
+        .arg(folder);
+    pip
+}
+
 pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder)
         .map_err(|error| Failure::failed(format!("make the folder {}: {error}", folder.display())))
