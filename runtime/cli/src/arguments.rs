@@ -1,6 +1,7 @@
 //! The words of the command line as clap reads them: noun then verb for what is stored, bare verbs for the project and
 //! for data. Nouns are singular and their plurals are accepted; a bare noun lists. Nothing is decided here.
 
+mod data;
 mod writing;
 
 use std::net::IpAddr;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::moment::{self, From};
 use crate::output::Format;
+pub(crate) use data::{DataNoun, DataPlace, DataVerb};
 pub(crate) use writing::{Build, Dev, Init, Test};
 
 /// Streams, triggers and sandboxed functions on your own machine.
@@ -257,47 +259,6 @@ pub(crate) struct Wait {
     /// Exit 5 when it takes longer
     #[arg(long, default_value = "30s", value_parser = moment::parse_duration)]
     pub(crate) timeout: Duration,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DataNoun {
-    #[command(subcommand)]
-    pub(crate) verb: DataVerb,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DataPlace {
-    /// Where everything is stored; else .shardmill/dev/data
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum DataVerb {
-    /// Read all of a stopped folder and say what is in it; changes nothing; exit 7 on damage
-    Check(DataPlace),
-    /// Copy all of a running server, as it is at one position of its log
-    Backup {
-        /// A file that is not there yet, or a folder in which to make one
-        file: PathBuf,
-    },
-    /// Make an empty data folder into what a backup holds
-    Restore {
-        file: PathBuf,
-        #[command(flatten)]
-        place: DataPlace,
-    },
-    /// Take what is damaged out of a log that does not open, and keep it aside
-    Repair {
-        #[command(flatten)]
-        place: DataPlace,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-        /// Say what would be taken out
-        #[arg(long)]
-        dry_run: bool,
-    },
 }
 
 #[derive(Debug, Args)]
