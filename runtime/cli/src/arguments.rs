@@ -118,14 +118,8 @@ pub(crate) struct Up {
     pub(crate) port: u16,
     #[arg(long, default_value = "127.0.0.1")]
     pub(crate) listen: IpAddr,
-    /// Where triggers with a route are answered, if there are any: else 8787, or a free port beside `--port 0`
-    #[arg(long)]
-    pub(crate) http_port: Option<u16>,
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
-    pub(crate) http_listen: IpAddr,
-    /// A further name under which routes are asked, such as that of a tunnel; may be said again
-    #[arg(long, value_name = "NAME")]
-    pub(crate) http_host: Vec<String>,
+    #[command(flatten)]
+    pub(crate) web: crate::web_arguments::Web,
     /// Where everything is stored; else .shardmill/dev/data beside the file
     #[arg(long)]
     pub(crate) data: Option<PathBuf>,

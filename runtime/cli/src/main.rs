@@ -20,6 +20,7 @@ mod servers;
 mod up;
 mod verbs;
 mod waiting;
+mod web_arguments;
 
 use std::process::ExitCode;
 

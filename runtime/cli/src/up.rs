@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use host::{Auth, Certificate, MasterKeys, Ready, Shown, StartError, UpOptions, WebOptions};
+use host::{Auth, Certificate, MasterKeys, Ready, Shown, StartError, UpOptions};
 use platform::{Platform, Stop};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -180,14 +180,7 @@ fn options(
         env: project::environment(),
         listen: arguments.listen,
         port: arguments.port,
-        web: WebOptions {
-            listen: arguments.http_listen,
-            port: arguments.http_port.unwrap_or(match arguments.port {
-                0 => 0,
-                _ => WebOptions::default().port,
-            }),
-            hosts: arguments.http_host.clone(),
-        },
+        web: arguments.web.options(arguments.port),
         components,
         insecure: arguments.insecure,
         aws_limits: arguments.limits.is_some(),

@@ -115,17 +115,7 @@ pub(crate) async fn assemble(
     let routes = gates(&world, project, &runners)?;
     let policy = plan::dead_letters(&project.server.dead_letters);
     let dead_letters = Arc::new(DeadLetterStore::new(Arc::clone(&journal), policy));
-    let names = Names {
-        app: project.app.to_string(),
-        region: project.server.region.clone(),
-    };
-    let deliveries = Arc::new(Deliveries::new(
-        platform.clone(),
-        OwedDocuments::new(Arc::clone(&journal)),
-        Arc::clone(&dead_letters),
-        project.destinations.clone(),
-        Sender::new(platform.clone(), names, &options.env),
-    ));
+    let deliveries = deliveries(platform, project, options, (&journal, &dead_letters));
     let minting = log.clone();
     let tokens = Arc::new(move || minting.next_fencing_token());
     let leases = LeaseBook::open(Arc::clone(&journal), node.clone(), tokens);
@@ -164,6 +154,26 @@ pub(crate) async fn assemble(
         launch_schedule(&rooms, settings)?;
     }
     Ok(rooms)
+}
+
+/// What failure destinations are owed, and who sends it.
+fn deliveries(
+    platform: &Platform,
+    project: &Project,
+    options: &UpOptions,
+    (journal, dead_letters): (&Arc<dyn Journal>, &Arc<DeadLetterStore>),
+) -> Arc<Deliveries> {
+    let names = Names {
+        app: project.app.to_string(),
+        region: project.server.region.clone(),
+    };
+    Arc::new(Deliveries::new(
+        platform.clone(),
+        OwedDocuments::new(Arc::clone(journal)),
+        Arc::clone(dead_letters),
+        project.destinations.clone(),
+        Sender::new(platform.clone(), names, &options.env),
+    ))
 }
 
 fn gates(world: &World, project: &Project, runners: &Runners) -> Result<Routes, StartError> {

@@ -169,87 +169,73 @@ fn a_half_answer_is_cut_off_and_never_looks_whole() {
     assert_eq!(status_of(&project, "other")["cut_off"], 1);
 }
 
+/// A request, and what its answer has to be.
+fn check(
+    server: &Server,
+    head: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    (status, text): (u16, &str),
+) -> Answer {
+    let answer = web(&server.routes, head, headers, body);
+    assert_eq!(answer.status, status, "{head}: {answer:?}");
+    assert!(answer.body.contains(text), "{head}: {}", answer.body);
+    answer
+}
+
 #[test]
-fn what_is_refused_says_why_and_harms_nobody() {
+fn requests_that_are_refused_are_told_why() {
     let project = project();
     let server = project.up();
-    let check = |head: &str, headers: &[(&str, &str)], body: &[u8], status: u16, text: &str| {
-        let answer = web(&server.routes, head, headers, body);
-        assert_eq!(answer.status, status, "{head}: {answer:?}");
-        assert!(answer.body.contains(text), "{head}: {}", answer.body);
-        answer
+    let check = |head: &str, headers: &[(&str, &str)], body: &[u8], expect: (u16, &str)| {
+        check(&server, head, headers, body, expect)
     };
     let large = vec![b'x'; 2048];
-    check("GET /", &[], b"", 404, "no route takes this path");
-    let answer = check("PUT /one", &[], b"", 404, "nothing at /one");
-    assert_eq!(answer.header("server"), None);
-    check("POST /flights/1", &[], &large, 413, "more than 1KiB");
+    check("GET /", &[], b"", (404, "no route takes this path"));
+    check("PUT /one", &[], b"", (404, "nothing at /one"));
+    check("POST /flights/1", &[], &large, (413, "more than 1KiB"));
     check(
         "GET /pages",
         &[("host", "evil.example")],
         b"",
-        403,
-        "host name",
+        (403, "host name"),
     );
-    check(
-        "GET /pages",
-        &[("origin", "https://evil.example")],
-        b"",
-        403,
-        "origins",
-    );
-    let answer = check(
-        "GET /pages",
-        &[("origin", "https://shop.example")],
-        b"",
-        200,
-        "",
-    );
-    assert_eq!(
-        answer.header("access-control-allow-origin"),
-        Some("https://shop.example")
-    );
-    let asks = [
-        ("origin", "https://shop.example"),
-        ("access-control-request-method", "GET"),
-    ];
-    let answer = check("OPTIONS /pages", &asks, b"", 204, "");
+    let evil = [("origin", "https://evil.example")];
+    check("GET /pages", &evil, b"", (403, "origins"));
+    let shop = ("origin", "https://shop.example");
+    let answer = check("GET /pages", &[shop], b"", (200, ""));
+    let allowed = answer.header("access-control-allow-origin");
+    assert_eq!(allowed, Some("https://shop.example"));
+    let asks = [shop, ("access-control-request-method", "GET")];
+    let answer = check("OPTIONS /pages", &asks, b"", (204, ""));
     assert_eq!(answer.header("access-control-allow-methods"), Some("GET"));
+}
+
+#[test]
+fn functions_that_fail_are_one_status_and_harm_nobody() {
+    let project = project();
+    let server = project.up();
+    let check =
+        |head: &str, body: &[u8], expect: (u16, &str)| check(&server, head, &[], body, expect);
+    let failed = (502, "Internal Server Error");
+    check("POST /flights/1", br#"{"fail":"no such day"}"#, failed);
+    check("POST /flights/1", br#"{"reply":{"statusCode":7}}"#, failed);
     check(
         "POST /flights/1",
-        &[],
-        br#"{"fail":"no such day"}"#,
-        502,
-        "Internal Server Error",
-    );
-    check(
-        "POST /flights/1",
-        &[],
-        br#"{"reply":{"statusCode":7}}"#,
-        502,
-        "Internal Server Error",
-    );
-    check(
-        "POST /flights/1",
-        &[],
         br#"{"loop":true}"#,
-        504,
-        "did not answer",
+        (504, "did not answer within 2s"),
     );
-    check("GET /silent", &[], b"", 502, "Internal Server Error");
-    check("GET /error", &[], b"", 502, "Internal Server Error");
-    check("GET /never", &[], b"", 504, "did not answer");
-    check("GET /ask", &[], b"", 200, "refused");
-    assert!(
-        status_of(&project, "intake")["last_error"]
-            .as_str()
-            .is_some()
-    );
+    check("GET /silent", b"", failed);
+    check("GET /error", b"", failed);
+    check("GET /never", b"", (504, "did not answer within 3s"));
+    check("GET /ask", b"", (200, "refused"));
+    let shown = status_of(&project, "intake");
+    assert!(shown["last_error"].as_str().is_some(), "{shown}");
     // All of that, and the neighbours answer.
-    check("GET /flights/latest", &[], b"", 200, "2.0");
+    check("GET /flights/latest", b"", (200, "2.0"));
     let metrics = shardmill_end_to_end::get(&server.address, "/metrics").body;
     for line in [
-        "shardmill_route_requests_total{trigger=\"intake\",status=\"413\"} 1",
+        "shardmill_route_requests_total{trigger=\"intake\",status=\"502\"} 2",
         "shardmill_function_errors_total{function=\"replies\",version=\"1\",kind=\"Asked\"} 1",
         "shardmill_function_errors_total{function=\"web\",version=\"1\",kind=\"Timeout\"} 1",
     ] {

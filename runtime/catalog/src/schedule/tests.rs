@@ -39,81 +39,85 @@ fn check(expression: &str, name: &str, after: &str, expect: &[&str]) {
     }
 }
 
+const ACCEPTED: &[&str] = &[
+    "cron(0 2 ? * SAT *)",
+    "cron(5,35 14 * * ? *)",
+    "cron(15 10 ? * 6L 2002-2005)",
+    "cron(0 2 ? * SAT#3 *)",
+    "cron(0/5 5 ? JAN 1-5 2022)",
+    "cron(0/30 20-23 ? * MON-FRI *)",
+    "cron(0-15/1 8-8 ? * 2,3,4,5,6,7 *)",
+    "cron(*/15 * * * ? *)",
+    "cron(0-59/10 0-23/2 ? * * *)",
+    "cron(0 12 15W * ? *)",
+    "cron(0 12 LW * ? *)",
+    "cron(0 12 L * ? *)",
+    "cron(0 12 ? * L *)",
+    "rate(1 minute)",
+    "rate(2 minutes)",
+    "rate(1 hour)",
+    "rate(24 hours)",
+    "rate(1 day)",
+    "rate(30 days)",
+    "at(2022-02-17T11:00:00)",
+];
+
+const REFUSED: &[&str] = &[
+    "",
+    " rate(1 minute)",
+    "rate(1 minute) ",
+    "INVALID",
+    "cron()",
+    "cron(0 1 * * * *)",
+    "cron(7 20 * * NOT *)",
+    "cron(0 dummy ? * MON-FRI *)",
+    "cron(71 8 1 * ? *)",
+    "cron(0 8 ? * ? *)",
+    "cron(0 24 1 * ? *)",
+    "cron(0 8 0 * ? *)",
+    "cron(0 8 32 * ? *)",
+    "cron(0 8 ? * 8 *)",
+    "cron(0 8 ? * 0 *)",
+    "cron(0 8 ? * SAT#6 *)",
+    "cron(0 8 1 13 ? *)",
+    "cron(0 8 1 * ? 1969)",
+    "cron(0 8 1 * ? 2200)",
+    "cron(0 8 1 * ?)",
+    "cron(0 8 1 * ? * *)",
+    "cron(0/0 8 1 * ? *)",
+    "cron(30-10 8 1 * ? *)",
+    "cron(L 8 1 * ? *)",
+    "cron(0 8 1 L ? *)",
+    "cron(0 8 ? * 15W *)",
+    "cron(0,, 8 1 * ? *)",
+    "cron(+5 8 1 * ? *)",
+    "rate(1 minutes)",
+    "rate(10 minute)",
+    "rate(0 minutes)",
+    "rate(-1 minutes)",
+    "rate(10 MINUTES)",
+    "rate(10 seconds)",
+    "rate(1 year)",
+    "rate(10)",
+    "rate(10  minutes)",
+    "rate( 10 minutes)",
+    "rate(+10 minutes)",
+    "rate(3651 days)",
+    "rate(99999999999999999999 days)",
+    "at(2022-02-17T11:00:00Z)",
+    "at(2022-02-17)",
+    "at(2022-02-30T11:00:00)",
+    "at(2022-02-17 11:00:00)",
+    "at(2022-02-17T11:00)",
+];
+
 #[test]
 fn what_eventbridge_accepts_and_refuses() {
-    for accepted in [
-        "cron(0 2 ? * SAT *)",
-        "cron(5,35 14 * * ? *)",
-        "cron(15 10 ? * 6L 2002-2005)",
-        "cron(0 2 ? * SAT#3 *)",
-        "cron(0/5 5 ? JAN 1-5 2022)",
-        "cron(0/30 20-23 ? * MON-FRI *)",
-        "cron(0-15/1 8-8 ? * 2,3,4,5,6,7 *)",
-        "cron(*/15 * * * ? *)",
-        "cron(0-59/10 0-23/2 ? * * *)",
-        "cron(0 12 15W * ? *)",
-        "cron(0 12 LW * ? *)",
-        "cron(0 12 L * ? *)",
-        "cron(0 12 ? * L *)",
-        "rate(1 minute)",
-        "rate(2 minutes)",
-        "rate(1 hour)",
-        "rate(24 hours)",
-        "rate(1 day)",
-        "rate(30 days)",
-        "at(2022-02-17T11:00:00)",
-    ] {
+    for accepted in ACCEPTED {
         let parsed = Expression::parse(accepted);
         assert!(parsed.is_ok(), "{accepted}: {parsed:?}");
     }
-    for refused in [
-        "",
-        " rate(1 minute)",
-        "rate(1 minute) ",
-        "INVALID",
-        "cron()",
-        "cron(0 1 * * * *)",
-        "cron(7 20 * * NOT *)",
-        "cron(0 dummy ? * MON-FRI *)",
-        "cron(71 8 1 * ? *)",
-        "cron(0 8 ? * ? *)",
-        "cron(0 24 1 * ? *)",
-        "cron(0 8 0 * ? *)",
-        "cron(0 8 32 * ? *)",
-        "cron(0 8 ? * 8 *)",
-        "cron(0 8 ? * 0 *)",
-        "cron(0 8 ? * SAT#6 *)",
-        "cron(0 8 1 13 ? *)",
-        "cron(0 8 1 * ? 1969)",
-        "cron(0 8 1 * ? 2200)",
-        "cron(0 8 1 * ?)",
-        "cron(0 8 1 * ? * *)",
-        "cron(0/0 8 1 * ? *)",
-        "cron(30-10 8 1 * ? *)",
-        "cron(L 8 1 * ? *)",
-        "cron(0 8 1 L ? *)",
-        "cron(0 8 ? * 15W *)",
-        "cron(0,, 8 1 * ? *)",
-        "cron(+5 8 1 * ? *)",
-        "rate(1 minutes)",
-        "rate(10 minute)",
-        "rate(0 minutes)",
-        "rate(-1 minutes)",
-        "rate(10 MINUTES)",
-        "rate(10 seconds)",
-        "rate(1 year)",
-        "rate(10)",
-        "rate(10  minutes)",
-        "rate( 10 minutes)",
-        "rate(+10 minutes)",
-        "rate(3651 days)",
-        "rate(99999999999999999999 days)",
-        "at(2022-02-17T11:00:00Z)",
-        "at(2022-02-17)",
-        "at(2022-02-30T11:00:00)",
-        "at(2022-02-17 11:00:00)",
-        "at(2022-02-17T11:00)",
-    ] {
+    for refused in REFUSED {
         let parsed = Expression::parse(refused);
         assert!(parsed.is_err(), "{refused}: {parsed:?}");
     }
@@ -168,133 +172,110 @@ fn what_never_comes_is_known() {
     assert!(!schedule("cron(30 2 8 3 ? 2026)", "America/New_York").ever_fires());
 }
 
-#[test]
-fn days_and_hours_of_each_field() {
-    let day = "2026-11-29T12:00:00Z"; // a Sunday
-    check(
+/// Behind a Sunday noon. The 15th of August 2027 is a Sunday; the 1st of May 2027 a Saturday, whose nearest weekday is the 3rd.
+const DAYS: &[(&str, &str, &[&str])] = &[
+    (
         "cron(0 2 ? * SAT *)",
         "UTC",
-        day,
         &["2026-12-05T02:00:00+00:00", "2026-12-12T02:00:00+00:00"],
-    );
-    check(
-        "cron(0 2 ? * 1 *)",
-        "UTC",
-        day,
-        &["2026-12-06T02:00:00+00:00"],
-    );
-    check(
-        "cron(0 2 ? * L *)",
-        "UTC",
-        day,
-        &["2026-12-05T02:00:00+00:00"],
-    );
-    check(
+    ),
+    ("cron(0 2 ? * 1 *)", "UTC", &["2026-12-06T02:00:00+00:00"]),
+    ("cron(0 2 ? * L *)", "UTC", &["2026-12-05T02:00:00+00:00"]),
+    (
         "cron(5,35 14 * * ? *)",
         "UTC",
-        day,
         &[
             "2026-11-29T14:05:00+00:00",
             "2026-11-29T14:35:00+00:00",
             "2026-11-30T14:05:00+00:00",
         ],
-    );
-    check(
+    ),
+    (
         "cron(0/25 14 * * ? *)",
         "UTC",
-        day,
         &[
             "2026-11-29T14:00:00+00:00",
             "2026-11-29T14:25:00+00:00",
             "2026-11-29T14:50:00+00:00",
             "2026-11-30T14:00:00+00:00",
         ],
-    );
-    check(
+    ),
+    (
         "cron(10-30/10 14 ? * 2-6/2 *)",
         "UTC",
-        day,
         &[
             "2026-11-30T14:10:00+00:00",
             "2026-11-30T14:20:00+00:00",
             "2026-11-30T14:30:00+00:00",
             "2026-12-02T14:10:00+00:00",
         ],
-    );
-    check(
+    ),
+    (
         "cron(15 10 ? * 6L *)",
         "UTC",
-        day,
         &["2026-12-25T10:15:00+00:00", "2027-01-29T10:15:00+00:00"],
-    );
-    check(
+    ),
+    (
         "cron(0 2 ? * SAT#3 *)",
         "UTC",
-        day,
         &["2026-12-19T02:00:00+00:00", "2027-01-16T02:00:00+00:00"],
-    );
-    // The 15th of August 2027 is a Sunday; the 1st of May 2027 a Saturday, whose nearest weekday is the 3rd.
-    check(
+    ),
+    (
         "cron(0 12 15W 8 ? *)",
         "UTC",
-        day,
         &["2027-08-16T12:00:00+00:00"],
-    );
-    check(
-        "cron(0 12 1W 5 ? *)",
-        "UTC",
-        day,
-        &["2027-05-03T12:00:00+00:00"],
-    );
-    check(
+    ),
+    ("cron(0 12 1W 5 ? *)", "UTC", &["2027-05-03T12:00:00+00:00"]),
+    (
         "cron(0 12 L * ? *)",
         "UTC",
-        day,
         &[
             "2026-11-30T12:00:00+00:00",
             "2026-12-31T12:00:00+00:00",
             "2027-01-31T12:00:00+00:00",
             "2027-02-28T12:00:00+00:00",
         ],
-    );
-    check(
+    ),
+    (
         "cron(0 12 LW * ? *)",
         "UTC",
-        day,
         &[
             "2026-11-30T12:00:00+00:00",
             "2026-12-31T12:00:00+00:00",
             "2027-01-29T12:00:00+00:00",
         ],
-    );
-    check(
+    ),
+    (
         "cron(0 0 29 2 ? *)",
         "UTC",
-        day,
         &["2028-02-29T00:00:00+00:00", "2032-02-29T00:00:00+00:00"],
-    );
-    check(
+    ),
+    (
         "cron(0 0 1 JAN ? 2030-2040/5)",
         "UTC",
-        day,
         &[
             "2030-01-01T00:00:00+00:00",
             "2035-01-01T00:00:00+00:00",
             "2040-01-01T00:00:00+00:00",
         ],
-    );
-    check(
+    ),
+    (
         "rate(90 minutes)",
         "UTC",
-        day,
         &["2026-11-29T13:30:00+00:00", "2026-11-29T15:00:00+00:00"],
-    );
-    check(
+    ),
+    (
         "at(2026-12-24T18:00:00)",
         "Europe/Berlin",
-        day,
         &["2026-12-24T18:00:00+01:00"],
-    );
+    ),
+];
+
+#[test]
+fn days_and_hours_of_each_field() {
+    for (expression, name, expect) in DAYS {
+        check(expression, name, "2026-11-29T12:00:00Z", expect);
+    }
 }
 
 #[test]
