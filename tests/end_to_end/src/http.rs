@@ -107,7 +107,23 @@ pub fn web(address: &str, head: &str, headers: &[(&str, &str)], body: &[u8]) -> 
     let mut stream = begin_web(address, head, headers, Some(body.len()));
     // A server that refuses the body may have closed its side before all of it is sent.
     drop(stream.write_all(body));
-    answer(stream)
+    let mut answer = answer(stream);
+    if answer.header("transfer-encoding") == Some("chunked") {
+        answer.body = joined(&answer.body);
+    }
+    answer
+}
+
+/// The text of a body that came in chunks.
+fn joined(mut chunks: &str) -> String {
+    let mut text = String::new();
+    while let Some((length, rest)) = chunks.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).expect("the length of a chunk");
+        let (chunk, rest) = rest.split_at(length.min(rest.len()));
+        text.push_str(chunk);
+        chunks = rest.trim_start_matches("\r\n");
+    }
+    text
 }
 
 /// The same up to its body, which the caller sends, or never ends.
