@@ -289,16 +289,16 @@ fn a_full_route_turns_requests_away_and_a_paused_one_is_closed() {
     let body = br#"{"loop":true}"#;
     let mut first = begin_web(&server.routes, "POST /one", &[], Some(body.len()));
     first.write_all(body).expect("taken");
-    // Until the first one is in, and again until it is known to be gone.
-    let turned_away = |wanted: u16| {
-        let mut answers = (0..1_000).map(|_| post(&server, "/one", "{}"));
-        let found = answers.find(|answer| answer.status == wanted);
-        found.unwrap_or_else(|| panic!("no answer with {wanted}"))
-    };
-    let busy = turned_away(429);
-    assert_eq!(busy.header("retry-after"), Some("1"));
+    let mut looks = (0..1_000).map(|_| status_of(&project, "one"));
+    let is_in = looks.any(|shown| shown["in_flight"] == 1);
+    assert!(is_in, "the first request is taken");
+    let busy = post(&server, "/one", "{}");
+    assert_eq!((busy.status, busy.header("retry-after")), (429, Some("1")));
+    // A client that goes away takes its function along.
     drop(first);
-    turned_away(200);
+    let mut looks = (0..1_000).map(|_| status_of(&project, "one"));
+    assert!(looks.any(|shown| shown["in_flight"] == 0), "it is gone");
+    assert_eq!(post(&server, "/one", "{}").status, 200);
 
     project.done(&["trigger", "pause", "one"]);
     let answer = post(&server, "/one", "{}");
