@@ -2,6 +2,7 @@
 //! for data. Nouns are singular and their plurals are accepted; a bare noun lists. Nothing is decided here.
 
 mod data;
+mod deploying;
 mod writing;
 
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::moment::{self, From};
 use crate::output::Format;
 pub(crate) use data::{DataNoun, DataPlace, DataVerb};
+pub(crate) use deploying::{ConfigNoun, ConfigVerb, Deploy, FunctionNoun, FunctionVerb};
 pub(crate) use writing::{Build, Dev, Init, Test};
 
 /// Streams, triggers and sandboxed functions on your own machine.
@@ -54,6 +56,8 @@ pub(crate) enum Here {
     Up(Up),
     /// Read triggers.yaml and say what is wrong with it, offline
     Check(Project),
+    /// What triggers.yaml says, as an environment has it
+    Config(ConfigNoun),
     /// Build the functions of triggers.yaml
     Build(Build),
     /// Give a function the same records in other ways, and see whether it comes to the same
@@ -74,6 +78,10 @@ pub(crate) enum Here {
 pub(crate) enum Asking {
     /// Put records into a stream
     Put(Put),
+    /// Say what `deploy` would change; exit 7 when something would
+    Plan(Project),
+    /// Build the project and put it into a running server; nothing stops
+    Deploy(Deploy),
     /// Show the records of a stream
     Tail(Tail),
     /// Run a function once; nothing is stored
@@ -107,6 +115,9 @@ pub(crate) enum Asking {
 pub(crate) struct Project {
     #[arg(long, default_value = "triggers.yaml")]
     pub(crate) file: PathBuf,
+    /// The environment of the file; `dev` is the file as it is
+    #[arg(long, default_value = "dev", value_name = "NAME", value_parser = name)]
+    pub(crate) env: String,
 }
 
 #[derive(Debug, Args)]
@@ -427,23 +438,6 @@ pub(crate) struct Sure {
     /// Only say what would change
     #[arg(long)]
     pub(crate) dry_run: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FunctionNoun {
-    #[command(subcommand)]
-    pub(crate) verb: Option<FunctionVerb>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum FunctionVerb {
-    /// All functions with their versions and limits
-    List,
-    /// One function, its digest included
-    Show {
-        #[arg(value_parser = name)]
-        name: String,
-    },
 }
 
 #[derive(Debug, Args)]

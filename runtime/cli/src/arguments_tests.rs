@@ -89,6 +89,7 @@ fn help() {
       dev          Run the server, build functions again at each save, and show each batch
       up           Build the functions and run the server in the foreground
       check        Read triggers.yaml and say what is wrong with it, offline
+      config       What triggers.yaml says, as an environment has it
       build        Build the functions of triggers.yaml
       test         Give a function the same records in other ways, and see whether it comes to the same
       doctor       Look at the machine, the tools and the server
@@ -96,6 +97,8 @@ fn help() {
       server       Names for servers, and what AWS's tools need to find one
       version      Print the version
       put          Put records into a stream
+      plan         Say what `deploy` would change; exit 7 when something would
+      deploy       Build the project and put it into a running server; nothing stops
       tail         Show the records of a stream
       invoke       Run a function once; nothing is stored
       logs         Show what functions and the server logged

@@ -129,6 +129,18 @@ impl Client {
         Ok(self.api(Method::POST, path, Some(body)).await?)
     }
 
+    /// Bytes as they are.
+    pub(crate) async fn upload(&mut self, path: &str, bytes: Vec<u8>) -> Result<Value, Failure> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{API}{path}"))
+            .header(HOST, self.address.to_string())
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .body(Full::new(Bytes::from(bytes)))
+            .map_err(|error| Failure::usage(format!("ask for {path}: {error}")))?;
+        Ok(self.exchange(request).await?)
+    }
+
     pub(crate) async fn delete(&mut self, path: &str) -> Result<Value, Failure> {
         Ok(self.api(Method::DELETE, path, None).await?)
     }

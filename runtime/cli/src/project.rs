@@ -13,8 +13,8 @@ use crate::output::{Format, Output, text};
 use crate::verbs::build::Source;
 
 /// `check`: exit 7 when the file would be refused, or a component that is there already could not serve.
-pub(crate) async fn check(output: Output, file: &Path) -> Result<(), Failure> {
-    let project = match parsed(file)? {
+pub(crate) async fn check(output: Output, file: &Path, env: &str) -> Result<(), Failure> {
+    let project = match parsed(file, env)? {
         Ok(project) => project,
         Err(refused) => {
             // For editors: what is wrong is the data that was asked for.
@@ -56,15 +56,33 @@ fn checked(project: &Project, found: &serde_json::Value) -> String {
 }
 
 pub(crate) fn read(file: &Path) -> Result<Project, Failure> {
-    parsed(file)?.map_err(|refused| failure(&refused))
+    read_as(file, "dev")
+}
+
+/// The file as an environment has it.
+pub(crate) fn read_as(file: &Path, env: &str) -> Result<Project, Failure> {
+    parsed(file, env)?.map_err(|refused| failure(&refused))
+}
+
+/// `config show`: the file as it is read, with the line each value came from.
+pub(crate) fn show(output: Output, file: &Path, env: &str) -> Result<(), Failure> {
+    let shown = host::config::show(file, &text_of(file)?, env);
+    let shown = shown.map_err(|refused| failure(&refused))?;
+    let found = json!({ "file": file, "environment": env, "text": shown });
+    output.one(&found, |_| shown.trim_end().to_owned())
 }
 
 fn failure(refused: &Refused) -> Failure {
     Failure::new(Exit::CheckFailed, refused.to_string())
 }
 
-fn parsed(file: &Path) -> Result<Result<Project, Refused>, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
+fn parsed(file: &Path, env: &str) -> Result<Result<Project, Refused>, Failure> {
+    let text = text_of(file)?;
+    Ok(host::config::read_as(file, &text, &environment(), env))
+}
+
+pub(crate) fn text_of(file: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(file).map_err(|error| {
         let missing = error.kind() == std::io::ErrorKind::NotFound;
         let exit = if missing {
             Exit::NotFound
@@ -77,8 +95,7 @@ fn parsed(file: &Path) -> Result<Result<Project, Refused>, Failure> {
             "go to the folder of your project, or name its file with `--file`"
         };
         Failure::new(exit, format!("read {}: {error}", file.display())).hint(hint)
-    })?;
-    Ok(host::config::read(file, &text, &environment()))
+    })
 }
 
 /// What `${NAME}` can stand for. Variables that are not text cannot be written in the file.

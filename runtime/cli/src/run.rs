@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::arguments::{
-    Arguments, Asking, Command, DeadLetterVerb, FunctionVerb, Here, ServerVerb, StreamVerb,
-    TriggerVerb,
+    Arguments, Asking, Command, ConfigVerb, DeadLetterVerb, FunctionVerb, Here, ServerVerb,
+    StreamVerb, TriggerVerb,
 };
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, text};
 use crate::server;
-use crate::verbs::{self, build, data, doctor, invoke, logs, put, status, tail, things};
+use crate::verbs::{self, build, data, deploy, doctor, invoke, logs, put, status, tail, things};
 use crate::{dev, project, up};
 
 pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
@@ -48,16 +48,26 @@ async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<()
     }
     match here {
         Here::Init(arguments) => verbs::init::init(output, &arguments),
-        Here::Dev(arguments) => dev::dev(output, &arguments).await,
+        Here::Dev(arguments) => {
+            only_dev("dev", &arguments.project.env)?;
+            dev::dev(output, &arguments).await
+        }
         Here::Up(arguments) => up::up(output, &arguments).await,
-        Here::Check(file) => project::check(output, &file.file).await,
+        Here::Check(file) => project::check(output, &file.file, &file.env).await,
+        Here::Config(noun) => {
+            let ConfigVerb::Show(file) = &noun.verb;
+            project::show(output, &file.file, &file.env)
+        }
         Here::Build(arguments) => {
-            let project = project::read(&arguments.project.file)?;
+            let project = project::read_as(&arguments.project.file, &arguments.project.env)?;
             let sources = project::sources(&project, arguments.function.as_deref())?;
             let place = project::builds(&arguments.project.file);
             build::show(output, &build::build(output, &place, &sources)?)
         }
-        Here::Test(arguments) => verbs::test::test(output, &arguments).await,
+        Here::Test(arguments) => {
+            only_dev("test", &arguments.project.env)?;
+            verbs::test::test(output, &arguments).await
+        }
         Here::Doctor => {
             let folder = working_directory()?;
             let server = server.map(str::to_owned).or_else(server_of_environment);
@@ -86,10 +96,38 @@ async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<()
     }
 }
 
+/// Of verbs for whoever writes functions, which never work on another environment.
+fn only_dev(verb: &str, env: &str) -> Result<(), Failure> {
+    if env == "dev" {
+        return Ok(());
+    }
+    let message = format!("{verb} in environment `{env}`: it works in `dev` alone");
+    Err(Failure::usage(message)
+        .hint("leave `--env` out; `shardmill up --env NAME` runs another one"))
+}
+
 async fn ask(server: Option<&str>, asking: Asking, output: Output) -> Result<(), Failure> {
     let found = server::find(server, &working_directory()?)?;
     let client = &mut server::connect(found, output).await?;
     match asking {
+        Asking::Plan(project) => {
+            let deploying = deploy::Deploying {
+                file: &project.file,
+                env: &project.env,
+                retries: false,
+                dry_run: true,
+            };
+            deploy::deploy(client, output, deploying).await
+        }
+        Asking::Deploy(arguments) => {
+            let deploying = deploy::Deploying {
+                file: &arguments.project.file,
+                env: &arguments.project.env,
+                retries: arguments.retries,
+                dry_run: arguments.dry_run,
+            };
+            deploy::deploy(client, output, deploying).await
+        }
         Asking::Put(arguments) => put::put(client, output, &arguments).await,
         Asking::Tail(arguments) => tail::tail(client, output, &arguments).await,
         Asking::Invoke(arguments) => invoke::invoke(client, output, &arguments).await,

@@ -181,10 +181,20 @@ pub(crate) fn tls(directory: &Path) -> Option<(String, String)> {
 }
 
 fn server_file(directory: &Path) -> Option<PathBuf> {
-    directory
-        .ancestors()
-        .map(|folder| folder.join(SERVER_FILE))
-        .find(|file| file.is_file())
+    directory.ancestors().find_map(|folder| {
+        let usual = folder.join(SERVER_FILE);
+        if usual.is_file() {
+            return Some(usual);
+        }
+        // Servers of other environments have folders beside that one.
+        let beside = std::fs::read_dir(folder.join(".shardmill")).ok()?;
+        let notes = beside
+            .flatten()
+            .map(|entry| entry.path().join("server.json"));
+        let mut notes: Vec<PathBuf> = notes.filter(|file| file.is_file()).collect();
+        notes.sort();
+        notes.into_iter().next()
+    })
 }
 
 struct Note {

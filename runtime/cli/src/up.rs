@@ -20,7 +20,7 @@ use crate::{cache, project, server};
 
 pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
     let file = &arguments.project.file;
-    let project = project::read(file)?;
+    let project = project::read_as(file, &arguments.project.env)?;
     let places = Places::of(arguments)?;
     let server_json = free_note(output, &places).await?;
     let built = build::build(
@@ -28,7 +28,10 @@ pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
         &project::builds(file),
         &project::sources(&project, None)?,
     )?;
-    let options = options(arguments, built, &places, server_json);
+    let options = UpOptions {
+        packer: Some(build::packer(output)),
+        ..options(arguments, built, &places, server_json)
+    };
     let data = places.data.display();
     if arguments.auth.as_deref() == Some("dev") {
         let credentials = places.credentials.display();
@@ -89,7 +92,10 @@ pub(crate) async fn options_of(
 ) -> Result<UpOptions, Failure> {
     let places = Places::of(arguments)?;
     let server_json = free_note(output, &places).await?;
-    Ok(options(arguments, built, &places, server_json))
+    Ok(UpOptions {
+        packer: Some(build::packer(output)),
+        ..options(arguments, built, &places, server_json)
+    })
 }
 
 /// How a server that ran as a task has ended.
@@ -124,7 +130,7 @@ impl Places {
     fn of(arguments: &Up) -> Result<Self, Failure> {
         let file = &arguments.project.file;
         let folder = file.parent().unwrap_or_else(|| Path::new(""));
-        let store = folder.join(".shardmill/dev");
+        let store = folder.join(".shardmill").join(&arguments.project.env);
         let data = arguments.data.clone().unwrap_or_else(|| store.join("data"));
         let absolute = |path: PathBuf| {
             std::path::absolute(&path)
@@ -182,6 +188,8 @@ fn options(
         port: arguments.port,
         web: arguments.web.options(arguments.port),
         components,
+        environment: arguments.project.env.clone(),
+        packer: None,
         insecure: arguments.insecure,
         aws_limits: arguments.limits.is_some(),
         transition: arguments.transition,

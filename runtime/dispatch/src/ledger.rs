@@ -306,6 +306,7 @@ impl Ledger {
             attempts: work.attempts,
             records: work.records.len(),
             alone: false,
+            version: work.version,
             blocked: work.mode == Mode::Blocked,
             first_failed_ms: work.first_failed.unwrap_or_default().as_millis(),
             not_before_ms: work.not_before.as_millis(),
@@ -327,6 +328,7 @@ impl Queue {
 
 fn begin_anew(work: &mut Work) {
     work.mode = Mode::Together;
+    work.version = None;
     work.attempts = 0;
     work.failures = 0;
 }

@@ -4,7 +4,7 @@
 //! has not begun, and the `open` records of a shard with a lane for each key. A row is written with every effect, so a
 //! restart repeats nothing that was committed. A damaged row stops the shard.
 
-use model::{Checkpoint, FencingToken, Position, Timestamp};
+use model::{Checkpoint, FencingToken, FunctionVersion, Position, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -51,6 +51,9 @@ pub struct Try {
     /// Written by earlier versions; records that failed together are told apart in another way now.
     #[serde(default)]
     pub alone: bool,
+    /// Of the function that ran the attempts; absent in rows written before versions were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<FunctionVersion>,
     /// Attempts are spent and the policy blocks: nothing is run until an operator resumes the trigger.
     #[serde(default, skip_serializing_if = "is_false")]
     pub blocked: bool,
@@ -245,6 +248,7 @@ mod tests {
                 lane: None,
                 attempts: 2,
                 alone: false,
+                version: None,
                 blocked: false,
                 records: 3,
                 first_failed_ms: 10,
@@ -272,7 +276,7 @@ mod tests {
             let mut noted = row();
             noted.tries[0].notes.push(Note {
                 at_ms: 1,
-                version: model::FunctionVersion(1),
+                version: FunctionVersion(1),
                 duration_ms: 1,
                 error_type: "Trap".to_owned(),
                 message: "m".repeat(message),
@@ -290,7 +294,7 @@ mod tests {
         let mut noted = row();
         let note = |error_type: &str| Note {
             at_ms: 1,
-            version: model::FunctionVersion(1),
+            version: FunctionVersion(1),
             duration_ms: 1,
             error_type: error_type.to_owned(),
             message: "m".repeat(4_096),

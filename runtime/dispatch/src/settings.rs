@@ -13,6 +13,10 @@ pub struct TriggerSettings {
     pub name: TriggerName,
     pub stream: StreamKey,
     pub function: FunctionName,
+    /// A version or an alias of it; none for what its bare name means.
+    pub qualifier: Option<String>,
+    /// Invocations at the same time over all shards, as whoever makes the handler holds them; none without such a bound.
+    pub concurrency: Option<u32>,
     /// Read once, when the trigger first runs.
     pub start: StartAt,
     /// The start as it was written: another word than at first would move nothing and is refused.

@@ -28,6 +28,8 @@ use whole::failed;
 pub struct Work {
     pub records: Vec<UserRecord>,
     pub mode: Mode,
+    /// Of the function that ran the attempts so far.
+    pub version: Option<FunctionVersion>,
     /// Invocations that used up an attempt.
     pub attempts: u32,
     /// Failures in a row of any class; the backoff grows with them.
@@ -90,6 +92,7 @@ impl Work {
         Self {
             records,
             mode: Mode::Together,
+            version: None,
             attempts: 0,
             failures: 0,
             first_failed: None,

@@ -12,8 +12,8 @@ use std::{
 
 use leases::{HeldLease, LeaseBook, LeaseError};
 use model::{
-    Answer, Checkpoint, Fault, FaultClass, FencingToken, FunctionVersion, Invocation, LogPosition,
-    Outcome, Position, RecordAction, RecordFailure, Timestamp, Transaction, UserRecord,
+    Answer, Checkpoint, Fault, FaultClass, FencingToken, Invocation, LogPosition, Outcome,
+    Position, RecordAction, RecordFailure, Timestamp, Transaction, UserRecord,
     invariants::{batch_is_ordered, checkpoint_advances},
     invocation::Begun,
     keys,
@@ -54,8 +54,6 @@ pub struct Rooms {
     pub journal: Arc<dyn Journal>,
     pub source: Arc<dyn Source>,
     pub handler: Arc<dyn Handler>,
-    /// Of the function that `handler` runs.
-    pub version: FunctionVersion,
     pub leases: Arc<LeaseBook>,
     pub dead_letters: Arc<DeadLetterStore>,
     pub logs: Arc<dyn LogTail>,

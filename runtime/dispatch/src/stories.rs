@@ -7,6 +7,7 @@ mod lanes;
 mod outage;
 mod partial;
 mod seeks;
+mod versions;
 mod world;
 
 use std::time::Duration;

@@ -5,16 +5,17 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use catalog::Catalog;
+use catalog::{Alias, Told, Unchanged};
 use dispatch::{DeadLetterStore, OwedDocuments, TriggerRunner, TriggerSettings};
 use leases::LeaseBook;
 use log::{Log, ViewKind};
 use model::{
-    AccountId, ByteSize, FunctionName, FunctionVersion, Invocation, NodeId, StreamKey,
+    AccountId, FunctionName, FunctionVersion, Invocation, NodeId, StreamKey, Timestamp,
+    TriggerName,
     seams::{BoxFuture, Handler, Journal, LogTail, Source},
 };
 use platform::{Clock, Platform, StopToken};
-use sandbox::{Called, Engine, EngineSettings, Function, FunctionLimits};
+use sandbox::{Called, Engine, EngineSettings};
 use streams::{Autoscale, StreamMode, Streams, World};
 use tracing::warn;
 
@@ -25,9 +26,9 @@ use crate::{
     encrypted,
     errors::{StartError, Unloaded},
     fitting,
+    functions::{self, Bound, ChangeError, CodeStore, Functions},
     journal::LogJournal,
     limits::SIMULATED_SEGMENT_BYTES,
-    loading,
     logs::LogStore,
     mappings,
     options::UpOptions,
@@ -36,6 +37,7 @@ use crate::{
     routes::{Gate, Routes},
     runners::Runners,
     schedules::{self, Row, Runs, ScheduleHandle, ScheduleSettings, Schedules},
+    secrets,
     triggers::Triggers,
 };
 
@@ -49,10 +51,13 @@ pub(crate) struct Rooms {
     pub(crate) node: NodeId,
     pub(crate) address: SocketAddr,
     pub(crate) data: PathBuf,
+    pub(crate) deployment: Deployment,
+    /// One deploy at a time.
+    pub(crate) deploying: tokio::sync::Mutex<()>,
     pub(crate) log: Log,
     pub(crate) streams: Streams,
     pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) functions: BTreeMap<FunctionName, LoadedFunction>,
+    pub(crate) functions: Arc<Functions>,
     pub(crate) triggers: Triggers,
     pub(crate) leases: Arc<LeaseBook>,
     pub(crate) runners: Runners,
@@ -71,13 +76,29 @@ pub(crate) struct Rooms {
     pub(crate) development: Option<Development>,
 }
 
-/// A function that is ready to run.
-#[derive(Debug)]
-pub(crate) struct LoadedFunction {
-    pub(crate) function: Arc<Function>,
-    pub(crate) limits: FunctionLimits,
-    pub(crate) source: PathBuf,
-    pub(crate) version: FunctionVersion,
+/// What the file is read with when another one is deployed.
+pub(crate) struct Deployment {
+    /// To which paths in it are relative.
+    pub(crate) file: PathBuf,
+    /// Of this server, secrets among it.
+    pub(crate) env: BTreeMap<String, String>,
+}
+
+impl Deployment {
+    fn of(options: &UpOptions) -> Self {
+        Self {
+            file: options.file.clone(),
+            env: options.env.clone(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Deployment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deployment")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
 }
 
 const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -102,15 +123,9 @@ pub(crate) async fn assemble(
     let journal: Arc<dyn Journal> = Arc::new(LogJournal::new(log.clone(), streams.clone()));
     let logs = open_lines(platform, project, options).await?;
     let engine = engine(platform, options, &logs)?;
-    let catalog = Catalog::new(Arc::clone(&journal));
-    let functions = load(platform, project, options, &engine, &catalog).await?;
+    let functions = deployed(platform, project, options, (engine, &journal)).await?;
     let node = NodeId::parse(&format!("host-{:012x}", platform.rng.u64() >> 16)).map_err(other)?;
-    let now = platform.clock.wall();
-    let triggers: BTreeMap<_, _> = project
-        .triggers
-        .iter()
-        .map(|(name, trigger)| (name.clone(), plan::trigger(&world, name, trigger, now)))
-        .collect();
+    let triggers = on_streams(&world, project, platform.clock.wall());
     let runners = Runners::new(Arc::clone(&journal));
     let routes = gates(&world, project, &runners)?;
     let policy = plan::dead_letters(&project.server.dead_letters);
@@ -126,6 +141,8 @@ pub(crate) async fn assemble(
         node,
         address,
         data: options.data.clone(),
+        deployment: Deployment::of(options),
+        deploying: tokio::sync::Mutex::default(),
         log,
         streams,
         journal,
@@ -145,7 +162,7 @@ pub(crate) async fn assemble(
     };
     let schedules = new_schedules(&rooms, project)?;
     if let Some(development) = &rooms.development {
-        let reload = reloading(&rooms, project, (engine, catalog));
+        let reload = reloading(&rooms, project);
         let logs = Arc::clone(&rooms.logs) as Arc<dyn LogTail>;
         development.attach(platform, logs, reload, rooms.stop.clone());
     }
@@ -176,6 +193,17 @@ fn deliveries(
     ))
 }
 
+fn on_streams(
+    world: &World,
+    project: &Project,
+    now: Timestamp,
+) -> BTreeMap<TriggerName, TriggerSettings> {
+    let triggers = project.triggers.iter();
+    triggers
+        .map(|(name, trigger)| (name.clone(), plan::trigger(world, name, trigger, now)))
+        .collect()
+}
+
 fn gates(world: &World, project: &Project, runners: &Runners) -> Result<Routes, StartError> {
     let gate = |(name, trigger)| {
         let paused = runners.is_paused(name).map_err(other)?;
@@ -201,22 +229,15 @@ fn new_schedules(rooms: &Rooms, project: &Project) -> Result<Vec<ScheduleSetting
 
 /// Starts one schedule; what it is to do is decided by its own task.
 fn launch_schedule(rooms: &Rooms, settings: ScheduleSettings) -> Result<(), StartError> {
-    let Some(loaded) = rooms.functions.get(&settings.function) else {
-        let (name, function) = (&settings.name, &settings.function);
-        return Err(StartError::Other(format!(
-            "start trigger `{name}`: its function `{function}` is not loaded"
-        )));
-    };
     let parts = schedules::Parts {
         platform: rooms.platform.clone(),
         journal: Arc::clone(&rooms.journal),
         leases: Arc::clone(&rooms.leases),
         dead_letters: Arc::clone(&rooms.dead_letters),
         logs: Arc::clone(&rooms.logs) as Arc<dyn LogTail>,
-        runs: Arc::new(Loaded {
-            function: Arc::clone(&loaded.function),
-            version: loaded.version,
-            memory: loaded.limits.memory,
+        runs: Arc::new(Named {
+            functions: Arc::clone(&rooms.functions),
+            name: settings.function.clone(),
             logs: Arc::clone(&rooms.logs),
             clock: rooms.platform.clock.clone(),
         }),
@@ -230,26 +251,35 @@ fn launch_schedule(rooms: &Rooms, settings: ScheduleSettings) -> Result<(), Star
     Ok(())
 }
 
-/// A function that schedules run.
+/// A function that schedules run: what is deployed under its name when a run begins.
 #[derive(Debug)]
-struct Loaded {
-    function: Arc<Function>,
-    version: FunctionVersion,
-    memory: ByteSize,
+struct Named {
+    functions: Arc<Functions>,
+    name: FunctionName,
     logs: Arc<LogStore>,
     clock: Clock,
 }
 
-impl Runs for Loaded {
+impl Runs for Named {
     fn version(&self) -> FunctionVersion {
-        self.version
+        let deployed = self.functions.get(&self.name);
+        deployed.map_or(FunctionVersion::LATEST, |deployed| deployed.main())
     }
 
     fn run(&self, invocation: Invocation, event: Vec<u8>) -> BoxFuture<'_, Called> {
         Box::pin(async move {
+            let Some(deployed) = self.functions.get(&self.name) else {
+                return Called::not_run(format!("function {} is not there", self.name));
+            };
+            let _pass = deployed.gate.enter().await;
+            let function = match self.functions.load(&deployed, invocation.version).await {
+                Ok(function) => function,
+                Err(why) => return Called::not_run(why),
+            };
             let report = Report::of(&invocation);
-            let called = self.function.call(invocation, Some(event)).await;
-            report.say(&self.logs, &called, self.memory, self.clock.wall());
+            let memory = function.limits().memory;
+            let called = function.call(invocation, Some(event)).await;
+            report.say(&self.logs, &called, memory, self.clock.wall());
             called
         })
     }
@@ -344,14 +374,26 @@ fn engine(
     Engine::new(platform.clone(), settings, Arc::clone(logs) as _).map_err(other)
 }
 
+async fn deployed(
+    platform: &Platform,
+    project: &Project,
+    options: &UpOptions,
+    (engine, journal): (Engine, &Arc<dyn Journal>),
+) -> Result<Arc<Functions>, StartError> {
+    let code = CodeStore::new(platform.clone(), options.data.join("code"));
+    let functions = Functions::open(platform.clone(), engine, Arc::clone(journal), code);
+    let functions = Arc::new(functions.map_err(other)?);
+    functions.tell(secrets::read(platform, project, &options.env).await?);
+    load(platform, project, options, &functions).await?;
+    Ok(functions)
+}
+
 async fn load(
     platform: &Platform,
     project: &Project,
     options: &UpOptions,
-    engine: &Engine,
-    catalog: &Catalog,
-) -> Result<BTreeMap<FunctionName, LoadedFunction>, StartError> {
-    let mut functions = BTreeMap::new();
+    functions: &Functions,
+) -> Result<(), StartError> {
     for (name, function) in &project.functions {
         let source = match (&function.source, options.components.get(name.as_str())) {
             (_, Some(built)) => built.clone(),
@@ -364,49 +406,62 @@ async fn load(
                 });
             }
         };
-        let limits = plan::limits(function);
-        let loaded = loading::load(platform, engine, name, &source, limits.clone()).await?;
-        fitting::fits(project, name, &source, loaded.kind())?;
-        let version = catalog
-            .register(name, loaded.digest())
+        let failed = |reason: Unloaded| StartError::Function {
+            function: name.to_string(),
+            path: source.clone(),
+            reason,
+        };
+        let bytes = platform.disk.read(&source).await;
+        let bytes = bytes.map_err(|error| failed(error.into()))?;
+        let settings = functions::settings(function);
+        let offered = functions.offer(&bytes, settings).await;
+        let offered = offered.map_err(|error| failed(error.into()))?;
+        fitting::fits(project, name, &source, offered.kind())?;
+        let of_file = (source, function.concurrency);
+        functions
+            .declare(name, (offered, &bytes), of_file, Told::default())
             .await
             .map_err(other)?;
-        functions.insert(
-            name.clone(),
-            LoadedFunction {
-                function: Arc::new(loaded),
-                limits,
-                source,
-                version,
-            },
-        );
     }
-    engine.remove_unused().await;
-    Ok(functions)
+    functions.clean().await;
+    Ok(())
 }
 
 /// How a function that was built again is put in place.
-fn reloading(
-    rooms: &Rooms,
-    project: &Project,
-    (engine, catalog): (Engine, Catalog),
-) -> Arc<Reload> {
-    let platform = rooms.platform.clone();
-    let limits = project.functions.iter();
-    let limits: BTreeMap<FunctionName, FunctionLimits> = limits
-        .map(|(name, function)| (name.clone(), plan::limits(function)))
-        .collect();
+fn reloading(rooms: &Rooms, project: &Project) -> Arc<Reload> {
+    let (platform, deployed) = (rooms.platform.clone(), Arc::clone(&rooms.functions));
+    let known = project.functions.clone();
     Arc::new(move |name, built| {
-        let (platform, engine, catalog) = (platform.clone(), engine.clone(), catalog.clone());
-        let limits = limits.get(&name).cloned();
+        let (platform, deployed) = (platform.clone(), Arc::clone(&deployed));
+        let function = known.get(&name).cloned();
         Box::pin(async move {
-            let limits = limits.ok_or_else(|| format!("triggers.yaml has no function `{name}`"))?;
-            let loaded = loading::load(&platform, &engine, &name, &built, limits).await;
-            let loaded = loaded.map_err(|error| error.to_string())?;
-            let version = catalog.register(&name, loaded.digest()).await;
+            let function =
+                function.ok_or_else(|| format!("triggers.yaml has no function `{name}`"))?;
+            let failed = |reason: Unloaded| {
+                let error = StartError::Function {
+                    function: name.to_string(),
+                    path: built.clone(),
+                    reason,
+                };
+                error.to_string()
+            };
+            let bytes = platform.disk.read(&built).await;
+            let bytes = bytes.map_err(|error| failed(error.into()))?;
+            let settings = functions::settings(&function);
+            let offered = deployed.offer(&bytes, settings).await;
+            let offered = offered.map_err(|error| failed(error.into()))?;
+            let handler = offered.handler();
+            let told = Told {
+                anyway: true,
+                retries: true,
+            };
+            let of_file = (built.clone(), function.concurrency);
+            let version = deployed
+                .declare(&name, (offered, &bytes), of_file, told)
+                .await;
             Ok(Reloaded {
                 version: version.map_err(|error| error.to_string())?,
-                handler: Arc::new(loaded),
+                handler,
             })
         })
     })
@@ -430,13 +485,15 @@ async fn start(rooms: &Rooms) -> Result<(), StartError> {
 /// Starts one trigger; its starting positions are decided when it returns.
 pub(crate) async fn launch(rooms: &Rooms, settings: &TriggerSettings) -> Result<(), StartError> {
     let name = &settings.name;
-    let Some(loaded) = rooms.functions.get(&settings.function) else {
-        let function = &settings.function;
-        return Err(StartError::Other(format!(
-            "start trigger `{name}`: its function `{function}` is not loaded"
-        )));
-    };
-    let handler = Arc::clone(&loaded.function) as Arc<dyn Handler>;
+    if let Some(alias) = &settings.qualifier {
+        alias_of(rooms, settings, alias).await?;
+    }
+    let handler = Arc::new(Bound::new(
+        Arc::clone(&rooms.functions),
+        settings.function.clone(),
+        settings.qualifier.clone(),
+        settings.concurrency,
+    )) as Arc<dyn Handler>;
     let handler = match &rooms.development {
         Some(development) => development.before(handler),
         None => handler,
@@ -446,7 +503,6 @@ pub(crate) async fn launch(rooms: &Rooms, settings: &TriggerSettings) -> Result<
         journal: Arc::clone(&rooms.journal),
         source: Arc::new(rooms.streams.clone()) as Arc<dyn Source>,
         handler,
-        version: loaded.version,
         leases: Arc::clone(&rooms.leases),
         dead_letters: Arc::clone(&rooms.dead_letters),
         logs: Arc::clone(&rooms.logs) as Arc<dyn LogTail>,
@@ -457,6 +513,39 @@ pub(crate) async fn launch(rooms: &Rooms, settings: &TriggerSettings) -> Result<
         .map_err(other)?;
     rooms.runners.add(name.clone(), runner);
     Ok(())
+}
+
+/// An alias that a trigger names before anybody made it is made of what the function runs now; a version must be there.
+async fn alias_of(
+    rooms: &Rooms,
+    settings: &TriggerSettings,
+    qualifier: &str,
+) -> Result<(), StartError> {
+    let (name, function) = (&settings.name, &settings.function);
+    let is_number = qualifier.bytes().all(|byte| byte.is_ascii_digit());
+    let id = rooms.functions.id();
+    let made = rooms.functions.change(function, |entry| {
+        if entry.route(Some(qualifier)).is_ok() {
+            return Ok(());
+        }
+        if is_number {
+            return Err(Unchanged::NoQualifier(qualifier.to_owned()));
+        }
+        let route = entry.route(None)?;
+        let alias = Alias {
+            route,
+            description: String::new(),
+            id,
+        };
+        entry.set_alias(qualifier, alias)
+    });
+    match made.await {
+        // A mapping may wait for a function that somebody makes again.
+        Ok(()) | Err(ChangeError::NoFunction) => Ok(()),
+        Err(error @ (ChangeError::Refused(_) | ChangeError::Catalog(_))) => Err(StartError::Other(
+            format!("start trigger `{name}`: function `{function}`: {error}"),
+        )),
+    }
 }
 
 fn other(error: impl std::fmt::Display) -> StartError {

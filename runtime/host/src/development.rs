@@ -426,6 +426,10 @@ impl Rehearsed {
 }
 
 impl Handler for Rehearsed {
+    fn version(&self, before: Option<FunctionVersion>, fraction: f64) -> FunctionVersion {
+        self.handler.version(before, fraction)
+    }
+
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome> {
         Box::pin(self.run(invocation))
     }

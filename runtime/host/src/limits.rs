@@ -2,6 +2,20 @@
 
 use std::time::Duration;
 
+/// What a package of the Lambda API may unpack to, as AWS has it, and how many files it may hold.
+pub(crate) const UNZIPPED_BYTES_MAX: u64 = 262_144_000;
+pub(crate) const PACKAGE_FILES_MAX: usize = 20_000;
+/// Of a function's log, as an invocation may ask for it.
+pub(crate) const LOG_TAIL_BYTES_MAX: usize = 4 << 10;
+/// Of a function's answer to an invocation.
+pub(crate) const ANSWER_BYTES_MAX: usize = 6_291_556;
+/// Events of functions that run at once, and those that are read at once after a start.
+pub(crate) const EVENT_TASKS_MAX: usize = 64;
+pub(crate) const EVENTS_PAGE: usize = 100;
+/// Of one secret.
+pub(crate) const SECRET_BYTES_MAX: usize = 64 << 10;
+/// Versions of one function of the file that can be gone back to, besides those that run.
+pub(crate) const FILE_VERSIONS_KEPT_MAX: usize = 100;
 /// Bytes of a segment of the log on a simulated disk.
 pub(crate) const SIMULATED_SEGMENT_BYTES: u64 = 128 << 10;
 /// Newest log lines kept in memory.
@@ -54,6 +68,8 @@ pub(crate) const HTTP2_STREAMS_MAX: u32 = 256;
 pub(crate) const HTTP2_HEADERS_BYTES_MAX: u32 = 32 * 1024;
 /// Body of a request to the JSON API.
 pub(crate) const API_BODY_BYTES_MAX: usize = 8 << 20;
+/// The same with the code of a function in it.
+pub(crate) const API_CODE_BYTES_MAX: usize = 64 << 20;
 /// How far a test may move the clock at once.
 pub(crate) const CLOCK_JUMP_MAX: Duration = Duration::from_hours(10 * 365 * 24);
 /// Rows of one page of the JSON API.

@@ -11,7 +11,7 @@ use sandbox::{Engine, EngineSettings, Function, FunctionLimits, GuestLog, LogSin
 use crate::{
     config::{FunctionSource, Project},
     errors::{StartError, Unloaded},
-    fitting, plan,
+    fitting, functions,
 };
 
 /// Whether every component that the file names can serve. What is built from code is only looked
@@ -36,7 +36,8 @@ pub async fn inspect(platform: &Platform, project: &Project) -> Result<(), Start
                 }
             }
             FunctionSource::Component(path) => {
-                let loaded = load(platform, &engine, name, path, plan::limits(function)).await?;
+                let limits = functions::limits(&functions::settings(function));
+                let loaded = load(platform, &engine, name, path, limits).await?;
                 fitting::fits(project, name, path, loaded.kind())?;
             }
         }

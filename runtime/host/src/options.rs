@@ -9,12 +9,14 @@ use std::{
 
 use streams::MasterKeys;
 
-use crate::development::Development;
+use crate::{development::Development, functions::Packer};
 
 /// Everything `up` hands in; nothing else is read from the environment.
 #[derive(Debug, Clone)]
 pub struct UpOptions {
     pub file: PathBuf,
+    /// Of the file; `dev` is the file as it is.
+    pub environment: String,
     /// For `${NAME}` in the file.
     pub env: BTreeMap<String, String>,
     pub data: PathBuf,
@@ -25,6 +27,8 @@ pub struct UpOptions {
     pub components: BTreeMap<String, PathBuf>,
     /// Where language runtimes are kept, for functions whose code is data.
     pub runtimes: Option<PathBuf>,
+    /// Makes functions of handler files that come through the Lambda API; without it they are refused.
+    pub packer: Option<Packer>,
     /// Allows an address beyond loopback without credentials.
     pub insecure: bool,
     /// Only requests that are signed by known keys are answered.

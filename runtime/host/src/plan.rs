@@ -7,7 +7,6 @@ use dispatch::{
     TriggerSettings, WhenFull,
 };
 use model::{StreamKey, StreamName, Timestamp, TriggerName};
-use sandbox::{FunctionLimits, SandboxPolicy};
 use streams::{Autoscale, Declared, StreamMode, World};
 
 use crate::{
@@ -77,6 +76,8 @@ pub(crate) fn trigger(
         name: name.clone(),
         stream: stream_key(world, &trigger.stream),
         function: trigger.function.clone(),
+        qualifier: trigger.qualifier.clone(),
+        concurrency: trigger.concurrency,
         start: start(trigger.start, now),
         filter: trigger.filter.clone(),
         start_word: trigger.start.to_string(),
@@ -199,24 +200,5 @@ pub(crate) fn dead_letters(policy: &config::DeadLetters) -> DeadLetterPolicy {
             config::WhenFull::Block => WhenFull::Block,
             config::WhenFull::DropOldest => WhenFull::DropOldest,
         },
-    }
-}
-
-/// Output and state of one invocation stay below what one transaction can carry.
-const OUTPUT_BYTES_MAX: model::ByteSize = model::ByteSize::mib(16);
-
-pub(crate) fn limits(function: &config::Function) -> FunctionLimits {
-    FunctionLimits {
-        memory: function.memory,
-        timeout: function.timeout,
-        output_bytes: OUTPUT_BYTES_MAX,
-        log_bytes: function.log,
-        env: function.env.clone(),
-        sandbox: match function.sandbox {
-            Some(config::SandboxPolicy::Fresh) => Some(SandboxPolicy::Fresh),
-            Some(config::SandboxPolicy::Warm) => Some(SandboxPolicy::Warm),
-            None => None,
-        },
-        concurrency: function.concurrency,
     }
 }

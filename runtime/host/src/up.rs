@@ -19,6 +19,7 @@ use crate::{
     config::{self, Project},
     destinations::Names,
     errors::StartError,
+    functions::{Events, HostFunctions},
     housekeeping::Housekeeping,
     keys,
     listener::{Doors, Entrance, serve},
@@ -78,6 +79,7 @@ pub async fn up(
     let tls = tls?.map(|tls| tls.shown);
     let deliveries = Arc::clone(&rooms.deliveries).run(stop.clone());
     let deliveries = platform.tasks.spawn("deliveries", deliveries);
+    let (events, running) = events(platform, &rooms, &stop);
     let housekeeping = Housekeeping::new(Arc::clone(&rooms)).run(stop);
     let housekeeping = platform.tasks.spawn("housekeeping", housekeeping);
     let (quiet, silence) = Stop::new();
@@ -89,7 +91,7 @@ pub async fn up(
         app: project.app.to_string(),
         region: project.server.region.clone(),
     };
-    entrance.open(doors(platform, &options, &rooms, keys, names));
+    entrance.open(doors(platform, &options, (&rooms, events), keys, names));
     web.open(&rooms, &options);
     let verbs = options.auth.is_some().then_some(&verbs);
     let note = note(&options, (address, web.address()), verbs, tls.as_ref());
@@ -102,17 +104,20 @@ pub async fn up(
     ended(serving, "the doors closed early").await;
     web.ended().await;
     ended(housekeeping, "housekeeping ended early").await;
-    ended(
-        deliveries,
-        "failure documents were given up early; they are kept",
-    )
-    .await;
+    ended(running, "events ended early; they are kept").await;
+    ended(deliveries, "failure documents ended early").await;
     down(platform, &options, &rooms, &note).await;
     quiet.stop();
     if let Err(error) = logs.await {
         tracing::warn!(%error, "the newest log lines may not be written");
     }
     Ok(())
+}
+
+fn events(platform: &Platform, rooms: &Arc<Rooms>, stop: &StopToken) -> (Arc<Events>, Task<()>) {
+    let events = Events::new(Arc::clone(rooms));
+    let running = Arc::clone(&events).run(stop.clone());
+    (events, platform.tasks.spawn("events", running))
 }
 
 async fn ended(task: Task<()>, early: &'static str) {
@@ -132,20 +137,26 @@ async fn project(platform: &Platform, options: &UpOptions) -> Result<Project, St
     let text =
         text.map_err(|error| StartError::Other(format!("read {}: {error}", file.display())))?;
     let text = String::from_utf8_lossy(&text).into_owned();
-    Ok(config::read(file, &text, &options.env)?)
+    let environment = &options.environment;
+    Ok(config::read_as(file, &text, &options.env, environment)?)
 }
 
 fn doors(
     platform: &Platform,
     options: &UpOptions,
-    rooms: &Arc<Rooms>,
+    (rooms, events): (&Arc<Rooms>, Arc<Events>),
     keys: Option<Keyring>,
     names: Names,
 ) -> Doors {
     let guarded = options.insecure || options.auth.is_some();
     let kinesis = KinesisDoor::new(rooms.streams.clone(), platform.clone(), hosts(guarded));
     let mappings = Arc::new(HostMappings::new(Arc::clone(rooms), names));
-    let lambda = LambdaDoor::new(platform.clone(), hosts(guarded), mappings);
+    let functions = Arc::new(HostFunctions {
+        rooms: Arc::clone(rooms),
+        packer: options.packer.clone(),
+        events,
+    });
+    let lambda = LambdaDoor::new(platform.clone(), hosts(guarded), mappings, functions);
     let (kinesis, lambda) = match keys {
         Some(keys) => (kinesis.with_keys(keys.clone()), lambda.with_keys(keys)),
         None => (kinesis, lambda),

@@ -101,7 +101,7 @@ number!(/** The index of a shard within its stream, at most 2^31 - 1. */ ShardId
 number!(/** The number of a shard in the log's frame headers, unique over all streams and never reused. */ ShardSlot(u32));
 number!(/** The number of a lease row, unique over all triggers and never reused. */ LeaseSlot(u64));
 number!(/** Only comparable: a larger token is a newer grant. Carried by every effect. */ FencingToken(u64));
-number!(/** An immutable version of a function, from 1. */ FunctionVersion(u64));
+number!(/** An immutable version of a function, from 1; 0 is what it runs newest, `$LATEST`, which changes. */ FunctionVersion(u64));
 
 impl fmt::Display for ShardId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,6 +129,11 @@ impl fmt::Display for FencingToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+impl FunctionVersion {
+    /// Not published, so not immutable.
+    pub const LATEST: Self = Self(0);
 }
 
 impl fmt::Display for FunctionVersion {

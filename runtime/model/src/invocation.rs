@@ -42,6 +42,8 @@ pub struct Invocation {
     pub state: Option<Arc<dyn StateReader>>,
     /// What a JSON answer may say about single records.
     pub item_failures: ItemFailures,
+    /// What a caller of the Lambda API handed over besides the event.
+    pub client_context: Option<Arc<str>>,
     /// Whoever runs the invocation tells it once it has a place to run in.
     pub begun: Begun,
 }

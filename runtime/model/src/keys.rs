@@ -38,6 +38,8 @@ pub enum Namespace {
     Trigger = b't',
     /// Event source mappings that were made by the Lambda API, owned by `host`.
     Mapping = b'm',
+    /// Events of functions that nobody waits for, owned by `host`.
+    Event = b'y',
     /// Which stream a trigger reads, and from where, owned by `dispatch`.
     Binding = b'b',
     /// How far schedules have come, owned by `host`.

@@ -132,6 +132,7 @@ mod tests {
             outputs: Arc::default(),
             state: None,
             item_failures: crate::invocation::ItemFailures::default(),
+            client_context: None,
             begun: crate::invocation::Begun::default(),
         }
     }

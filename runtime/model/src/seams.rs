@@ -8,8 +8,8 @@ use std::{fmt, future::Future, pin::Pin};
 use bytes::Bytes;
 
 use crate::{
-    FencingToken, HashKeyRange, Invocation, LogPosition, Outcome, Record, SequenceNumber, ShardId,
-    StreamKey, Timestamp, Transaction, UserRecord,
+    FencingToken, FunctionVersion, HashKeyRange, Invocation, LogPosition, Outcome, Record,
+    SequenceNumber, ShardId, StreamKey, Timestamp, Transaction, UserRecord,
 };
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -83,6 +83,9 @@ pub enum SourceError {
 
 /// What takes an invocation.
 pub trait Handler: Send + Sync + fmt::Debug {
+    /// Which version of the function runs an attempt; the invocation then names it. `before` ran the attempt before it, and
+    /// runs this one too unless somebody said otherwise; `fraction` in [0, 1) is the draw between several.
+    fn version(&self, before: Option<FunctionVersion>, fraction: f64) -> FunctionVersion;
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome>;
     /// What a record of this stream costs in a request, in bytes, at most.
     fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize;

@@ -81,14 +81,18 @@ impl Compiled {
     }
 
     /// Old versions of functions, and what an older engine compiled.
-    pub(crate) async fn remove_unused(&self, shared: &Shared) {
+    pub(crate) async fn remove_unused(&self, shared: &Shared, used: &BTreeSet<Digest>) {
         let Some(dir) = &self.dir else {
             return;
         };
         let disk = &shared.platform.disk;
         // A folder that is not there holds nothing.
         let mut names = disk.list(dir).await.unwrap_or_default();
-        names.retain(|name| name.ends_with(ENDING) && !self.needed().contains(name));
+        let is_used = |name: &String| {
+            let of = |digest: &Digest| *name == self::name(&shared.wasmtime, *digest);
+            self.needed().contains(name) || used.iter().any(of)
+        };
+        names.retain(|name| name.ends_with(ENDING) && !is_used(name));
         for name in names {
             if let Err(error) = disk.remove_file(&dir.join(&name)).await {
                 tracing::warn!(name, %error, "unused compiled function not removed");

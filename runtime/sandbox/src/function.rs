@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::Request;
 use model::{
-    Digest, Fault, FaultClass, Invocation, Outcome, StreamKey, UserRecord, lambda,
+    Digest, Fault, FaultClass, FunctionVersion, Invocation, Outcome, StreamKey, UserRecord, lambda,
     outcome::Usage,
     seams::{BoxFuture, Handler},
 };
@@ -96,7 +96,13 @@ impl Function {
                 digest,
                 guest,
                 bundle,
-                environment: Arc::new(limits.env.clone()),
+                environment: Arc::new(
+                    limits
+                        .secrets
+                        .variables()
+                        .chain(limits.env.clone())
+                        .collect(),
+                ),
                 limits,
                 running,
                 number,
@@ -150,11 +156,23 @@ pub struct Called {
 }
 
 /// What a function is run with.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is on its way into each call, and none is kept"
+)]
 enum Given {
     /// The records of its invocation.
     Records,
     Event(Vec<u8>),
     Request(Request<HttpBody>, oneshot::Sender<Answered>),
+}
+
+impl Called {
+    /// The function could not be run, which is not its fault.
+    #[must_use]
+    pub fn not_run(message: String) -> Self {
+        not_run("FunctionNotThere", message)
+    }
 }
 
 impl Function {
@@ -190,17 +208,27 @@ impl Function {
 }
 
 impl Handler for Function {
+    /// One file is one version.
+    fn version(&self, before: Option<FunctionVersion>, _: f64) -> FunctionVersion {
+        before.unwrap_or(FunctionVersion(1))
+    }
+
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome> {
         Box::pin(async move { self.call(invocation, None).await.outcome })
     }
 
     fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize {
-        match self.inner.guest {
-            Guest::Stream(_) => packed::encoded_len(record),
-            Guest::Event(_) | Guest::Http(_) | Guest::Command(_) | Guest::Program(_) => {
-                lambda::encoded_len(stream, record)
-            }
-        }
+        encoded_len(self.kind() == Kind::Stream, stream, record)
+    }
+}
+
+/// What a record costs in a request, in bytes, at most: packed, or as JSON.
+#[must_use]
+pub fn encoded_len(packed: bool, stream: &StreamKey, record: &UserRecord) -> usize {
+    if packed {
+        packed::encoded_len(record)
+    } else {
+        lambda::encoded_len(stream, record)
     }
 }
 
@@ -364,7 +392,10 @@ impl Inner {
         let log = InvocationLog::new(
             Arc::clone(&shared.logs),
             clock.clone(),
-            to_usize(self.limits.log_bytes.bytes()),
+            (
+                to_usize(self.limits.log_bytes.bytes()),
+                &self.limits.secrets,
+            ),
             &call.invocation,
         );
         let memory_bytes_max = to_usize(self.limits.memory.bytes());
@@ -437,9 +468,23 @@ impl Inner {
     ) -> Outcome {
         let context = sandbox.store.data_mut();
         match result {
-            Ok(answer) => context.call.outcome(answer, usage),
-            Err(error) => Outcome::Failed(self.fault(context, &error, usage)),
+            Ok(answer) => self.hidden(context.call.outcome(answer, usage)),
+            Err(error) => self.hidden(Outcome::Failed(self.fault(context, &error, usage))),
         }
+    }
+
+    /// What is said of a failure is kept and shown, so it must hold no secret.
+    fn hidden(&self, mut outcome: Outcome) -> Outcome {
+        let secrets = &self.limits.secrets;
+        match &mut outcome {
+            Outcome::Failed(fault) => fault.message = secrets.hidden(&fault.message).into_owned(),
+            Outcome::Answered(answer) => {
+                for failure in &mut answer.failures {
+                    failure.reason = secrets.hidden(&failure.reason).into_owned();
+                }
+            }
+        }
+        outcome
     }
 
     fn fault(&self, context: &Context, error: &wasmtime::Error, usage: Usage) -> Fault {

@@ -38,7 +38,11 @@ impl invocation::Host for Context {
     }
 
     fn version(&mut self) -> wasmtime::Result<String> {
-        Ok(self.call.invocation.version.to_string())
+        let version = self.call.invocation.version;
+        if version == model::FunctionVersion::LATEST {
+            return Ok("$LATEST".to_owned());
+        }
+        Ok(version.to_string())
     }
 
     fn trigger(&mut self) -> wasmtime::Result<Option<String>> {
@@ -95,7 +99,8 @@ impl invocation::Host for Context {
     }
 
     fn client_context(&mut self) -> wasmtime::Result<Option<String>> {
-        Ok(None)
+        let context = self.call.invocation.client_context.as_deref();
+        Ok(context.map(str::to_owned))
     }
 }
 

@@ -26,15 +26,17 @@ mod logs;
 mod packed;
 mod runtimes;
 mod sandbox;
+mod secrets;
 mod warm;
 
 pub use bundle::{Bundle, BundleError};
 pub use counts::{DURATION_BOUNDS, FunctionCounts};
 pub use engine::{Engine, EngineError, EngineSettings};
-pub use function::{Called, Function};
+pub use function::{Called, Function, encoded_len};
 pub use http::{Answered, BodyBroken, HttpBody};
 pub use load::{FunctionLimits, Kind, LoadError, SandboxPolicy, digest_of};
 pub use logs::{GuestLog, LogSink};
+pub use secrets::Secrets;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,11 @@
 //!
 //! What cannot be a function is refused with the reason, before any of its code has run.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use model::{ByteSize, Digest};
 use sha2::{Digest as _, Sha256};
@@ -19,6 +23,7 @@ use crate::{
     engine::{Engine, Shared},
     function::{Function, Guest},
     limits::{EXPORTS_SHOWN_MAX, FUNCTION_BYTES_MAX},
+    secrets::Secrets,
 };
 
 /// What one function may use, and how its sandboxes live.
@@ -29,8 +34,9 @@ pub struct FunctionLimits {
     /// Output and state together, of one invocation.
     pub output_bytes: ByteSize,
     pub log_bytes: ByteSize,
-    /// The only environment variables the guest sees.
+    /// The only environment variables the guest sees, besides its secrets.
     pub env: BTreeMap<String, String>,
+    pub secrets: Secrets,
     /// None: warm for code that a language runtime runs, where a new sandbox costs most of a millisecond, else fresh.
     pub sandbox: Option<SandboxPolicy>,
     /// Invocations at the same time, at least 1.
@@ -133,9 +139,10 @@ impl Engine {
         Ok(Function::new(self.clone(), digest, guest, None, limits))
     }
 
-    /// Removes compiled code that no function loaded so far has needed; for a host that has loaded all it will run.
-    pub async fn remove_unused(&self) {
-        self.shared.compiled.remove_unused(&self.shared).await;
+    /// Removes compiled code that no function loaded so far has needed, and that is none of `used`.
+    pub async fn remove_unused(&self, used: &BTreeSet<Digest>) {
+        let compiled = &self.shared.compiled;
+        compiled.remove_unused(&self.shared, used).await;
     }
 }
 

@@ -20,7 +20,10 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamResult},
 };
 
-use crate::limits::{LAST_WORDS_BYTES_MAX, LOG_LINE_BYTES};
+use crate::{
+    limits::{LAST_WORDS_BYTES_MAX, LOG_LINE_BYTES},
+    secrets::Secrets,
+};
 
 /// Takes the lines of guests; called on the thread that runs the guest, so it never waits.
 pub trait LogSink: Send + Sync + fmt::Debug {
@@ -54,6 +57,7 @@ pub(crate) struct InvocationLog(Arc<Mutex<Lines>>);
 struct Lines {
     sink: Arc<dyn LogSink>,
     clock: Clock,
+    secrets: Secrets,
     bytes_max: usize,
     bytes: usize,
     dropped: usize,
@@ -67,11 +71,12 @@ impl InvocationLog {
     pub(crate) fn new(
         sink: Arc<dyn LogSink>,
         clock: Clock,
-        bytes_max: usize,
+        (bytes_max, secrets): (usize, &Secrets),
         invocation: &Invocation,
     ) -> Self {
         Self(Arc::new(Mutex::new(Lines {
             sink,
+            secrets: secrets.clone(),
             bytes_max,
             bytes: 0,
             dropped: 0,
@@ -95,6 +100,7 @@ impl InvocationLog {
     pub(crate) fn line(&self, level: u32, message: &str) {
         self.with(|lines| {
             let level = level.min(LEVEL_ERROR);
+            let message = &*lines.secrets.hidden(message).into_owned();
             lines.say(level, message);
             if level == LEVEL_ERROR {
                 lines.last_error = Some(cut(message, LAST_WORDS_BYTES_MAX).to_owned());
@@ -178,6 +184,7 @@ impl Lines {
 
     fn say_text(&mut self, stream: Stream, text: &[u8]) {
         let text = String::from_utf8_lossy(text);
+        let text = self.secrets.hidden(&text).into_owned();
         match stream {
             Stream::Output => self.say(LEVEL_INFO, &text),
             Stream::Error => {

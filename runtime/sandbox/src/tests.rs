@@ -56,6 +56,7 @@ fn limits() -> FunctionLimits {
         output_bytes: ByteSize(1000),
         log_bytes: ByteSize(52),
         env: BTreeMap::new(),
+        secrets: crate::Secrets::default(),
         sandbox: Some(SandboxPolicy::Fresh),
         concurrency: 64,
     }
@@ -106,6 +107,7 @@ pub(crate) fn invocation(outputs: &[&str]) -> Invocation {
         ),
         state: None,
         item_failures: model::invocation::ItemFailures::default(),
+        client_context: None,
         begun: model::invocation::Begun::default(),
     }
 }
@@ -365,11 +367,11 @@ async fn compiled_functions_that_nobody_loads_any_more_are_removed() {
     let needed = names();
     load(&before, &old, limits()).await;
     std::fs::write(dir.path().join("notes.txt"), b"not ours").unwrap();
-    before.remove_unused().await;
+    before.remove_unused(&BTreeSet::new()).await;
     assert_eq!(names().len(), 3, "both were loaded");
     let after = engine_with(settings, &said);
     load(&after, &new, limits()).await;
-    after.remove_unused().await;
+    after.remove_unused(&BTreeSet::new()).await;
     let expect: BTreeSet<_> = needed.into_iter().chain(["notes.txt".into()]).collect();
     assert_eq!(names(), expect);
 }

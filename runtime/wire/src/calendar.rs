@@ -39,6 +39,15 @@ pub(crate) fn basic_date(ms: u64) -> String {
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }
 
+/// `2015-01-22T01:22:02.123`, without a zone: AWS's services write theirs in more than one way.
+pub(crate) fn iso_millis(ms: u64) -> String {
+    let seconds = ms / 1000;
+    let (year, month, day) = civil(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let millis = ms % 1000;
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}")
+}
+
 /// Reads what `basic_date` writes. Moments before 1970 and days that no calendar has are refused.
 pub(crate) fn parse_basic_date(text: &str) -> Option<u64> {
     let number = |from: usize, to: usize| {

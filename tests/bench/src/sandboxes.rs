@@ -79,6 +79,7 @@ fn limits() -> FunctionLimits {
         output_bytes: ByteSize::mib(16),
         log_bytes: ByteSize::kib(64),
         env: BTreeMap::new(),
+        secrets: sandbox::Secrets::default(),
         sandbox: Some(SandboxPolicy::Fresh),
         concurrency: 64,
     }
@@ -161,6 +162,7 @@ fn invocation(records: &Arc<[UserRecord]>) -> Result<Invocation> {
         outputs: Arc::new(BTreeSet::from(["default".to_owned()])),
         state: None,
         item_failures: model::invocation::ItemFailures::default(),
+        client_context: None,
         begun: model::invocation::Begun::default(),
     })
 }

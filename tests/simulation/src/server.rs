@@ -90,6 +90,8 @@ fn options() -> UpOptions {
         port: ADDRESS.1,
         web: host::WebOptions::default(),
         components,
+        environment: "dev".to_owned(),
+        packer: None,
         insecure: false,
         auth: None,
         aws_limits: false,

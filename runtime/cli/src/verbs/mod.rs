@@ -3,6 +3,7 @@
 
 pub(crate) mod build;
 pub(crate) mod data;
+pub(crate) mod deploy;
 pub(crate) mod doctor;
 pub(crate) mod init;
 pub(crate) mod invoke;
@@ -15,6 +16,7 @@ pub(crate) mod tail;
 pub(crate) mod test;
 pub(crate) mod things;
 pub(crate) mod transfer;
+pub(crate) mod versions;
 
 use serde_json::Value;
 

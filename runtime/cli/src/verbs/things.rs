@@ -110,6 +110,10 @@ pub(crate) async fn function(
     match verb {
         FunctionVerb::List => list(client, output, "functions", FUNCTIONS).await,
         FunctionVerb::Show { name } => show(client, output, "functions", name).await,
+        FunctionVerb::Versions { .. }
+        | FunctionVerb::Promote { .. }
+        | FunctionVerb::Rollback { .. }
+        | FunctionVerb::Delete { .. } => super::versions::versions(client, output, verb).await,
     }
 }
 

@@ -210,6 +210,7 @@ fn each(work: &Work, answer: Answer, fates: &[Fate<'_>], at: Circumstances<'_>) 
 fn of_failed(work: &Work, record: &UserRecord, attempts: u32, now: Timestamp) -> Work {
     Work {
         attempts,
+        version: work.version,
         failures: 1,
         first_failed: work.first_failed.or(Some(now)),
         notes: work.notes.clone(),

@@ -65,6 +65,7 @@ fn asked(fault: &Fault) -> std::time::Duration {
 fn halves(mut work: Work, fault: &Fault, at: Circumstances<'_>) -> Settlement {
     let upper = work.split_off(work.records.len().div_ceil(2));
     let half = |records| Work {
+        version: work.version,
         first_failed: work.first_failed,
         not_before: at.now.plus(asked(fault)),
         notes: work.notes.clone(),

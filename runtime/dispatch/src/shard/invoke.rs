@@ -10,7 +10,8 @@ impl ShardTask {
         };
         let now = self.now();
         let fresh = {
-            let (expired, rest) = expire(work, self.circumstances(now, "", true));
+            let circumstances = self.circumstances(&work, now, "", true);
+            let (expired, rest) = expire(work.clone(), circumstances);
             match (expired, rest) {
                 (None, Some(work)) => work,
                 (expired, rest) => {
@@ -33,6 +34,7 @@ impl ShardTask {
 
     pub(super) fn circumstances<'a>(
         &'a self,
+        work: &Work,
         now: Timestamp,
         log_tail: &'a str,
         healthy: bool,
@@ -40,7 +42,7 @@ impl ShardTask {
         Circumstances {
             policy: &self.settings.retry,
             now,
-            version: self.rooms.version,
+            version: work.version.unwrap_or_default(),
             log_tail,
             fraction: self.rooms.platform.rng.fraction(),
             healthy,
@@ -63,16 +65,19 @@ impl ShardTask {
             .collect()
     }
 
-    fn invoke(&mut self, lane: LaneId, work: Work, now: Timestamp) {
+    fn invoke(&mut self, lane: LaneId, mut work: Work, now: Timestamp) {
         let records = self.delivered(&work);
         assert!(batch_is_ordered(&records), "a batch is out of order");
         self.counters.invocations += 1;
         let state = self.stores.state.clone();
+        let fraction = self.rooms.platform.rng.fraction();
+        let version = self.rooms.handler.version(work.version, fraction);
+        work.version = Some(version);
         let begun = Begun::default();
         let invocation = Invocation {
             trigger: self.settings.name.clone(),
             function: self.settings.function.clone(),
-            version: self.rooms.version,
+            version,
             stream: self.settings.stream.clone(),
             shard: self.shard.id,
             request_id: self.request_id(&records),
@@ -85,6 +90,7 @@ impl ShardTask {
             outputs: Arc::clone(&self.outputs),
             state: state.map(|store| store as _),
             item_failures: self.settings.item_failures,
+            client_context: None,
             begun: begun.clone(),
         };
         let handler = Arc::clone(&self.rooms.handler);
@@ -183,7 +189,8 @@ impl ShardTask {
             return Ok(());
         };
         let healthy = self.is_healthy(&work, now);
-        let mut settlement = settle(work, outcome, self.circumstances(now, &log_tail, healthy));
+        let circumstances = self.circumstances(&before, now, &log_tail, healthy);
+        let mut settlement = settle(work, outcome, circumstances);
         let (trigger, granted) = (&self.settings.name, &self.settings.outputs);
         let effects = effects(&mut settlement, trigger, granted, &records, now);
         let refused = match self.write(Some(lane), settlement, effects, stop).await {
@@ -198,8 +205,8 @@ impl ShardTask {
         };
         let log_tail = self.log_tail(&before, &records, began);
         let healthy = self.is_healthy(&before, now);
-        let circumstances = self.circumstances(now, &log_tail, healthy);
-        let settlement = settle(before, Outcome::Failed(refused), circumstances);
+        let circumstances = self.circumstances(&before, now, &log_tail, healthy);
+        let settlement = settle(before.clone(), Outcome::Failed(refused), circumstances);
         self.write_quietly(lane, settlement, stop).await
     }
 

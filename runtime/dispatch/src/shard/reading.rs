@@ -189,6 +189,7 @@ fn work_of(tried: &Try, records: Vec<UserRecord>) -> Work {
         } else {
             Mode::Together
         },
+        version: tried.version,
         attempts: tried.attempts,
         failures: tried.attempts,
         first_failed: (tried.first_failed_ms > 0)

@@ -27,9 +27,11 @@ impl ShardTask {
         let mut tried = work.clone();
         tried.note(Note::of_fault(
             &fault,
-            self.circumstances(now, log_tail, false),
+            self.circumstances(work, now, log_tail, false),
         ));
         tried.not_before = now;
+        // No attempt is used, so the next try is no further attempt: it may run what was deployed meanwhile.
+        tried.version = None;
         let settlement = Settlement {
             again: vec![tried],
             ..Settlement::default()

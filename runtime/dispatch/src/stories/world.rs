@@ -325,6 +325,8 @@ pub(super) struct Actor {
     queues: Duration,
     takes: Duration,
     script: Script,
+    /// That runs what has not been run before.
+    pub(super) version: Mutex<FunctionVersion>,
     pub(super) seen: Mutex<Vec<(Duration, String)>>,
 }
 
@@ -337,6 +339,10 @@ impl fmt::Debug for Actor {
 }
 
 impl Handler for Actor {
+    fn version(&self, before: Option<FunctionVersion>, _: f64) -> FunctionVersion {
+        before.unwrap_or(*self.version.lock().unwrap())
+    }
+
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome> {
         let began = self.platform.clock.monotonic().0;
         let data: Vec<String> = invocation.records.iter().map(text).collect();
@@ -416,6 +422,7 @@ impl World {
             queues: Duration::ZERO,
             takes: Duration::from_millis(10),
             script: Box::new(script),
+            version: Mutex::new(FunctionVersion(1)),
             seen: Mutex::default(),
         };
         Self {
@@ -457,7 +464,6 @@ impl World {
             journal: Arc::clone(&journal),
             source: Arc::clone(&self.river) as Arc<dyn Source>,
             handler: Arc::clone(&self.actor) as Arc<dyn Handler>,
-            version: FunctionVersion(1),
             leases: Arc::new(LeaseBook::open(journal, node, next)),
             dead_letters: Arc::new(self.dead_letter_store()),
             logs: Arc::new(Said),
@@ -521,6 +527,8 @@ fn settings() -> TriggerSettings {
         name: TriggerName::parse("board").unwrap(),
         stream: stream("flights"),
         function: FunctionName::parse("copy").unwrap(),
+        qualifier: None,
+        concurrency: None,
         start: StartAt::Oldest,
         start_word: "oldest".to_owned(),
         deaggregate: true,

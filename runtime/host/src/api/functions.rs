@@ -1,21 +1,22 @@
 //! `function list|show`, `invoke`.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{
-    FencingToken, FunctionName, FunctionVersion, Invocation, Outcome, Position, RecordFailure,
-    SequenceNumber, ShardId, StreamName, TriggerName, UserRecord,
-};
-use sandbox::{Called, FunctionCounts, Kind, SandboxPolicy};
+use catalog::{Origin, Route};
+use model::{ByteSize, FunctionName, FunctionVersion, Outcome, RecordFailure};
+use sandbox::{Called, FunctionCounts, Kind};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use super::{ApiError, Call, Reply};
+use super::{ApiError, Call, Reply, versions};
 use crate::{
-    assemble::{LoadedFunction, Rooms},
+    assemble::Rooms,
+    functions::{
+        Deployed,
+        calling::{self, Facts},
+    },
     logs::Line,
-    plan::stream_key,
     report::Report,
 };
 
@@ -24,43 +25,16 @@ pub(crate) fn list(rooms: &Rooms) -> Reply {
 }
 
 pub(crate) fn all(rooms: &Rooms) -> Vec<Value> {
-    rooms
-        .functions
-        .iter()
-        .map(|(name, loaded)| document(name, loaded))
+    let functions = rooms.functions.now();
+    let documents = functions.iter();
+    documents
+        .map(|(name, deployed)| document(name, deployed))
         .collect()
 }
 
 pub(crate) fn show(rooms: &Rooms, name: &str) -> Reply {
-    let (name, loaded) = find(rooms, name)?;
-    Ok(document(name, loaded))
-}
-
-fn find<'a>(
-    rooms: &'a Rooms,
-    name: &str,
-) -> Result<(&'a FunctionName, &'a LoadedFunction), ApiError> {
-    FunctionName::parse(name)
-        .ok()
-        .and_then(|name| rooms.functions.get_key_value(&name))
-        .ok_or_else(|| {
-            ApiError::not_found(&format!("function {name}"))
-                .with_hint("`shardmill function list` shows what is there")
-        })
-}
-
-fn document(name: &FunctionName, loaded: &LoadedFunction) -> Value {
-    json!({
-        "name": name,
-        "kind": loaded.function.kind().name(),
-        "version": loaded.version,
-        "digest": loaded.function.digest().to_string(),
-        "source": loaded.source.display().to_string(),
-        "memory": loaded.limits.memory.to_string(),
-        "timeout_ms": u64::try_from(loaded.limits.timeout.as_millis()).unwrap_or(u64::MAX),
-        "sandbox": match loaded.function.policy() { SandboxPolicy::Fresh => "fresh", SandboxPolicy::Warm => "warm" },
-        "measured": measured(&loaded.function.counts()),
-    })
+    let (name, deployed) = find(rooms, name)?;
+    Ok(document(&name, &deployed))
 }
 
 /// Since it was loaded.
@@ -79,8 +53,45 @@ fn measured(counts: &FunctionCounts) -> Value {
     })
 }
 
-/// Under this name, in the place of a trigger's, stands what functions say when they are invoked by hand.
-pub(crate) const INVOKE: &str = "invoke";
+/// A function by its name, or by what stands before an `@` in it.
+pub(super) fn find(rooms: &Rooms, text: &str) -> Result<(FunctionName, Arc<Deployed>), ApiError> {
+    let name = text.split_once('@').map_or(text, |(name, _)| name);
+    let name = FunctionName::parse(name).ok();
+    let found = name.and_then(|name| {
+        let deployed = rooms.functions.get(&name)?;
+        Some((name, deployed))
+    });
+    found.ok_or_else(|| {
+        ApiError::not_found(&format!("function {text}"))
+            .with_hint("`shardmill function list` shows what is there")
+    })
+}
+
+fn document(name: &FunctionName, deployed: &Deployed) -> Value {
+    let entry = &deployed.entry;
+    let route = entry
+        .route(None)
+        .unwrap_or(Route::to(FunctionVersion::LATEST));
+    let revision = entry.revision(route.version).unwrap_or(&entry.head.latest);
+    let settings = &revision.settings;
+    json!({
+        "name": name,
+        "by": match entry.head.origin { Origin::File => "file", Origin::Api => "api" },
+        "kind": revision.code.kind,
+        "version": versions::named(route.version),
+        "shares": route.other.map(|share| json!({ "version": share.version, "weight": share.weight })),
+        "declared": entry.head.declared,
+        "aliases": versions::aliases(entry),
+        "digest": revision.code.digest.to_string(),
+        "source": deployed.source.display().to_string(),
+        "memory": ByteSize(settings.memory_bytes).to_string(),
+        "timeout_ms": settings.timeout_ms,
+        "sandbox": deployed.policy(route.version).or(settings.sandbox.as_deref()).unwrap_or("fresh"),
+        "concurrency": deployed.gate.max(),
+        "running": deployed.gate.running(),
+        "measured": deployed.counts(route.version).as_ref().map(measured),
+    })
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,10 +110,16 @@ struct AskedRecord {
 
 /// Runs a function on given records, without effects: outputs are shown, nothing is stored.
 pub(crate) async fn invoke(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply {
-    let (name, loaded) = find(rooms, name)?;
+    let qualifier = name.split_once('@').map(|(_, qualifier)| qualifier);
+    let (name, deployed) = find(rooms, name)?;
+    let entry = &deployed.entry;
+    let version = entry.of_attempt(qualifier, None, rooms.platform.rng.fraction());
+    let version = version.map_err(|error| ApiError::bad(&format!("invoke {name}: {error}")))?;
+    let loaded = rooms.functions.load(&deployed, version).await;
+    let function = loaded.map_err(|why| ApiError::bad(&format!("invoke {name}: {why}")))?;
     let asked: Asked = serde_json::from_slice(&call.body)
         .map_err(|error| ApiError::bad(&format!("read what to invoke with: {error}")))?;
-    let takes_events = match loaded.function.kind() {
+    let takes_events = match function.kind() {
         Kind::Event | Kind::Command => true,
         Kind::Stream => false,
         Kind::Http => {
@@ -117,130 +134,46 @@ pub(crate) async fn invoke(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply 
             Vec::new(),
             Some(String::from(Box::<str>::from(event)).into_bytes()),
         ),
-        Some(event) => (user_records(rooms, kinesis_records(&event)?)?, None),
-        None => (user_records(rooms, asked.records)?, None),
+        Some(event) => {
+            let bodies = calling::kinesis_records(event.get().as_bytes()).map_err(|error| {
+                ApiError::bad(&format!("read the event: {error}")).with_hint(
+                    "a stream function takes `records`, or an event as Lambda has it for Kinesis",
+                )
+            })?;
+            (calling::user_records(rooms, bodies), None)
+        }
+        None => (calling::user_records(rooms, decoded(asked.records)?), None),
     };
     let request_id = format!("invoke-{:016x}", rooms.platform.rng.u64());
-    let function = (name, loaded.version);
-    let invocation = invocation(rooms, function, request_id.clone(), records)?;
+    let facts = Facts {
+        function: &name,
+        version,
+        request_id: request_id.clone(),
+        attempt: 1,
+        client_context: None,
+    };
+    let invocation = calling::invocation(rooms, facts, records).map_err(ApiError::failed)?;
     let report = Report::of(&invocation);
-    let called = loaded.function.call(invocation, event).await;
+    let _pass = deployed.gate.enter().await;
+    let called = function.call(invocation, event).await;
     let lines = rooms.logs.of_invocation(&request_id);
     let now = rooms.platform.clock.wall();
-    report.say(&rooms.logs, &called, loaded.limits.memory, now);
+    report.say(&rooms.logs, &called, function.limits().memory, now);
     Ok(answered(&called, &lines))
 }
 
-/// The records of an event in the shape of Lambda's Kinesis event: what a stream function can be run with.
-fn kinesis_records(event: &RawValue) -> Result<Vec<AskedRecord>, ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Event {
-        records: Vec<Record>,
-    }
-    #[derive(Deserialize)]
-    struct Record {
-        kinesis: Kinesis,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Kinesis {
-        partition_key: String,
-        data: String,
-    }
-    let event: Event = serde_json::from_str(event.get()).map_err(|error| {
-        ApiError::bad(&format!("read the event: {error}")).with_hint(
-            "a stream function takes `records`, or an event as Lambda has it for Kinesis",
-        )
-    })?;
-    let asked = |record: Record| AskedRecord {
-        key: record.kinesis.partition_key,
-        data: record.kinesis.data,
-    };
-    Ok(event.records.into_iter().map(asked).collect())
-}
-
-fn user_records(rooms: &Rooms, asked: Vec<AskedRecord>) -> Result<Vec<UserRecord>, ApiError> {
-    let now = rooms.platform.clock.wall();
-    let mut bodies: Vec<(String, Bytes)> = Vec::new();
-    for record in asked {
-        let data = base64_simd::STANDARD
-            .decode_to_vec(&record.data)
-            .map_err(|_| ApiError::bad("`data` of a record is base64"))?;
-        bodies.push((record.key, data.into()));
-    }
-    if bodies.is_empty() {
+fn decoded(asked: Vec<AskedRecord>) -> Result<Vec<(String, Bytes)>, ApiError> {
+    if asked.is_empty() {
         return Err(ApiError::bad(
             "there is nothing to invoke with: give `records` or an `event`",
         ));
     }
-    let number = |index: u64| SequenceNumber([0, 0, index + 1]);
-    Ok((0_u64..)
-        .zip(bodies)
-        .map(|(index, (key, data))| UserRecord {
-            position: Position {
-                sequence: number(index),
-                sub_sequence: 0,
-            },
-            arrived: now,
-            partition_key: key.into(),
-            explicit_hash_key: None,
-            data,
-            aggregated: false,
-            deliveries: 1,
-        })
-        .collect())
-}
-
-/// Facts of an invocation that no trigger drives: every output that some trigger of the function has is granted.
-fn invocation(
-    rooms: &Rooms,
-    (function, version): (&FunctionName, FunctionVersion),
-    request_id: String,
-    records: Vec<UserRecord>,
-) -> Result<Invocation, ApiError> {
-    let named = |error: model::ids::InvalidName| ApiError::failed(error);
-    let outputs: BTreeSet<String> = rooms
-        .triggers
-        .now()
-        .values()
-        .filter(|trigger| trigger.function == *function)
-        .flat_map(|trigger| trigger.outputs.keys().cloned())
-        .chain(granted_elsewhere(rooms, function))
-        .chain(["default".to_owned()])
-        .collect();
-    Ok(Invocation {
-        trigger: TriggerName::parse(INVOKE).map_err(named)?,
-        function: function.clone(),
-        version,
-        stream: stream_key(&rooms.world, &StreamName::parse("invoke").map_err(named)?),
-        shard: ShardId(0),
-        request_id,
-        attempt: 1,
-        attempts_max: Some(1),
-        fencing_token: FencingToken(0),
-        behind_ms: 0,
-        started: rooms.platform.clock.wall(),
-        records: records.into(),
-        outputs: Arc::new(outputs),
-        state: Some(Arc::new(crate::scratch_state::ScratchState)),
-        item_failures: model::invocation::ItemFailures::default(),
-        begun: model::invocation::Begun::default(),
-    })
-}
-
-/// Outputs of its triggers that read no stream.
-fn granted_elsewhere(rooms: &Rooms, function: &FunctionName) -> Vec<String> {
-    let schedules = rooms.schedules.all().into_iter();
-    let schedules = schedules.filter(|(settings, _)| settings.function == *function);
-    let schedules =
-        schedules.flat_map(|(settings, _)| settings.outputs.keys().cloned().collect::<Vec<_>>());
-    let routes = rooms
-        .routes
-        .all()
-        .filter(|gate| gate.settings.function() == function);
-    let routes = routes.flat_map(|gate| gate.settings.outputs.keys().cloned());
-    schedules.chain(routes).collect()
+    let taken = |record: AskedRecord| {
+        let data = base64_simd::STANDARD.decode_to_vec(&record.data);
+        let data = data.map_err(|_| ApiError::bad("`data` of a record is base64"))?;
+        Ok((record.key, data.into()))
+    };
+    asked.into_iter().map(taken).collect()
 }
 
 /// What an event function answered, else which records failed.

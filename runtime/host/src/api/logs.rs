@@ -6,14 +6,13 @@ use model::{ShardId, TriggerName};
 use serde_json::json;
 
 use super::{
-    ApiError, Call, Reply,
-    functions::INVOKE,
-    news,
+    ApiError, Call, Reply, news,
     triggers::{keeper, worked_on},
 };
 use crate::{
     assemble::Rooms,
     config::did_you_mean,
+    functions::INVOKE,
     limits::API_PAGE_BYTES_MAX,
     logs::{Level, Line, Wanted},
 };

@@ -7,6 +7,7 @@ mod answer;
 mod backups;
 mod dead_letters;
 pub(crate) mod deliveries;
+pub(crate) mod deploy;
 mod functions;
 mod logs;
 mod records;
@@ -19,6 +20,7 @@ mod state;
 pub(crate) mod streams;
 mod testing;
 mod triggers;
+mod versions;
 mod wait;
 
 use std::{sync::Arc, time::Duration};
@@ -31,7 +33,10 @@ use wire::{AllowedHosts, BodyRefused, whole_body};
 
 pub(crate) use answer::{ApiError, Query, json};
 
-use crate::{assemble::Rooms, limits::API_BODY_BYTES_MAX};
+use crate::{
+    assemble::Rooms,
+    limits::{API_BODY_BYTES_MAX, API_CODE_BYTES_MAX},
+};
 
 /// What a verb was asked: the path below `/_shardmill/api/`, its query and its body.
 #[derive(Debug)]
@@ -83,7 +88,12 @@ impl Api {
             return ApiError::refused("requests of other origins are not answered").respond();
         }
         let clock = &self.rooms.platform.clock;
-        let body = match whole_body(clock, body, API_BODY_BYTES_MAX).await {
+        let max = if parts.uri.path() == "/_shardmill/api/code" {
+            API_CODE_BYTES_MAX
+        } else {
+            API_BODY_BYTES_MAX
+        };
+        let body = match whole_body(clock, body, max).await {
             Ok(body) => body,
             Err(BodyRefused::TooSlow) => {
                 return ApiError::timed_out("the body did not come in time").respond();
@@ -95,6 +105,15 @@ impl Api {
             }
         };
         let path = answer::segments(parts.uri.path().trim_start_matches("/_shardmill/api/"));
+        if let ["code", digest] = path
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .as_slice()
+            && parts.method == Method::GET
+        {
+            return self.package(digest).await;
+        }
         let call = Call {
             path: path.iter().map(String::as_str).collect(),
             query: Query::parse(parts.uri.query().unwrap_or_default()),
@@ -104,6 +123,18 @@ impl Api {
             Ok(value) => json(StatusCode::OK, &value),
             Err(error) => error.respond(),
         }
+    }
+
+    /// A function's package as it was handed over.
+    async fn package(&self, digest: &str) -> Response<Full<Bytes>> {
+        let found = crate::functions::lambda::package(&self.rooms, digest).await;
+        let Some(bytes) = found else {
+            return ApiError::not_found(&format!("package {digest}")).respond();
+        };
+        let mut response = Response::new(Full::new(bytes));
+        let kind = http::HeaderValue::from_static("application/zip");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
     }
 
     /// What is measured, as Prometheus reads it.
@@ -150,8 +181,17 @@ impl Api {
                 reshard::remove_consumer(rooms, name, consumer).await
             }
             ("GET", ["streams", name, "records"]) => records::page(rooms, name, &call).await,
+            ("POST", ["code", "missing"]) => deploy::missing(rooms, &call).await,
+            ("POST", ["code"]) => deploy::code(rooms, &call.body).await,
+            ("POST", ["deploy"]) => deploy::deploy(rooms, &call).await,
             ("GET", ["functions"]) => functions::list(rooms),
             ("GET", ["functions", name]) => functions::show(rooms, name),
+            ("GET", ["functions", name, "versions"]) => versions::list(rooms, name),
+            ("POST", ["functions", name, "promote"]) => versions::promote(rooms, name, &call).await,
+            ("POST", ["functions", name, "rollback"]) => {
+                versions::roll_back(rooms, name, &call).await
+            }
+            ("DELETE", ["functions", name]) => versions::delete(rooms, name).await,
             ("POST", ["functions", name, "invoke"]) => functions::invoke(rooms, name, &call).await,
             ("GET", ["triggers"]) => triggers::list(rooms),
             ("GET", ["triggers", name]) => triggers::show(rooms, name),

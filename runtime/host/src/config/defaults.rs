@@ -12,6 +12,7 @@ use super::keys::{Choice, Measured, Place, Plain};
 use super::project::{SandboxPolicy, Then};
 use super::route_keys::{ROUTE, ROUTE_TRIGGER};
 use super::schedule_keys::{RETRY as SCHEDULE_RETRY, SCHEDULE, SCHEDULE_BACKOFF, SCHEDULE_TRIGGER};
+use super::secret_keys::{SECRET, SECRETS};
 use super::server_keys::{DEAD_LETTERS, LOGS, SERVER};
 use super::stream_keys::{AUTOSCALE, STREAM};
 
@@ -27,6 +28,7 @@ pub(super) static PLACES: &[&Place] = &[
     &STREAM,
     &AUTOSCALE,
     &DESTINATION,
+    &SECRET,
     &FUNCTION,
     &TRIGGER,
     &TRIGGER_STREAM,
@@ -85,6 +87,20 @@ pub(super) static ROOT: Place = Place {
             meaning: "where failure documents go; each has exactly one kind",
         },
         &Plain {
+            name: "secrets",
+            kind: "map by name",
+            default: "none",
+            range: "",
+            meaning: "where they are kept; read at start and on deploy, never printed",
+        },
+        &Plain {
+            name: "environments",
+            kind: "map by name",
+            default: "none",
+            range: "",
+            meaning: "what is different with `--env NAME`; `dev` is the file as it is",
+        },
+        &Plain {
             name: "functions",
             kind: "map by name",
             default: "none",
@@ -99,7 +115,7 @@ pub(super) static ROOT: Place = Place {
             meaning: "how code is driven; the name is the identity of checkpoints and state",
         },
     ],
-    later: &["environments", "leases", "secrets"],
+    later: &["leases"],
 };
 
 pub(super) const SQS: Plain = Plain {
@@ -209,6 +225,14 @@ pub(super) const CONCURRENCY: Measured<u32> = Measured {
     max: 1000,
     meaning: "invocations at the same time",
 };
+/// Only where it is said.
+pub(super) const TRIGGER_CONCURRENCY: Measured<u32> = Measured {
+    name: "concurrency",
+    default: 1000,
+    min: 1,
+    max: 1000,
+    meaning: "invocations at the same time, over all shards, besides what the function allows",
+};
 pub(super) static FUNCTION: Place = Place {
     path: "functions.NAME",
     keys: &[
@@ -219,8 +243,9 @@ pub(super) static FUNCTION: Place = Place {
         &LOG,
         &SANDBOX,
         &CONCURRENCY,
+        &SECRETS,
     ],
-    later: &["network", "scratch", "secrets"],
+    later: &["network", "scratch"],
 };
 
 pub(super) const ENABLED: Choice<bool> = switch(
@@ -280,9 +305,10 @@ pub(super) static TRIGGER: Place = Place {
             name: "function",
             kind: "name",
             default: "required",
-            range: "a function of the file",
-            meaning: "what is run",
+            range: "a function of the file, NAME@12, NAME@live",
+            meaning: "what is run: what is deployed under that name, a version, or an alias",
         },
+        &TRIGGER_CONCURRENCY,
         &Plain {
             name: "outputs",
             kind: "name or map",

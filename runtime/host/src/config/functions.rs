@@ -8,13 +8,17 @@ use model::FunctionName;
 
 use super::defaults::{CONCURRENCY, ENV, FUNCTION, LOG, MEMORY, SANDBOX, SOURCE, TIMEOUT};
 use super::interpolate::is_variable_name;
-use super::project::{Function, FunctionSource};
+use super::names::Name as _;
+use super::project::{Function, FunctionSource, SecretSource};
 use super::reader::{Reader, Section};
+use super::secret_keys::SECRETS;
+use super::secrets::SecretName;
+use super::spelling::did_you_mean;
 
 pub(super) fn functions(
     reader: &mut Reader<'_>,
     root: &mut Section,
-    folder: &Path,
+    (folder, known): (&Path, &BTreeMap<SecretName, SecretSource>),
 ) -> BTreeMap<FunctionName, Function> {
     let named = reader.named::<FunctionName>(root, "functions");
     named
@@ -29,6 +33,7 @@ pub(super) fn functions(
                 log: reader.measured(&mut section, &LOG),
                 sandbox: reader.choice(&mut section, &SANDBOX),
                 concurrency: reader.measured(&mut section, &CONCURRENCY),
+                secrets: secrets(reader, &mut section, known),
                 line: at.line,
             };
             (name, function)
@@ -72,6 +77,31 @@ fn source(reader: &mut Reader<'_>, section: &mut Section, folder: &Path) -> Func
         },
         Some(_) | None => FunctionSource::Folder(folder.join(text)),
     }
+}
+
+/// Names that `secrets` of the file declares.
+fn secrets(
+    reader: &mut Reader<'_>,
+    section: &mut Section,
+    known: &BTreeMap<SecretName, SecretSource>,
+) -> Vec<String> {
+    let mut granted = Vec::new();
+    for (at, text) in reader.texts(section, SECRETS.name) {
+        let declared = SecretName::parse(&text).is_some_and(|name| known.contains_key(&name));
+        if declared {
+            granted.push(text);
+            continue;
+        }
+        let names = known.keys().map(|name| name.0.as_str());
+        let hint = did_you_mean(&text, names)
+            .unwrap_or_else(|| "declare it under `secrets:` of the file".to_owned());
+        let message = format!(
+            "`secrets` of {} names `{text}`, which is no secret of the file",
+            section.title
+        );
+        reader.note(at, message, hint);
+    }
+    granted
 }
 
 fn env(reader: &mut Reader<'_>, section: &mut Section) -> BTreeMap<String, String> {

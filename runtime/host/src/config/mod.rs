@@ -8,6 +8,7 @@
 mod defaults;
 mod destinations;
 mod diagnostic;
+mod environments;
 mod filter;
 mod functions;
 mod guide;
@@ -22,6 +23,8 @@ mod route_keys;
 mod routes;
 mod schedule_keys;
 mod schedules;
+mod secret_keys;
+mod secrets;
 mod server;
 mod server_keys;
 mod spelling;
@@ -53,7 +56,8 @@ pub(crate) const RETENTION_MAX: Duration = RETENTION.max;
 pub use project::{
     Attempts, Autoscale, Backoff, Batch, Capacity, Cors, DeadLetters, Durability, Function,
     FunctionSource, HttpTrigger, Limits, Logs, Project, Promise, Retry, SandboxPolicy,
-    ScheduleRetry, ScheduleTrigger, Server, Start, State, Stream, Then, Trigger, WhenFull,
+    ScheduleRetry, ScheduleTrigger, SecretSource, Server, Start, State, Stream, Then, Trigger,
+    WhenFull,
 };
 
 use defaults::ROOT;
@@ -68,9 +72,20 @@ pub fn read(
     text: &str,
     variables: &BTreeMap<String, String>,
 ) -> Result<Project, Refused> {
+    read_as(path, text, variables, environments::DEV)
+}
+
+/// The same, as an environment of the file has it.
+pub fn read_as(
+    path: &Path,
+    text: &str,
+    variables: &BTreeMap<String, String>,
+    environment: &str,
+) -> Result<Project, Refused> {
     let shown = path.display().to_string();
     let source = Source { path: &shown, text };
     let root = tree::parse(source).map_err(Refused::one)?;
+    let root = environments::overlaid(source, root, environment).map_err(Refused::one)?;
     let mut reader = Reader {
         source,
         variables,
@@ -83,7 +98,8 @@ pub fn read(
     let server = server::server(&mut reader, &mut root);
     let streams = server::streams(&mut reader, &mut root);
     let folder = path.parent().unwrap_or(Path::new(""));
-    let functions = functions::functions(&mut reader, &mut root, folder);
+    let secrets = secrets::secrets(&mut reader, &mut root, folder);
+    let functions = functions::functions(&mut reader, &mut root, (folder, &secrets));
     let destinations = destinations::destinations(&mut reader, &mut root, &streams, folder);
     let known = (&streams, &functions, &destinations);
     let triggers = triggers::triggers(&mut reader, &mut root, known);
@@ -99,6 +115,7 @@ pub fn read(
             server,
             streams,
             destinations,
+            secrets: secrets.into_iter().map(|(name, at)| (name.0, at)).collect(),
             functions,
             triggers: on_streams,
             schedules,
@@ -106,6 +123,15 @@ pub fn read(
         }),
         _ => Err(Refused::new(reader.diagnostics)),
     }
+}
+
+/// What `config show` prints: the file as an environment has it, with the line each value came from.
+pub fn show(path: &Path, text: &str, environment: &str) -> Result<String, Refused> {
+    let shown = path.display().to_string();
+    let source = Source { path: &shown, text };
+    let root = tree::parse(source).map_err(Refused::one)?;
+    let root = environments::overlaid(source, root, environment).map_err(Refused::one)?;
+    Ok(environments::shown(&root))
 }
 
 fn version(reader: &mut Reader<'_>, root: &mut Section) {

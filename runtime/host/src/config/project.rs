@@ -22,6 +22,8 @@ pub struct Project {
     pub streams: BTreeMap<StreamName, Stream>,
     /// Where failure documents go, by name.
     pub(crate) destinations: BTreeMap<String, Destination>,
+    /// Where each secret is kept, by name.
+    pub secrets: BTreeMap<String, SecretSource>,
     pub functions: BTreeMap<FunctionName, Function>,
     pub triggers: BTreeMap<TriggerName, Trigger>,
     /// Triggers that run by the clock. A name is of one trigger, whatever drives it.
@@ -121,8 +123,18 @@ pub struct Function {
     pub sandbox: Option<SandboxPolicy>,
     /// Invocations at the same time.
     pub concurrency: u32,
+    /// Names of secrets.
+    pub secrets: Vec<String>,
     /// Where the file declares it.
     pub line: usize,
+}
+
+/// Where the value of a secret is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// A variable of the server's environment.
+    Env(String),
+    File(PathBuf),
 }
 
 /// Where the bytes of a function come from.
@@ -154,6 +166,10 @@ pub struct Trigger {
     pub start: Start,
     pub deaggregate: bool,
     pub function: FunctionName,
+    /// Behind the `@`: a version or an alias.
+    pub qualifier: Option<String>,
+    /// Invocations at the same time over all shards; none where only the function's own bound counts.
+    pub concurrency: Option<u32>,
     /// Streams that the function may write, by the name of the output; the short form names `default`.
     pub outputs: BTreeMap<String, StreamName>,
     /// Which records are delivered.

@@ -246,6 +246,39 @@ impl Reader<'_> {
         name
     }
 
+    /// The text of a single value as it is written.
+    pub(super) fn literal(&mut self, title: &str, key: &str, node: Node) -> Option<String> {
+        match node.value {
+            Value::Bare(text) | Value::Text(text) => Some(text),
+            Value::Null | Value::List(_) | Value::Map(_) => {
+                let found = described(&node.value);
+                let message = format!("`{key}` of {title} must be a single value, found {found}");
+                let hint = format!("write it as `{key}: VALUE`");
+                self.note(node.at, message, hint);
+                None
+            }
+        }
+    }
+
+    /// The texts of a list, or of a single value.
+    pub(super) fn texts(&mut self, section: &mut Section, key: &str) -> Vec<(At, String)> {
+        let Some((_, node)) = section.take(key) else {
+            return Vec::new();
+        };
+        let title = section.title.clone();
+        let items = match node.value {
+            Value::List(items) => items,
+            Value::Null | Value::Bare(_) | Value::Text(_) | Value::Map(_) => vec![node],
+        };
+        items
+            .into_iter()
+            .filter_map(|item| {
+                let at = item.at;
+                Some((at, self.scalar(&title, key, item)?))
+            })
+            .collect()
+    }
+
     /// The text of a single value, with its variables filled in.
     pub(super) fn scalar(&mut self, title: &str, key: &str, node: Node) -> Option<String> {
         let found = described(&node.value);

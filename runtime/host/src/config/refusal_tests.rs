@@ -89,13 +89,13 @@ fn keys_that_are_not_ours() {
     error: triggers.yaml:2:1: unknown key `kafka` in the file
         2 | kafka: {}
           | ^^^^^
-    hint: known here: `version`, `app`, `server`, `streams`, `destinations`, `functions`, `triggers`
+    hint: known here: `version`, `app`, `server`, `streams`, `destinations`, `secrets`, `environments`, `functions`, `triggers`
     ");
     insta::assert_snapshot!(refused("version: 1\n${TEN}: {}"), @r"
     error: triggers.yaml:2:1: unknown key `${TEN}` in the file
         2 | ${TEN}: {}
           | ^^^^^^
-    hint: known here: `version`, `app`, `server`, `streams`, `destinations`, `functions`, `triggers`
+    hint: known here: `version`, `app`, `server`, `streams`, `destinations`, `secrets`, `environments`, `functions`, `triggers`
     ");
 }
 
@@ -134,21 +134,16 @@ fn keys_of_the_format_that_this_version_does_not_read() {
           |                                          ^^^^
     hint: accepted: `retry`, `pause`, `dead-letter`
     ");
-    insta::assert_snapshot!(trigger("stream: flights\nfunction: late@12"), @r"
-    error: triggers.yaml:7:15: `function: late@12` in trigger `late-flights` is not supported yet
-        7 |     function: late@12
-          |               ^^^^^^^
-    hint: name the function alone: its newest version runs
+    insta::assert_snapshot!(trigger("stream: flights\nfunction: late@a/b"), @r"
+    error: triggers.yaml:7:15: `a/b` of trigger `late-flights` cannot be a version or an alias
+        7 |     function: late@a/b
+          |               ^^^^^^^^
+    hint: write NAME@12 for a version, NAME@live for an alias
     ");
-    insta::assert_snapshot!(refused("version: 1\nstreams: { board: { attach: {} } }\nenvironments: {}"), @r"
+    insta::assert_snapshot!(refused("version: 1\nstreams: { board: { attach: {} } }"), @r"
     error: triggers.yaml:2:21: `attach` in stream `board` is not supported yet
         2 | streams: { board: { attach: {} } }
           |                     ^^^^^^
-    hint: remove it: this version would not act on it
-
-    error: triggers.yaml:3:1: `environments` in the file is not supported yet
-        3 | environments: {}
-          | ^^^^^^^^^^^^
     hint: remove it: this version would not act on it
     ");
     insta::assert_snapshot!(function("source: oci://host/late"), @r"

@@ -11,7 +11,7 @@ use super::reader::{Reader, Section};
 use super::route_keys::{BODY, CONCURRENCY, CORS, ENABLED, ROUTE, TIMEOUT};
 use super::schedules::streams_of;
 use super::tree::{Key, Node, Value};
-use super::triggers::{Functions, Streams, function, outputs};
+use super::triggers::{Functions, Streams, bare_function, outputs};
 use crate::routes::Route;
 
 pub(super) fn route(
@@ -42,7 +42,7 @@ pub(super) fn route(
     let timeout = reader.measured(&mut http, &TIMEOUT);
     let cors = cors(reader, &mut http);
     let route = parsed(reader, &mut http);
-    let function = function(reader, section, functions);
+    let function = bare_function(reader, section, functions);
     let outputs = outputs(reader, section, streams);
     let enabled = reader.choice(section, &ENABLED);
     Some(HttpTrigger {

@@ -16,7 +16,7 @@ use super::schedule_keys::{
 };
 use super::spelling::did_you_mean;
 use super::tree::{Node, Value};
-use super::triggers::{Functions, Streams, function, outputs};
+use super::triggers::{Functions, Streams, bare_function, outputs};
 use super::units::Measure;
 
 pub(super) fn schedule(
@@ -26,7 +26,7 @@ pub(super) fn schedule(
 ) -> Option<ScheduleTrigger> {
     let line = section.at.line;
     let timing = timing(reader, section);
-    let function = function(reader, section, functions);
+    let function = bare_function(reader, section, functions);
     let outputs = outputs(reader, section, streams);
     let input = section
         .take(INPUT.name)

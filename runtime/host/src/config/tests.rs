@@ -97,10 +97,10 @@ fn a_small_file_gets_every_default() {
     Stream { shards: 1, retention: 604800s, durability: None, capacity: None, autoscale: None }
     ");
     insta::assert_snapshot!(format!("{:?}", function_of(&project, "late")), @r#"
-    Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: None, concurrency: 64, line: 4 }
+    Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: None, concurrency: 64, secrets: [], line: 4 }
     "#);
     insta::assert_snapshot!(format!("{:?}", trigger_of(&project, "late-flights")), @r#"
-    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), outputs: {"default": StreamName("late-flights")}, filter: Filter { patterns: [], unparsable: DeadLetter }, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, lanes: Hashed(1), state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, isolate: Exact, classes: {}, breaker: Some(BreakerPolicy { failures: 5, probe: 30s }), then: DeadLetter }, on_failure: [], item_failures: Named, allow_loop: false, line: 5 }
+    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), qualifier: None, concurrency: None, outputs: {"default": StreamName("late-flights")}, filter: Filter { patterns: [], unparsable: DeadLetter }, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, lanes: Hashed(1), state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, isolate: Exact, classes: {}, breaker: Some(BreakerPolicy { failures: 5, probe: 30s }), then: DeadLetter }, on_failure: [], item_failures: Named, allow_loop: false, line: 5 }
     "#);
 }
 
@@ -160,6 +160,8 @@ fn the_example_means_what_it_says() {
             start: Start::At(model::Timestamp::from_millis(1_795_424_400_000)),
             deaggregate: false,
             function: FunctionName::parse("airport-board").expect("a name"),
+            qualifier: None,
+            concurrency: None,
             outputs: BTreeMap::from([("default".to_owned(), stream("board"))]),
             batch: Batch {
                 records: 500,

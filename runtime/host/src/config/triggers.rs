@@ -11,7 +11,8 @@ use super::defaults::{
     ALLOW_LOOP, BACKOFF, BACKOFF_FACTOR, BACKOFF_FIRST, BACKOFF_JITTER, BACKOFF_MAX, BATCH,
     BATCH_BYTES, BATCH_RECORDS, BATCH_WAIT, BREAKER, BREAKER_FAILURES, BREAKER_PROBE, DEAGGREGATE,
     ENABLED, ERROR_CLASS, REPORT_FAILURES, RETRY, RETRY_AGE, RETRY_ATTEMPTS, RETRY_BREAKER,
-    RETRY_CLASSES, RETRY_ISOLATE, RETRY_THEN, STATE, STATE_MAX, STATE_TTL, TRIGGER, TRIGGER_STREAM,
+    RETRY_CLASSES, RETRY_ISOLATE, RETRY_THEN, STATE, STATE_MAX, STATE_TTL, TRIGGER,
+    TRIGGER_CONCURRENCY, TRIGGER_STREAM,
 };
 use super::destinations;
 use super::diagnostic::At;
@@ -191,6 +192,11 @@ fn trigger(
     let item_failures = reader.choice(section, &REPORT_FAILURES);
     let allow_loop = reader.choice(section, &ALLOW_LOOP);
 
+    let concurrency = section
+        .has(TRIGGER_CONCURRENCY.name)
+        .then(|| reader.measured(section, &TRIGGER_CONCURRENCY));
+
+    let (function, qualifier) = function?;
     let read = read?;
     if let Some((at, output)) = outputs.values().find(|(_, output)| *output == read.name)
         && !allow_loop
@@ -206,7 +212,9 @@ fn trigger(
         stream: read.name,
         start: read.start,
         deaggregate: read.deaggregate,
-        function: function?,
+        function,
+        qualifier,
+        concurrency,
         outputs: outputs
             .into_iter()
             .map(|(name, (_, stream))| (name, stream))
@@ -261,29 +269,63 @@ fn stream(reader: &mut Reader<'_>, section: &mut Section, streams: &Streams) -> 
     })
 }
 
-pub(super) fn function(
+fn function(
     reader: &mut Reader<'_>,
     section: &mut Section,
     functions: &Functions,
-) -> Option<FunctionName> {
+) -> Option<(FunctionName, Option<String>)> {
     let Some((_, node)) = section.take("function") else {
         let hint = "add `function:` with the name of a function";
         reader.absent(section, "function", "does not say what it runs", hint);
         return None;
     };
-    if let Value::Text(text) = &node.value
-        && text.contains('@')
-    {
-        let what = format!("`function: {text}` in {}", section.title);
-        reader.not_supported_but(
-            node.at,
-            &what,
-            "name the function alone: its newest version runs",
+    let at = node.at;
+    let text = reader.scalar(&section.title, "function", node)?;
+    let (name, qualifier) = match text.split_once('@') {
+        Some((name, qualifier)) => (name.to_owned(), Some(qualifier.to_owned())),
+        None => (text, None),
+    };
+    if let Some(qualifier) = qualifier.as_deref().filter(|text| !is_qualifier(text)) {
+        let message = format!(
+            "`{qualifier}` of {} cannot be a version or an alias",
+            section.title
+        );
+        reader.note(
+            at,
+            message,
+            "write NAME@12 for a version, NAME@live for an alias",
         );
         return None;
     }
+    let node = Node {
+        at,
+        value: Value::Bare(name),
+    };
     let (_, name) = declared(reader, &section.title, "function", node, functions)?;
-    Some(name)
+    Some((name, qualifier))
+}
+
+/// Of a trigger that runs what is deployed under the bare name.
+pub(super) fn bare_function(
+    reader: &mut Reader<'_>,
+    section: &mut Section,
+    functions: &Functions,
+) -> Option<FunctionName> {
+    let at = section.at_key("function");
+    let (name, qualifier) = function(reader, section, functions)?;
+    let Some(qualifier) = qualifier else {
+        return Some(name);
+    };
+    let what = format!("`function: {name}@{qualifier}` in {}", section.title);
+    let hint = "name the function alone: what is deployed under it runs";
+    reader.not_supported_but(at, &what, hint);
+    None
+}
+
+/// A number, or a name as AWS has it for aliases.
+fn is_qualifier(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    (1..=128).contains(&text.len()) && text.chars().all(allowed)
 }
 
 /// The short form names the output `default`.

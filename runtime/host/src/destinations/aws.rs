@@ -75,6 +75,9 @@ fn header(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }
 
+/// A document, attributes beside it, and the time at which it is sent.
+pub(super) type Message<'a> = (&'a [u8], &'a BTreeMap<String, String>, Timestamp);
+
 /// Account and name of a queue.
 pub(super) type Queue<'a> = (&'a str, &'a str);
 
@@ -83,15 +86,22 @@ pub(super) fn send_message(
     endpoint: Option<&Address>,
     region: &str,
     (account, name): Queue<'_>,
-    (document, now): (&[u8], Timestamp),
+    (document, attributes, now): Message<'_>,
 ) -> Outgoing {
     let aws = || Address::of_aws(format!("sqs.{region}.amazonaws.com"));
     let to = endpoint.cloned().unwrap_or_else(aws);
     let queue = to.at(&format!("/{account}/{name}"));
-    let body = json!({
+    let mut body = json!({
         "QueueUrl": queue.to_string(),
         "MessageBody": String::from_utf8_lossy(document),
     });
+    if !attributes.is_empty() {
+        let named = attributes.iter().map(|(name, value)| {
+            let value = json!({ "DataType": "String", "StringValue": value });
+            (name.clone(), value)
+        });
+        body["MessageAttributes"] = named.collect::<serde_json::Map<_, _>>().into();
+    }
     let call = Unsigned {
         service: "sqs",
         region,
@@ -111,14 +121,23 @@ pub(super) fn publish(
     endpoint: Option<&Address>,
     region: &str,
     topic: &str,
-    (document, now): (&[u8], Timestamp),
+    (document, attributes, now): Message<'_>,
 ) -> Outgoing {
     let aws = || Address::of_aws(format!("sns.{region}.amazonaws.com"));
     let to = endpoint.cloned().unwrap_or_else(aws);
     // A slash is left as it is by the encoding of paths, and may stand in a form.
     let message = encoded_path(&String::from_utf8_lossy(document));
     let topic = encoded_path(topic);
-    let body = format!("Action=Publish&Version=2010-03-31&TopicArn={topic}&Message={message}");
+    let mut body = format!("Action=Publish&Version=2010-03-31&TopicArn={topic}&Message={message}");
+    for (number, (name, value)) in (1..).zip(attributes) {
+        let (entry, value) = (
+            format!("&MessageAttributes.entry.{number}"),
+            encoded_path(value),
+        );
+        body += &format!(
+            "{entry}.Name={name}{entry}.Value.DataType=String{entry}.Value.StringValue={value}"
+        );
+    }
     let call = Unsigned {
         service: "sns",
         region,

@@ -109,6 +109,22 @@ impl Deliveries {
         Some(Destination { target, endpoint })
     }
 
+    /// One document that is about no batch, to a destination by its ARN.
+    pub(crate) async fn tell(
+        &self,
+        arn: &str,
+        name: &str,
+        message: (&[u8], &BTreeMap<String, String>),
+    ) -> Result<(), String> {
+        let Some(destination) = self.destination(arn) else {
+            return Err(format!("{arn} is no destination that is known"));
+        };
+        let told = self.sender.tell(&destination, name, message).await;
+        told.map_err(|refused| match refused {
+            Refused::Down(why) | Refused::Document(why) => why,
+        })
+    }
+
     /// Until `stop`, and until every task has ended.
     pub(crate) async fn run(self: Arc<Self>, stop: StopToken) {
         let mut newest = self.dead_letters.newest();

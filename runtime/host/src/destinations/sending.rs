@@ -3,7 +3,7 @@
 //! In: what is owed and its dead letters. Out: what is to be committed when it is paid, or why it was not taken. Nothing
 //! is tried twice here.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use dispatch::{DeadLetter, Owed};
 use model::{NewRecord, Region, StreamKey, Transaction};
@@ -57,7 +57,7 @@ impl Sender {
     pub(crate) fn new(
         platform: Platform,
         names: Names,
-        environment: &std::collections::BTreeMap<String, String>,
+        environment: &BTreeMap<String, String>,
     ) -> Self {
         Self {
             platform,
@@ -76,6 +76,7 @@ impl Sender {
         let endpoint = to.endpoint.as_ref();
         let now = self.platform.clock.unshifted_wall();
         let bare = || Document::of(owed).to_bytes();
+        let none = BTreeMap::new();
         let outgoing = match &to.target {
             Target::Queue {
                 region,
@@ -84,10 +85,14 @@ impl Sender {
                 ..
             } => {
                 let queue = (account.as_str(), name.as_str());
-                send_message(&self.credentials, endpoint, region, queue, (&bare(), now))
+                let document = bare();
+                let message = (document.as_slice(), &none, now);
+                send_message(&self.credentials, endpoint, region, queue, message)
             }
             Target::Topic { arn, region } => {
-                publish(&self.credentials, endpoint, region, arn, (&bare(), now))
+                let document = bare();
+                let message = (document.as_slice(), &none, now);
+                publish(&self.credentials, endpoint, region, arn, message)
             }
             Target::Bucket { bucket, prefix } => {
                 let key = format!("{prefix}{}", self.object_key(owed));
@@ -108,6 +113,55 @@ impl Sender {
             .await
             .map_err(Refused::Down)?;
         meaning(&answered).map(|()| Transaction::default())
+    }
+
+    /// A document that is about no batch, to a queue, a topic or a bucket.
+    pub(super) async fn tell(
+        &self,
+        to: &Destination,
+        name: &str,
+        (document, attributes): (&[u8], &BTreeMap<String, String>),
+    ) -> Result<(), Refused> {
+        let endpoint = to.endpoint.as_ref();
+        let now = self.platform.clock.unshifted_wall();
+        let message = (document, attributes, now);
+        let outgoing = match &to.target {
+            Target::Queue {
+                region,
+                account,
+                name,
+                ..
+            } => {
+                let queue = (account.as_str(), name.as_str());
+                send_message(&self.credentials, endpoint, region, queue, message)
+            }
+            Target::Topic { arn, region } => {
+                publish(&self.credentials, endpoint, region, arn, message)
+            }
+            Target::Bucket { bucket, prefix } => {
+                let time = now.to_string();
+                let day = time.get(..10).unwrap_or_default().replace('-', "/");
+                let key = format!("{prefix}aws/lambda/async/{day}/{name}");
+                let object = (bucket.as_str(), key.as_str());
+                let region = self.names.region.as_str();
+                put_object(
+                    &self.credentials,
+                    endpoint,
+                    region,
+                    object,
+                    (document.to_vec(), now),
+                )
+            }
+            Target::Http(_) | Target::Stream(_) | Target::Directory(_) => {
+                return Err(Refused::Document(
+                    "it takes documents of triggers alone".to_owned(),
+                ));
+            }
+        };
+        let answered = send(&self.platform, outgoing)
+            .await
+            .map_err(Refused::Down)?;
+        meaning(&answered)
     }
 
     /// `aws/lambda/<mapping>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<id>` (FD-7).

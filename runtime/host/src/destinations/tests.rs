@@ -63,6 +63,10 @@ triggers:
 struct Thrower;
 
 impl Handler for Thrower {
+    fn version(&self, _: Option<FunctionVersion>, _: f64) -> FunctionVersion {
+        FunctionVersion(1)
+    }
+
     fn invoke(&self, _: Invocation) -> BoxFuture<'_, Outcome> {
         let fault = Fault {
             class: FaultClass::Function,
@@ -99,6 +103,8 @@ impl World {
             port: 0,
             web: crate::options::WebOptions::default(),
             components: BTreeMap::new(),
+            environment: "dev".to_owned(),
+            packer: None,
             insecure: false,
             auth: None,
             aws_limits: false,
@@ -130,7 +136,6 @@ impl World {
             journal: Arc::clone(&journal),
             source: Arc::new(rooms.streams.clone()) as Arc<dyn Source>,
             handler: Arc::new(Thrower),
-            version: FunctionVersion(1),
             leases: Arc::new(LeaseBook::open(journal, rooms.node.clone(), tokens)),
             dead_letters: Arc::clone(&rooms.dead_letters),
             logs: Arc::clone(&rooms.logs) as Arc<dyn LogTail>,

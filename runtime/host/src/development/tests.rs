@@ -22,6 +22,10 @@ enum Ends {
 }
 
 impl Handler for Ends {
+    fn version(&self, before: Option<FunctionVersion>, _: f64) -> FunctionVersion {
+        before.unwrap_or(FunctionVersion(1))
+    }
+
     fn invoke(&self, _: Invocation) -> BoxFuture<'_, Outcome> {
         let outcome = match self {
             Self::Good => Outcome::Answered(Answer {
@@ -101,6 +105,7 @@ fn invocation() -> Invocation {
         outputs: Arc::new(BTreeSet::from(["default".to_owned()])),
         state: None,
         item_failures: ItemFailures::default(),
+        client_context: None,
         begun: Begun::default(),
     }
 }

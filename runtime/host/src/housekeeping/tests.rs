@@ -31,6 +31,8 @@ async fn start(platform: &Platform) -> Arc<Rooms> {
         port: 0,
         web: crate::options::WebOptions::default(),
         components: BTreeMap::new(),
+        environment: "dev".to_owned(),
+        packer: None,
         insecure: false,
         auth: None,
         aws_limits: false,

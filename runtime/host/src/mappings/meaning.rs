@@ -49,6 +49,8 @@ pub(super) fn trigger(
         name,
         stream,
         function,
+        qualifier: mapping.function_arn.split(':').nth(7).map(str::to_owned),
+        concurrency: None,
         start: start(mapping),
         start_word: "by the Lambda API".to_owned(),
         deaggregate: false,
@@ -148,8 +150,14 @@ pub(super) fn of_trigger(settings: &TriggerSettings, uuid: String, since: Timest
         uuid,
         event_source_arn: stream.arn(),
         function_arn: format!(
-            "arn:aws:lambda:{}:{}:function:{}",
-            stream.region, stream.account, settings.function
+            "arn:aws:lambda:{}:{}:function:{}{}",
+            stream.region,
+            stream.account,
+            settings.function,
+            settings
+                .qualifier
+                .as_ref()
+                .map_or(String::new(), |it| format!(":{it}"))
         ),
         starting_position,
         starting_position_timestamp,

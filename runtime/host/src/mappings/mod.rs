@@ -233,12 +233,12 @@ impl Mappings for HostMappings {
 
     fn has_function(&self, name: &NamedFunction) -> bool {
         let world = &self.0.rooms.world;
-        let newest = name.qualifier.as_deref().is_none_or(|it| it == "$LATEST");
-        newest
-            && name.region == world.region.as_str()
+        name.region == world.region.as_str()
             && name.account == world.account.as_str()
-            && FunctionName::parse(&name.name)
-                .is_ok_and(|name| self.0.rooms.functions.contains_key(&name))
+            && FunctionName::parse(&name.name).is_ok_and(|function| {
+                let found = self.0.rooms.functions.get(&function);
+                found.is_some_and(|it| it.entry.route(name.qualifier.as_deref()).is_ok())
+            })
     }
 
     fn list(&self) -> Result<Vec<Shown>, LambdaError> {

@@ -76,11 +76,11 @@ const IN_FLIGHT: Name = (
 );
 
 pub(super) fn write(text: &mut String, rooms: &Rooms) {
-    let functions = rooms.functions.iter();
+    let functions = rooms.functions.measured().into_iter();
     let counted: Vec<(String, FunctionCounts)> = functions
-        .map(|(name, loaded)| {
-            let labels = format!("function=\"{name}\",version=\"{}\"", loaded.version);
-            (labels, loaded.function.counts())
+        .map(|(name, version, counts)| {
+            let labels = format!("function=\"{name}\",version=\"{version}\"");
+            (labels, counts)
         })
         .collect();
     if !counted.is_empty() {

@@ -20,9 +20,7 @@ use super::{
     refusal::{Refusal, whole},
 };
 use crate::{
-    assemble::{LoadedFunction, Rooms},
-    limits::WEB_EVENT_BODY_BYTES_MAX,
-    report::Report,
+    assemble::Rooms, functions::LoadedFunction, limits::WEB_EVENT_BODY_BYTES_MAX, report::Report,
 };
 
 pub(super) async fn answer(
@@ -44,10 +42,12 @@ pub(super) async fn answer(
     let called = rooms.platform.clock.timeout(settings.timeout, called).await;
     let called = called.map_err(|_| late(begun.is_told(), settings.timeout))?;
     let now = rooms.platform.clock.wall();
-    report.say(&rooms.logs, &called, loaded.limits.memory, now);
+    report.say(&rooms.logs, &called, loaded.function.limits().memory, now);
     let outputs = match called.outcome {
         Outcome::Answered(answer) => answer.outputs,
-        Outcome::Failed(fault) => return Err(Refusal::of(&fault, loaded.limits.timeout)),
+        Outcome::Failed(fault) => {
+            return Err(Refusal::of(&fault, loaded.function.limits().timeout));
+        }
     };
     commit(rooms, gate, outputs).await?;
     let document = called.document.unwrap_or(Bytes::from_static(b"null"));

@@ -83,6 +83,7 @@ impl Facts<'_> {
             outputs: Arc::new(self.settings.outputs.keys().cloned().collect()),
             state: None,
             item_failures: ItemFailures::Ignored,
+            client_context: None,
             begun: Begun::default(),
         }
     }

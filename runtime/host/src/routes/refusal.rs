@@ -99,12 +99,11 @@ impl Refusal {
 
     pub(super) fn respond(&self) -> Response<HttpBody> {
         // A failed function is told as Lambda tells it, without its words.
-        let (kind, text) = match self {
-            Self::Failed(_) => ("text/plain", self.to_string()),
-            _ => (
-                "application/json",
-                json!({ "message": self.to_string() }).to_string(),
-            ),
+        let (kind, text) = if matches!(self, Self::Failed(_)) {
+            ("text/plain", self.to_string())
+        } else {
+            let document = json!({ "message": self.to_string() });
+            ("application/json", document.to_string())
         };
         let mut response = Response::new(whole(text.into()));
         *response.status_mut() = self.status();

@@ -178,9 +178,8 @@ impl Web {
             Switch::Disabled => return Err(Refusal::Disabled),
         }
         let rooms = &*self.rooms;
-        let Some(loaded) = rooms.functions.get(gate.settings.function()) else {
-            return Err(Refusal::NotRun("its function is not loaded".to_owned()));
-        };
+        let loaded = rooms.functions.ready(gate.settings.function()).await;
+        let loaded = &loaded.map_err(Refusal::NotRun)?;
         match loaded.function.kind() {
             Kind::Http => streamed::answer(rooms, gate, loaded, facts, body).await,
             Kind::Stream | Kind::Event | Kind::Command => {

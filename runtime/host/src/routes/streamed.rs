@@ -21,9 +21,7 @@ use super::{
     refusal::{Refusal, whole},
 };
 use crate::{
-    assemble::{LoadedFunction, Rooms},
-    limits::WEB_HELD_ANSWER_BYTES_MAX,
-    report::Report,
+    assemble::Rooms, functions::LoadedFunction, limits::WEB_HELD_ANSWER_BYTES_MAX, report::Report,
 };
 
 pub(super) async fn answer(
@@ -49,7 +47,7 @@ pub(super) async fn answer(
     let running = Arc::clone(&loaded.function);
     let report = Report::of(&invocation);
     let (logs, clock) = (Arc::clone(&rooms.logs), rooms.platform.clock.clone());
-    let memory = loaded.limits.memory;
+    let memory = loaded.function.limits().memory;
     let serving = async move {
         let called = running.serve(invocation, request, tell).await;
         report.say(&logs, &called, memory, clock.wall());
@@ -62,7 +60,7 @@ pub(super) async fn answer(
         fate,
         serving,
         place,
-        own_timeout: loaded.limits.timeout,
+        own_timeout: loaded.function.limits().timeout,
     };
     let head = rooms.platform.clock.timeout(settings.timeout, told).await;
     match head.map_err(|_| exchange.late(begun.is_told()))? {

@@ -16,6 +16,9 @@ pub(super) enum Found<T> {
     Nothing,
 }
 
+/// How exact a route is, whose it is, and the parts of the path that it names.
+type Best<T> = ((Vec<u8>, u8), T, Vec<(String, String)>);
+
 /// The most exact of those that take the method.
 pub(super) fn find<'a, T>(
     routes: impl Iterator<Item = (&'a Route, T)>,
@@ -23,7 +26,7 @@ pub(super) fn find<'a, T>(
     path: &str,
 ) -> Found<T> {
     let mut known = BTreeSet::new();
-    let mut best: Option<((Vec<u8>, u8), T, Vec<(String, String)>)> = None;
+    let mut best: Option<Best<T>> = None;
     for (route, of) in routes {
         let Some(parts) = route.parts(path) else {
             continue;

@@ -323,6 +323,7 @@ impl Runner {
             outputs: Arc::new(settings.outputs.keys().cloned().collect()),
             state: None,
             item_failures: ItemFailures::Ignored,
+            client_context: None,
             begun: Begun::default(),
         }
     }

@@ -100,6 +100,8 @@ impl World {
         let options = UpOptions {
             development: None,
             file: PathBuf::from("triggers.yaml"),
+            environment: "dev".to_owned(),
+            packer: None,
             env: BTreeMap::new(),
             data: PathBuf::from("data"),
             listen: [127, 0, 0, 1].into(),

@@ -22,7 +22,7 @@ pub use play::{Output, Played, TrialRecord, Trials, Value};
 pub use schedule::{Draw, Fate, Schedule, Step, Variant};
 pub use shrink::Found;
 
-use crate::{config::Project, errors::StartError, loading, plan};
+use crate::{config::Project, errors::StartError, functions, loading};
 
 /// Runs of a function that looking for the smallest difference may take.
 const SHRINK_PLAYS_MAX: u32 = 300;
@@ -67,7 +67,14 @@ pub async fn prepare(
     };
     let engine = Engine::new(platform.clone(), settings_of_engine, Arc::new(Unheard));
     let engine = engine.map_err(|error| other(&error))?;
-    let loaded = loading::load(platform, &engine, &name, built, plan::limits(settings)).await?;
+    let loaded = loading::load(
+        platform,
+        &engine,
+        &name,
+        built,
+        functions::limits(&functions::settings(settings)),
+    )
+    .await?;
     let trigger = project
         .triggers
         .iter()

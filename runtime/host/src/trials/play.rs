@@ -187,6 +187,7 @@ impl Stage<'_> {
             outputs: Arc::clone(&trials.outputs),
             state: Some(Arc::new(Memory(Arc::clone(&self.values)))),
             item_failures: ItemFailures::Named,
+            client_context: None,
             begun: Begun::default(),
         }
     }

@@ -232,7 +232,9 @@ pub fn web_answer(answer: &[u8]) -> Result<WebAnswer, BadWebAnswer> {
                 members.remove("outputs");
                 plain(Value::Object(members).to_string().into_bytes())
             }
-            other => plain(other.to_string().into_bytes()),
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) => {
+                plain(other.to_string().into_bytes())
+            }
         });
     };
     let status = match status {

@@ -94,6 +94,7 @@ pub(crate) fn generous() -> FunctionLimits {
         output_bytes: ByteSize::mib(16),
         log_bytes: ByteSize::kib(64),
         env: BTreeMap::new(),
+        secrets: shardmill_sandbox::Secrets::default(),
         sandbox: Some(SandboxPolicy::Fresh),
         concurrency: 64,
     }
@@ -198,6 +199,7 @@ pub(crate) fn batch(records: &[(&'static str, &'static str)]) -> Invocation {
         outputs: Arc::new(["default".to_owned()].into()),
         state: None,
         item_failures: model::invocation::ItemFailures::default(),
+        client_context: None,
         begun: model::invocation::Begun::default(),
     }
 }

@@ -34,6 +34,7 @@ pub(super) struct Call {
     pub(super) path: Vec<String>,
     pub(super) query: BTreeMap<String, Vec<String>>,
     pub(super) caller: Caller,
+    pub(super) headers: http::HeaderMap,
     pub(super) body: Bytes,
 }
 
@@ -73,6 +74,7 @@ impl Call {
             path: path.split('/').map(plain).collect(),
             query,
             caller,
+            headers: parts.headers.clone(),
             body,
         })
     }
@@ -81,6 +83,10 @@ impl Call {
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         let first = self.query.get(name)?.first()?;
         Some(first.as_str()).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 
     /// The body as an object; no body is an empty one.

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::{
     call::{Access, Call},
     error::LambdaError,
+    functions::{self, Functions},
     mappings::{self, Mappings},
 };
 use crate::{
@@ -23,11 +24,39 @@ use crate::{
 };
 
 /// The answer to a call that succeeded.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     /// Nothing for an answer without a body.
     pub(super) document: Option<Value>,
+    /// What a function answered, in place of a document.
+    pub(super) payload: Option<Bytes>,
+    pub(super) headers: Vec<(&'static str, String)>,
+    /// Of the invocation, where there was one.
+    pub(super) request_id: Option<String>,
+}
+
+impl Reply {
+    pub(super) fn of(status: StatusCode, document: Value) -> Self {
+        Self {
+            status,
+            document: Some(document),
+            ..Self::default()
+        }
+    }
+
+    fn body(&self) -> Bytes {
+        let document = || self.document.as_ref().map(ToString::to_string);
+        let payload = self.payload.clone();
+        payload.unwrap_or_else(|| document().unwrap_or_default().into())
+    }
+
+    pub(super) fn empty(status: StatusCode) -> Self {
+        Self {
+            status,
+            ..Self::default()
+        }
+    }
 }
 
 /// The door of the service.
@@ -37,17 +66,24 @@ pub struct LambdaDoor {
     hosts: AllowedHosts,
     keys: Option<Arc<Keyring>>,
     mappings: Arc<dyn Mappings>,
+    functions: Arc<dyn Functions>,
 }
 
 impl LambdaDoor {
     /// A door that answers under these host names.
     #[must_use]
-    pub fn new(platform: Platform, hosts: AllowedHosts, mappings: Arc<dyn Mappings>) -> Self {
+    pub fn new(
+        platform: Platform,
+        hosts: AllowedHosts,
+        mappings: Arc<dyn Mappings>,
+        functions: Arc<dyn Functions>,
+    ) -> Self {
         Self {
             platform,
             hosts,
             keys: None,
             mappings,
+            functions,
         }
     }
 
@@ -105,16 +141,15 @@ impl LambdaDoor {
             ["2017-03-31", "tags", resource] if resource.contains(":event-source-mapping:") => {
                 mappings::tags(&*self.mappings, &call, resource).await
             }
-            _ => Err(LambdaError::unknown_operation()),
+            _ => functions::call(&*self.functions, &self.platform, &call, &path).await,
         }
     }
 
     fn respond(&self, replied: &Result<Reply, LambdaError>) -> Response<AnswerBody> {
-        let (status, document) = match replied {
-            Ok(reply) => (reply.status, reply.document.clone()),
-            Err(error) => (error.status, Some(error.body())),
+        let (status, body) = match replied {
+            Ok(reply) => (reply.status, reply.body()),
+            Err(error) => (error.status, Bytes::from(error.body().to_string())),
         };
-        let body = document.map_or_else(Vec::new, |document| document.to_string().into_bytes());
         let mut head = Response::new(());
         *head.status_mut() = status;
         let mut add = |name: HeaderName, value: &str| {
@@ -128,7 +163,11 @@ impl LambdaDoor {
             header::DATE,
             &http_date(self.platform.clock.wall().as_millis()),
         );
-        let id = uuid(&self.platform);
+        let known = replied.as_ref().ok().and_then(|it| it.request_id.clone());
+        let id = known.unwrap_or_else(|| uuid(&self.platform));
+        for (name, value) in replied.iter().flat_map(|reply| &reply.headers) {
+            add(HeaderName::from_static(name), value);
+        }
         add(HeaderName::from_static("x-amzn-requestid"), &id);
         if let Err(error) = replied {
             add(HeaderName::from_static("x-amzn-errortype"), error.kind);
@@ -136,7 +175,7 @@ impl LambdaDoor {
                 add(HeaderName::from_static("x-shardmill-hint"), hint);
             }
         }
-        head.map(|()| AnswerBody::from(Bytes::from(body)))
+        head.map(|()| AnswerBody::from(body))
     }
 }
 

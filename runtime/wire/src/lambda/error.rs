@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use crate::{credentials::UnreadableSignature, signature::Unsigned};
 
+const NO_FUNCTION: &str = "Function not found";
+
 /// A failed request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}: {message}")]
@@ -18,6 +20,8 @@ pub struct LambdaError {
     pub(super) message: String,
     /// Beyond AWS's text, for the `x-shardmill-hint` header.
     pub(super) hint: Option<String>,
+    /// Of being throttled.
+    pub(super) reason: Option<&'static str>,
 }
 
 impl LambdaError {
@@ -28,6 +32,7 @@ impl LambdaError {
             kind,
             message: message.into(),
             hint: None,
+            reason: None,
         }
     }
 
@@ -80,6 +85,50 @@ impl LambdaError {
         .with_hint(cause.to_string())
     }
 
+    /// More calls than may run at once.
+    #[must_use]
+    pub fn throttled(reason: &'static str) -> Self {
+        let kind = "TooManyRequestsException";
+        Self {
+            reason: Some(reason),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, kind, "Rate Exceeded.")
+        }
+    }
+
+    /// There is no function, version or alias of the name that was given; the door knows how it was written.
+    #[must_use]
+    pub fn no_function() -> Self {
+        Self::not_found(NO_FUNCTION)
+    }
+
+    pub(super) fn is_no_function(&self) -> bool {
+        self.message == NO_FUNCTION
+    }
+
+    #[must_use]
+    pub fn precondition() -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "PreconditionFailedException",
+            "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
+        )
+    }
+
+    #[must_use]
+    pub fn request_too_large(bytes_max: usize, operation: &str) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestTooLargeException",
+            format!("Request must be smaller than {bytes_max} bytes for the {operation} operation"),
+        )
+    }
+
+    pub(super) fn unreadable_payload(why: impl std::fmt::Display) -> Self {
+        let kind = "InvalidRequestContentException";
+        let message = format!("Could not parse request body into json: {why}");
+        Self::new(StatusCode::BAD_REQUEST, kind, message)
+    }
+
     pub(super) fn unreadable_body() -> Self {
         let kind = "InvalidRequestContentException";
         let message = "Could not parse request body into json: the body is not a JSON object";
@@ -125,6 +174,12 @@ impl LambdaError {
             | "AccessDeniedException" => {
                 json!({ "message": self.message })
             }
+            _ if self.reason.is_some() => json!({
+                "Type": self.fault(),
+                "Reason": self.reason,
+                "Message": self.message,
+                "message": self.message,
+            }),
             _ => json!({ "Type": self.fault(), "Message": self.message, "message": self.message }),
         }
     }

@@ -2,17 +2,20 @@
 //!
 //! `door` is the HTTP shell, `call` what a request asks for once it is let in, `error` the shapes in which Lambda
 //! refuses. Each half of the API has a room of its own behind them, which takes a call and gives a reply:
-//! `mappings` (event source mappings and their tags). What the calls act on is handed in by `host`.
+//! `mappings` (event source mappings and their tags) and `functions` (functions, their versions and aliases, invocations).
+//! What the calls act on is handed in by `host`.
 
 mod call;
 mod door;
 mod error;
 mod function_name;
+mod functions;
 mod mappings;
 
 pub use door::LambdaDoor;
 pub use error::LambdaError;
 pub use function_name::FunctionName;
+pub use functions::{Asked, Change, Functions, Handed, Invoked, Package, Urgency};
 pub use mappings::{
     LastResult, Mapping, MappingSettings, MappingState, Mappings, Shown, StartingPosition,
 };

@@ -7,6 +7,7 @@ mod go;
 mod javascript;
 mod packing;
 mod python;
+mod received;
 mod rust;
 mod source;
 mod tools;
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::sdk;
+pub(crate) use received::packer;
 pub(crate) use rust::{TARGET, target_is_installed};
 use source::{Language, Project};
 

@@ -43,10 +43,7 @@ pub(crate) async fn mapping(
 }
 
 fn accepted(status: StatusCode, shown: &Shown) -> Reply {
-    Reply {
-        status,
-        document: Some(document(shown)),
-    }
+    Reply::of(status, document(shown))
 }
 
 fn known(mappings: &dyn Mappings, uuid: &str) -> Result<Shown, LambdaError> {
@@ -201,6 +198,7 @@ fn list(mappings: &dyn Mappings, call: &Call) -> Result<Reply, LambdaError> {
     Ok(Reply {
         status: StatusCode::OK,
         document: Some(answer),
+        ..Reply::default()
     })
 }
 
@@ -240,6 +238,7 @@ pub(crate) async fn tags(
             return Ok(Reply {
                 status: StatusCode::OK,
                 document: Some(json!({ "Tags": tags })),
+                ..Reply::default()
             });
         }
         Method::POST => {
@@ -261,5 +260,6 @@ pub(crate) async fn tags(
     Ok(Reply {
         status: StatusCode::NO_CONTENT,
         document: None,
+        ..Reply::default()
     })
 }

@@ -33,20 +33,20 @@ const OF_OTHER_SOURCES: &[&str] = &[
 
 /// The body of a request, read member by member.
 #[derive(Debug)]
-pub(super) struct Input {
+pub(in crate::lambda) struct Input {
     object: Map<String, Value>,
     violations: Vec<String>,
 }
 
 impl Input {
-    pub(super) fn new(object: Map<String, Value>) -> Self {
+    pub(in crate::lambda) fn new(object: Map<String, Value>) -> Self {
         Self {
             object,
             violations: Vec::new(),
         }
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>, LambdaError> {
+    pub(in crate::lambda) fn text(&self, name: &str) -> Result<Option<String>, LambdaError> {
         match self.object.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -54,7 +54,11 @@ impl Input {
         }
     }
 
-    fn flag(&self, name: &str) -> Result<Option<bool>, LambdaError> {
+    pub(in crate::lambda) fn value(&self, name: &str) -> Option<&Value> {
+        self.object.get(name).filter(|value| !value.is_null())
+    }
+
+    pub(in crate::lambda) fn flag(&self, name: &str) -> Result<Option<bool>, LambdaError> {
         match self.object.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
@@ -62,7 +66,12 @@ impl Input {
         }
     }
 
-    fn integer(&mut self, name: &str, min: i64, max: i64) -> Result<Option<i64>, LambdaError> {
+    pub(in crate::lambda) fn integer(
+        &mut self,
+        name: &str,
+        min: i64,
+        max: i64,
+    ) -> Result<Option<i64>, LambdaError> {
         let value = match self.object.get(name) {
             None | Some(Value::Null) => return Ok(None),
             Some(value) => value.as_i64().ok_or_else(mistyped)?,
@@ -77,7 +86,7 @@ impl Input {
         Ok(Some(value))
     }
 
-    fn violated(&mut self, member: &str, value: &str, rule: &str) {
+    pub(in crate::lambda) fn violated(&mut self, member: &str, value: &str, rule: &str) {
         let mut characters = member.chars();
         let first = characters.next().map(|first| first.to_ascii_lowercase());
         let member: String = first.into_iter().chain(characters).collect();
@@ -86,7 +95,16 @@ impl Input {
         ));
     }
 
-    fn map(&self, name: &str) -> Result<Option<&Map<String, Value>>, LambdaError> {
+    pub(in crate::lambda) fn violated_null(&mut self, member: &str) {
+        self.violations.push(format!(
+            "Value null at '{member}' failed to satisfy constraint: Member must not be null"
+        ));
+    }
+
+    pub(in crate::lambda) fn map(
+        &self,
+        name: &str,
+    ) -> Result<Option<&Map<String, Value>>, LambdaError> {
         match self.object.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Object(map)) => Ok(Some(map)),
@@ -95,7 +113,7 @@ impl Input {
     }
 
     /// What was said that breaks a constraint, all of it at once.
-    pub(super) fn check(&self) -> Result<(), LambdaError> {
+    pub(in crate::lambda) fn check(&self) -> Result<(), LambdaError> {
         if self.violations.is_empty() {
             return Ok(());
         }
@@ -325,7 +343,7 @@ impl Input {
         }
     }
 
-    pub(super) fn tags(&mut self) -> Result<BTreeMap<String, String>, LambdaError> {
+    pub(in crate::lambda) fn tags(&mut self) -> Result<BTreeMap<String, String>, LambdaError> {
         let mut tags = BTreeMap::new();
         if let Some(map) = self.map("Tags")? {
             for (key, value) in map {
@@ -368,7 +386,7 @@ fn together(settings: &MappingSettings) -> Result<(), LambdaError> {
     Ok(())
 }
 
-fn mistyped() -> LambdaError {
+pub(in crate::lambda) fn mistyped() -> LambdaError {
     LambdaError::new(StatusCode::BAD_REQUEST, "SerializationException", "")
 }
 

@@ -9,7 +9,7 @@ mod document;
 mod input;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -17,6 +17,7 @@ use model::seams::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 pub(super) use actions::{mapping, tags};
+pub(super) use input::{Input, mistyped};
 
 use super::{error::LambdaError, function_name::FunctionName};
 

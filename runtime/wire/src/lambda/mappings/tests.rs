@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{LastResult, Mapping, MappingState, Mappings, Shown};
 use crate::{
     AllowedHosts,
-    lambda::{FunctionName, LambdaDoor, LambdaError},
+    lambda::{FunctionName, LambdaDoor, LambdaError, functions::tests::Remembered as Functions},
 };
 
 const STREAM: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/flights";
@@ -23,7 +23,7 @@ const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:late";
 const PATH: &str = "/2015-03-31/event-source-mappings";
 
 #[derive(Debug, Default)]
-struct Remembered(Mutex<BTreeMap<String, Mapping>>);
+pub(in crate::lambda) struct Remembered(Mutex<BTreeMap<String, Mapping>>);
 
 impl Remembered {
     fn put(&self, mapping: &Mapping) {
@@ -96,7 +96,12 @@ impl Client {
     fn new() -> Self {
         let hosts = AllowedHosts::loopback_and(Vec::new());
         let mappings = Arc::new(Remembered::default());
-        Self(LambdaDoor::new(Platform::simulated(1), hosts, mappings))
+        Self(LambdaDoor::new(
+            Platform::simulated(1),
+            hosts,
+            mappings,
+            Arc::new(Functions::default()),
+        ))
     }
 
     /// Status, name of the error and document.

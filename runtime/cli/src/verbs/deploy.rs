@@ -1,0 +1,120 @@
+//! `plan` and `deploy`: the project's functions are built, what a running server lacks of their code is sent to it, and
+//! then the file. Nothing stops meanwhile; the answer says what changed, or would.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use host::digest_of;
+use serde_json::json;
+
+use super::{build, items};
+use crate::client::Client;
+use crate::failure::{Exit, Failure};
+use crate::output::{Column, Output};
+use crate::project;
+
+const CHANGES: &[Column] = &[("WHAT", "/what"), ("NAME", "/name"), ("CHANGE", "/change")];
+
+/// What is said beside the file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deploying<'a> {
+    pub(crate) file: &'a Path,
+    pub(crate) env: &'a str,
+    pub(crate) retries: bool,
+    pub(crate) dry_run: bool,
+}
+
+/// Exit 7 when a plan has something to do.
+pub(crate) async fn deploy(
+    client: &mut Client,
+    output: Output,
+    deploying: Deploying<'_>,
+) -> Result<(), Failure> {
+    let Deploying {
+        file,
+        env,
+        retries,
+        dry_run,
+    } = deploying;
+    let project = project::read_as(file, env)?;
+    let sources = project::sources(&project, None)?;
+    let built = build::build(output, &project::builds(file), &sources)?;
+    let mut functions = BTreeMap::new();
+    let mut code = BTreeMap::new();
+    for function in built {
+        let path = function.path;
+        let bytes = std::fs::read(&path)
+            .map_err(|error| Failure::failed(format!("read {}: {error}", path.display())))?;
+        let digest = digest_of(&bytes).to_string();
+        functions.insert(function.name, json!({ "digest": digest, "source": path }));
+        code.insert(digest, bytes);
+    }
+    let digests: Vec<&String> = code.keys().collect();
+    let lacking = client.post("code/missing", &json!(digests)).await?;
+    let lacking: BTreeSet<String> = serde_json::from_value(lacking).unwrap_or_default();
+    if !dry_run {
+        for (digest, bytes) in code {
+            if lacking.contains(&digest) {
+                client.upload("code", bytes).await?;
+            }
+        }
+    }
+    let text = project::text_of(file)?;
+    let asked = json!({
+        "variables": variables(&text),
+        "text": text,
+        "environment": env,
+        "functions": functions,
+        "retries": retries,
+        "dry_run": dry_run,
+    });
+    let answer = client.post("deploy", &asked).await?;
+    for note in items(&answer, "notes") {
+        output.note(note.as_str().unwrap_or_default());
+    }
+    let changes = items(&answer, "changes");
+    if changes.is_empty() {
+        return output.one(&answer, |_| "nothing differs from the file".to_owned());
+    }
+    output.list(&changes, CHANGES)?;
+    if dry_run {
+        return Err(Failure::new(
+            Exit::CheckFailed,
+            format!("plan: {} would change", counted(changes.len())),
+        )
+        .hint("`shardmill deploy` changes it"));
+    }
+    Ok(())
+}
+
+fn counted(things: usize) -> String {
+    if things == 1 {
+        "1 thing".to_owned()
+    } else {
+        format!("{things} things")
+    }
+}
+
+/// Of this environment, those that the file mentions.
+fn variables(text: &str) -> BTreeMap<String, String> {
+    let mentioned: BTreeSet<&str> = text
+        .split("${")
+        .skip(1)
+        .map(|rest| rest.split(['}', ':']).next().unwrap_or_default())
+        .collect();
+    let mut known = project::environment();
+    known.retain(|name, _| mentioned.contains(name.as_str()));
+    known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_file_mentions_is_sent() {
+        assert!(variables("a: ${NO_SUCH_VARIABLE_HERE:-1}").is_empty());
+        let path = variables("a: ${PATH}, b: ${HOME:-x}");
+        assert!(path.contains_key("PATH"));
+    }
+}

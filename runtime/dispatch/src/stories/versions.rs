@@ -1,0 +1,83 @@
+//! Stories of functions that are deployed while batches run: which version sees which attempt.
+
+use std::time::Duration;
+
+use model::{FunctionVersion, Invocation, Outcome};
+
+use super::world::{World, copied, thrown};
+use crate::{BreakerPolicy, ShardState, Then};
+
+/// Version 1 throws, every later one copies.
+fn mended(invocation: &Invocation) -> Outcome {
+    if invocation.version == FunctionVersion(1) {
+        thrown(invocation)
+    } else {
+        copied(invocation)
+    }
+}
+
+fn deploy(world: &World, version: u64) {
+    *world.actor.version.lock().unwrap() = FunctionVersion(version);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_keeps_its_version_between_attempts_and_over_a_restart() {
+    let world = World::new(mended);
+    world.put(0, &["bad"]);
+    let runner = world.start().await.unwrap();
+    let backs_off = |state: &ShardState| matches!(state, ShardState::BackingOff { .. });
+    world.until(&runner, 0, backs_off).await;
+    deploy(&world, 2);
+    runner.stop().await;
+    let runner = world.start().await.unwrap();
+    world.put(0, &["good"]);
+    world.caught_up(&runner).await;
+    assert_eq!(world.invoked(), ["0:bad", "0:bad", "0:bad", "0:good"]);
+    let versions: Vec<u64> = world.dead()[0]
+        .attempts
+        .iter()
+        .map(|it| it.version.0)
+        .collect();
+    assert_eq!(versions, [1, 1, 1]);
+    assert_eq!(world.tape.outputs(), ["good"]);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_operator_resumes_begins_anew_with_the_version_of_now() {
+    let mut world = World::new(mended);
+    world.settings.retry.attempts = Some(1);
+    world.settings.retry.then = Then::Block;
+    world.put(0, &["bad"]);
+    let runner = world.start().await.unwrap();
+    let blocked = |state: &ShardState| matches!(state, ShardState::Blocked { .. });
+    world.until(&runner, 0, blocked).await;
+    deploy(&world, 2);
+    world.platform.clock.sleep(Duration::from_secs(60)).await;
+    assert_eq!(world.invoked(), ["0:bad"]);
+    runner.pause();
+    runner.resume();
+    world.caught_up(&runner).await;
+    assert_eq!(world.tape.outputs(), ["bad"]);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_probes_with_the_version_of_now() {
+    let mut world = World::new(mended);
+    world.settings.retry.breaker = Some(BreakerPolicy {
+        failures: 1,
+        probe: Duration::from_secs(5),
+    });
+    world.put(0, &["bad"]);
+    let runner = world.start().await.unwrap();
+    let open = |state: &ShardState| matches!(state, ShardState::BreakerOpen { .. });
+    world.put(0, &["worse"]);
+    world.until(&runner, 0, open).await;
+    world.platform.clock.sleep(Duration::from_secs(60)).await;
+    deploy(&world, 2);
+    world.caught_up(&runner).await;
+    assert_eq!(world.tape.outputs(), ["bad", "worse"]);
+    assert_eq!(world.dead(), []);
+    runner.stop().await;
+}

@@ -1,0 +1,265 @@
+//! What came of an invocation, in the shapes in which Lambda hands it over: payloads, errors, the tail of a log. Pure.
+
+use std::{fmt::Write as _, time::Duration};
+
+use bytes::Bytes;
+use model::{FaultClass, FunctionVersion, Outcome, outcome::Usage};
+use sandbox::Called;
+use serde_json::{Value, json};
+
+use crate::{
+    limits::{ANSWER_BYTES_MAX, LOG_TAIL_BYTES_MAX},
+    logs::{Level, Line},
+};
+
+/// An answer, or what stands in its place.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Answering {
+    Answered {
+        document: Bytes,
+        usage: Usage,
+    },
+    Failed {
+        document: Value,
+        usage: Usage,
+    },
+    /// Nobody's fault but ours.
+    NotRun(String),
+}
+
+/// As the API hands it over.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Payload {
+    pub(crate) bytes: Bytes,
+    /// `Unhandled` where the function failed.
+    pub(crate) error: Option<&'static str>,
+}
+
+pub(crate) fn version_text(version: FunctionVersion) -> String {
+    if version == FunctionVersion::LATEST {
+        "$LATEST".to_owned()
+    } else {
+        version.to_string()
+    }
+}
+
+pub(crate) fn of(called: &Called, request_id: &str, timeout: Duration) -> Answering {
+    match &called.outcome {
+        Outcome::Answered(answer) => {
+            let document = called.document.clone().map_or_else(
+                || {
+                    // A function of records says which of them failed.
+                    let failed = answer.failures.iter();
+                    let failed: Vec<Value> = failed
+                        .map(|it| json!({ "itemIdentifier": (it.index + 1).to_string() }))
+                        .collect();
+                    json!({ "batchItemFailures": failed }).to_string().into()
+                },
+                |document| {
+                    if document.trim_ascii().is_empty() {
+                        Bytes::from_static(b"null")
+                    } else {
+                        document
+                    }
+                },
+            );
+            if document.len() > ANSWER_BYTES_MAX {
+                let document = json!({
+                    "errorType": "Function.ResponseSizeTooLarge",
+                    "errorMessage": format!("Response payload size exceeded maximum allowed payload size ({ANSWER_BYTES_MAX} bytes)."),
+                });
+                let usage = answer.usage;
+                return Answering::Failed { document, usage };
+            }
+            Answering::Answered {
+                document,
+                usage: answer.usage,
+            }
+        }
+        Outcome::Failed(fault) if fault.class == FaultClass::Invoke => {
+            Answering::NotRun(format!("{}: {}", fault.kind, fault.message))
+        }
+        Outcome::Failed(fault) => Answering::Failed {
+            document: error((&fault.kind, &fault.message), request_id, timeout),
+            usage: fault.usage,
+        },
+    }
+}
+
+fn error((kind, message): (&str, &str), request_id: &str, timeout: Duration) -> Value {
+    let of_runtime = |kind: &str, what: String| json!({ "errorType": kind, "errorMessage": format!("RequestId: {request_id} Error: {what}") });
+    let first = message.lines().next().unwrap_or_default();
+    match kind {
+        "Timeout" => {
+            let seconds = timeout.as_secs_f64();
+            let what = format!("Task timed out after {seconds:.2} seconds");
+            of_runtime("Sandbox.Timedout", what)
+        }
+        "ExitError" => {
+            let code = first.split("exit code ").nth(1).unwrap_or_default();
+            let code: String = code
+                .chars()
+                .take_while(|c| *c == '-' || c.is_ascii_digit())
+                .collect();
+            let what = format!("Runtime exited with error: exit status {code}");
+            of_runtime("Runtime.ExitError", what)
+        }
+        "Trap" | "StackOverflow" => of_runtime(
+            "Runtime.ExitError",
+            format!("Runtime exited with error: {first}"),
+        ),
+        "OutOfMemory" => of_runtime(
+            "Runtime.OutOfMemory",
+            format!("Runtime exited with error: {first}"),
+        ),
+        "OutputTooLarge" | "MalformedOutput" => of_runtime(
+            "Runtime.MarshalError",
+            format!("Unable to marshal response: {first}"),
+        ),
+        _ => {
+            let (message, place) = taken_apart(message);
+            let mut document = json!({
+                "errorMessage": message,
+                "errorType": kind,
+                "requestId": request_id,
+            });
+            document["stackTrace"] = json!(place.into_iter().collect::<Vec<_>>());
+            document
+        }
+    }
+}
+
+/// Language runtimes put the place of an error behind its message, for people; Lambda keeps the two apart.
+fn taken_apart(message: &str) -> (&str, Option<String>) {
+    let rest = message.strip_suffix(')');
+    if let Some((own, place)) = rest.and_then(|rest| rest.rsplit_once(" (at ")) {
+        return (own, Some(format!("    at {place}")));
+    }
+    let Some((own, place)) = rest.and_then(|rest| rest.rsplit_once(" (")) else {
+        return (message, None);
+    };
+    let words: Vec<&str> = place.split(' ').collect();
+    match words.as_slice() {
+        [file, "line", line, "in", name] => (
+            own,
+            Some(format!(
+                "  File \"/var/task/{file}\", line {line}, in {name}\n"
+            )),
+        ),
+        _ => (message, None),
+    }
+}
+
+impl Answering {
+    pub(crate) fn payload(self) -> Result<Payload, String> {
+        match self {
+            Self::Answered { document, .. } => Ok(Payload {
+                bytes: document,
+                error: None,
+            }),
+            Self::Failed { document, .. } => Ok(Payload {
+                bytes: document.to_string().into(),
+                error: Some("Unhandled"),
+            }),
+            Self::NotRun(why) => Err(why),
+        }
+    }
+
+    /// START, what the function said, END and REPORT, as far as the end of it goes.
+    pub(crate) fn log_tail(
+        &self,
+        (request_id, version): (&str, &str),
+        lines: &[Line],
+        memory_mb: u64,
+    ) -> Vec<u8> {
+        let usage = match self {
+            Self::Answered { usage, .. } | Self::Failed { usage, .. } => *usage,
+            Self::NotRun(_) => Usage::default(),
+        };
+        let mut log = format!("START RequestId: {request_id} Version: {version}\n");
+        for line in lines {
+            let level = match line.level {
+                Level::Error | Level::Warn => format!("[{}] ", line.level.name().to_uppercase()),
+                Level::Info | Level::Debug | Level::Trace => String::new(),
+            };
+            // Writing to a text cannot fail.
+            let _ = writeln!(log, "{level}{}", line.message);
+        }
+        if let Self::Failed { document, .. } = self
+            && document["errorType"] == "Sandbox.Timedout"
+            && let Some(said) = document["errorMessage"].as_str()
+        {
+            let _ = writeln!(log, "{said}");
+        }
+        let ms = usage.duration.as_secs_f64() * 1000.0;
+        let billed = usage.duration.as_micros().div_ceil(1000).max(1);
+        let used = usage.memory_bytes.div_ceil(1 << 20);
+        let _ = writeln!(log, "END RequestId: {request_id}");
+        let _ = writeln!(
+            log,
+            "REPORT RequestId: {request_id}\tDuration: {ms:.2} ms\tBilled Duration: {billed} ms\tMemory Size: {memory_mb} MB\tMax Memory Used: {used} MB\t"
+        );
+        let surplus = log.len().saturating_sub(LOG_TAIL_BYTES_MAX);
+        log.into_bytes().split_off(surplus)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(kind: &str, message: &str) -> String {
+        error((kind, message), "r", Duration::from_secs(1)).to_string()
+    }
+
+    #[test]
+    fn errors_have_lambdas_shapes() {
+        for (kind, message, expect) in [
+            (
+                "Timeout",
+                "function f did not end",
+                r#"{"errorMessage":"RequestId: r Error: Task timed out after 1.00 seconds","errorType":"Sandbox.Timedout"}"#,
+            ),
+            (
+                "ExitError",
+                "function f ended itself with exit code 7; its last words: x",
+                r#"{"errorMessage":"RequestId: r Error: Runtime exited with error: exit status 7","errorType":"Runtime.ExitError"}"#,
+            ),
+            (
+                "KeyError",
+                "'delay' (app.py line 7 in handler)",
+                r#"{"errorMessage":"'delay'","errorType":"KeyError","requestId":"r","stackTrace":["  File \"/var/task/app.py\", line 7, in handler\n"]}"#,
+            ),
+            (
+                "Error",
+                "no (at handler (index.js:3:9))",
+                r#"{"errorMessage":"no","errorType":"Error","requestId":"r","stackTrace":["    at handler (index.js:3:9)"]}"#,
+            ),
+            (
+                "Error",
+                "a (b)",
+                r#"{"errorMessage":"a (b)","errorType":"Error","requestId":"r","stackTrace":[]}"#,
+            ),
+        ] {
+            assert_eq!(told(kind, message), expect);
+        }
+    }
+
+    #[test]
+    fn a_log_tail_is_the_end_of_what_lambda_prints() {
+        let answered = Answering::Answered {
+            document: Bytes::new(),
+            usage: Usage {
+                duration: Duration::from_micros(1_234),
+                memory_bytes: 3 << 20,
+                fuel: None,
+            },
+        };
+        let tail = answered.log_tail(("r", "$LATEST"), &[], 128);
+        insta::assert_snapshot!(String::from_utf8(tail).unwrap(), @r"
+        START RequestId: r Version: $LATEST
+        END RequestId: r
+        REPORT RequestId: r	Duration: 1.23 ms	Billed Duration: 2 ms	Memory Size: 128 MB	Max Memory Used: 3 MB
+        ");
+    }
+}

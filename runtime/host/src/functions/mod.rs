@@ -1,0 +1,488 @@
+//! The functions of the server: which versions there are, which run, and their code, while triggers and callers use them.
+//!
+//! Readers take what there is at one moment; a change is written to the journal, then put in place as a whole. Nothing that
+//! runs is stopped by it. What is loaded stays as long as its version may be asked for.
+
+pub(crate) mod answering;
+mod bound;
+pub(crate) mod calling;
+mod code;
+mod events;
+mod gate;
+pub(crate) mod lambda;
+mod package;
+mod unzip;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use catalog::{
+    Catalog, CatalogError, Code, Entry, Origin, Package, Revision, Settings, Told, Unchanged,
+};
+use model::{
+    ByteSize, FunctionName, FunctionVersion,
+    seams::{Handler, Journal},
+};
+use platform::Platform;
+use sandbox::{
+    Engine, Function, FunctionCounts, FunctionLimits, Kind, LoadError, SandboxPolicy, Secrets,
+};
+use tracing::warn;
+
+pub(crate) use bound::Bound;
+pub(crate) use calling::INVOKE;
+pub(crate) use code::CodeStore;
+pub(crate) use events::Events;
+pub(crate) use gate::{Gate, Pass};
+pub(crate) use lambda::HostFunctions;
+pub use package::{HandlerFiles, Packer};
+
+use crate::{config, limits::FILE_VERSIONS_KEPT_MAX};
+
+/// Output and state of one invocation stay below what one transaction can carry.
+const OUTPUT_BYTES_MAX: ByteSize = ByteSize::mib(16);
+
+type Named = BTreeMap<FunctionName, Arc<Deployed>>;
+
+#[derive(Debug)]
+pub(crate) struct Functions {
+    platform: Platform,
+    catalog: Catalog,
+    engine: Engine,
+    pub(crate) code: CodeStore,
+    live: RwLock<Arc<Named>>,
+    /// Of functions that no file declares any more: known, not run.
+    gone: Mutex<BTreeMap<FunctionName, Entry>>,
+    /// Of the file, as they were read last.
+    secrets: RwLock<Secrets>,
+    /// One change at a time.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// A function as it is now.
+#[derive(Debug)]
+pub(crate) struct Deployed {
+    pub(crate) entry: Entry,
+    pub(crate) gate: Arc<Gate>,
+    /// Where the code came from, for people.
+    pub(crate) source: PathBuf,
+    loaded: Mutex<BTreeMap<FunctionVersion, Arc<Function>>>,
+}
+
+/// Code that was looked at and can be run.
+#[derive(Debug)]
+pub(crate) struct Offered {
+    pub(crate) revision: Revision,
+    function: Arc<Function>,
+}
+
+impl Offered {
+    pub(crate) fn kind(&self) -> Kind {
+        self.function.kind()
+    }
+
+    pub(crate) fn handler(&self) -> Arc<dyn Handler> {
+        Arc::clone(&self.function) as Arc<dyn Handler>
+    }
+}
+
+/// A version that is ready to run.
+#[derive(Debug)]
+pub(crate) struct LoadedFunction {
+    pub(crate) function: Arc<Function>,
+    pub(crate) version: FunctionVersion,
+}
+
+/// Why a function was not changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChangeError<E> {
+    #[error("there is no such function")]
+    NoFunction,
+    #[error("{0}")]
+    Refused(E),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+impl Functions {
+    pub(crate) fn open(
+        platform: Platform,
+        engine: Engine,
+        journal: Arc<dyn Journal>,
+        code: CodeStore,
+    ) -> Result<Self, CatalogError> {
+        let catalog = Catalog::new(journal);
+        let (api, gone): (BTreeMap<_, _>, BTreeMap<_, _>) = catalog
+            .all()?
+            .into_iter()
+            .partition(|(_, entry)| entry.head.origin == Origin::Api);
+        let live = api.into_iter().map(|(name, entry)| {
+            let gate = Gate::new(reserved(&entry));
+            (name, Arc::new(Deployed::new(entry, gate, PathBuf::new())))
+        });
+        Ok(Self {
+            platform,
+            catalog,
+            engine,
+            code,
+            live: RwLock::new(Arc::new(live.collect())),
+            gone: Mutex::new(gone),
+            secrets: RwLock::default(),
+            turn: tokio::sync::Mutex::default(),
+        })
+    }
+
+    pub(crate) fn now(&self) -> Arc<Named> {
+        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn get(&self, name: &FunctionName) -> Option<Arc<Deployed>> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        live.get(name).cloned()
+    }
+
+    fn put(&self, name: &FunctionName, deployed: Option<Deployed>) {
+        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        let named = Arc::make_mut(&mut live);
+        match deployed {
+            Some(deployed) => drop(named.insert(name.clone(), Arc::new(deployed))),
+            None => drop(named.remove(name)),
+        }
+    }
+
+    fn gone(&self) -> MutexGuard<'_, BTreeMap<FunctionName, Entry>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of a function, whether it runs or not.
+    pub(crate) fn entry(&self, name: &FunctionName) -> Option<Entry> {
+        let live = self.get(name).map(|deployed| deployed.entry.clone());
+        live.or_else(|| self.gone().get(name).cloned())
+    }
+
+    /// Compiles code and keeps it; what it is is in the revision.
+    pub(crate) async fn offer(
+        &self,
+        bytes: &[u8],
+        settings: Settings,
+    ) -> Result<Offered, LoadError> {
+        let limits = self.limits(&settings);
+        let function = self.engine.load(bytes, limits).await?;
+        let code = Code {
+            digest: function.digest(),
+            kind: function.kind().name().to_owned(),
+            package: Some(Package {
+                digest: function.digest(),
+                bytes: bytes.len() as u64,
+            }),
+        };
+        Ok(Offered {
+            revision: Revision {
+                code,
+                settings,
+                modified_ms: self.platform.clock.wall().as_millis(),
+                id: self.id(),
+            },
+            function: Arc::new(function),
+        })
+    }
+
+    /// From now on versions that are loaded are told these.
+    pub(crate) fn tell(&self, secrets: Secrets) {
+        *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
+    }
+
+    pub(crate) fn secret(&self, name: &str) -> Option<String> {
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        secrets.get(name).map(str::to_owned)
+    }
+
+    fn limits(&self, settings: &Settings) -> FunctionLimits {
+        let named = settings.secrets.iter();
+        let granted = named.filter_map(|name| Some((name.clone(), self.secret(name)?)));
+        FunctionLimits {
+            secrets: granted.collect(),
+            ..limits(settings)
+        }
+    }
+
+    /// A random one, for what changes.
+    pub(crate) fn id(&self) -> String {
+        let mut bytes = [0; 16];
+        self.platform.rng.fill(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes)
+            .into_uuid()
+            .to_string()
+    }
+
+    /// Makes a function of the file what the file says. Its code is kept where the disk takes it.
+    pub(crate) async fn declare(
+        &self,
+        name: &FunctionName,
+        (offered, bytes): (Offered, &[u8]),
+        (source, concurrency): (PathBuf, u32),
+        told: Told,
+    ) -> Result<FunctionVersion, CatalogError> {
+        let _turn = self.turn.lock().await;
+        let digest = offered.revision.code.digest;
+        if let Err(error) = self.code.put(digest, bytes).await {
+            warn!(function = %name, %error, "code not kept: this version cannot be gone back to");
+        }
+        let before = self.entry(name);
+        let mut entry = before
+            .clone()
+            .unwrap_or_else(|| Entry::new(Origin::File, Revision::default()));
+        let version = entry.declare(offered.revision, told);
+        forget_old(&mut entry);
+        self.catalog
+            .write(name, before.as_ref(), Some(&entry))
+            .await?;
+        self.gone().remove(name);
+        let running = self.get(name);
+        let gate = running
+            .as_ref()
+            .map_or_else(|| Gate::new(None), |it| Arc::clone(&it.gate));
+        gate.set(Some(concurrency));
+        let deployed = Deployed::after(running.as_deref(), entry, gate, source);
+        deployed.loaded().insert(version, offered.function);
+        self.put(name, Some(deployed));
+        Ok(version)
+    }
+
+    /// A new function of the API, or new code of one that is there.
+    pub(crate) async fn create(
+        &self,
+        name: &FunctionName,
+        entry: Entry,
+    ) -> Result<(), ChangeError<&'static str>> {
+        let _turn = self.turn.lock().await;
+        if self.get(name).is_some() {
+            return Err(ChangeError::Refused("it is there already"));
+        }
+        let before = self.entry(name);
+        self.catalog
+            .write(name, before.as_ref(), Some(&entry))
+            .await?;
+        self.gone().remove(name);
+        let gate = Gate::new(reserved(&entry));
+        self.put(name, Some(Deployed::new(entry, gate, PathBuf::new())));
+        Ok(())
+    }
+
+    /// Changes a function; it is durable, and what comes from now on sees it, when this returns.
+    pub(crate) async fn change<T, E>(
+        &self,
+        name: &FunctionName,
+        change: impl FnOnce(&mut Entry) -> Result<T, E> + Send,
+    ) -> Result<T, ChangeError<E>> {
+        let _turn = self.turn.lock().await;
+        let running = self.get(name).ok_or(ChangeError::NoFunction)?;
+        let mut entry = running.entry.clone();
+        let done = change(&mut entry).map_err(ChangeError::Refused)?;
+        self.catalog
+            .write(name, Some(&running.entry), Some(&entry))
+            .await?;
+        let gate = Arc::clone(&running.gate);
+        if entry.head.origin == Origin::Api {
+            gate.set(reserved(&entry));
+        }
+        let source = running.source.clone();
+        let deployed = Deployed::after(Some(&running), entry, gate, source);
+        self.put(name, Some(deployed));
+        Ok(done)
+    }
+
+    /// Forgets a function and its versions; batches that wait for it go on waiting.
+    pub(crate) async fn remove(&self, name: &FunctionName) -> Result<(), ChangeError<Unchanged>> {
+        let _turn = self.turn.lock().await;
+        let running = self.get(name).ok_or(ChangeError::NoFunction)?;
+        self.catalog.write(name, Some(&running.entry), None).await?;
+        self.put(name, None);
+        Ok(())
+    }
+
+    /// A function that the file does not declare any more: its versions are kept, nothing runs it.
+    pub(crate) async fn withdraw(&self, name: &FunctionName) {
+        let _turn = self.turn.lock().await;
+        if let Some(running) = self.get(name) {
+            self.gone().insert(name.clone(), running.entry.clone());
+            self.put(name, None);
+        }
+    }
+
+    /// The version, ready to run. Waits while it is loaded for the first time.
+    pub(crate) async fn load(
+        &self,
+        deployed: &Deployed,
+        version: FunctionVersion,
+    ) -> Result<Arc<Function>, String> {
+        if let Some(function) = deployed.loaded().get(&version) {
+            return Ok(Arc::clone(function));
+        }
+        let revision = deployed.entry.revision(version);
+        let revision = revision.ok_or_else(|| format!("there is no version {version} of it"))?;
+        let bytes: Bytes = self.code.get(revision.code.digest).await?;
+        let limits = self.limits(&revision.settings);
+        let loaded = self.engine.load(&bytes, limits).await;
+        let loaded = loaded.map_err(|error| format!("load version {version}: {error}"))?;
+        let mut known = deployed.loaded();
+        Ok(Arc::clone(
+            known.entry(version).or_insert_with(|| Arc::new(loaded)),
+        ))
+    }
+
+    /// What the bare name runs, ready to run.
+    pub(crate) async fn ready(&self, name: &FunctionName) -> Result<LoadedFunction, String> {
+        let deployed = self.get(name).ok_or("its function is not loaded")?;
+        let fraction = self.platform.rng.fraction();
+        let version = deployed.entry.of_attempt(None, None, fraction);
+        let version = version.map_err(|error| error.to_string())?;
+        let function = self.load(&deployed, version).await?;
+        Ok(LoadedFunction { function, version })
+    }
+
+    /// What every version that was loaded has done since.
+    pub(crate) fn measured(&self) -> Vec<(FunctionName, FunctionVersion, FunctionCounts)> {
+        let mut all = Vec::new();
+        for (name, deployed) in self.now().iter() {
+            let loaded = deployed.loaded();
+            let counted = loaded
+                .iter()
+                .map(|(version, it)| (name.clone(), *version, it.counts()));
+            all.extend(counted);
+        }
+        all
+    }
+
+    /// Removes code and compiled code of versions that are no more.
+    pub(crate) async fn clean(&self) {
+        let mut used = BTreeSet::new();
+        for deployed in self.now().values() {
+            used.extend(deployed.entry.digests());
+        }
+        for entry in self.gone().values() {
+            used.extend(entry.digests());
+        }
+        self.engine.remove_unused(&used).await;
+        self.code.keep_only(&used).await;
+    }
+}
+
+impl Deployed {
+    fn new(entry: Entry, gate: Arc<Gate>, source: PathBuf) -> Self {
+        Self {
+            entry,
+            gate,
+            source,
+            loaded: Mutex::default(),
+        }
+    }
+
+    /// Keeps what is loaded of versions that did not change.
+    fn after(before: Option<&Self>, entry: Entry, gate: Arc<Gate>, source: PathBuf) -> Self {
+        let deployed = Self::new(entry, gate, source);
+        if let Some(before) = before {
+            let same = |version: FunctionVersion| {
+                let (then, now) = (
+                    before.entry.revision(version),
+                    deployed.entry.revision(version),
+                );
+                then.zip(now).is_some_and(|(then, now)| {
+                    then.code == now.code && then.settings == now.settings
+                })
+            };
+            let kept: BTreeMap<_, _> = before
+                .loaded()
+                .iter()
+                .filter(|(version, _)| same(**version))
+                .map(|(version, function)| (*version, Arc::clone(function)))
+                .collect();
+            *deployed.loaded() = kept;
+        }
+        deployed
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, BTreeMap<FunctionVersion, Arc<Function>>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn counts(&self, version: FunctionVersion) -> Option<FunctionCounts> {
+        self.loaded().get(&version).map(|it| it.counts())
+    }
+
+    /// How the sandboxes of a version live, where it is loaded.
+    pub(crate) fn policy(&self, version: FunctionVersion) -> Option<&'static str> {
+        let loaded = self.loaded();
+        loaded.get(&version).map(|it| match it.policy() {
+            SandboxPolicy::Fresh => "fresh",
+            SandboxPolicy::Warm => "warm",
+        })
+    }
+
+    /// What the bare name runs, mostly.
+    pub(crate) fn main(&self) -> FunctionVersion {
+        let route = self.entry.route(None);
+        route.map_or(FunctionVersion::LATEST, |route| route.version)
+    }
+}
+
+/// Of a function of the file every save of a developer is a version: the oldest that nobody runs are forgotten.
+fn forget_old(entry: &mut Entry) {
+    let surplus = entry.versions.len().saturating_sub(FILE_VERSIONS_KEPT_MAX);
+    let oldest: Vec<FunctionVersion> = entry.versions.keys().take(surplus).copied().collect();
+    for version in oldest {
+        if Some(version) != entry.head.declared {
+            // One that runs or has an alias stays.
+            drop(entry.remove_version(version));
+        }
+    }
+}
+
+/// What the Lambda API was told of the function's concurrency.
+fn reserved(entry: &Entry) -> Option<u32> {
+    let said = entry.head.words.get("ReservedConcurrentExecutions")?;
+    u32::try_from(said.as_u64()?).ok()
+}
+
+/// What a version may use, as the sandbox takes it.
+pub(crate) fn limits(settings: &Settings) -> FunctionLimits {
+    FunctionLimits {
+        memory: ByteSize(settings.memory_bytes),
+        timeout: Duration::from_millis(settings.timeout_ms),
+        output_bytes: OUTPUT_BYTES_MAX,
+        log_bytes: ByteSize(settings.log_bytes),
+        env: settings.env.clone(),
+        secrets: Secrets::default(),
+        sandbox: match settings.sandbox.as_deref() {
+            Some("fresh") => Some(SandboxPolicy::Fresh),
+            Some("warm") => Some(SandboxPolicy::Warm),
+            Some(_) | None => None,
+        },
+        // The gate in front of it knows better.
+        concurrency: u32::MAX,
+    }
+}
+
+/// A function of the file, as its versions keep it.
+pub(crate) fn settings(function: &config::Function) -> Settings {
+    Settings {
+        memory_bytes: function.memory.bytes(),
+        timeout_ms: u64::try_from(function.timeout.as_millis()).unwrap_or(u64::MAX),
+        log_bytes: function.log.bytes(),
+        env: function.env.clone(),
+        sandbox: function.sandbox.map(|policy| {
+            let word = match policy {
+                config::SandboxPolicy::Fresh => "fresh",
+                config::SandboxPolicy::Warm => "warm",
+            };
+            word.to_owned()
+        }),
+        secrets: function.secrets.clone(),
+        ..Settings::default()
+    }
+}

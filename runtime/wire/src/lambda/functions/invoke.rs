@@ -1,0 +1,166 @@
+//! Invoke: the payload is a function's event, the answer its answer, as it is. Log tail, errors of the function and
+//! throttling go the ways that AWS's clients look.
+
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::value::RawValue;
+
+use super::{Asked, Functions, LambdaError, Reply, Urgency, names};
+use crate::lambda::call::Call;
+
+const PAYLOAD_BYTES_MAX: usize = 6_291_456;
+const ASYNC_PAYLOAD_BYTES_MAX: usize = 1_048_576;
+/// Of base64.
+const CLIENT_CONTEXT_BYTES_MAX: usize = 3_583;
+
+pub(super) async fn invoke(
+    functions: &dyn Functions,
+    call: &Call,
+    text: &str,
+) -> Result<Reply, LambdaError> {
+    let kind = call
+        .header("x-amz-invocation-type")
+        .unwrap_or("RequestResponse");
+    let log = call.header("x-amz-log-type").unwrap_or("None");
+    known(
+        "invocationType",
+        kind,
+        &["Event", "RequestResponse", "DryRun"],
+    )?;
+    known("logType", log, &["None", "Tail"])?;
+    let name = names::parsed(call, text)?;
+    let (account, region) = functions.world();
+    if name.account != account || name.region != region {
+        return Err(names::not_found(&name));
+    }
+    let max = if kind == "Event" {
+        ASYNC_PAYLOAD_BYTES_MAX
+    } else {
+        PAYLOAD_BYTES_MAX
+    };
+    if call.body.len() > max {
+        return Err(LambdaError::request_too_large(max, "InvokeFunction"));
+    }
+    let asked = Asked {
+        payload: payload(&call.body)?,
+        client_context: client_context(call, kind)?,
+        urgency: if log == "Tail" && kind == "RequestResponse" {
+            Urgency::WithLog
+        } else {
+            Urgency::Plain
+        },
+        name: name.name.clone(),
+        qualifier: name.qualifier.clone(),
+    };
+    if kind == "DryRun" {
+        names::function(functions, call, text)?.hold_qualifier()?;
+        return Ok(Reply::empty(StatusCode::NO_CONTENT));
+    }
+    let refuse = |error: LambdaError| {
+        if error.is_no_function() {
+            names::not_found(&name)
+        } else {
+            error
+        }
+    };
+    if kind == "Event" {
+        let id = functions.enqueue(asked).await.map_err(refuse)?;
+        return Ok(Reply {
+            request_id: Some(id),
+            ..Reply::empty(StatusCode::ACCEPTED)
+        });
+    }
+    let with_log = asked.urgency == Urgency::WithLog;
+    let invoked = functions.invoke(asked).await.map_err(refuse)?;
+    let mut headers = vec![("x-amz-executed-version", invoked.version)];
+    if with_log {
+        let tail = base64_simd::STANDARD.encode_to_string(&invoked.log_tail);
+        headers.push(("x-amz-log-result", tail));
+    }
+    if let Some(error) = invoked.error {
+        headers.push(("x-amz-function-error", error.to_owned()));
+    }
+    Ok(Reply {
+        payload: Some(invoked.payload),
+        headers,
+        request_id: Some(invoked.request_id),
+        ..Reply::empty(StatusCode::OK)
+    })
+}
+
+/// The call before `Event` was a header.
+pub(super) async fn invoke_async(
+    functions: &dyn Functions,
+    call: &Call,
+    text: &str,
+) -> Result<Reply, LambdaError> {
+    let named = names::function(functions, call, text)?;
+    if call.body.len() > ASYNC_PAYLOAD_BYTES_MAX {
+        return Err(LambdaError::request_too_large(
+            ASYNC_PAYLOAD_BYTES_MAX,
+            "InvokeAsync",
+        ));
+    }
+    let asked = Asked {
+        payload: payload(&call.body)?,
+        client_context: None,
+        urgency: Urgency::Plain,
+        qualifier: named.name.qualifier.clone(),
+        name: named.name.name,
+    };
+    let id = functions.enqueue(asked).await?;
+    Ok(Reply {
+        request_id: Some(id),
+        ..Reply::of(StatusCode::ACCEPTED, serde_json::json!({}))
+    })
+}
+
+fn known(member: &str, said: &str, words: &[&str]) -> Result<(), LambdaError> {
+    if words.contains(&said) {
+        return Ok(());
+    }
+    Err(LambdaError::validation(format!(
+        "1 validation error detected: Value '{said}' at '{member}' failed to satisfy constraint: Member must satisfy enum value set: [{}]",
+        words.join(", ")
+    )))
+}
+
+/// JSON of any kind; nothing at all is an empty event.
+fn payload(body: &Bytes) -> Result<Bytes, LambdaError> {
+    if body.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    match serde_json::from_slice::<&RawValue>(body) {
+        Ok(_) => Ok(body.clone()),
+        Err(error) => Err(LambdaError::unreadable_payload(error)),
+    }
+}
+
+fn client_context(call: &Call, kind: &str) -> Result<Option<String>, LambdaError> {
+    let Some(text) = call
+        .header("x-amz-client-context")
+        .filter(|_| kind == "RequestResponse")
+    else {
+        return Ok(None);
+    };
+    if text.len() > CLIENT_CONTEXT_BYTES_MAX {
+        return Err(LambdaError::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidRequestContentException",
+            format!(
+                "Client context must be no more than {CLIENT_CONTEXT_BYTES_MAX} bytes when base64-encoded."
+            ),
+        ));
+    }
+    let decoded = base64_simd::STANDARD.decode_to_vec(text).ok();
+    let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    let is_json = |text: &String| serde_json::from_str::<&RawValue>(text).is_ok();
+    match decoded.filter(is_json) {
+        Some(context) => Ok(Some(context)),
+        None => Err(LambdaError::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+        )),
+    }
+}

@@ -1,0 +1,98 @@
+//! The function that a call names, in whatever form, and the refusals where there is none.
+
+use catalog::Entry;
+use model::FunctionVersion;
+
+use super::{Functions, LambdaError};
+use crate::lambda::{call::Call, function_name::FunctionName};
+
+/// A name of a function, and the function.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub(super) name: FunctionName,
+    pub(super) entry: Entry,
+}
+
+/// In the path, with the qualifier of the query.
+pub(super) fn parsed(call: &Call, text: &str) -> Result<FunctionName, LambdaError> {
+    let Some(mut name) = FunctionName::parse(text, &call.caller) else {
+        return Err(malformed(text));
+    };
+    if let Some(asked) = call.parameter("Qualifier") {
+        match &name.qualifier {
+            Some(own) if own != asked => {
+                return Err(LambdaError::invalid_parameter(
+                    "The derived qualifier from the function name does not match the specified qualifier.",
+                ));
+            }
+            Some(_) | None => name.qualifier = Some(asked.to_owned()),
+        }
+    }
+    Ok(name)
+}
+
+pub(super) fn malformed(text: &str) -> LambdaError {
+    LambdaError::validation(format!(
+        "1 validation error detected: Value '{text}' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{{2}}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{{1}}:)?(\\d{{12}}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+    ))
+}
+
+pub(super) fn not_found(name: &FunctionName) -> LambdaError {
+    LambdaError::not_found(format!("Function not found: {}", name.arn()))
+        .with_hint("`shardmill function list` shows the functions of this server")
+}
+
+/// The function, whatever its qualifier leads to.
+pub(super) fn function(
+    functions: &dyn Functions,
+    call: &Call,
+    text: &str,
+) -> Result<Named, LambdaError> {
+    let name = parsed(call, text)?;
+    let (account, region) = functions.world();
+    let here = name.account == account && name.region == region;
+    let found = functions.find(&name.name).filter(|_| here);
+    match found {
+        Some(entry) => Ok(Named { name, entry }),
+        None => Err(not_found(&name)),
+    }
+}
+
+/// The function and the one version that its qualifier means.
+pub(super) fn version(
+    functions: &dyn Functions,
+    call: &Call,
+    text: &str,
+) -> Result<(Named, FunctionVersion), LambdaError> {
+    let named = function(functions, call, text)?;
+    let route = named.entry.route(named.name.qualifier.as_deref());
+    let route = route.map_err(|_| not_found(&named.name))?;
+    Ok((named, route.version))
+}
+
+impl Named {
+    /// Without its qualifier.
+    pub(super) fn arn(&self) -> String {
+        let name = FunctionName {
+            qualifier: None,
+            ..self.name.clone()
+        };
+        name.arn()
+    }
+
+    /// What configurations of a qualifier are kept under.
+    pub(super) fn qualifier(&self) -> String {
+        let given = self.name.qualifier.clone();
+        given.unwrap_or_else(|| "$LATEST".to_owned())
+    }
+
+    pub(super) fn qualified_arn(&self) -> String {
+        format!("{}:{}", self.arn(), self.qualifier())
+    }
+
+    /// Refuses a qualifier that leads nowhere.
+    pub(super) fn hold_qualifier(&self) -> Result<(), LambdaError> {
+        let route = self.entry.route(self.name.qualifier.as_deref());
+        route.map(drop).map_err(|_| not_found(&self.name))
+    }
+}

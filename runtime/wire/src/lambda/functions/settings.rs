@@ -1,0 +1,348 @@
+//! What a function may use and how it is called, as CreateFunction and UpdateFunctionConfiguration say it: read, checked
+//! in AWS's words, kept. What AWS has and this host does not is refused, not dropped.
+
+use catalog::{Entry, Settings};
+use model::{FunctionVersion, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Functions, Handed, LambdaError, Package, Reply, document, hold_revision, names, ok, only_of_api,
+};
+use crate::lambda::{
+    call::Call,
+    mappings::{Input, mistyped},
+};
+
+const MEMORY_MB_MIN: i64 = 128;
+const MEMORY_MB_MAX: i64 = 10_240;
+/// A sandbox has a gibibyte of addresses; what was asked for is shown, this is what there is.
+const MEMORY_BYTES_MAX: u64 = 1 << 30;
+const TIMEOUT_S_MAX: i64 = 900;
+const ENV_BYTES_MAX: usize = 4 << 10;
+const DESCRIPTION_CHARACTERS_MAX: usize = 256;
+const LOG_BYTES: u64 = 64 << 10;
+const SCRATCH_MB_MIN: i64 = 512;
+const SCRATCH_MB_MAX: i64 = 10_240;
+
+/// Members that are kept as they are and shown again.
+const KEPT: &[&str] = &[
+    "Role",
+    "Runtime",
+    "Handler",
+    "Description",
+    "KMSKeyArn",
+    "TracingConfig",
+    "DeadLetterConfig",
+    "SnapStart",
+    "LoggingConfig",
+    "Architectures",
+    "EphemeralStorage",
+    "VpcConfig",
+    "Environment",
+];
+
+/// Members that would have to do something that nothing here does.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "Layers",
+        "layers are not there: put what they hold into the package",
+    ),
+    ("FileSystemConfigs", "there is no network file system"),
+    ("ImageConfig", "functions are no container images here"),
+];
+
+pub(super) const RUNTIMES: &[&str] = &[
+    "nodejs",
+    "nodejs4.3",
+    "nodejs6.10",
+    "nodejs8.10",
+    "nodejs10.x",
+    "nodejs12.x",
+    "nodejs14.x",
+    "nodejs16.x",
+    "nodejs18.x",
+    "nodejs20.x",
+    "nodejs22.x",
+    "nodejs24.x",
+    "java8",
+    "java8.al2",
+    "java11",
+    "java17",
+    "java21",
+    "java25",
+    "python2.7",
+    "python3.6",
+    "python3.7",
+    "python3.8",
+    "python3.9",
+    "python3.10",
+    "python3.11",
+    "python3.12",
+    "python3.13",
+    "python3.14",
+    "dotnetcore1.0",
+    "dotnetcore2.0",
+    "dotnetcore2.1",
+    "dotnetcore3.1",
+    "dotnet6",
+    "dotnet8",
+    "dotnet10",
+    "nodejs4.3-edge",
+    "go1.x",
+    "ruby2.5",
+    "ruby2.7",
+    "ruby3.2",
+    "ruby3.3",
+    "ruby3.4",
+    "provided",
+    "provided.al2",
+    "provided.al2023",
+];
+
+/// Before anything is said.
+pub(super) fn defaults() -> Settings {
+    Settings {
+        memory_bytes: 128 << 20,
+        timeout_ms: 3_000,
+        log_bytes: LOG_BYTES,
+        ..Settings::default()
+    }
+}
+
+/// The settings after a request; what it does not name stays.
+pub(super) fn read(input: &mut Input, before: Settings) -> Result<Settings, LambdaError> {
+    let mut settings = before;
+    if let Some(megabytes) = input.integer("MemorySize", MEMORY_MB_MIN, MEMORY_MB_MAX)? {
+        let bytes = u64::try_from(megabytes).unwrap_or_default() << 20;
+        settings.memory_bytes = bytes.min(MEMORY_BYTES_MAX);
+        settings
+            .words
+            .insert("MemorySize".to_owned(), json!(megabytes));
+    }
+    if let Some(seconds) = input.integer("Timeout", 1, TIMEOUT_S_MAX)? {
+        settings.timeout_ms = u64::try_from(seconds).unwrap_or_default() * 1000;
+    }
+    runtime(input)?;
+    if let Some(text) = input.text("Description")?
+        && text.chars().count() > DESCRIPTION_CHARACTERS_MAX
+    {
+        let rule =
+            format!("Member must have length less than or equal to {DESCRIPTION_CHARACTERS_MAX}");
+        input.violated("Description", &text, &rule);
+    }
+    role(input)?;
+    scratch(input)?;
+    input.check()?;
+    refused(input)?;
+    if let Some(config) = input.map("Environment")? {
+        settings.env = environment(config)?;
+    }
+    for name in KEPT {
+        if let Some(said) = input.value(name) {
+            settings.words.insert((*name).to_owned(), said.clone());
+        }
+    }
+    Ok(settings)
+}
+
+fn runtime(input: &mut Input) -> Result<(), LambdaError> {
+    let Some(runtime) = input.text("Runtime")? else {
+        return Ok(());
+    };
+    if RUNTIMES.contains(&runtime.as_str()) {
+        return Ok(());
+    }
+    let rule = format!(
+        "Member must satisfy enum value set: [{}] or be a valid ARN",
+        RUNTIMES.join(", ")
+    );
+    Err(LambdaError::invalid_parameter(format!(
+        "Value {runtime} at 'runtime' failed to satisfy constraint: {rule}"
+    )))
+}
+
+fn role(input: &mut Input) -> Result<(), LambdaError> {
+    let Some(role) = input.text("Role")? else {
+        return Ok(());
+    };
+    let parts: Vec<&str> = role.splitn(6, ':').collect();
+    let fits = match parts.as_slice() {
+        ["arn", partition, "iam", "", account, rest] => {
+            partition.starts_with("aws")
+                && account.len() == 12
+                && account.bytes().all(|byte| byte.is_ascii_digit())
+                && rest.len() > "role/".len()
+                && rest.starts_with("role/")
+        }
+        _ => false,
+    };
+    if !fits {
+        let rule = "Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+";
+        input.violated("Role", &role, rule);
+    }
+    Ok(())
+}
+
+/// Shown as it was said: there is no `/tmp` here.
+fn scratch(input: &mut Input) -> Result<(), LambdaError> {
+    let Some(config) = input.map("EphemeralStorage")? else {
+        return Ok(());
+    };
+    let size = config
+        .get("Size")
+        .and_then(Value::as_i64)
+        .ok_or_else(mistyped)?;
+    if !(SCRATCH_MB_MIN..=SCRATCH_MB_MAX).contains(&size) {
+        let rule = if size < SCRATCH_MB_MIN {
+            format!("Member must have value greater than or equal to {SCRATCH_MB_MIN}")
+        } else {
+            format!("Member must have value less than or equal to {SCRATCH_MB_MAX}")
+        };
+        input.violated("EphemeralStorage.size", &size.to_string(), &rule);
+    }
+    Ok(())
+}
+
+fn refused(input: &Input) -> Result<(), LambdaError> {
+    for (name, hint) in REFUSED {
+        let said = input.value(name);
+        let is_empty = said.is_none_or(|said| match said {
+            Value::Array(items) => items.is_empty(),
+            Value::Object(members) => members.is_empty(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        });
+        if !is_empty {
+            return Err(LambdaError::invalid_parameter(format!(
+                "{name} is not supported by this server."
+            ))
+            .with_hint(*hint));
+        }
+    }
+    let subnets = input
+        .map("VpcConfig")?
+        .and_then(|config| config.get("SubnetIds"));
+    if subnets
+        .and_then(Value::as_array)
+        .is_some_and(|it| !it.is_empty())
+    {
+        return Err(
+            LambdaError::invalid_parameter("VpcConfig is not supported by this server.").with_hint(
+                "there are no networks of clouds here: a function reaches what its grants name",
+            ),
+        );
+    }
+    match input.text("PackageType")?.as_deref() {
+        None | Some("Zip") => Ok(()),
+        Some(other) => Err(LambdaError::invalid_parameter(format!(
+            "PackageType {other} is not supported by this server."
+        ))
+        .with_hint("functions are WebAssembly or handler files, in a zip")),
+    }
+}
+
+fn environment(
+    config: &Map<String, Value>,
+) -> Result<std::collections::BTreeMap<String, String>, LambdaError> {
+    let mut env = std::collections::BTreeMap::new();
+    let variables = match config.get("Variables") {
+        None | Some(Value::Null) => return Ok(env),
+        Some(Value::Object(variables)) => variables,
+        Some(_) => return Err(mistyped()),
+    };
+    for (name, value) in variables {
+        env.insert(
+            name.clone(),
+            value.as_str().ok_or_else(mistyped)?.to_owned(),
+        );
+    }
+    let why = "Lambda was unable to configure your environment variables because the environment variables you have provided";
+    let text = json!(env).to_string();
+    if text.len() > ENV_BYTES_MAX {
+        return Err(LambdaError::invalid_parameter(format!(
+            "{why} exceeded the 4KB limit. String measured: {text}"
+        )));
+    }
+    let reserved: Vec<&str> = env
+        .keys()
+        .map(String::as_str)
+        .filter(|name| RESERVED.contains(name))
+        .collect();
+    if !reserved.is_empty() {
+        return Err(LambdaError::invalid_parameter(format!(
+            "{why} contains reserved keys that are currently not supported for modification. Reserved keys used in this request: {}",
+            reserved.join(", ")
+        )));
+    }
+    Ok(env)
+}
+
+const RESERVED: &[&str] = &[
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SECRET_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
+/// UpdateFunctionConfiguration. Another handler is other code, so the package is looked at again.
+pub(super) async fn update(
+    functions: &dyn Functions,
+    call: &Call,
+    now: Timestamp,
+    text: &str,
+) -> Result<Reply, LambdaError> {
+    let mut input = Input::new(call.object()?);
+    let named = names::function(functions, call, text)?;
+    let entry = named.entry.clone();
+    let settings = read(&mut input, entry.head.latest.settings.clone())?;
+    only_of_api(&entry, &named.name.name)?;
+    let asked = input.text("RevisionId")?;
+    hold_revision(asked.as_deref(), &entry.head.latest.id)?;
+    let latest = &entry.head.latest;
+    let package = latest.code.package.as_ref();
+    let package = package.map_or(latest.code.digest, |package| package.digest);
+    let revision = functions
+        .accept(Handed {
+            package: Package::Kept(package),
+            settings,
+        })
+        .await?;
+    let changed = changed(functions, &named.name.name, (revision, now), asked).await?;
+    Ok(ok(document::configuration(
+        (&named.name.name, &named.arn()),
+        &changed,
+        FunctionVersion::LATEST,
+    )))
+}
+
+/// Puts another revision in the place of `$LATEST`.
+pub(super) async fn changed(
+    functions: &dyn Functions,
+    name: &str,
+    (revision, now): (catalog::Revision, Timestamp),
+    asked: Option<String>,
+) -> Result<Entry, LambdaError> {
+    let change = move |entry: &mut Entry| {
+        hold_revision(asked.as_deref(), &entry.head.latest.id)?;
+        entry.head.latest = catalog::Revision {
+            modified_ms: now.as_millis(),
+            ..revision
+        };
+        Ok(())
+    };
+    functions.change(name.to_owned(), Box::new(change)).await
+}

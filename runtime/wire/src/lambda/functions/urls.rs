@@ -1,0 +1,138 @@
+//! Function URLs: their configuration, by qualifier, is kept and shown. Nothing is served at such an address, and every
+//! answer that makes one says so in its hint.
+
+use catalog::Entry;
+use http::StatusCode;
+use model::Timestamp;
+use serde_json::{Value, json};
+
+use super::{
+    Functions, LambdaError, Reply, created, document::moment, is_delete, listed, names, ok, page,
+};
+use crate::lambda::{call::Call, mappings::Input};
+
+/// By qualifier, in the head of a function.
+pub(crate) const KEPT: &str = "Urls";
+const LISTED_MAX: usize = 50;
+const NONE: &str = "The resource you requested does not exist.";
+
+pub(super) async fn call(
+    functions: &dyn Functions,
+    (call, now): (&Call, Timestamp),
+    text: &str,
+    all: bool,
+) -> Result<Reply, LambdaError> {
+    let named = names::function(functions, call, text)?;
+    named.hold_qualifier()?;
+    let known = named.entry.head.words.get(KEPT).and_then(Value::as_object);
+    if all {
+        let all: Vec<(String, Value)> = known.cloned().unwrap_or_default().into_iter().collect();
+        let (found, marker) = page(call, all, |(key, _)| key.clone(), LISTED_MAX)?;
+        let items: Vec<Value> = found.into_iter().map(|(_, config)| config).collect();
+        return Ok(listed("FunctionUrlConfigs", &items, marker));
+    }
+    if let Some(qualifier) = &named.name.qualifier
+        && (qualifier == "$LATEST" || qualifier.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return Err(LambdaError::validation(format!(
+            "1 validation error detected: Value '{qualifier}' at 'qualifier' failed to satisfy constraint: Member must satisfy regular expression pattern: ((?!^\\d+$)^[0-9a-zA-Z-_]+$)"
+        )));
+    }
+    let own = known.and_then(|all| all.get(&named.qualifier())).cloned();
+    let missing = || LambdaError::not_found(NONE);
+    match call.method.as_str() {
+        "GET" => own.map(ok).ok_or_else(missing),
+        "POST" => {
+            if own.is_some() {
+                return Err(LambdaError::conflict(format!(
+                    "Failed to create function url config for [functionArn = {}]. Error message:  FunctionUrlConfig exists for this Lambda function",
+                    named.name.arn()
+                )));
+            }
+            let mut config = read(call, json!({ "InvokeMode": "BUFFERED" }))?;
+            if config["AuthType"].is_null() {
+                let mut input = Input::new(call.object()?);
+                input.violated_null("authType");
+                input.check()?;
+            }
+            let id = functions.id().replace('-', "");
+            config["FunctionUrl"] = json!(format!(
+                "http://{id}.lambda-url.{}.localhost/",
+                named.name.region
+            ));
+            config["FunctionArn"] = json!(named.name.arn());
+            config["CreationTime"] = json!(moment(now.as_millis()));
+            config["LastModifiedTime"] = json!(moment(now.as_millis()));
+            let made = put(functions, &named, Some(config)).await?;
+            Ok(unserved(created(made)))
+        }
+        "PUT" => {
+            let mut config = read(call, own.ok_or_else(missing)?)?;
+            config["LastModifiedTime"] = json!(moment(now.as_millis()));
+            let changed = put(functions, &named, Some(config)).await?;
+            Ok(unserved(ok(changed)))
+        }
+        _ if is_delete(call) => {
+            own.ok_or_else(missing)?;
+            put(functions, &named, None).await?;
+            Ok(Reply::empty(StatusCode::NO_CONTENT))
+        }
+        _ => Err(LambdaError::unknown_operation()),
+    }
+}
+
+fn unserved(reply: Reply) -> Reply {
+    let hint =
+        "nothing is served at this address: give the function an http trigger in triggers.yaml";
+    Reply {
+        headers: vec![("x-shardmill-hint", hint.to_owned())],
+        ..reply
+    }
+}
+
+fn read(call: &Call, before: Value) -> Result<Value, LambdaError> {
+    let mut input = Input::new(call.object()?);
+    let mut config = before;
+    for (member, words) in [
+        ("AuthType", ["NONE", "AWS_IAM"]),
+        ("InvokeMode", ["BUFFERED", "RESPONSE_STREAM"]),
+    ] {
+        let Some(said) = input.text(member)? else {
+            continue;
+        };
+        if !words.contains(&said.as_str()) {
+            let rule = format!("Member must satisfy enum value set: [{}]", words.join(", "));
+            input.violated(member, &said, &rule);
+        }
+        config[member] = json!(said);
+    }
+    input.check()?;
+    if let Some(cors) = input.map("Cors")? {
+        config["Cors"] = json!(cors);
+    }
+    Ok(config)
+}
+
+async fn put(
+    functions: &dyn Functions,
+    named: &names::Named,
+    config: Option<Value>,
+) -> Result<Value, LambdaError> {
+    let shown = config.clone().unwrap_or_default();
+    let qualifier = named.qualifier();
+    let change = move |entry: &mut Entry| {
+        let all = entry.head.words.entry(KEPT.to_owned());
+        let all = all.or_insert_with(|| json!({}));
+        if let Some(all) = all.as_object_mut() {
+            match config {
+                Some(config) => drop(all.insert(qualifier, config)),
+                None => drop(all.remove(&qualifier)),
+            }
+        }
+        Ok(())
+    };
+    functions
+        .change(named.name.name.clone(), Box::new(change))
+        .await?;
+    Ok(shown)
+}

@@ -1,0 +1,234 @@
+//! What functions and versions there are, PublishVersion, DeleteFunction, and the small documents that never change here.
+
+use catalog::{Entry, Origin, Unchanged};
+use http::StatusCode;
+use model::FunctionVersion;
+use serde_json::{Value, json};
+
+use super::{
+    Functions, LambdaError, Reply, created,
+    document::{configuration as configured, version_text},
+    hold_revision, listed, names, ok, only_of_api, page,
+};
+use crate::lambda::{call::Call, function_name::FunctionName, mappings::Input};
+
+/// Functions and versions in one answer, whatever the request asks for.
+const LISTED_MAX: usize = 50;
+
+fn arn_of(functions: &dyn Functions, name: &str) -> String {
+    let (account, region) = functions.world();
+    FunctionName {
+        region,
+        account,
+        name: name.to_owned(),
+        qualifier: None,
+    }
+    .arn()
+}
+
+pub(super) fn list_functions(functions: &dyn Functions, call: &Call) -> Result<Reply, LambdaError> {
+    let all_versions = match call.parameter("FunctionVersion") {
+        None => false,
+        Some("ALL") => true,
+        Some(other) => {
+            return Err(LambdaError::validation(format!(
+                "1 validation error detected: Value '{other}' at 'functionVersion' failed to satisfy constraint: Member must satisfy enum value set: [ALL]"
+            )));
+        }
+    };
+    let (account, region) = functions.world();
+    let here = call.caller.account == account && call.caller.region == region;
+    let all = if here { functions.all() } else { Vec::new() };
+    let (found, marker) = page(call, all, |(name, _)| name.clone(), LISTED_MAX)?;
+    let mut items = Vec::new();
+    for (name, entry) in &found {
+        let arn = arn_of(functions, name);
+        if all_versions {
+            items.extend(all_of((name, &arn), entry));
+        } else {
+            items.push(configured((name, &arn), entry, FunctionVersion::LATEST));
+        }
+    }
+    Ok(listed("Functions", &items, marker))
+}
+
+/// `$LATEST` and every version, qualified.
+fn all_of((name, arn): (&str, &str), entry: &Entry) -> Vec<Value> {
+    let versions = entry.versions.keys().copied();
+    std::iter::once(FunctionVersion::LATEST)
+        .chain(versions)
+        .map(|version| {
+            let arn = format!("{arn}:{}", version_text(version));
+            configured((name, &arn), entry, version)
+        })
+        .collect()
+}
+
+pub(super) fn list(
+    functions: &dyn Functions,
+    call: &Call,
+    text: &str,
+) -> Result<Reply, LambdaError> {
+    let named = names::function(functions, call, text)?;
+    let all = all_of((&named.name.name, &named.arn()), &named.entry);
+    let key = |item: &Value| {
+        let version = item["Version"].as_str().unwrap_or_default();
+        version
+            .parse::<u64>()
+            .map_or(String::new(), |it| format!("{it:020}"))
+    };
+    let (found, marker) = page(call, all, key, LISTED_MAX)?;
+    Ok(listed("Versions", &found, marker))
+}
+
+pub(super) fn configuration(
+    functions: &dyn Functions,
+    call: &Call,
+    text: &str,
+) -> Result<Reply, LambdaError> {
+    let (named, version) = names::version(functions, call, text)?;
+    let document = configured((&named.name.name, &named.name.arn()), &named.entry, version);
+    Ok(ok(document))
+}
+
+pub(super) fn get(
+    functions: &dyn Functions,
+    call: &Call,
+    text: &str,
+) -> Result<Reply, LambdaError> {
+    let (named, version) = names::version(functions, call, text)?;
+    let entry = &named.entry;
+    let code = entry.revision(version).map(|revision| &revision.code);
+    let package = code.map(|code| {
+        let package = code.package.as_ref();
+        package.map_or(code.digest, |package| package.digest)
+    });
+    let mut document = json!({
+        "Configuration": configured((&named.name.name, &named.name.arn()), entry, version),
+        "Code": {
+            "RepositoryType": "S3",
+            "Location": package.map(|package| functions.location(package)),
+        },
+    });
+    if let Some(tags) = entry.head.words.get("Tags") {
+        document["Tags"] = tags.clone();
+    }
+    if let Some(reserved) = entry.head.words.get("ReservedConcurrentExecutions") {
+        document["Concurrency"] = json!({ "ReservedConcurrentExecutions": reserved });
+    }
+    Ok(ok(document))
+}
+
+pub(super) async fn publish(
+    functions: &dyn Functions,
+    call: &Call,
+    text: &str,
+) -> Result<Reply, LambdaError> {
+    let input = Input::new(call.object()?);
+    let named = names::function(functions, call, text)?;
+    let (sha, revision) = (input.text("CodeSha256")?, input.text("RevisionId")?);
+    let description = input.text("Description")?;
+    let id = functions.id();
+    let change = move |entry: &mut Entry| {
+        hold_revision(revision.as_deref(), &entry.head.latest.id)?;
+        let package = entry.head.latest.code.package.as_ref();
+        let own = package.map(|it| base64_simd::STANDARD.encode_to_string(it.digest.0));
+        if sha.is_some() && sha != own {
+            return Err(LambdaError::invalid_parameter(format!(
+                "CodeSHA256 ({}) is different from current CodeSHA256 in $LATEST ({}). Please try again with the CodeSHA256 in $LATEST.",
+                sha.unwrap_or_default(),
+                own.unwrap_or_default()
+            )));
+        }
+        // Code of the file is published when it is deployed.
+        if entry.head.origin == Origin::Api {
+            let before = entry.newest();
+            let version = entry.publish(description);
+            if before != Some(version)
+                && let Some(published) = entry.versions.get_mut(&version)
+            {
+                published.revision.id = id;
+            }
+        }
+        Ok(())
+    };
+    let entry = functions
+        .change(named.name.name.clone(), Box::new(change))
+        .await?;
+    let version = match entry.head.origin {
+        Origin::Api => entry.newest(),
+        Origin::File => entry.head.declared,
+    };
+    let version = version.unwrap_or(FunctionVersion::LATEST);
+    let arn = format!("{}:{version}", named.arn());
+    Ok(created(configured(
+        (&named.name.name, &arn),
+        &entry,
+        version,
+    )))
+}
+
+pub(super) async fn delete(
+    functions: &dyn Functions,
+    call: &Call,
+    text: &str,
+) -> Result<Reply, LambdaError> {
+    let named = names::function(functions, call, text)?;
+    let name = named.name.name.clone();
+    let Some(qualifier) = named.name.qualifier.clone() else {
+        only_of_api(&named.entry, &name)?;
+        functions.remove(name).await?;
+        return Ok(Reply::empty(StatusCode::NO_CONTENT));
+    };
+    if qualifier == "$LATEST" {
+        return Err(LambdaError::invalid_parameter(
+            "$LATEST version cannot be deleted without deleting the function.",
+        ));
+    }
+    let Ok(number) = qualifier.parse::<u64>() else {
+        return Err(LambdaError::invalid_parameter(
+            "Deletion of aliases is not currently supported.",
+        ));
+    };
+    let arn = named.name.arn();
+    let change = move |entry: &mut Entry| match entry.remove_version(FunctionVersion(number)) {
+        // A version that is not there is gone already.
+        Ok(()) | Err(Unchanged::NoVersion(_)) => Ok(()),
+        Err(
+            error @ (Unchanged::InUse { .. }
+            | Unchanged::NoQualifier(_)
+            | Unchanged::NothingBefore
+            | Unchanged::Weight(_)
+            | Unchanged::Same(_)),
+        ) => Err(LambdaError::conflict(format!(
+            "Version {number} can not be deleted because it is in use: {error}: {arn}"
+        ))),
+    };
+    functions.change(name, Box::new(change)).await?;
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// What AWS lets one set and what is always the same here; infrastructure tools ask for it.
+pub(super) fn fixed(
+    functions: &dyn Functions,
+    call: &Call,
+    text: &str,
+    what: &str,
+) -> Result<Reply, LambdaError> {
+    let known = [
+        "code-signing-config",
+        "runtime-management-config",
+        "recursion-config",
+    ];
+    if !known.contains(&what) {
+        return Err(LambdaError::unknown_operation());
+    }
+    let named = names::function(functions, call, text)?;
+    Ok(ok(match what {
+        "code-signing-config" => json!({ "FunctionName": named.name.name }),
+        "runtime-management-config" => {
+            json!({ "FunctionArn": named.arn(), "UpdateRuntimeOn": "Auto" })
+        }
+        _ => json!({ "RecursiveLoop": "Terminate" }),
+    }))
+}

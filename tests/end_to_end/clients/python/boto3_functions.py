@@ -1,0 +1,97 @@
+"""boto3 makes a function of a zip, changes, publishes, aliases, invokes and deletes it, and is refused in AWS's words."""
+
+import base64
+import io
+import json
+import sys
+import zipfile
+
+import boto3
+from botocore.exceptions import ClientError
+
+client = boto3.client("lambda")
+ROLE = "arn:aws:iam::000000000000:role/r"
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:made"
+
+
+def refused(call, code, text, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == code, error
+        assert text in error.response["Error"]["Message"], error
+        return error.response
+    raise AssertionError(f"{code} was expected")
+
+
+def zipped(**files):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, contents in files.items():
+            archive.writestr(name, contents)
+    return packed.getvalue()
+
+
+component = open(sys.argv[1], "rb").read()
+package = zipped(bootstrap=component)
+made = client.create_function(
+    FunctionName="made", Runtime="provided.al2023", Handler="bootstrap", Role=ROLE,
+    Code={"ZipFile": package}, Timeout=5, Tags={"team": "x"},
+)
+assert made["FunctionArn"] == ARN and made["State"] == "Active", made
+assert made["CodeSize"] == len(package), made
+client.get_waiter("function_active_v2").wait(FunctionName="made")
+refused(client.create_function, "ResourceConflictException", "Function already exist: made",
+        FunctionName="made", Runtime="provided.al2023", Handler="bootstrap", Role=ROLE, Code={"ZipFile": package})
+
+answer = client.invoke(FunctionName="made", Payload=b'{"a": 1}', LogType="Tail")
+assert answer["ExecutedVersion"] == "$LATEST" and "FunctionError" not in answer, answer
+assert json.loads(answer["Payload"].read()) == {"echo": {"a": 1}}
+log = base64.b64decode(answer["LogResult"]).decode()
+assert log.startswith("START RequestId: ") and "REPORT RequestId: " in log, log
+assert client.invoke(FunctionName="made", InvocationType="DryRun")["StatusCode"] == 204
+assert client.invoke(FunctionName="made", InvocationType="Event", Payload=b"{}")["StatusCode"] == 202
+
+first = client.publish_version(FunctionName="made")
+assert first["Version"] == "1" and client.publish_version(FunctionName="made")["Version"] == "1"
+changed = client.update_function_configuration(FunctionName="made", Timeout=9)
+assert changed["Timeout"] == 9 and changed["CodeSha256"] == made["CodeSha256"], changed
+assert client.publish_version(FunctionName="made")["Version"] == "2"
+assert [it["Version"] for it in client.list_versions_by_function(FunctionName="made")["Versions"]] == ["$LATEST", "1", "2"]
+client.create_alias(FunctionName="made", Name="live", FunctionVersion="1",
+                    RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}})
+ran = {client.invoke(FunctionName="made", Qualifier="live", Payload=b"1")["ExecutedVersion"] for _ in range(64)}
+assert ran == {"1", "2"}, ran
+client.update_alias(FunctionName="made", Name="live", FunctionVersion="1", RoutingConfig={"AdditionalVersionWeights": {}})
+assert client.invoke(FunctionName="made:live", Payload=b"1")["ExecutedVersion"] == "1"
+refused(client.get_alias, "ResourceNotFoundException", "Cannot find alias arn", FunctionName="made", Name="none")
+
+client.put_function_concurrency(FunctionName="made", ReservedConcurrentExecutions=0)
+busy = refused(client.invoke, "TooManyRequestsException", "Rate Exceeded.", FunctionName="made")
+assert busy["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded", busy
+client.delete_function_concurrency(FunctionName="made")
+
+client.put_function_event_invoke_config(FunctionName="made", MaximumRetryAttempts=0)
+assert client.get_function_event_invoke_config(FunctionName="made")["MaximumRetryAttempts"] == 0
+client.add_permission(FunctionName="made", StatementId="s", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com")
+assert "s3.amazonaws.com" in client.get_policy(FunctionName="made")["Policy"]
+client.tag_resource(Resource=ARN, Tags={"stage": "test"})
+assert client.list_tags(Resource=ARN)["Tags"] == {"team": "x", "stage": "test"}
+
+for code, text in [
+    (b"no zip", "Could not unzip uploaded file"),
+    (zipped(bootstrap=b"\x7fELF"), "program for one machine"),
+    (zipped(bootstrap=b"\0asm\x01\0\0\0"), "does not run here"),
+    (zipped(**{"../out": b""}), "Could not unzip uploaded file"),
+    (zipped(zeros=b"\0" * 270_000_000), "Unzipped size must be smaller than 262144000 bytes"),
+]:
+    refused(client.create_function, "InvalidParameterValueException", text,
+            FunctionName="bad", Runtime="provided.al2023", Handler="bootstrap", Role=ROLE, Code={"ZipFile": code})
+refused(client.update_function_code, "ResourceConflictException", "triggers.yaml", FunctionName="echo", ZipFile=package)
+assert client.invoke(FunctionName="echo", Payload=b"2")["ExecutedVersion"] == "1"
+
+names = [it["FunctionName"] for it in client.list_functions()["Functions"]]
+assert names == ["echo", "made"], names
+client.delete_function(FunctionName="made", Qualifier="2")
+client.delete_function(FunctionName="made")
+refused(client.get_function, "ResourceNotFoundException", f"Function not found: {ARN}", FunctionName="made")
