@@ -130,7 +130,7 @@ pub(crate) struct Up {
     #[arg(long, default_value = "127.0.0.1")]
     pub(crate) listen: IpAddr,
     #[command(flatten)]
-    pub(crate) web: crate::web_arguments::Web,
+    pub(crate) web: Box<crate::web_arguments::Web>,
     /// Where everything is stored; else .shardmill/dev/data beside the file
     #[arg(long)]
     pub(crate) data: Option<PathBuf>,

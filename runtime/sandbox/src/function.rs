@@ -164,8 +164,11 @@ enum Given {
     /// The records of its invocation.
     Records,
     Event(Vec<u8>),
-    Request(Request<HttpBody>, oneshot::Sender<Answered>),
+    Request(Box<Asked>),
 }
+
+/// A request, and where its answer goes.
+type Asked = (Request<HttpBody>, oneshot::Sender<Answered>);
 
 impl Called {
     /// The function could not be run, which is not its fault.
@@ -190,7 +193,8 @@ impl Function {
         request: Request<HttpBody>,
         answer: oneshot::Sender<Answered>,
     ) -> Called {
-        self.run(invocation, Given::Request(request, answer)).await
+        self.run(invocation, Given::Request(Box::new((request, answer))))
+            .await
     }
 
     async fn run(&self, invocation: Invocation, given: Given) -> Called {
@@ -246,7 +250,7 @@ impl Drop for Abandoned {
 struct Input {
     bytes: Vec<u8>,
     stdin: Option<Stdin>,
-    request: Option<(Request<HttpBody>, oneshot::Sender<Answered>)>,
+    request: Option<Asked>,
 }
 
 /// Kind and fact of what a guest cannot be run with.
@@ -329,8 +333,8 @@ impl Inner {
             (Guest::Stream(_), Given::Event(_)) => {
                 Err(("NoEvents", "it takes records, not an event".to_owned()))
             }
-            (Guest::Http(_), Given::Request(request, answer)) => Ok(Input {
-                request: Some((request, answer)),
+            (Guest::Http(_), Given::Request(asked)) => Ok(Input {
+                request: Some(*asked),
                 ..Input::default()
             }),
             (Guest::Http(_), Given::Records | Given::Event(_)) => {

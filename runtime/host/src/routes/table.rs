@@ -72,10 +72,11 @@ mod tests {
             .collect();
         let check = |method: &str, path: &str, expect: &str| {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
-            match find(routes.iter().zip(texts), &method, path) {
-                Found::Route(text, _) => assert_eq!(text, expect, "{method} {path}"),
-                other => panic!("{method} {path}: {other:?}"),
-            }
+            let found = find(routes.iter().zip(texts), &method, path);
+            let Found::Route(text, _) = found else {
+                panic!("{method} {path}: {found:?}");
+            };
+            assert_eq!(text, expect, "{method} {path}");
         };
         check("GET", "/flights/mon", "GET /flights/{day}");
         check("HEAD", "/flights/mon", "GET /flights/{day}");
