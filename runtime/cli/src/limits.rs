@@ -38,3 +38,5 @@ const _: () = assert!(PUT_PAUSE_FIRST.as_millis() <= PUT_PAUSE_MAX.as_millis());
 pub(crate) const LOOK_PAUSE: Duration = Duration::from_millis(40);
 /// Files of one function that are looked at.
 pub(crate) const WATCHED_FILES_MAX: usize = 4_096;
+/// Between two signs of life of a tool that says nothing.
+pub(crate) const TOOL_PAUSE: Duration = Duration::from_secs(20);

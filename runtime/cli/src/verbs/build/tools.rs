@@ -2,11 +2,14 @@
 //! registry, installed once for this user in the cache, each version in a folder of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use crate::cache;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::limits::TOOL_PAUSE;
+use crate::output::{Format, Output};
 
 /// A tool from a registry: the command installs it into the folder it is given.
 pub(super) struct Tool {
@@ -71,16 +74,40 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
 /// Runs a program to its end. What it prints goes to standard error, so that it is seen and is no data of ours.
 pub(super) fn run(command: &mut Command, missing: &str) -> Result<(), Failure> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let ended = command
+    let started = command
         .stdin(Stdio::null())
         .stdout(std::io::stderr())
         .stderr(Stdio::inherit())
-        .status()
+        .spawn()
         .map_err(|error| {
             Failure::failed(format!("{name} does not start: {error}")).hint(missing)
         })?;
+    let ended = end_of(started, &name)
+        .map_err(|error| Failure::failed(format!("{name} is lost: {error}")))?;
     if ended.success() {
         return Ok(());
     }
     Err(Failure::failed(format!("{name} failed and says why above")))
+}
+
+/// Waits for a program; one that takes long and says nothing is seen to run.
+fn end_of(mut program: Child, name: &str) -> std::io::Result<ExitStatus> {
+    let (send, ended) = channel();
+    std::thread::spawn(move || send.send(program.wait()));
+    let output = Output {
+        format: Format::Table,
+    };
+    let mut waited = Duration::ZERO;
+    loop {
+        match ended.recv_timeout(TOOL_PAUSE) {
+            Ok(ended) => return ended,
+            Err(RecvTimeoutError::Timeout) => {
+                waited += TOOL_PAUSE;
+                output.note(&format!("         {name} runs, {} s", waited.as_secs()));
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(std::io::Error::other("nobody waits for it"));
+            }
+        }
+    }
 }
