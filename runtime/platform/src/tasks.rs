@@ -87,7 +87,8 @@ impl Tasks {
         task
     }
 
-    /// A thread and runtime of its own, for work that blocks on the disk.
+    /// A thread and runtime of its own, for work that blocks on the disk. It has timers but no sockets: without those it
+    /// is woken by one call.
     pub fn dedicated<T: Send + 'static>(
         &self,
         name: &'static str,
@@ -97,7 +98,7 @@ impl Tasks {
             World::Real => {
                 let (task, work) = tracked(name, f);
                 let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
-                    match Builder::new_current_thread().enable_all().build() {
+                    match Builder::new_current_thread().enable_time().build() {
                         Ok(runtime) => runtime.block_on(work),
                         Err(error) => tracing::error!(name, %error, "no runtime for the task"),
                     }

@@ -1,11 +1,14 @@
 //! How a real disk makes bytes durable: through io_uring where the kernel allows it, with `pwritev` and `fdatasync`
-//! otherwise. Chosen at the first use and the same from then on.
+//! otherwise. Chosen at the first use and the same from then on; where there is a ring, commits take it while that is
+//! faster than to sleep in the calls.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use super::ring::Ring;
+use super::waits::{Waits, Way};
 
 /// What carries a write and its sync to the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +34,11 @@ impl fmt::Display for SyncMethod {
 #[derive(Debug)]
 pub(super) enum Ring {}
 
-/// The operating system's side; clones share the ring.
+/// The operating system's side; clones share the ring and what is known about waiting.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Host {
     ring: Arc<OnceLock<Option<Mutex<Ring>>>>,
+    waits: Arc<Mutex<Waits>>,
 }
 
 impl Host {
@@ -50,6 +54,20 @@ impl Host {
             Some(_) => SyncMethod::IoUring,
             None => SyncMethod::Calls,
         }
+    }
+
+    /// How the next commit waits for the device.
+    pub(super) fn way(&self) -> Way {
+        self.opened().map_or(Way::Asleep, |_| self.waits().way())
+    }
+
+    /// What a commit took that waited this way.
+    pub(super) fn took(&self, way: Way, time: Duration) {
+        self.waits().took(way, time);
+    }
+
+    fn waits(&self) -> MutexGuard<'_, Waits> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn ring(&self) -> Option<MutexGuard<'_, Ring>> {

@@ -9,6 +9,7 @@ mod ring;
 mod simulated;
 #[cfg(feature = "simulation")]
 mod simulation;
+mod waits;
 
 use std::io;
 use std::path::Path;

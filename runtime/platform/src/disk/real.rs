@@ -2,15 +2,18 @@
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, IoSlice, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
+use rustix::buffer::spare_capacity;
 use rustix::fs::{FlockOperation, flock, statvfs};
-use rustix::io::{Errno, pwritev};
+use rustix::io::{Errno, pread, pwritev};
 
 use super::host::Host;
+use super::waits::Way;
 use super::{LockError, NotDurable, OpenMode};
 
 /// Linux takes 1024 buffers in one call.
@@ -80,12 +83,18 @@ impl File {
         for group in first.chunks_mut(WRITE_BUFFERS_MAX) {
             offset = self.write_group(group, offset).map_err(NotDurable::Write)?;
         }
-        if let Some(written) = self.through_ring(last, offset)? {
+        let (way, began) = (self.host.way(), Instant::now());
+        let written = match way {
+            Way::Awake => self.through_ring(last, offset)?,
+            Way::Asleep => Some(0),
+        };
+        if let Some(written) = written {
             IoSlice::advance_slices(&mut last, written);
             self.write_group(last, offset + written as u64)
                 .map_err(NotDurable::Write)?;
             self.sync_data().map_err(NotDurable::Sync)?;
         }
+        self.host.took(way, began.elapsed());
         Ok(())
     }
 
@@ -119,20 +128,16 @@ impl File {
     }
 
     pub(super) fn read_at(&self, len: usize, offset: u64) -> io::Result<Bytes> {
-        let mut bytes = vec![0; len];
-        let mut filled = 0;
-        while filled < len {
-            match self
-                .file
-                .read_at(&mut bytes[filled..], offset + filled as u64)
-            {
+        let mut bytes = Vec::with_capacity(len);
+        while bytes.len() < len {
+            let at = offset + bytes.len() as u64;
+            match pread(&*self.file, spare_capacity(&mut bytes), at) {
                 Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
-        bytes.truncate(filled);
+        bytes.truncate(len);
         Ok(bytes.into())
     }
 

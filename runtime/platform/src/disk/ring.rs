@@ -1,8 +1,8 @@
 //! io_uring: a write with its sync linked behind it, in one call, and a short wait for both on the completion queue.
 //!
 //! In comes what to write where; out comes what the kernel says to each of the two. Waiting without a system call keeps an
-//! idle processor from rounding every sync up to its timer tick. Nothing returns before both operations are over, because
-//! the kernel reads the caller's buffers until then.
+//! idle processor from rounding every sync up to its timer tick; `waits` decides when that is worth it. Nothing returns
+//! before both operations are over, because the kernel reads the caller's buffers until then.
 #![expect(
     unsafe_code,
     reason = "the kernel reads buffers that only their owner can promise to keep"
@@ -18,9 +18,6 @@ use rustix::io::Errno;
 
 /// How long a completion is looked for before the thread sleeps until it comes.
 const SPIN_MAX: Duration = Duration::from_micros(200);
-/// After so many syncs in a row that took longer, only every `SPIN_AGAIN_EVERY`th is looked for.
-const SPIN_MISSES_MAX: u32 = 8;
-const SPIN_AGAIN_EVERY: u32 = 16;
 /// Looks between two offers of the processor to other threads.
 const SPINS_PER_YIELD: u32 = 32;
 
@@ -29,14 +26,11 @@ const SYNC: u64 = 1;
 
 pub(super) struct Ring {
     ring: IoUring,
-    misses: u32,
 }
 
 impl std::fmt::Debug for Ring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ring")
-            .field("misses", &self.misses)
-            .finish_non_exhaustive()
+        f.debug_struct("Ring").finish_non_exhaustive()
     }
 }
 
@@ -75,7 +69,7 @@ impl Ring {
         if !able.iter().all(|code| probe.is_supported(*code)) {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        Ok(Self { ring, misses: 0 })
+        Ok(Self { ring })
     }
 
     /// Writes at most 1,000 buffers and syncs the file's data.
@@ -115,21 +109,15 @@ impl Ring {
 
     fn results(&mut self) -> [i32; 2] {
         let began = Instant::now();
-        let patient = self.misses < SPIN_MISSES_MAX || self.misses.is_multiple_of(SPIN_AGAIN_EVERY);
         let mut results = [None; 2];
         let mut looks: u32 = 0;
-        let mut spinning = patient;
+        let mut spinning = true;
         loop {
             for completion in self.ring.completion() {
                 let which = usize::from(completion.user_data() == SYNC);
                 results[which] = Some(completion.result());
             }
             if let [Some(write), Some(sync)] = results {
-                self.misses = if spinning {
-                    0
-                } else {
-                    self.misses.saturating_add(1)
-                };
                 return [write, sync];
             }
             spinning = spinning && began.elapsed() < SPIN_MAX;
