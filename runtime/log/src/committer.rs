@@ -10,17 +10,18 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use model::{ShardSlot, Timestamp};
 use platform::NotDurable;
 use tracing::warn;
 
 use crate::{
     durability::{Durability, Unsynced},
-    frame::{Header, PartKind},
+    frame::{Header, PartKind, zeroes},
     index::{FrameRef, Shard},
     limits::{
         FREE_SPACE_CHECK_BYTES_MAX, FULL_DISK_RETRY_PAUSE, GROUP_BYTES_MAX, GROUP_FRAMES_MAX,
+        ROUNDS_PER_SEGMENT,
     },
     queue::{State, Waiting, slot_of},
     segment::Segment,
@@ -37,6 +38,8 @@ pub(crate) struct Committer {
     pub previous: u64,
     pub unsynced: Option<Unsynced>,
     pub unchecked_bytes: u64,
+    /// Published since the background part was last told.
+    pub untold_bytes: u64,
 }
 
 impl Committer {
@@ -200,15 +203,17 @@ impl Committer {
         Ok(())
     }
 
-    fn publish(&self, group: Vec<Waiting>, segment: &Segment, synced: bool) {
+    fn publish(&mut self, group: Vec<Waiting>, segment: &Segment, synced: bool) {
         let mut reached = 0;
-        {
+        let tells = self.tells(&group);
+        let mut touched = BTreeMap::new();
+        let shed = {
             let mut state = self.shared.state();
-            let mut touched = BTreeMap::new();
-            for waiting in group {
+            for waiting in &group {
                 reached = waiting.header.end();
                 index_frame(&mut state, &waiting.header, segment.base, &mut touched);
-                state.tail.add(waiting.header.position, waiting.bodies);
+                let bodies = waiting.bodies.clone();
+                state.tail.add(waiting.header.position, bodies);
             }
             state.durable = reached;
             if synced {
@@ -220,11 +225,27 @@ impl Committer {
                     shard.tail.send_replace(end);
                 }
             }
+            state.tail.shed()
+        };
+        let wakes = self.shared.progress().reach(reached);
+        wakes.send();
+        drop((group, shed));
+        if tells {
+            self.shared.applied.notify_one();
         }
-        self.shared
-            .progress
-            .send_modify(|progress| progress.durable = reached);
-        self.shared.applied.notify_one();
+    }
+
+    /// Whether the background part has something to do: writes for the view, or perhaps a spare to prepare.
+    fn tells(&mut self, group: &[Waiting]) -> bool {
+        let bytes = group.iter().map(|waiting| waiting.header.disk_len());
+        self.untold_bytes += bytes.sum::<u64>();
+        let mut heads = group.iter().flat_map(|waiting| &waiting.header.heads);
+        let often = self.shared.settings.segment_bytes / ROUNDS_PER_SEGMENT;
+        let tells = self.untold_bytes >= often || heads.any(|head| head.kind == PartKind::Writes);
+        if tells {
+            self.untold_bytes = 0;
+        }
+        tells
     }
 
     async fn check_space(&mut self, written: u64) -> io::Result<()> {
@@ -241,17 +262,19 @@ impl Committer {
 
 /// The frames as they go to disk, now that their commit is known.
 fn seal_group(group: &mut [Waiting], span: &Unsynced, segment: &Segment) -> Vec<Bytes> {
-    let mut bufs = Vec::with_capacity(group.len() * 3);
+    let mut bufs = Vec::with_capacity(group.len() * 4);
     for waiting in group {
-        waiting.header.commit = span.commit;
-        waiting.header.previous = span.previous;
-        let sealed = waiting.header.encode(segment.seal(waiting.header.position));
-        let unpadded = sealed.len() + waiting.header.body_len;
-        bufs.push(Bytes::from(sealed));
-        bufs.push(waiting.bodies.clone());
-        let mut last = BytesMut::from(waiting.answer.as_ref());
-        last.resize(last.len() + unpadded.next_multiple_of(8) - unpadded, 0);
-        bufs.push(last.freeze());
+        let header = &mut waiting.header;
+        (header.commit, header.previous) = (span.commit, span.previous);
+        let sealed = Bytes::from(header.encode(segment.seal(header.position)));
+        let len = (sealed.len() + header.body_len) as u64;
+        let padding = zeroes(header.disk_len() - len);
+        bufs.extend([
+            sealed,
+            waiting.bodies.clone(),
+            waiting.last.clone(),
+            padding,
+        ]);
     }
     bufs.retain(|buf| !buf.is_empty());
     bufs

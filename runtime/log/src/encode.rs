@@ -3,7 +3,7 @@
 //! Decoding slices the frame's buffer and copies nothing. Bytes that do not decode under a valid checksum would be our
 //! own mistake, and are reported as damage, never skipped.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use model::{HashKey, NewRecord, ViewWrite};
 
 use crate::frame::{narrow, u32_at};
@@ -51,9 +51,10 @@ pub(crate) fn put_write(out: &mut BytesMut, write: &ViewWrite) {
 }
 
 fn put_fixed(out: &mut BytesMut, flags: u8, first: usize, second: usize) {
-    out.extend_from_slice(&[flags]);
-    out.extend_from_slice(&narrow(first).to_le_bytes());
-    out.extend_from_slice(&narrow(second).to_le_bytes());
+    let mut fixed = [flags; RECORD_FIXED];
+    fixed[1..5].copy_from_slice(&narrow(first).to_le_bytes());
+    fixed[5..].copy_from_slice(&narrow(second).to_le_bytes());
+    out.extend_from_slice(&fixed);
 }
 
 /// Takes the next record off the front of `body`.
@@ -62,8 +63,9 @@ pub(crate) fn take_record(body: &mut Bytes) -> Option<NewRecord> {
     let explicit_hash_key = if flags & HAS_HASH_KEY == 0 {
         None
     } else {
-        let raw = take(body, 16)?;
-        Some(HashKey(u128::from_le_bytes(raw.as_ref().try_into().ok()?)))
+        let raw = *body.first_chunk()?;
+        body.advance(raw.len());
+        Some(HashKey(u128::from_le_bytes(raw)))
     };
     Some(NewRecord {
         explicit_hash_key,
@@ -84,7 +86,8 @@ pub(crate) fn take_write(body: &mut Bytes) -> Option<ViewWrite> {
 }
 
 fn take_fixed(body: &mut Bytes) -> Option<(u8, usize, usize)> {
-    let fixed = take(body, RECORD_FIXED)?;
+    let fixed: [u8; RECORD_FIXED] = *body.first_chunk()?;
+    body.advance(RECORD_FIXED);
     let first = usize::try_from(u32_at(&fixed, 1)).ok()?;
     let second = usize::try_from(u32_at(&fixed, 5)).ok()?;
     Some((fixed[0], first, second))

@@ -8,10 +8,15 @@
 //! bodies  one after another; then zeroes up to a multiple of 8
 //! ```
 //!
+//! A part of no records is filling: zeroes up to the end of a page.
+//!
 //! The header checksum covers the heads too and is seeded with salt and file offset, so that neither a stale frame of
 //! an older use nor a misplaced write is ever taken for a frame. Numbers are little-endian.
 
+use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
+
+use crate::limits::PAGE_BYTES;
 
 pub(crate) const HEADER_BYTES: usize = 64;
 pub(crate) const HEAD_BYTES: usize = 32;
@@ -76,6 +81,13 @@ pub(crate) fn crc_of(bytes: &[u8]) -> u32 {
 /// Length on disk of a frame with this many parts and bytes of bodies.
 pub(crate) fn disk_len(parts: usize, body_len: usize) -> u64 {
     (HEADER_BYTES + parts * HEAD_BYTES + body_len).next_multiple_of(8) as u64
+}
+
+/// So many zeroes, at most a page of them.
+pub(crate) fn zeroes(len: u64) -> Bytes {
+    static PAGE: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
+    let len = usize::try_from(len).unwrap_or(PAGE_BYTES);
+    Bytes::from_static(&PAGE).slice(..len.min(PAGE_BYTES))
 }
 
 /// Whether 8 bytes begin as a frame does; says nothing about its checksums.

@@ -23,6 +23,7 @@ mod keyring;
 pub mod limits;
 mod open;
 mod producers;
+mod progress;
 mod queue;
 pub mod read;
 mod recovery;

@@ -10,6 +10,10 @@ pub const WAITING_BYTES_MAX: usize = 64 << 20;
 pub const GROUP_BYTES_MAX: usize = 16 << 20;
 /// Buffers of one group; `pwritev` takes 1,000 at a time and the platform loops.
 pub const GROUP_FRAMES_MAX: usize = 4_096;
+/// What the file system writes at least. A frame is filled up to the end of its last page where the filling is at most
+/// one part of so many of it.
+pub const PAGE_BYTES: usize = 4_096;
+pub const FILLING_SHARE: u64 = 5;
 /// Recent frames kept in memory for readers at the tip.
 pub const TAIL_BYTES_MAX: usize = 64 << 20;
 /// Bytes of frame entries of sealed segments that are kept in memory for those who read there.
@@ -22,6 +26,8 @@ pub const PRODUCERS_MAX: usize = 1_000;
 pub const PRODUCER_ID_BYTES_MAX: usize = 256;
 /// Writes that are applied to the view in one batch.
 pub const VIEW_BATCH_WRITES_MAX: usize = 1_000;
+/// The background part looks at a log that takes nothing but records so many times for each segment.
+pub const ROUNDS_PER_SEGMENT: u64 = 64;
 /// Bytes of a view entry's key.
 pub const VIEW_KEY_BYTES_MAX: usize = 4_096;
 /// How far every counter jumps after an unclean stop: readers may have seen numbers that were lost.

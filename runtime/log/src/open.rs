@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use platform::{DiskLock, LockError, Platform, Task, watch};
+use platform::{DiskLock, LockError, Platform, Task};
 use tokio::sync::{Notify, Semaphore};
 use tracing::warn;
 
@@ -25,9 +25,10 @@ use crate::{
     frame::crc_of,
     keyring::Keyring,
     limits::{LOCK_RETRY_PAUSE, LOCK_WAIT_MAX, WAITING_BYTES_MAX},
+    progress::Progress,
     queue,
     recovery::{Found, recover},
-    shared::{Claim, Progress, Shared},
+    shared::{Claim, Shared},
     stopped::is_readonly,
     view::{NotOpened, View, file::FileView, memory::MemoryView, sled::SledView},
 };
@@ -99,10 +100,7 @@ impl Log {
             settings,
             dir: dir.to_owned(),
             state: Mutex::new(found.state),
-            progress: watch::Sender::new(Progress {
-                durable,
-                stopped: None,
-            }),
+            progress: Mutex::new(Progress::from(durable)),
             placed: Notify::new(),
             applied: Notify::new(),
             room: Arc::new(Semaphore::new(WAITING_BYTES_MAX)),
@@ -118,6 +116,7 @@ impl Log {
             previous: found.previous,
             unsynced: None,
             unchecked_bytes: 0,
+            untold_bytes: 0,
         };
         if !found.recovered.clean {
             shared.place_counters();
@@ -154,8 +153,7 @@ impl Log {
         };
         let Some(running) = running else {
             // Somebody else is stopping it; an error would mean that they are done and gone.
-            let mut progress = self.shared.progress.subscribe();
-            drop(progress.wait_for(|now| now.stopped.is_some()).await);
+            let _stopped = self.shared.durable(u64::MAX).await;
             return;
         };
         let mut ended_well = running.committer.await.is_ok();

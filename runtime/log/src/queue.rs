@@ -25,7 +25,7 @@ use crate::{
     frame::{self, Head, Header, PartKind, narrow},
     index::{Released, Shard},
     keyring::Keyring,
-    limits::{LOG_BEGINS, RESERVED_SEGMENTS, TRANSACTION_BYTES_MAX},
+    limits::{FILLING_SHARE, LOG_BEGINS, PAGE_BYTES, RESERVED_SEGMENTS, TRANSACTION_BYTES_MAX},
     producers::{Producers, Seen},
     segment::{SEGMENT_HEADER_BYTES, Segment},
     shared::Claim,
@@ -53,7 +53,8 @@ pub(crate) struct Encoded {
 pub(crate) struct Waiting {
     pub header: Header,
     pub bodies: Bytes,
-    pub answer: Bytes,
+    /// The last part: a producer's answer, or filling.
+    pub last: Bytes,
     pub new_segment: bool,
     pub durability: Durability,
     pub _room: Option<OwnedSemaphorePermit>,
@@ -223,7 +224,10 @@ impl State {
             return Ok(placed);
         }
         self.arrived = arrived;
-        let answer = self.answer(&mut encoded, &mut placed);
+        let last = match encoded.producer.take() {
+            Some(mark) => self.answer(&mut encoded, mark, &mut placed),
+            None => self.filling(&mut encoded),
+        };
         for slot in &encoded.closes {
             self.close(*slot);
         }
@@ -231,7 +235,8 @@ impl State {
             self.fences.insert(grant.slot, grant.token);
             self.newest_token = self.newest_token.max(grant.token);
         }
-        self.enqueue(encoded, answer, room);
+        self.enqueue(encoded, last, room);
+        placed.at = LogPosition(self.next);
         Ok(placed)
     }
 
@@ -298,13 +303,8 @@ impl State {
         appends
     }
 
-    /// Completes `placed` with the end of the frame and, for a producer, adds the stored answer as a last part.
-    fn answer(&mut self, encoded: &mut Encoded, placed: &mut Placed) -> Bytes {
-        let Some(mark) = encoded.producer.take() else {
-            placed.at =
-                LogPosition(self.next + frame::disk_len(encoded.heads.len(), encoded.bodies.len()));
-            return Bytes::new();
-        };
+    /// Adds the answer to a producer as a last part, and completes `placed` as it stands there.
+    fn answer(&mut self, encoded: &mut Encoded, mark: ProducerMark, placed: &mut Placed) -> Bytes {
         // The answer holds the end of a frame that holds the answer; its length does not depend on its numbers.
         let draft = self.producers.writes(&mark, placed);
         let len: usize = draft.iter().map(encode::write_len).sum();
@@ -317,6 +317,39 @@ impl State {
         encoded.writes.extend(writes);
         self.producers.remember(mark, placed.clone());
         answer.freeze()
+    }
+
+    /// Fills the last page of a frame of records where that costs little, so that a page that is synced is not written
+    /// again with the next frame.
+    fn filling(&self, encoded: &mut Encoded) -> Bytes {
+        let records = |head: &&Head| head.kind == PartKind::Records;
+        let Some(head) = encoded.heads.iter().rfind(records) else {
+            return Bytes::new();
+        };
+        let len = frame::disk_len(encoded.heads.len() + 1, encoded.bodies.len());
+        let end = self.offset_for(len) + len;
+        let fill = end.next_multiple_of(PAGE_BYTES as u64) - end;
+        if fill * FILLING_SHARE > len {
+            return Bytes::new();
+        }
+        let filling = frame::zeroes(fill);
+        encoded.heads.push(Head {
+            first_index: head.first_index,
+            count: 0,
+            len: narrow(filling.len()),
+            ..*head
+        });
+        encoded.digest.update(&filling);
+        filling
+    }
+
+    /// Where in its segment a frame of this length goes.
+    fn offset_for(&self, len: u64) -> u64 {
+        if self.room < len {
+            SEGMENT_HEADER_BYTES
+        } else {
+            self.segment_bytes - self.room
+        }
     }
 
     /// A segment without readable frames can go.
@@ -365,7 +398,7 @@ impl State {
             .collect()
     }
 
-    fn enqueue(&mut self, encoded: Encoded, answer: Bytes, room: Option<OwnedSemaphorePermit>) {
+    fn enqueue(&mut self, encoded: Encoded, last: Bytes, room: Option<OwnedSemaphorePermit>) {
         let durability = self.durability_of(&encoded);
         let header = Header {
             position: self.next,
@@ -373,7 +406,7 @@ impl State {
             commit: 0,
             previous: 0,
             body_crc: frame::crc_value(&encoded.digest),
-            body_len: encoded.bodies.len() + answer.len(),
+            body_len: encoded.bodies.len() + last.len(),
             heads: encoded.heads,
         };
         let len = header.disk_len();
@@ -390,7 +423,7 @@ impl State {
         self.waiting.push_back(Waiting {
             header,
             bodies: encoded.bodies,
-            answer,
+            last,
             new_segment,
             durability,
             _room: room,

@@ -8,20 +8,19 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use platform::{DiskLock, Platform, watch};
+use platform::{DiskLock, Platform};
 use tokio::sync::{Notify, Semaphore};
 use tracing::error;
 
 use crate::{
-    Settings, errors::Stopped, keyring::Keyring, queue::State, seal::IndexCache, view::View,
+    Settings,
+    errors::Stopped,
+    keyring::Keyring,
+    progress::{Asked, Progress},
+    queue::State,
+    seal::IndexCache,
+    view::View,
 };
-
-/// How far everything is durable, and why nothing more will be.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Progress {
-    pub durable: u64,
-    pub stopped: Option<String>,
-}
 
 /// What only one opened log of a directory may have. Whoever still uses the disk keeps it; the view is closed before the
 /// lock is free.
@@ -38,7 +37,7 @@ pub(crate) struct Shared {
     pub settings: Settings,
     pub dir: PathBuf,
     pub state: Mutex<State>,
-    pub progress: watch::Sender<Progress>,
+    pub progress: Mutex<Progress>,
     pub placed: Notify,
     pub applied: Notify,
     pub room: Arc<Semaphore>,
@@ -49,6 +48,10 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn indexes(&self) -> MutexGuard<'_, IndexCache> {
         self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -79,23 +82,24 @@ impl Shared {
         };
         // Closing the view takes its time, so not under the lock.
         drop(claim);
-        self.progress.send_modify(|progress| {
-            progress.stopped.get_or_insert_with(|| reason.to_owned());
-        });
+        let wakes = self.progress().stop(reason);
+        wakes.send();
         self.room.close();
         self.placed.notify_one();
         self.applied.notify_one();
     }
 
+    /// Resolves once everything up to `at` is durable. Where the log ends before, so does the wait.
     pub(crate) async fn durable(&self, at: u64) -> Result<(), Stopped> {
-        let mut progress = self.progress.subscribe();
-        let reached = progress
-            .wait_for(|now| now.durable >= at || now.stopped.is_some())
-            .await
-            .map_err(|_| Stopped("asked to stop".to_owned()))?;
-        match &reached.stopped {
-            Some(reason) if reached.durable < at => Err(Stopped(reason.clone())),
-            Some(_) | None => Ok(()),
+        let asked = self.progress().ask(at);
+        match asked {
+            Asked::Known(known) => known,
+            Asked::Later(wait) => {
+                // The other side does not go without a word; what is known now says which.
+                let _woken = wait.await;
+                let known = self.progress().known(at);
+                known.unwrap_or_else(|| Err(Stopped("asked to stop".to_owned())))
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod cleaning;
 mod crashes;
 mod durability;
 mod encryption;
+mod filling;
 mod formats;
 mod full;
 mod opening;

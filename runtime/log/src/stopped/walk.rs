@@ -441,6 +441,8 @@ fn decoded(header: &Header, bodies: &Bytes) -> Option<(u64, Writes)> {
         match head.kind {
             // Its checksum is right; whether it opens only its key can say.
             PartKind::Records if is_encrypted(&part) => records += u64::from(head.count),
+            // Filling.
+            PartKind::Records if head.count == 0 => {}
             PartKind::Records => {
                 for _ in 0..head.count {
                     encode::take_record(&mut part)?;
