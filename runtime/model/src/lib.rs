@@ -3,6 +3,7 @@
 //! Everything here is pure: no clock, no disk, no task. Crates that stand side by side meet only in these types;
 //! `seams` holds the traits by which `host` plugs them together.
 
+pub mod decimal;
 pub mod hash_key;
 pub mod ids;
 pub mod invariants;

@@ -9,6 +9,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::decimal::Decimal;
+
 /// 192 bits, high limb first; ordered as an integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct SequenceNumber(pub [u64; 3]);
@@ -47,6 +49,12 @@ impl SequenceNumber {
             | parts.shard_created_s << 20
             | VERSION << 56;
         Self([high, limb(low >> 64), limb(low)])
+    }
+
+    /// As it is printed.
+    #[must_use]
+    pub fn decimal(self) -> Decimal {
+        Decimal::of(self.0)
     }
 
     /// `None` when this is not a number of version 2.
@@ -94,31 +102,9 @@ fn limb(wide: u128) -> u64 {
     u64::try_from(wide & u128::from(u64::MAX)).unwrap_or_default()
 }
 
-/// Divides by 10^19 in place and returns the remainder.
-fn divide(limbs: &mut [u64; 3]) -> u64 {
-    const CHUNK: u128 = 10_000_000_000_000_000_000;
-    let mut remainder = 0_u128;
-    for part in limbs {
-        let current = remainder << 64 | u128::from(*part);
-        *part = limb(current / CHUNK);
-        remainder = current % CHUNK;
-    }
-    limb(remainder)
-}
-
 impl fmt::Display for SequenceNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        let (low, middle, high) = (divide(&mut rest), divide(&mut rest), divide(&mut rest));
-        if rest[2] > 0 {
-            write!(f, "{}{high:019}{middle:019}{low:019}", rest[2])
-        } else if high > 0 {
-            write!(f, "{high}{middle:019}{low:019}")
-        } else if middle > 0 {
-            write!(f, "{middle}{low:019}")
-        } else {
-            low.fmt(f)
-        }
+        f.write_str(self.decimal().as_str())
     }
 }
 

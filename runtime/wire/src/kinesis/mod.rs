@@ -13,6 +13,7 @@ mod input;
 mod iterator;
 mod next_token;
 mod patterns;
+mod plain_json;
 mod policy;
 mod producer;
 mod puts;

@@ -1,54 +1,49 @@
 //! The inputs of PutRecord and PutRecords, decoded without a tree of values in between.
 //!
-//! In: the bytes of a body. Out: records whose data lie side by side in one buffer, or nothing when anything is
-//! odd: the general path then finds the exact error. Texts are borrowed from the body until a record is built.
-//! The same forms are built from a checked object, for requests that are fine but unusual.
+//! In: the bytes of a body. Out: records whose data lie side by side in one buffer and whose keys are slices of the
+//! body, or nothing when anything is odd: the general path then finds the exact error. The same forms are built from a
+//! checked object, for requests that are fine but unusual.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use model::{HashKey, NewRecord};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
     error::AwsError,
     input::{StreamFields, is_stream_name},
+    plain_json::PlainJson,
     validate::decoded_length,
 };
 use crate::limits::{PARTITION_KEY_CHARACTERS_MAX, PUT_RECORDS_BYTES_MAX, RECORDS_PER_PUT_MAX};
-
-/// A record as the request gives it.
-#[derive(Debug)]
-pub(super) struct PutEntry {
-    pub(super) partition_key: String,
-    pub(super) explicit_hash_key: Option<u128>,
-    pub(super) data: Bytes,
-}
 
 #[derive(Debug)]
 pub(super) struct PutRecordsBody {
     pub(super) stream: StreamFields,
     pub(super) dry_run: bool,
-    pub(super) records: Vec<PutEntry>,
+    pub(super) records: Vec<NewRecord>,
 }
 
 #[derive(Debug)]
 pub(super) struct PutRecordBody {
     pub(super) stream: StreamFields,
     pub(super) dry_run: bool,
-    pub(super) record: PutEntry,
+    pub(super) record: NewRecord,
     pub(super) sequence_number_for_ordering: Option<String>,
 }
 
 impl PutRecordsBody {
     /// Reads a body that is in order. `None` says nothing about what is wrong with it.
-    pub(super) fn read(body: &[u8]) -> Option<Self> {
-        let fields: PutRecordsFields<'_> = serde_json::from_slice(body).ok()?;
+    pub(super) fn read(body: &Bytes) -> Option<Self> {
+        let plain = PutRecordsFields::plain(body);
+        let fields = plain.or_else(|| serde_json::from_slice(body).ok())?;
         let in_order = is_plain_stream(&fields.stream_name, &fields.stream_arn)
             && (1..=RECORDS_PER_PUT_MAX).contains(&fields.records.len())
             && fields.records.iter().all(EntryFields::in_order);
         if in_order {
-            Self::build(fields).ok()
+            Self::build(fields, body).ok()
         } else {
             None
         }
@@ -56,13 +51,13 @@ impl PutRecordsBody {
 
     /// Builds the input from an object that fits its shape.
     pub(super) fn from_object(object: Map<String, Value>) -> Result<Self, AwsError> {
-        Self::build(from_checked(object)?)
+        Self::build(from_checked(object)?, &Bytes::new())
     }
 
-    fn build(fields: PutRecordsFields<'_>) -> Result<Self, AwsError> {
-        let records = build_entries(&fields.records)?;
-        let size = |entry: &PutEntry| entry.partition_key.len() + entry.data.len();
-        if records.iter().map(size).sum::<usize>() > PUT_RECORDS_BYTES_MAX {
+    fn build(fields: PutRecordsFields<'_>, body: &Bytes) -> Result<Self, AwsError> {
+        let records = build_records(&fields.records, body)?;
+        let bytes = records.iter().map(NewRecord::counted_len).sum::<usize>();
+        if bytes > PUT_RECORDS_BYTES_MAX {
             return Err(AwsError::records_too_large());
         }
         let stream = StreamFields {
@@ -79,13 +74,14 @@ impl PutRecordsBody {
 
 impl PutRecordBody {
     /// Reads a body that is in order. `None` says nothing about what is wrong with it.
-    pub(super) fn read(body: &[u8]) -> Option<Self> {
-        let fields: PutRecordFields<'_> = serde_json::from_slice(body).ok()?;
+    pub(super) fn read(body: &Bytes) -> Option<Self> {
+        let plain = PutRecordFields::plain(body);
+        let fields = plain.or_else(|| serde_json::from_slice(body).ok())?;
         let in_order = is_plain_stream(&fields.stream_name, &fields.stream_arn)
             && fields.sequence_number_for_ordering.is_none()
             && fields.entry().in_order();
         if in_order {
-            Self::build(fields).ok()
+            Self::build(fields, body).ok()
         } else {
             None
         }
@@ -93,11 +89,11 @@ impl PutRecordBody {
 
     /// Builds the input from an object that fits its shape.
     pub(super) fn from_object(object: Map<String, Value>) -> Result<Self, AwsError> {
-        Self::build(from_checked(object)?)
+        Self::build(from_checked(object)?, &Bytes::new())
     }
 
-    fn build(fields: PutRecordFields<'_>) -> Result<Self, AwsError> {
-        let mut records = build_entries(&[fields.entry()])?;
+    fn build(fields: PutRecordFields<'_>, body: &Bytes) -> Result<Self, AwsError> {
+        let mut records = build_records(&[fields.entry()], body)?;
         let record = records.pop().ok_or_else(AwsError::put_unreadable)?;
         Ok(Self {
             stream: StreamFields {
@@ -127,7 +123,7 @@ struct PutRecordsFields<'a> {
 #[serde(rename_all = "PascalCase")]
 struct EntryFields<'a> {
     #[serde(borrow)]
-    data: Cow<'a, str>,
+    data: Cow<'a, [u8]>,
     #[serde(borrow)]
     partition_key: Cow<'a, str>,
     #[serde(borrow)]
@@ -143,7 +139,7 @@ struct PutRecordFields<'a> {
     stream_arn: Option<Cow<'a, str>>,
     dry_run: Option<bool>,
     #[serde(borrow)]
-    data: Cow<'a, str>,
+    data: Cow<'a, [u8]>,
     #[serde(borrow)]
     partition_key: Cow<'a, str>,
     #[serde(borrow)]
@@ -152,12 +148,91 @@ struct PutRecordFields<'a> {
     sequence_number_for_ordering: Option<Cow<'a, str>>,
 }
 
-impl PutRecordFields<'_> {
-    fn entry(&self) -> EntryFields<'_> {
+/// What one member of a record may say once.
+#[derive(Debug, Default)]
+struct Draft<'a> {
+    /// Decoding it looks at each of its bytes.
+    data: Option<&'a [u8]>,
+    partition_key: Option<&'a str>,
+    explicit_hash_key: Option<&'a str>,
+}
+
+impl<'a> Draft<'a> {
+    fn take(&mut self, name: &[u8], json: &mut PlainJson<'a>) -> Option<()> {
+        match name {
+            b"Data" => once(&mut self.data, json.raw_text()?),
+            b"PartitionKey" => once(&mut self.partition_key, json.text()?),
+            b"ExplicitHashKey" => once(&mut self.explicit_hash_key, json.text()?),
+            _ => None,
+        }
+    }
+
+    fn finish(self) -> Option<EntryFields<'a>> {
+        Some(EntryFields {
+            data: Cow::Borrowed(self.data?),
+            partition_key: Cow::Borrowed(self.partition_key?),
+            explicit_hash_key: self.explicit_hash_key.map(Cow::Borrowed),
+        })
+    }
+}
+
+/// A member that comes twice is not plain.
+fn once<T>(member: &mut Option<T>, value: T) -> Option<()> {
+    member.replace(value).is_none().then_some(())
+}
+
+impl<'a> PutRecordsFields<'a> {
+    /// As most clients write it.
+    fn plain(body: &'a [u8]) -> Option<Self> {
+        let (mut name, mut records) = (None, Vec::new());
+        PlainJson::object(body, |member, json| match member {
+            b"StreamName" => once(&mut name, json.text()?),
+            b"Records" if records.is_empty() => json.items(|json| {
+                let mut draft = Draft::default();
+                json.members(|name, json| draft.take(name, json))?;
+                records.push(draft.finish()?);
+                Some(())
+            }),
+            _ => None,
+        })?;
+        Some(Self {
+            stream_name: name.map(Cow::Borrowed),
+            stream_arn: None,
+            dry_run: None,
+            records,
+        })
+    }
+}
+
+impl<'a> PutRecordFields<'a> {
+    /// As most clients write it.
+    fn plain(body: &'a [u8]) -> Option<Self> {
+        let (mut name, mut draft) = (None, Draft::default());
+        PlainJson::object(body, |member, json| match member {
+            b"StreamName" => once(&mut name, json.text()?),
+            member => draft.take(member, json),
+        })?;
+        let EntryFields {
+            data,
+            partition_key,
+            explicit_hash_key,
+        } = draft.finish()?;
+        Some(Self {
+            stream_name: name.map(Cow::Borrowed),
+            stream_arn: None,
+            dry_run: None,
+            data,
+            partition_key,
+            explicit_hash_key,
+            sequence_number_for_ordering: None,
+        })
+    }
+
+    fn entry(&self) -> EntryFields<'a> {
         EntryFields {
-            data: Cow::Borrowed(&self.data),
-            partition_key: Cow::Borrowed(&self.partition_key),
-            explicit_hash_key: self.explicit_hash_key.as_deref().map(Cow::Borrowed),
+            data: self.data.clone(),
+            partition_key: self.partition_key.clone(),
+            explicit_hash_key: self.explicit_hash_key.clone(),
         }
     }
 }
@@ -176,7 +251,7 @@ impl EntryFields<'_> {
 }
 
 /// All data go into one buffer, of which the records are slices: one allocation for a whole put.
-fn build_entries(entries: &[EntryFields<'_>]) -> Result<Vec<PutEntry>, AwsError> {
+fn build_records(entries: &[EntryFields<'_>], body: &Bytes) -> Result<Vec<NewRecord>, AwsError> {
     let total = entries
         .iter()
         .map(|entry| decoded_length(&entry.data))
@@ -185,7 +260,7 @@ fn build_entries(entries: &[EntryFields<'_>]) -> Result<Vec<PutEntry>, AwsError>
     let mut ends = Vec::with_capacity(entries.len());
     for entry in entries {
         base64_simd::STANDARD
-            .decode_append(entry.data.as_bytes(), &mut buffer)
+            .decode_append(&entry.data, &mut buffer)
             .map_err(|_| AwsError::put_unreadable())?;
         ends.push(buffer.len());
     }
@@ -193,13 +268,10 @@ fn build_entries(entries: &[EntryFields<'_>]) -> Result<Vec<PutEntry>, AwsError>
     let mut start = 0;
     let mut records = Vec::with_capacity(entries.len());
     for (entry, end) in entries.iter().zip(ends) {
-        records.push(PutEntry {
-            partition_key: entry.partition_key.as_ref().to_owned(),
-            explicit_hash_key: entry
-                .explicit_hash_key
-                .as_deref()
-                .map(hash_key)
-                .transpose()?,
+        let hash_key = entry.explicit_hash_key.as_deref().map(hash_key);
+        records.push(NewRecord {
+            partition_key: key_in(body, &entry.partition_key),
+            explicit_hash_key: hash_key.transpose()?,
             data: buffer.slice(start..end),
         });
         start = end;
@@ -207,9 +279,18 @@ fn build_entries(entries: &[EntryFields<'_>]) -> Result<Vec<PutEntry>, AwsError>
     Ok(records)
 }
 
-fn hash_key(text: &str) -> Result<u128, AwsError> {
-    text.parse()
-        .map_err(|_| AwsError::hash_key_out_of_range(text))
+/// A key that was read from the body without a change is a part of it.
+fn key_in(body: &Bytes, key: &str) -> Bytes {
+    if body.as_ptr_range().contains(&key.as_ptr()) {
+        body.slice_ref(key.as_bytes())
+    } else {
+        Bytes::copy_from_slice(key.as_bytes())
+    }
+}
+
+fn hash_key(text: &str) -> Result<HashKey, AwsError> {
+    let number = text.parse().map(HashKey);
+    number.map_err(|_| AwsError::hash_key_out_of_range(text))
 }
 
 fn is_plain_stream(name: &Option<Cow<'_, str>>, arn: &Option<Cow<'_, str>>) -> bool {

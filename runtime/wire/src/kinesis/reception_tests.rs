@@ -1,7 +1,7 @@
 //! Requests that end at the door, each with the exact answer. The texts are those of recordings of AWS.
 
 use http::{HeaderName, Request};
-use model::Timestamp;
+use model::{HashKey, Timestamp};
 use proptest::prelude::*;
 
 use super::{answer::Answer, reception::*};
@@ -465,7 +465,7 @@ fn puts_in_order_take_the_short_way_and_odd_ones_the_long() {
         .iter()
         .map(|entry| {
             (
-                entry.partition_key.as_str(),
+                entry.partition_key.as_ref(),
                 entry.explicit_hash_key,
                 entry.data.as_ref(),
             )
@@ -473,7 +473,10 @@ fn puts_in_order_take_the_short_way_and_odd_ones_the_long() {
         .collect();
     assert_eq!(
         entries,
-        [("é", None, b"hi".as_slice()), ("b", Some(7), b"")]
+        [
+            ("é".as_bytes(), None, b"hi".as_slice()),
+            (b"b", Some(HashKey(7)), b"")
+        ]
     );
 
     let odd = r#"{"StreamARN":"arn:aws:kinesis:eu-west-1:000000000000:stream/a","Records":[{"Data":"aGk=","PartitionKey":"b"}]}"#;

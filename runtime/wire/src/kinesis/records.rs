@@ -4,7 +4,7 @@
 //! arrival in seconds in JSON; byte strings and tagged milliseconds in CBOR; no `EncryptionType` on unencrypted
 //! streams. The buffer is sized before it is filled, so that a full answer of 10 MiB is not copied while it grows.
 
-use std::io::Write as _;
+use std::{collections::BTreeMap, io::Write as _};
 
 use model::{Record, StreamKey};
 use streams::PutAnswer;
@@ -62,6 +62,7 @@ pub(super) fn results_body(codec: Codec, answer: &PutAnswer, stream: &StreamKey)
     let count = answer.entries.len() + failed;
     let mut body = Vec::with_capacity((count + 1) * RESULT_BYTES);
     let (mut stored, mut refused) = (answer.entries.iter(), answer.refused.iter().peekable());
+    let mut names = BTreeMap::new();
     let mut member = |body: &mut Vec<u8>, index: usize| {
         if let Some((_, shard)) = refused.next_if(|(place, _)| *place == index) {
             let error = AwsError::shard_full(*shard, stream);
@@ -73,12 +74,12 @@ pub(super) fn results_body(codec: Codec, answer: &PutAnswer, stream: &StreamKey)
                 [error.kind.name(), &message],
             );
         } else if let Some((shard, number)) = stored.next() {
-            let (shard, number) = (shard.to_string(), number.to_string());
+            let name = names.entry(*shard).or_insert_with(|| shard.to_string());
             push_pair(
                 codec,
                 body,
                 ["SequenceNumber", "ShardId"],
-                [&number, &shard],
+                [number.decimal().as_str(), name],
             );
         }
     };
@@ -186,7 +187,7 @@ fn cbor_records(
     for record in records {
         cbor::push_map(body, 4 + usize::from(record.encrypted));
         cbor::push_text(body, "SequenceNumber");
-        cbor::push_text(body, &record.sequence.to_string());
+        cbor::push_text(body, record.sequence.decimal().as_str());
         cbor::push_text(body, "ApproximateArrivalTimestamp");
         cbor::push_moment(body, record.arrived.as_millis());
         body.reserve(record.data.len() + RECORD_FRAME_BYTES);

@@ -43,13 +43,10 @@ pub(super) fn shortened(text: &str) -> &str {
 }
 
 /// How many bytes well-formed base64 stands for.
-pub(super) fn decoded_length(base64: &str) -> usize {
-    let padding = base64
-        .bytes()
-        .rev()
-        .take(2)
-        .filter(|byte| *byte == b'=')
-        .count();
+pub(super) fn decoded_length(base64: impl AsRef<[u8]>) -> usize {
+    let base64 = base64.as_ref();
+    let end = base64.iter().rev().take(2);
+    let padding = end.filter(|byte| **byte == b'=').count();
     (base64.len() / 4 * 3).saturating_sub(padding)
 }
 

@@ -1,7 +1,7 @@
 //! Records: put into streams and got out of them.
 
 use model::{
-    HashKey, NewRecord, Record, SequenceNumber, ShardId, StreamKey, Timestamp,
+    NewRecord, Record, SequenceNumber, ShardId, StreamKey, Timestamp,
     seams::{Page, ReadFrom, ReadLimit, SourceError},
 };
 use streams::{Noted, Operation, PutAnswer, PutError};
@@ -13,7 +13,7 @@ use super::{
         error::AwsError,
         input::{Members, StreamFields},
         iterator::{Place, ShardIterator},
-        puts::{PutEntry, PutRecordBody, PutRecordsBody},
+        puts::{PutRecordBody, PutRecordsBody},
         records::{ENCRYPTED, Ending, records_body, results_body},
     },
     Carrier,
@@ -33,7 +33,7 @@ impl Carrier<'_> {
         }
         self.check_size(|| "data".to_owned(), &body.record, &key)?;
         let noted = noted(std::slice::from_ref(&body.record));
-        let (began, record) = (self.begins(), vec![new_record(body.record)]);
+        let (began, record) = (self.begins(), vec![body.record]);
         let put = self.put(&key, body.dry_run, record).await;
         let stored = put.and_then(|answer| match answer.refused.first() {
             Some((_, full)) => Err(AwsError::shard_full(*full, &key)),
@@ -64,8 +64,7 @@ impl Carrier<'_> {
             self.check_size(|| format!("records.{}.member.data", index + 1), entry, &key)?;
         }
         let (began, noted) = (self.begins(), noted(&body.records));
-        let records = body.records.into_iter().map(new_record).collect();
-        let put = self.put(&key, body.dry_run, records).await;
+        let put = self.put(&key, body.dry_run, body.records).await;
         let refused = put.as_ref().map_or(0, |answer| answer.refused.len());
         let noted = Noted {
             // As AWS counts it: where at least one record was stored.
@@ -82,16 +81,16 @@ impl Carrier<'_> {
     fn check_size(
         &self,
         path: impl FnOnce() -> String,
-        entry: &PutEntry,
+        record: &NewRecord,
         key: &StreamKey,
     ) -> Result<(), AwsError> {
-        if size(entry) <= kib(RECORD_KIB_DEFAULT) {
+        if record.counted_len() <= kib(RECORD_KIB_DEFAULT) {
             return Ok(());
         }
         let stream = self.streams.describe(key).ok();
         let raised = stream.and_then(|stream| stream.traits.record_kib_max);
         let bytes_max = kib(raised.unwrap_or(RECORD_KIB_DEFAULT));
-        if size(entry) > bytes_max {
+        if record.counted_len() > bytes_max {
             return Err(AwsError::record_too_large(&path(), bytes_max));
         }
         Ok(())
@@ -209,19 +208,11 @@ fn read_from(place: Place) -> Result<ReadFrom, AwsError> {
     })
 }
 
-fn new_record(entry: PutEntry) -> NewRecord {
-    NewRecord {
-        partition_key: entry.partition_key.into(),
-        explicit_hash_key: entry.explicit_hash_key.map(HashKey),
-        data: entry.data,
-    }
-}
-
 /// What a put brings, before it is known what came of it.
-fn noted(entries: &[PutEntry]) -> Noted {
+fn noted(records: &[NewRecord]) -> Noted {
     Noted {
-        bytes: count(entries.iter().map(size).sum()),
-        records: count(entries.len()),
+        bytes: count(records.iter().map(NewRecord::counted_len).sum()),
+        records: count(records.len()),
         ..Noted::default()
     }
 }
@@ -239,11 +230,6 @@ pub(in crate::kinesis) fn page_noted(page: &Page) -> Noted {
 
 fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-/// AWS counts the partition key with the data.
-fn size(entry: &PutEntry) -> usize {
-    entry.data.len() + entry.partition_key.len()
 }
 
 fn kib(count: u32) -> usize {

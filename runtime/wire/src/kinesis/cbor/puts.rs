@@ -1,15 +1,16 @@
-//! PutRecord and PutRecords in CBOR, decoded without a tree of values: data are slices of the body itself.
+//! PutRecord and PutRecords in CBOR, decoded without a tree of values: data and keys are slices of the body itself.
 //!
 //! As with JSON, anything odd gives nothing at all, and the general path finds the exact error.
 
 use bytes::Bytes;
 use minicbor::Decoder;
+use model::{HashKey, NewRecord};
 
 use super::{
     super::{
         generated::Action,
         input::{StreamFields, is_stream_name},
-        puts::{PutEntry, PutRecordBody, PutRecordsBody, is_plain_number, is_short_key},
+        puts::{PutRecordBody, PutRecordsBody, is_plain_number, is_short_key},
         reception::Input,
     },
     reading::{Malformed, goes_on},
@@ -32,7 +33,7 @@ pub(in crate::kinesis) fn read_put(action: Action, body: &Bytes) -> Option<Input
 #[derive(Debug, Default)]
 struct Draft<'b> {
     partition_key: Option<&'b str>,
-    explicit_hash_key: Option<u128>,
+    explicit_hash_key: Option<HashKey>,
     data: Option<&'b [u8]>,
 }
 
@@ -56,8 +57,7 @@ fn read_many(body: &Bytes) -> Result<PutRecordsBody, Malformed> {
             _ => return Err(Malformed),
         }
     }
-    let size = |entry: &PutEntry| entry.partition_key.len() + entry.data.len();
-    let bytes = records.iter().map(size).sum::<usize>();
+    let bytes = records.iter().map(NewRecord::counted_len).sum::<usize>();
     let in_order =
         decoder.position() == body.len() && !records.is_empty() && bytes <= PUT_RECORDS_BYTES_MAX;
     let name = name.filter(|_| in_order).ok_or(Malformed)?;
@@ -95,7 +95,7 @@ fn read_one(body: &Bytes) -> Result<PutRecordBody, Malformed> {
     })
 }
 
-fn entry(decoder: &mut Decoder<'_>, body: &Bytes) -> Result<PutEntry, Malformed> {
+fn entry(decoder: &mut Decoder<'_>, body: &Bytes) -> Result<NewRecord, Malformed> {
     let mut draft = Draft::default();
     let mut left = decoder.map()?;
     while goes_on(decoder, &mut left)? {
@@ -120,22 +120,22 @@ impl<'b> Draft<'b> {
             "ExplicitHashKey" => {
                 let text = decoder.str()?;
                 let number = text.parse().ok().filter(|_| is_plain_number(text));
-                self.explicit_hash_key = Some(number.ok_or(Malformed)?);
+                self.explicit_hash_key = Some(HashKey(number.ok_or(Malformed)?));
             }
             _ => return Err(Malformed),
         }
         Ok(())
     }
 
-    fn finish(self, body: &Bytes) -> Result<PutEntry, Malformed> {
+    fn finish(self, body: &Bytes) -> Result<NewRecord, Malformed> {
         let (Some(key), Some(data)) = (self.partition_key, self.data) else {
             return Err(Malformed);
         };
         if !is_short_key(key) || data.len() > PUT_RECORDS_BYTES_MAX {
             return Err(Malformed);
         }
-        Ok(PutEntry {
-            partition_key: key.to_owned(),
+        Ok(NewRecord {
+            partition_key: body.slice_ref(key.as_bytes()),
             explicit_hash_key: self.explicit_hash_key,
             data: body.slice_ref(data),
         })

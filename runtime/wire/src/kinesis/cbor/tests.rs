@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::Request;
 use minicbor::Encoder;
-use model::Timestamp;
+use model::{HashKey, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -158,11 +158,11 @@ fn puts_take_the_short_way_and_share_the_body() {
     };
     assert_eq!(
         (
-            entry.partition_key.as_str(),
+            entry.partition_key.as_ref(),
             entry.explicit_hash_key,
             entry.data.as_ref()
         ),
-        ("é", Some(7), b"hello".as_slice())
+        ("é".as_bytes(), Some(HashKey(7)), b"hello".as_slice())
     );
     assert!(body.as_ptr_range().contains(&entry.data.as_ptr()));
 }
