@@ -25,7 +25,11 @@ mod web_arguments;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::arguments::Arguments;
 use crate::failure::Failure;
@@ -60,13 +64,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// `SHARDMILL_LOG` takes the filters of tracing, for example `debug` or `dispatch=trace`.
+/// `SHARDMILL_LOG` takes levels of all and of targets, for example `debug` or `info,shardmill_dispatch=trace`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only the command line reads the environment"
+)]
 fn log_to_stderr() {
-    let filter =
-        EnvFilter::try_from_env("SHARDMILL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let asked = std::env::var("SHARDMILL_LOG").ok();
+    let asked: Option<Targets> = asked.and_then(|levels| levels.parse().ok());
+    let levels = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(output::is_coloured())
+        .with_ansi(output::is_coloured());
+    tracing_subscriber::registry()
+        .with(levels)
+        .with(lines)
         .init();
 }
