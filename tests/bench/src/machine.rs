@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 /// The kernel counts processor time in these steps for everybody.
 const TICKS_PER_SECOND: f64 = 100.0;
+/// The name of the threads that run functions.
+pub(crate) const HANDLERS: &str = "handlers";
 /// The word that makes this program a spinner.
 pub(crate) const SPIN: &str = "spin";
 

@@ -14,6 +14,7 @@ mod arguments;
 mod calibration;
 mod client;
 mod commits;
+mod consumer;
 mod document;
 mod fan_out;
 mod fill;
@@ -106,6 +107,7 @@ async fn measure(project: &Project, arguments: &Arguments) -> Result<Report> {
     }
     if arguments.has(Part::Triggers) {
         triggers::measure(&mut report, project).await?;
+        consumer::measure(&mut report, project).await?;
     }
     if arguments.has(Part::Sandboxes) {
         sandboxes::measure(&mut report, project).await?;

@@ -10,16 +10,24 @@ pub(crate) const BODIES: usize = 16;
 pub(crate) const RECORDS_PER_PUT: usize = 500;
 
 pub(crate) fn put_records(stream: &str, record_bytes: usize) -> Vec<Bytes> {
+    put_made(stream, BODIES, |number| {
+        plain_record(number, record_bytes).0
+    })
+}
+
+/// So many bodies, with these data in their records.
+pub(crate) fn put_made(stream: &str, bodies: usize, data: impl Fn(usize) -> Vec<u8>) -> Vec<Bytes> {
     let body = |number: usize| {
         let records: Vec<Value> = (0..RECORDS_PER_PUT)
             .map(|index| {
-                let (data, key) = record(number * RECORDS_PER_PUT + index, record_bytes);
-                json!({"Data": data, "PartitionKey": key})
+                let number = number * RECORDS_PER_PUT + index;
+                let data = base64_simd::STANDARD.encode_to_string(data(number));
+                json!({"Data": data, "PartitionKey": key(number)})
             })
             .collect();
         Bytes::from(json!({"StreamName": stream, "Records": records}).to_string())
     };
-    (0..BODIES).map(body).collect()
+    (0..bodies).map(body).collect()
 }
 
 /// The same records in CBOR, with lengths ahead and data as bytes, as clients of AWS write it.
@@ -69,5 +77,9 @@ fn record(number: usize, bytes: usize) -> (String, String) {
 fn plain_record(number: usize, bytes: usize) -> (Vec<u8>, String) {
     let mut data = format!("{number:08} ").repeat(bytes / 9 + 1).into_bytes();
     data.truncate(bytes);
-    (data, format!("passenger-{number:06}"))
+    (data, key(number))
+}
+
+fn key(number: usize) -> String {
+    format!("passenger-{number:06}")
 }

@@ -27,8 +27,6 @@ use crate::{
 };
 
 const INVOCATIONS: u32 = 40_000;
-/// The name of the threads that run handlers.
-const HANDLERS: &str = "handlers";
 const WARM_UP: u32 = 2_000;
 /// So many that no core has to be woken for each.
 const IN_FLIGHT: usize = 32;
@@ -120,7 +118,7 @@ where
     F: Fn() -> W,
     W: Future<Output = Result<()>> + Send + 'static,
 {
-    let before = machine::threads_cpu_seconds(HANDLERS)?;
+    let before = machine::threads_cpu_seconds(machine::HANDLERS)?;
     let began = Instant::now();
     let mut running = JoinSet::new();
     for _ in 0..times {
@@ -137,7 +135,7 @@ where
     let count = f64::from(times);
     Ok(Cost {
         per_second: count / began.elapsed().as_secs_f64(),
-        cpu_us: (machine::threads_cpu_seconds(HANDLERS)? - before) * 1e6 / count,
+        cpu_us: (machine::threads_cpu_seconds(machine::HANDLERS)? - before) * 1e6 / count,
     })
 }
 

@@ -138,6 +138,13 @@ impl Server {
         machine::living_threads_cpu_seconds(&self.child.id().to_string(), None)
     }
 
+    /// The same of all threads but those that run functions.
+    pub(crate) fn host_cpu_seconds(&self) -> Result<f64> {
+        let process = self.child.id().to_string();
+        let handlers = machine::living_threads_cpu_seconds(&process, Some(machine::HANDLERS))?;
+        Ok(machine::living_threads_cpu_seconds(&process, None)? - handlers)
+    }
+
     /// What it has made dirty in the page cache since its start.
     pub(crate) fn file_bytes_written(&self) -> Result<f64> {
         machine::file_bytes_written(&self.child.id().to_string())

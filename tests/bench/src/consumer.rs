@@ -1,0 +1,181 @@
+//! What the consumer itself costs: many triggers on one shard, a filter, and the search for one record that fails.
+//!
+//! Time of the host is processor time of all threads but those that run functions. Backlogs are put while the triggers
+//! are paused, as in `triggers`.
+
+use std::{fmt::Write as _, time::Instant};
+
+use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::{
+    client::Connection,
+    report::{Report, Row, Target, say},
+    requests::{BODIES, RECORDS_PER_PUT, put_made, put_records},
+    server::{Project, Server},
+};
+
+const KIB: usize = 1 << 10;
+const CROWD: usize = 20;
+const CROWD_RECORDS: usize = 50_000;
+/// Twenty readers against one.
+const CROWD_RATIO_MAX: f64 = 3.0;
+const SIFTED_RECORDS: usize = 50_000;
+const FILTER_NS_MAX: f64 = 300.0;
+const POISONED_RECORDS: usize = 10_000;
+const HALVES_INVOCATIONS_MAX: f64 = 29.0;
+const ISOLATE_MS_MAX: f64 = 10.0;
+
+pub(crate) async fn measure(report: &mut Report, project: &Project) -> Result<()> {
+    say("the consumer");
+    let server = project.start("consumer", &file()?).await?;
+    crowd(report, &server).await?;
+    filter(report, &server).await?;
+    poison(report, &server).await
+}
+
+fn file() -> Result<String> {
+    let mut triggers = String::new();
+    for number in 0..=CROWD {
+        writeln!(
+            triggers,
+            "  crowd-{number}: {{ stream: crowd, function: empty, batch: {{ records: 10000 }}, \
+             filter: [ {{ partitionKey: [ nobody ] }} ] }}"
+        )?;
+    }
+    Ok(format!(
+        "version: 1
+streams: {{ crowd: {{ shards: 1 }}, sieve: {{ shards: 1 }}, poisoned: {{ shards: 1 }}, sink: {{}} }}
+functions: {{ empty: {{ source: empty.wasm }}, poisoned: {{ source: poisoned.wasm }} }}
+triggers:
+{triggers}  by-key: {{ stream: sieve, function: empty, filter: [ {{ partitionKey: [ nobody ] }} ] }}
+  by-data: {{ stream: sieve, function: empty, filter: [ {{ data: {{ carrier: [ nobody ] }} }} ] }}
+  poisoned: {{ stream: poisoned, function: poisoned, outputs: sink, batch: {{ records: 10000, bytes: 6MiB }}, retry: {{ isolate: halves, attempts: 1 }} }}
+"
+    ))
+}
+
+/// Triggers that take nothing of what they read, so that reading is all that they do.
+async fn crowd(report: &mut Report, server: &Server) -> Result<()> {
+    let mut connection = server.connect().await?;
+    let all: Vec<String> = (0..=CROWD)
+        .map(|number| format!("crowd-{number}"))
+        .collect();
+    for trigger in &all {
+        order(&mut connection, trigger, "pause").await?;
+    }
+    put(&mut connection, put_records("crowd", KIB), CROWD_RECORDS).await?;
+    let (first, rest) = all.split_first().context("there are triggers")?;
+    let one = host_seconds(server, std::slice::from_ref(first)).await?;
+    let many = host_seconds(server, rest).await?;
+    for (what, seconds) in [("1 trigger", one), ("20 triggers", many)] {
+        let us = seconds * 1e6 / CROWD_RECORDS as f64;
+        let what = format!("reading a shard, {what}, server CPU a record of 1 KiB");
+        report.add(Row::new(what, us, "us"));
+    }
+    let row = Row::new(
+        "reading a shard, 20 triggers against 1, server CPU",
+        many / one,
+        "x",
+    );
+    report.add(row.target(Target::AtMost(CROWD_RATIO_MAX)));
+    Ok(())
+}
+
+/// The same records past a filter that reads their bodies and past one that reads their keys.
+async fn filter(report: &mut Report, server: &Server) -> Result<()> {
+    let mut connection = server.connect().await?;
+    for trigger in ["by-key", "by-data"] {
+        order(&mut connection, trigger, "pause").await?;
+    }
+    let flight = |number: usize| {
+        let pad = "x".repeat(KIB - 100);
+        let flight = json!({"flight": number, "origin": "JFK", "carrier": "UA", "note": pad});
+        flight.to_string().into_bytes()
+    };
+    let bodies = put_made("sieve", BODIES, flight);
+    put(&mut connection, bodies, SIFTED_RECORDS).await?;
+    let by_key = host_seconds(server, &["by-key".to_owned()]).await?;
+    let by_data = host_seconds(server, &["by-data".to_owned()]).await?;
+    let ns = (by_data - by_key) * 1e9 / SIFTED_RECORDS as f64;
+    let row = Row::new(
+        "a filter clause on a JSON body of 1 KiB that does not match",
+        ns,
+        "ns",
+    );
+    report.add(row.target(Target::AtMost(FILTER_NS_MAX)));
+    Ok(())
+}
+
+/// One record among many makes its function trap, which says nothing of which record it was.
+async fn poison(report: &mut Report, server: &Server) -> Result<()> {
+    let mut connection = server.connect().await?;
+    order(&mut connection, "poisoned", "pause").await?;
+    let record = |number: usize| {
+        let text = if number == POISONED_RECORDS / 3 {
+            "poison"
+        } else {
+            "fine"
+        };
+        format!("{text:100}").into_bytes()
+    };
+    let bodies = put_made("poisoned", POISONED_RECORDS / RECORDS_PER_PUT, record);
+    put(&mut connection, bodies, POISONED_RECORDS).await?;
+    let began = Instant::now();
+    let seconds = host_seconds(server, &["poisoned".to_owned()]).await?;
+    let elapsed = began.elapsed();
+    let shown = shown(&mut connection, "poisoned").await?;
+    let count = |name: &str| shown[name].as_f64().with_context(|| format!("find {name}"));
+    let (invocations, dead) = (count("invocations")?, count("dead_letters")?);
+    if dead != 1.0 {
+        bail!("{dead} records were given up, and one is poisoned");
+    }
+    let what = "one poisoned record among 10,000, by halves";
+    let row = Row::new(format!("{what}: invocations"), invocations, "invocations");
+    report.add(row.target(Target::AtMost(HALVES_INVOCATIONS_MAX)));
+    let row = Row::new(
+        format!("{what}: processor time of the host"),
+        seconds * 1e3,
+        "ms",
+    );
+    report.add(row.target(Target::AtMost(ISOLATE_MS_MAX)));
+    report.add(Row::new(
+        format!("{what}: until all is settled"),
+        elapsed.as_secs_f64() * 1e3,
+        "ms",
+    ));
+    Ok(())
+}
+
+async fn put(connection: &mut Connection, bodies: Vec<Bytes>, records: usize) -> Result<()> {
+    for body in bodies.into_iter().cycle().take(records / RECORDS_PER_PUT) {
+        connection.kinesis("PutRecords", body).await?;
+    }
+    Ok(())
+}
+
+async fn order(connection: &mut Connection, trigger: &str, verb: &str) -> Result<Bytes> {
+    let path = format!("/_shardmill/api/triggers/{trigger}/{verb}");
+    connection.post(&path, Bytes::new()).await
+}
+
+async fn shown(connection: &mut Connection, trigger: &str) -> Result<Value> {
+    let path = format!("/_shardmill/api/triggers/{trigger}");
+    let shown: Value = serde_json::from_slice(&connection.get(&path).await?)?;
+    shown["shards"].get(0).cloned().context("find its shard")
+}
+
+/// Processor time of the host until these triggers have worked off what there is.
+async fn host_seconds(server: &Server, triggers: &[String]) -> Result<f64> {
+    let mut connection = server.connect().await?;
+    let before = server.host_cpu_seconds()?;
+    for trigger in triggers {
+        order(&mut connection, trigger, "resume").await?;
+    }
+    for trigger in triggers {
+        let wait = json!({"trigger": trigger, "timeout_ms": 60_000}).to_string();
+        connection.post("/_shardmill/api/wait", wait.into()).await?;
+    }
+    Ok(server.host_cpu_seconds()? - before)
+}
