@@ -42,7 +42,7 @@ pub(crate) fn run_bench(arguments: &[String]) -> Result<()> {
     }
     let command: Vec<&str> = command.iter().map(String::as_str).collect();
     run(
-        "the bench (about three minutes; leave the machine alone)",
+        "the bench (some minutes, and as many again with peers; leave the machine alone)",
         &root,
         &command,
         "the last line above says what did not answer",
