@@ -1,19 +1,21 @@
 //! Forms batches: pure, fed with records and asked with the time.
 //!
-//! In: user records with their encoded size. Out: batches that close on count, bytes or batch window, in order. A record
-//! too large for any request becomes a batch of its own that is never invoked (RD-10).
+//! In: user records with their encoded size. Out: batches that close on count, bytes, batch window or the end of a tumbling
+//! window, in order. A record too large for any request becomes a batch of its own that is never invoked (RD-10).
 
-use std::{collections::VecDeque, mem};
+use std::{collections::VecDeque, mem, time::Duration};
 
 use model::{Position, Timestamp, UserRecord};
 
 use crate::settings::BatchPolicy;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Batch {
-    Fit(Vec<UserRecord>),
-    /// Its encoded request exceeds the bound on its own.
-    Oversized(UserRecord),
+pub struct Batch {
+    pub records: Vec<UserRecord>,
+    /// The tumbling window of all of them, by its start.
+    pub window: Option<Timestamp>,
+    /// Of the one record the encoded request exceeds the bound on its own.
+    pub oversized: bool,
 }
 
 #[derive(Debug)]
@@ -21,6 +23,9 @@ pub struct Batcher {
     policy: BatchPolicy,
     open: Vec<UserRecord>,
     open_bytes: usize,
+    window: Option<Timestamp>,
+    /// The length of tumbling windows that end by the wall clock.
+    every: Option<Duration>,
     /// When the first record of the open batch was collected.
     since: Timestamp,
     closed: VecDeque<Batch>,
@@ -33,21 +38,41 @@ impl Batcher {
             policy,
             open: Vec::new(),
             open_bytes: 0,
+            window: None,
+            every: None,
             since: Timestamp::default(),
             closed: VecDeque::new(),
         }
     }
 
-    /// `encoded` is the record's share of a request, in bytes.
-    pub fn push(&mut self, record: UserRecord, encoded: usize, now: Timestamp) {
+    /// No batch stays open beyond the end of its tumbling window.
+    #[must_use]
+    pub(crate) fn within_windows(mut self, every: Option<Duration>) -> Self {
+        self.every = every;
+        self
+    }
+
+    /// `encoded` is the record's share of a request, in bytes; `window` the start of its tumbling window.
+    pub fn push(
+        &mut self,
+        record: UserRecord,
+        encoded: usize,
+        window: Option<Timestamp>,
+        now: Timestamp,
+    ) {
         if encoded > self.policy.bytes {
             self.close();
-            self.closed.push_back(Batch::Oversized(record));
+            self.closed.push_back(Batch {
+                records: vec![record],
+                window,
+                oversized: true,
+            });
             return;
         }
-        if self.open_bytes + encoded > self.policy.bytes {
+        if self.open_bytes + encoded > self.policy.bytes || self.window != window {
             self.close();
         }
+        self.window = window;
         if self.open.is_empty() {
             self.since = now;
         }
@@ -76,25 +101,37 @@ impl Batcher {
     /// The oldest record in it.
     #[must_use]
     pub fn first(&self) -> Option<Position> {
-        let first = match self.closed.front() {
-            Some(Batch::Fit(records)) => records.first(),
-            Some(Batch::Oversized(record)) => Some(record),
-            None => self.open.first(),
-        };
-        first.map(|record| record.position)
+        let next = self.closed.front().map_or(&self.open, |it| &it.records);
+        next.first().map(|record| record.position)
+    }
+
+    /// The tumbling windows of what is in it, in order, some several times.
+    pub(crate) fn windows(&self) -> impl Iterator<Item = Timestamp> {
+        let open = (!self.open.is_empty()).then_some(self.window);
+        let closed = self.closed.iter().map(|batch| batch.window);
+        closed.chain(open).flatten()
     }
 
     /// Puts back what cannot be worked on yet.
-    pub(crate) fn put_back(&mut self, records: Vec<UserRecord>) {
+    pub(crate) fn put_back(&mut self, records: Vec<UserRecord>, window: Option<Timestamp>) {
         if !records.is_empty() {
-            self.closed.push_front(Batch::Fit(records));
+            self.closed.push_front(Batch {
+                records,
+                window,
+                oversized: false,
+            });
         }
     }
 
     /// When the open batch closes by its window.
     #[must_use]
     pub fn closes_at(&self) -> Option<Timestamp> {
-        (!self.open.is_empty()).then(|| self.since.plus(self.policy.wait))
+        let by_wait = (!self.open.is_empty()).then(|| self.since.plus(self.policy.wait))?;
+        let end = self
+            .window
+            .zip(self.every)
+            .map(|(at, every)| at.plus(every));
+        Some(end.map_or(by_wait, |end| by_wait.min(end)))
     }
 
     #[must_use]
@@ -105,15 +142,17 @@ impl Batcher {
     fn close(&mut self) {
         if !self.open.is_empty() {
             self.open_bytes = 0;
-            self.closed.push_back(Batch::Fit(mem::take(&mut self.open)));
+            self.closed.push_back(Batch {
+                records: mem::take(&mut self.open),
+                window: self.window,
+                oversized: false,
+            });
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use model::{AccountId, Region, StreamKey, StreamName, lambda::encoded_len};
 
     use super::*;
@@ -144,27 +183,24 @@ mod tests {
             name: StreamName::parse("clicks").unwrap(),
         };
         let encoded = encoded_len(&stream, &record);
-        batcher.push(record, encoded, now);
+        batcher.push(record, encoded, None, now);
     }
 
     fn sizes(batcher: &mut Batcher, now: Timestamp) -> Vec<Option<usize>> {
         std::iter::from_fn(|| batcher.next(now, true))
-            .map(|batch| match batch {
-                Batch::Fit(records) => Some(records.len()),
-                Batch::Oversized(_) => None,
-            })
+            .map(|batch| (!batch.oversized).then_some(batch.records.len()))
             .collect()
     }
 
     #[test]
-    fn a15_ten_records_of_1_mib_are_three_invocations() {
+    fn ten_records_of_1_mib_are_three_batches() {
         let mut batcher = batcher(10, Duration::ZERO);
         (0..10).for_each(|index| push(&mut batcher, index, 1 << 20, at(0)));
         assert_eq!(sizes(&mut batcher, at(0)), [Some(4), Some(4), Some(2)]);
     }
 
     #[test]
-    fn a16_a_record_that_fits_no_request_stands_alone_between_its_neighbours() {
+    fn a_record_that_fits_no_request_stands_alone_between_its_neighbours() {
         let mut batcher = batcher(10, Duration::ZERO);
         for (index, bytes) in [(0, 10), (1, 5 << 20), (2, 10)] {
             push(&mut batcher, index, bytes, at(0));
@@ -173,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a17_a_batch_window_runs_from_the_first_record() {
+    fn a_batch_window_runs_from_the_first_record() {
         let mut batcher = batcher(100, Duration::from_secs(5));
         for (index, ms) in [(0, 0), (1, 1_000), (2, 2_000)] {
             push(&mut batcher, index, 10, at(ms));
@@ -182,6 +218,18 @@ mod tests {
         assert_eq!(batcher.next(at(4_999), true), None);
         assert_eq!(sizes(&mut batcher, at(5_000)), [Some(3)]);
         assert!(batcher.is_empty());
+    }
+
+    #[test]
+    fn a_batch_holds_records_of_one_tumbling_window() {
+        let mut batcher = batcher(10, Duration::ZERO);
+        for (index, window) in [(0, 0), (1, 0), (2, 60), (3, 0)] {
+            let record = user_record(index, "k");
+            batcher.push(record, 10, Some(at(window)), at(0));
+        }
+        let windows: Vec<Timestamp> = batcher.windows().collect();
+        assert_eq!(windows, [at(0), at(60), at(0)]);
+        assert_eq!(sizes(&mut batcher, at(0)), [Some(2), Some(1), Some(1)]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::{
     kept::is_of,
     limits::TRANSACTION_DEAD_LETTER_BYTES_MAX,
     owed::Facts,
+    parking::ParkedKeys,
     settings::TriggerSettings,
     settle::{Discard, Settlement},
     state::{KeptValue, StateStore},
@@ -95,9 +96,10 @@ impl Holder {
 }
 
 /// The effects of a settlement, except its dead letters. `invoked` are the records that its sources count.
+/// `window`: state is that of a tumbling window.
 pub(crate) fn effects(
     settlement: &mut Settlement,
-    trigger: &TriggerName,
+    (trigger, window): (&TriggerName, Option<Timestamp>),
     granted: &BTreeMap<String, StreamKey>,
     invoked: &[UserRecord],
     now: Timestamp,
@@ -113,8 +115,12 @@ pub(crate) fn effects(
     let write = |write: StateWrite| {
         let record = invoked.get(usize::try_from(write.source).ok()?)?;
         let hash_key = record.effective_hash_key();
+        let (key, name) = (&record.partition_key, write.name.as_str());
         Some(ViewWrite {
-            key: keys::state(trigger, hash_key, &record.partition_key, &write.name),
+            key: match window {
+                None => keys::state(trigger, hash_key, key, name),
+                Some(start) => keys::window_state(trigger, start, (hash_key, key), name),
+            },
             value: write.value.map(|value| {
                 let written = now;
                 KeptValue { written, value }.encode()
@@ -140,6 +146,7 @@ pub(crate) struct Stores {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) state: Option<Arc<StateStore>>,
     pub(crate) dead_letters: Arc<DeadLetterStore>,
+    pub(crate) parked: Arc<ParkedKeys>,
 }
 
 /// Why a transaction is not in the log.
@@ -169,7 +176,9 @@ impl Stores {
     async fn place_one(&self, mut transaction: Transaction) -> Result<LogPosition, NotPlaced> {
         let holds = |store| transaction.writes.iter().any(|write| is_of(write, store));
         let dead_letters = holds(Namespace::DeadLetter);
-        let state = self.state.as_ref().filter(|_| holds(Namespace::State));
+        let in_state = holds(Namespace::State) || holds(Namespace::WindowState);
+        let state = self.state.as_ref().filter(|_| in_state);
+        let parks = holds(Namespace::Parked);
         // Always in this order, so that no two lanes wait for each other.
         let counted_state = match state {
             Some(store) => Some(store.admit(&mut transaction).await?),
@@ -180,8 +189,13 @@ impl Stores {
         } else {
             None
         };
+        let counted_parked = if parks {
+            Some(self.parked.count(&mut transaction).await?)
+        } else {
+            None
+        };
         let at = self.journal.commit(transaction).await?;
-        drop((counted_state, counted_dead_letters));
+        drop((counted_state, counted_dead_letters, counted_parked));
         if dead_letters {
             self.dead_letters.tell(at);
         }

@@ -66,8 +66,10 @@ pub enum Condition {
     OutOfRange,
     /// The handler said so, or the settings of its kind of error.
     Rejected,
-    /// The filter looks into bodies, and this one is not JSON.
+    /// The filter looks into bodies, and this one is not JSON; or it does not say when it happened.
     Unparsable,
+    /// Its tumbling window has closed.
+    Late,
 }
 
 /// What one attempt came to.

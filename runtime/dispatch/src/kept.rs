@@ -19,7 +19,7 @@ const VERSION: u8 = 1;
 #[derive(Debug)]
 pub(crate) struct Stock {
     journal: Arc<dyn Journal>,
-    store: Namespace,
+    stores: Vec<Namespace>,
     row: Bytes,
     writing: Mutex<()>,
 }
@@ -42,9 +42,15 @@ impl Stock {
         Self {
             row: keys::kept(store, trigger),
             journal,
-            store,
+            stores: vec![store],
             writing: Mutex::new(()),
         }
+    }
+
+    /// Counts what lies there too.
+    pub(crate) fn with(mut self, store: Namespace) -> Self {
+        self.stores.push(store);
+        self
     }
 
     pub(crate) fn bytes(&self) -> Result<u64, CommitError> {
@@ -97,7 +103,7 @@ impl Counting<'_> {
     }
 
     fn is_of_store(&self, write: &ViewWrite) -> bool {
-        is_of(write, self.stock.store)
+        self.stock.stores.iter().any(|store| is_of(write, *store))
     }
 }
 

@@ -21,6 +21,11 @@ pub enum Lanes {
 #[serde(transparent)]
 pub struct LaneId(pub u128);
 
+impl LaneId {
+    /// What waited behind parked keys goes its own way, beside the lanes of the shard.
+    pub const PARKED: Self = Self(u128::MAX);
+}
+
 impl Lanes {
     pub const ONE: Self = Self::Hashed(1);
 

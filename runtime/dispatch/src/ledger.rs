@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use bytes::Bytes;
 use model::{Checkpoint, FencingToken, Position, Timestamp, UserRecord};
 
 use crate::{
     lanes::{LaneId, Lanes},
-    limits::{KEY_TRIES_MAX, OPEN_KEYS_MAX},
+    limits::{HOLES_MAX, KEY_TRIES_MAX, OPEN_KEYS_MAX},
     progress::{Progress, Try},
-    settle::{Mode, Work},
+    settle::{Mode, Origin, Work},
     window::Window,
 };
 
@@ -22,6 +23,8 @@ pub(crate) struct Ledger {
     /// The last position that any lane began; what is no lane's is settled up to here.
     through: Checkpoint,
     queues: BTreeMap<LaneId, Queue>,
+    /// Settled records that lie between unsettled ones of a work.
+    holes: BTreeSet<Position>,
 }
 
 #[derive(Debug)]
@@ -38,8 +41,16 @@ pub(crate) struct Replaced {
     turn: usize,
     front: Work,
     again: usize,
+    holes: Vec<Position>,
     /// What is not tried again.
     pub(crate) settled: Vec<Position>,
+}
+
+impl Replaced {
+    /// The work that was replaced.
+    pub(crate) fn work(&self) -> &Work {
+        &self.front
+    }
 }
 
 impl Ledger {
@@ -49,6 +60,7 @@ impl Ledger {
             window: Window::new(row.low),
             through: row.through,
             queues: BTreeMap::new(),
+            holes: row.holes.iter().copied().collect(),
         };
         for (lane, through) in (0..).zip(&row.lane_through) {
             ledger.queue(LaneId(lane)).through = *through;
@@ -112,6 +124,7 @@ impl Ledger {
     /// A new batch of a lane, later than everything the lane has.
     pub(crate) fn begin(&mut self, lane: LaneId, work: Work) {
         let last = work.records.last().map(|record| record.position);
+        let last = last.filter(|_| work.origin == Origin::Shard);
         let queue = self.queue(lane);
         queue.works.push_back(work);
         if let Some(last) = last.map(Checkpoint::Settled) {
@@ -136,6 +149,14 @@ impl Ledger {
         self.queues.values().all(|queue| queue.works.is_empty())
     }
 
+    /// The keys of records that are set aside in a lane.
+    pub(crate) fn keys_aside(&self, lane: LaneId) -> BTreeSet<Bytes> {
+        let queue = self.queues.get(&lane).into_iter();
+        let aside = queue.flat_map(|queue| queue.works.iter().take(queue.turn()));
+        let records = aside.flat_map(|work| &work.records);
+        records.map(|record| record.partition_key.clone()).collect()
+    }
+
     /// How many works are set aside.
     pub(crate) fn aside(&self) -> usize {
         self.queues.values().map(Queue::turn).sum()
@@ -151,16 +172,54 @@ impl Ledger {
         for work in again.into_iter().rev() {
             queue.works.insert(turn, work);
         }
-        let settled = front.positions().filter(|at| !open.contains(at));
-        let replaced = Replaced {
+        let settled: Vec<Position> = front.positions().filter(|at| !open.contains(at)).collect();
+        let mut holes = Vec::new();
+        if front.origin == Origin::Shard {
+            self.window.settle(settled.iter().copied());
+            holes = self.spanned(lane, &settled);
+            self.holes.extend(&holes);
+        }
+        Some(Replaced {
             lane,
             turn,
-            settled: settled.collect(),
+            settled,
             front,
             again: count,
+            holes,
+        })
+    }
+
+    /// Those that lie between records of a work.
+    fn spanned(&self, lane: LaneId, settled: &[Position]) -> Vec<Position> {
+        let works = self
+            .queues
+            .get(&lane)
+            .into_iter()
+            .flat_map(|queue| &queue.works);
+        let shard = works.filter(|work| work.origin == Origin::Shard);
+        let ends = |work: &Work| {
+            let (first, last) = (work.records.first()?, work.records.last()?);
+            Some((first.position, last.position))
         };
-        self.window.settle(replaced.settled.iter().copied());
-        Some(replaced)
+        let spans: Vec<(Position, Position)> = shard.filter_map(ends).collect();
+        let is_within = |at: &&Position| spans.iter().any(|(first, last)| first < at && *at < last);
+        settled.iter().filter(is_within).copied().collect()
+    }
+
+    /// How many more records may be settled between others of their work.
+    pub(crate) fn holes_left(&self) -> usize {
+        HOLES_MAX.saturating_sub(self.holes.len())
+    }
+
+    /// Forgets what is left of a lane; only where its records are kept elsewhere.
+    pub(crate) fn clear(&mut self, lane: LaneId) {
+        self.queues.remove(&lane);
+    }
+
+    /// Whether a work of an earlier tumbling window, or of this one, is left.
+    pub(crate) fn has_window_through(&self, start: Timestamp) -> bool {
+        let mut works = self.queues.values().flat_map(|queue| &queue.works);
+        works.any(|work| work.window.is_some_and(|window| window.start <= start))
     }
 
     /// Nothing of it could be written.
@@ -170,8 +229,12 @@ impl Ledger {
         };
         let turn = replaced.turn;
         drop(queue.works.drain(turn..turn + replaced.again));
+        let of_shard = replaced.front.origin == Origin::Shard;
         queue.works.insert(turn, replaced.front);
-        self.window.reopen(replaced.settled);
+        if of_shard {
+            self.window.reopen(replaced.settled);
+        }
+        self.holes.retain(|at| !replaced.holes.contains(at));
     }
 
     /// Records that no lane has.
@@ -191,8 +254,12 @@ impl Ledger {
             let aside = std::mem::replace(&mut queue.works, later);
             blamed.extend(aside.into_iter().map(|work| (*lane, work)));
         }
-        let positions = blamed.iter().flat_map(|(_, work)| work.positions());
-        self.window.settle(positions);
+        for (lane, work) in &blamed {
+            let positions: Vec<Position> = work.positions().collect();
+            self.window.settle(positions.iter().copied());
+            let holes = self.spanned(*lane, &positions);
+            self.holes.extend(holes);
+        }
         blamed
     }
 
@@ -200,21 +267,24 @@ impl Ledger {
     pub(crate) fn take_back_blamed(&mut self, blamed: Vec<(LaneId, Work)>) {
         for (lane, work) in blamed.into_iter().rev() {
             self.window.reopen(work.positions());
+            self.holes.retain(|at| work.positions().all(|of| of != *at));
             self.queue(lane).works.push_front(work);
         }
     }
 
     /// Those set aside are not to blame: their attempts begin anew.
     pub(crate) fn acquit(&mut self) {
+        self.queues.values_mut().for_each(Queue::restore_order);
         let works = self.works_mut().filter(|work| work.mode == Mode::Aside);
         works.for_each(begin_anew);
     }
 
     /// An operator resumed the trigger: pauses end, and what was blocked has its attempts before it.
     pub(crate) fn resume_at_once(&mut self) {
+        self.queues.values_mut().for_each(Queue::restore_order);
         for work in self.works_mut() {
             work.not_before = Timestamp::default();
-            if matches!(work.mode, Mode::Blocked | Mode::Aside) {
+            if matches!(work.mode, Mode::Blocked | Mode::Aside | Mode::NoRoom) {
                 begin_anew(work);
             }
         }
@@ -229,6 +299,11 @@ impl Ledger {
     /// What was settled is written, or will be: it need not be taken back any more.
     pub(crate) fn trim(&mut self) {
         self.window.trim();
+        let low = self.window.low();
+        self.holes = std::mem::take(&mut self.holes)
+            .into_iter()
+            .filter(|at| Checkpoint::Settled(*at) > low)
+            .collect();
         if matches!(self.lanes, Lanes::Keys(_)) {
             self.queues.retain(|_, queue| !queue.works.is_empty());
         }
@@ -243,10 +318,12 @@ impl Ledger {
 
     pub(crate) fn row(&self, token: FencingToken) -> Progress {
         let low = self.low();
-        let row = Progress::starting(token, low);
+        let mut row = Progress::starting(token, low);
         if self.open() == 0 {
             return row;
         }
+        let is_above = |at: &&Position| Checkpoint::Settled(**at) > low;
+        row.holes = self.holes.iter().filter(is_above).copied().collect();
         let through = self.through.max(low);
         match self.lanes {
             Lanes::Hashed(0 | 1) => Progress {
@@ -299,6 +376,10 @@ impl Ledger {
     }
 
     fn span(&self, lane: LaneId, work: &Work) -> Option<Try> {
+        // What waits behind parked keys and what closes windows is found again where it lies.
+        if work.origin != Origin::Shard {
+            return None;
+        }
         Some(Try {
             first: work.records.first()?.position,
             last: work.records.last()?.position,
@@ -323,6 +404,31 @@ impl Queue {
 
     fn front(&self) -> Option<&Work> {
         self.works.get(self.turn())
+    }
+
+    /// Where records were held back behind one of their key, the others went past them: all are in their places again.
+    fn restore_order(&mut self) {
+        let held_back = |work: &Work| work.mode == Mode::Aside && !work.is_under_suspicion();
+        if !self.works.iter().any(held_back) {
+            return;
+        }
+        let (shard, others): (VecDeque<Work>, VecDeque<Work>) = std::mem::take(&mut self.works)
+            .into_iter()
+            .partition(|work| work.origin == Origin::Shard);
+        let mut records: Vec<(usize, UserRecord)> = Vec::new();
+        for (index, work) in shard.iter().enumerate() {
+            records.extend(work.records.iter().map(|record| (index, record.clone())));
+        }
+        records.sort_by_key(|(_, record)| record.position);
+        for run in records.chunk_by(|(one, _), (next, _)| one == next) {
+            let of = run.first().and_then(|(index, _)| shard.get(*index));
+            let records = run.iter().map(|(_, record)| record.clone()).collect();
+            self.works.extend(of.map(|work| Work {
+                records,
+                ..work.clone()
+            }));
+        }
+        self.works.extend(others);
     }
 }
 

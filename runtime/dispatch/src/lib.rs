@@ -12,6 +12,10 @@ pub mod filter;
 
 pub mod batch;
 
+pub mod event_time;
+
+pub mod tumbling;
+
 pub mod settle;
 
 pub mod progress;
@@ -34,6 +38,10 @@ mod commit;
 
 mod state;
 
+mod window_state;
+
+pub mod parking;
+
 mod status;
 
 mod shard;
@@ -51,9 +59,11 @@ pub use dead_letters::{
 };
 pub use lanes::Lanes;
 pub use owed::{Owed, OwedDocuments, OwedTo};
+pub use parking::{ParkedKey, ParkedKeys};
 pub use settings::{
-    Backoff, BatchPolicy, BreakerPolicy, DeadLetterPolicy, ErrorClass, Isolate, RangeCheck,
-    RetryPolicy, StartAt, StatePolicy, Switch, Then, TriggerSettings, WhenFull,
+    Backoff, BatchPolicy, BreakerPolicy, DeadLetterPolicy, ErrorClass, FailedItems, Isolate,
+    RangeCheck, RetryPolicy, StartAt, StatePolicy, Switch, Then, TriggerSettings, Tumbling,
+    WhenFull, WindowsBy,
 };
 pub use shard::Rooms;
 pub use state::{Cleaned, DamagedValue, KeptValue, StateStore};

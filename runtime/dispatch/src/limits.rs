@@ -17,7 +17,14 @@ pub const WILDCARDS_MAX: usize = 10;
 /// Settlements without effects are written together at least this often.
 pub const COALESCE: Duration = Duration::from_millis(50);
 /// Spans of unsettled records in a progress row; an answer with more failures is retried from the first one on.
-pub const TRIES_MAX: usize = 200;
+pub const TRIES_MAX: usize = 160;
+/// Settled records between unsettled ones that a progress row names, and how many more it has room for.
+pub const HOLES_MAX: usize = 256;
+pub const HOLES_SPARE: usize = 64;
+/// Bytes of the state of a tumbling window by shard; a larger one ends its window (TW-7).
+pub const WINDOW_STATE_BYTES_MAX: usize = 1 << 20;
+/// Rows of parked keys and of their records that are read at once.
+pub const PARKED_PAGE_ROWS: usize = 1_000;
 /// A handler may ask for a pause of this length, or for one as long as the longest pause of its trigger.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 /// Records read ahead of the oldest open one while a hashed lane stands still, and bytes of their data (PF-3).
@@ -53,7 +60,7 @@ pub const SLOT_LOOK: Duration = Duration::from_millis(100);
 pub const FULL_PAUSE: Duration = Duration::from_secs(1);
 
 const _: () = assert!(DEAD_LETTER_BYTES_MAX <= TRANSACTION_DEAD_LETTER_BYTES_MAX);
-/// A try takes at most 260 bytes as JSON.
-const _: () = assert!(TRIES_MAX * 300 + 512 <= PROGRESS_BYTES_MAX);
+/// A try takes at most 260 bytes as JSON, a hole 43.
+const _: () = assert!(TRIES_MAX * 300 + (HOLES_MAX + HOLES_SPARE) * 43 + 512 <= PROGRESS_BYTES_MAX);
 /// An open record takes 43 bytes.
 const _: () = assert!(KEY_TRIES_MAX < OPEN_KEYS_MAX);

@@ -36,6 +36,9 @@ pub struct Progress {
     /// With a lane for each key: unsettled records up to `through` that are in no try.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "packed")]
     pub open: Vec<Position>,
+    /// Settled records within the span of a try.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "packed")]
+    pub holes: Vec<Position>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +94,7 @@ impl Progress {
             lanes: None,
             lane_through: Vec::new(),
             open: Vec::new(),
+            holes: Vec::new(),
         }
     }
 
@@ -154,7 +158,13 @@ impl Progress {
     pub fn of(&self, position: Position, lane: LaneId) -> Standing {
         let within = |t: &Try| t.first <= position && position <= t.last;
         let same = |t: &Try| t.lane.is_none_or(|of| of == lane);
-        if let Some(index) = self.tries.iter().position(|t| within(t) && same(t)) {
+        if self.holes.binary_search(&position).is_ok() {
+            return Standing::Settled;
+        }
+        // A try may lie within another one, which then does not hold its records.
+        let tries = self.tries.iter().enumerate();
+        let around = tries.filter(|(_, t)| within(t) && same(t));
+        if let Some((index, _)) = around.max_by_key(|(_, t)| t.first) {
             return Standing::Tried(index);
         }
         let number = usize::try_from(lane.0).unwrap_or(usize::MAX);
@@ -258,6 +268,7 @@ mod tests {
             lanes: None,
             lane_through: Vec::new(),
             open: Vec::new(),
+            holes: Vec::new(),
         }
     }
 
@@ -336,6 +347,29 @@ mod tests {
             let only = LaneId(0);
             assert_eq!(row().of(position(index), only), standing, "{index}");
         }
+    }
+
+    #[test]
+    fn a_try_holds_neither_what_was_settled_in_it_nor_what_is_tried_on_its_own() {
+        let mut holed = row();
+        holed.holes = vec![position(4)];
+        let inner = Try {
+            first: position(5),
+            last: position(5),
+            ..holed.tries[0].clone()
+        };
+        holed.tries[0].last = position(7);
+        holed.tries.push(inner);
+        for (index, standing) in [
+            (3, Standing::Tried(0)),
+            (4, Standing::Settled),
+            (5, Standing::Tried(1)),
+            (6, Standing::Tried(0)),
+        ] {
+            assert_eq!(holed.of(position(index), LaneId(0)), standing, "{index}");
+        }
+        let stored = holed.clone().encode().unwrap();
+        assert_eq!(Progress::decode(&stored), Ok(holed));
     }
 
     #[test]

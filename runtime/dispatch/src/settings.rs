@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use model::{ByteSize, FunctionName, StreamKey, Timestamp, TriggerName, invocation::ItemFailures};
 
-use crate::{filter::Filter, lanes::Lanes};
+use crate::{event_time::EventTime, filter::Filter, lanes::Lanes};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct TriggerSettings {
@@ -32,11 +32,14 @@ pub struct TriggerSettings {
     pub outputs: BTreeMap<String, StreamKey>,
     /// Where the handler may keep values by key.
     pub state: Option<StatePolicy>,
+    pub tumbling: Option<Tumbling>,
     pub retry: RetryPolicy,
     /// Destinations that get a document of every group that is given up, by name.
     pub on_failure: Vec<String>,
     /// How answers of event functions are read.
     pub item_failures: ItemFailures,
+    /// JSON events also say the facts of their invocation.
+    pub envelope: bool,
     /// The wish of whoever wrote the trigger; an operator's pause is another matter.
     pub enabled: bool,
 }
@@ -57,6 +60,25 @@ pub struct StatePolicy {
     pub ttl: Option<Duration>,
     /// Of all keys and values of the trigger.
     pub max: ByteSize,
+}
+
+/// Records are handled window by window, and each window has a last invocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tumbling {
+    pub every: Duration,
+    pub by: WindowsBy,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WindowsBy {
+    /// As in Lambda: one state for the shard, by arrival; it ends with its shard (TW-8).
+    Shard,
+    /// Values by key, which stay where the key goes when shards are split or merged.
+    Key {
+        time: EventTime,
+        /// How far a record may be behind the latest one of its shard; nothing by arrival.
+        lateness: Duration,
+    },
 }
 
 /// Of all triggers together.
@@ -111,10 +133,23 @@ pub struct RetryPolicy {
     pub age: Option<Duration>,
     pub backoff: Backoff,
     pub isolate: Isolate,
+    /// Where an answer names records that failed.
+    pub failed: FailedItems,
     /// By the kind of an error.
     pub classes: BTreeMap<String, ErrorClass>,
     pub breaker: Option<BreakerPolicy>,
     pub then: Then,
+    /// What all parked records of the trigger may take.
+    pub park_max: ByteSize,
+}
+
+/// What is delivered again when an answer names records that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailedItems {
+    /// Each of them on its own; the others are settled (G7).
+    Each,
+    /// As in Lambda: everything from the first of them on (PB-2, PB-3).
+    FromTheFirst,
 }
 
 /// How the record that makes its batch fail is found.
@@ -134,6 +169,8 @@ pub enum ErrorClass {
     Retry,
     /// It is about something outside: tried again after a pause, without using an attempt.
     Pause,
+    /// The key waits, with all that follows of it, until an operator lets it go on.
+    Park,
     /// Another attempt would end the same way.
     DeadLetter,
 }
@@ -192,6 +229,8 @@ impl Backoff {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
     DeadLetter,
+    /// Its key waits, with all that follows of it; other keys go on.
+    Park,
     /// The shard stands still until an operator resumes it.
     Block,
 }
@@ -202,7 +241,7 @@ impl Then {
     pub fn holds(self) -> bool {
         match self {
             Self::DeadLetter => false,
-            Self::Block => true,
+            Self::Block | Self::Park => true,
         }
     }
 }

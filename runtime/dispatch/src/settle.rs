@@ -7,23 +7,25 @@
 use std::time::Duration;
 
 use model::{
-    Answer, Emitted, Fault, FaultClass, FunctionVersion, Outcome, Position, StateWrite, Timestamp,
-    UserRecord,
+    Answer, Emitted, Fault, FaultClass, FunctionVersion, HashKey, Outcome, Position, StateWrite,
+    Timestamp, UserRecord,
 };
 
 use crate::{
     dead_letters::{Condition, Note},
     limits::NOTES_MAX,
     settings::RetryPolicy,
+    tumbling::{InWindow, Part},
 };
 
+mod exact;
 mod partial;
 mod whole;
 
 use partial::partly;
 use whole::failed;
 
-/// Records that are invoked together until they are settled. Never empty.
+/// Records that are invoked together until they are settled. Empty only as the last invocation of a tumbling window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Work {
     pub records: Vec<UserRecord>,
@@ -37,6 +39,21 @@ pub struct Work {
     pub first_failed: Option<Timestamp>,
     pub not_before: Timestamp,
     pub notes: Vec<Note>,
+    pub origin: Origin,
+    /// Of all its records.
+    pub window: Option<InWindow>,
+    /// The handler is asked to say which record it is at.
+    pub traced: bool,
+}
+
+/// Where the records of a work come from, and so what it means that they are settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Shard,
+    /// They waited behind a parked key, kept under this hash.
+    Parked(HashKey),
+    /// There are none, or each stands for a key: a tumbling window closes.
+    Window,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +65,8 @@ pub enum Mode {
     Oversized,
     /// Its attempts are spent and the policy blocks; waits for an operator.
     Blocked,
+    /// It is to be parked, and there is no room.
+    NoRoom,
     /// It failed while nothing else succeeded: what comes after it shows whether it is to blame.
     Aside,
 }
@@ -57,6 +76,7 @@ pub struct Settlement {
     pub outputs: Vec<Emitted>,
     pub state: Vec<StateWrite>,
     pub dead: Vec<Discard>,
+    pub parked: Vec<Parking>,
     /// To be run before anything else of the shard, in order.
     pub again: Vec<Work>,
 }
@@ -68,6 +88,13 @@ pub struct Discard {
     pub condition: Condition,
     /// Invocations that used up an attempt.
     pub attempts: u32,
+    pub notes: Vec<Note>,
+}
+
+/// Records whose keys are parked with them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parking {
+    pub records: Vec<UserRecord>,
     pub notes: Vec<Note>,
 }
 
@@ -84,6 +111,10 @@ pub struct Circumstances<'a> {
     pub fraction: f64,
     /// Something of the trigger succeeded since the work first failed, or nobody asks for that.
     pub healthy: bool,
+    /// The handler may say which record it is at.
+    pub marks: bool,
+    /// More records may be parked.
+    pub has_room: bool,
 }
 
 impl Work {
@@ -98,6 +129,28 @@ impl Work {
             first_failed: None,
             not_before: Timestamp::default(),
             notes: Vec::new(),
+            origin: Origin::Shard,
+            window: None,
+            traced: false,
+        }
+    }
+
+    /// Some of its records, from the beginning.
+    #[must_use]
+    pub(crate) fn part(&self, records: Vec<UserRecord>) -> Self {
+        // Once it is taken apart, which part is the last of its window shows when they are done.
+        let window = self.window.map(|it| InWindow {
+            part: match it.part {
+                Part::Keys => Part::Keys,
+                Part::Some | Part::Last | Part::Early => Part::Some,
+            },
+            ..it
+        });
+        Self {
+            origin: self.origin,
+            window,
+            traced: self.traced,
+            ..Self::new(records)
         }
     }
 
@@ -106,13 +159,18 @@ impl Work {
         self.attempts > 0 || self.failures > 0 || self.mode != Mode::Together
     }
 
+    /// Set aside because it failed, and not because an earlier record of its key did.
+    pub(crate) fn is_under_suspicion(&self) -> bool {
+        self.mode == Mode::Aside && self.attempts > 0
+    }
+
     /// The records that the next invocation gets; empty when there must not be one.
     #[must_use]
     pub fn invoked(&self) -> &[UserRecord] {
         match self.mode {
             Mode::Together => &self.records,
             Mode::Prefix(len) => &self.records[..len.min(self.records.len())],
-            Mode::Oversized | Mode::Blocked | Mode::Aside => &[],
+            Mode::Oversized | Mode::Blocked | Mode::Aside | Mode::NoRoom => &[],
         }
     }
 
@@ -120,6 +178,7 @@ impl Work {
     #[must_use]
     pub fn until(&self, age: Option<Duration>) -> Timestamp {
         let first = self.records.first();
+        let first = first.filter(|_| self.origin == Origin::Shard);
         let too_old = first.zip(age).map(|(record, age)| {
             let exactly = record.arrived.plus(age);
             exactly.plus(Duration::from_millis(1))
@@ -148,6 +207,14 @@ impl Work {
         }
     }
 
+    #[must_use]
+    pub fn into_parking(self) -> Parking {
+        Parking {
+            records: self.records,
+            notes: self.notes,
+        }
+    }
+
     /// The records from `at` on.
     fn split_off(&mut self, at: usize) -> Option<Vec<UserRecord>> {
         let rest = self.records.split_off(at);
@@ -170,7 +237,9 @@ pub fn settle(work: Work, outcome: Outcome, at: Circumstances<'_>) -> Settlement
 /// Takes off the leading records that are older than the policy allows (RT-3, RT-4).
 #[must_use]
 pub fn expire(mut work: Work, at: Circumstances<'_>) -> (Option<Discard>, Option<Work>) {
-    let Some(age) = at.policy.age else {
+    // What was parked waited for an operator, and what stands for a key has no age.
+    let of_shard = work.origin == Origin::Shard;
+    let Some(age) = at.policy.age.filter(|_| of_shard) else {
         return (None, Some(work));
     };
     let old = |record: &&UserRecord| at.now.since(record.arrived) > age;
@@ -186,7 +255,7 @@ pub fn expire(mut work: Work, at: Circumstances<'_>) -> (Option<Discard>, Option
         notes: work.notes.clone(),
     };
     let mode = match work.mode {
-        Mode::Prefix(_) | Mode::Blocked | Mode::Aside => Mode::Together,
+        Mode::Prefix(_) | Mode::Blocked | Mode::Aside | Mode::NoRoom => Mode::Together,
         kept @ (Mode::Together | Mode::Oversized) => kept,
     };
     let rest = rest.map(|records| Work {
@@ -233,15 +302,15 @@ fn contradiction(answer: &Answer, len: usize) -> Option<Fault> {
 
 fn succeeded(mut work: Work, answer: Answer) -> Settlement {
     let rest = match work.mode {
-        Mode::Together | Mode::Oversized | Mode::Blocked | Mode::Aside => None,
+        Mode::Together | Mode::Oversized | Mode::Blocked | Mode::Aside | Mode::NoRoom => None,
         // Progress was made: the rest has all its attempts before it (RT-7).
-        Mode::Prefix(len) => work.split_off(len).map(Work::new),
+        Mode::Prefix(len) => work.split_off(len).map(|rest| work.part(rest)),
     };
     Settlement {
         outputs: answer.outputs,
         state: answer.state,
-        dead: Vec::new(),
         again: rest.into_iter().collect(),
+        ..Settlement::default()
     }
 }
 

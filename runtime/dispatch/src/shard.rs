@@ -10,10 +10,11 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use leases::{HeldLease, LeaseBook, LeaseError};
 use model::{
-    Answer, Checkpoint, Fault, FaultClass, FencingToken, Invocation, LogPosition, Outcome,
-    Position, RecordAction, RecordFailure, Timestamp, Transaction, UserRecord,
+    Answer, Checkpoint, Fault, FaultClass, FencingToken, HashKey, Invocation, LogPosition, Outcome,
+    Position, RecordAction, RecordFailure, Timestamp, Transaction, UserRecord, ViewWrite,
     invariants::{batch_is_ordered, checkpoint_advances},
     invocation::Begun,
     keys,
@@ -38,8 +39,9 @@ use crate::{
         COALESCE, FULL_PAUSE, LOG_TAIL_BYTES_MAX, OPEN_BYTES_MAX, OPEN_KEYS_MAX, OPEN_RECORDS_MAX,
         PAGE_BYTES_MAX, PAGE_RECORDS_MAX, SLOT_LOOK,
     },
+    parking::ParkedKeys,
     progress::{DamagedProgress, Progress, Standing},
-    settings::{Switch, TriggerSettings},
+    settings::{Switch, Then, TriggerSettings},
     settle::{Circumstances, Discard, Mode, Settlement, Work, expire, oversized, settle},
     state::StateStore,
     status::{Counters, ShardState, ShardStatus},
@@ -75,6 +77,8 @@ pub(crate) struct ShardTask {
     ledger: Ledger,
     batchers: BTreeMap<LaneId, Batcher>,
     flights: Flights,
+    parked: ParkedHere,
+    windows: Option<Windows>,
     breaker: Breaker,
     /// Of all shards of the trigger.
     pulse: Pulse,
@@ -146,7 +150,7 @@ impl ShardTask {
         lease: HeldLease,
         switch: watch::Receiver<Switch>,
         status: watch::Sender<ShardStatus>,
-        (state, pulse): (Option<Arc<StateStore>>, Pulse),
+        (state, parked, pulse): (Option<Arc<StateStore>>, Arc<ParkedKeys>, Pulse),
     ) -> Self {
         let start = Progress::starting(lease.token(), lease.row().initial);
         Self {
@@ -159,11 +163,17 @@ impl ShardTask {
                 journal: Arc::clone(&rooms.journal),
                 state,
                 dead_letters: Arc::clone(&rooms.dead_letters),
+                parked: Arc::clone(&parked),
             },
             lanes: settings.lanes,
             ledger: Ledger::resume(&start, settings.lanes),
             batchers: BTreeMap::new(),
             flights: Flights::default(),
+            parked: ParkedHere {
+                keys: BTreeMap::new(),
+                orders: parked.orders(),
+            },
+            windows: None,
             breaker: Breaker::new(settings.retry.breaker),
             pulse,
             strays: VecDeque::new(),
@@ -228,7 +238,7 @@ impl ShardTask {
                 }
                 continue;
             }
-            match self.step(self.now()) {
+            match self.step(self.now())? {
                 Step::Turn(lane) => self.turn(lane, stop).await?,
                 Step::Begin(lane, work) => self.ledger.begin(lane, work),
                 Step::GiveUpAside => self.give_up_aside(stop).await?,
@@ -237,9 +247,14 @@ impl ShardTask {
                     self.write(None, Settlement::default(), Transaction::default(), stop)
                         .await?;
                 }
+                Step::Live(key) => self.live(&key, stop).await?,
                 Step::End => {
                     self.ledger.pass(Checkpoint::ShardEnd);
-                    self.write(None, Settlement::default(), Transaction::default(), stop)
+                    let effects = Transaction {
+                        writes: self.windows_at_end()?,
+                        ..Transaction::default()
+                    };
+                    self.write(None, Settlement::default(), effects, stop)
                         .await?;
                     return Ok(TaskEnd::Ended);
                 }
@@ -263,6 +278,14 @@ impl ShardTask {
             behind_ms: self.behind_ms,
             counters: self.counters,
             in_flight: u64::try_from(in_flight).unwrap_or(u64::MAX),
+            parked_keys: u64::try_from(self.parked.keys.len()).unwrap_or(u64::MAX),
+            parked_since: self
+                .parked
+                .keys
+                .values()
+                .map(|key| key.why.since_ms)
+                .min()
+                .map(Timestamp::from_millis),
         };
         self.status.send_replace(status);
     }
@@ -294,10 +317,15 @@ fn end_of(halt: Halt) -> TaskEnd {
 
 mod flights;
 mod invoke;
+mod parked;
 mod pauses;
 mod reading;
 mod steps;
 mod suspicion;
+mod windows;
 mod writing;
+
+use parked::ParkedHere;
+use windows::Windows;
 
 use steps::{Step, Wait};

@@ -20,6 +20,7 @@ use crate::{
     kept::{Counting, Stock},
     limits::{STATE_NAMES_MAX, STATE_PAGE_ROWS},
     settings::StatePolicy,
+    window_state::WindowValues,
 };
 
 /// First byte of a stored value; the time it was written follows, in milliseconds.
@@ -94,12 +95,18 @@ impl StateStore {
         policy: StatePolicy,
     ) -> Self {
         Self {
-            stock: Stock::new(Arc::clone(&journal), Namespace::State, Some(&trigger)),
+            stock: Stock::new(Arc::clone(&journal), Namespace::State, Some(&trigger))
+                .with(Namespace::WindowState),
             journal,
             clock,
             trigger,
             policy,
         }
+    }
+
+    /// What tumbling windows keep here by key; it counts against the same bound.
+    pub(crate) fn windows(&self) -> WindowValues {
+        WindowValues::new(Arc::clone(&self.journal), self.trigger.clone())
     }
 
     #[must_use]

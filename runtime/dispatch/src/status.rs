@@ -15,6 +15,9 @@ pub struct ShardStatus {
     pub counters: Counters,
     /// Records that were read and whose end is open.
     pub in_flight: u64,
+    /// Parked keys of the shard's hash range, and when the oldest record came that waits behind one.
+    pub parked_keys: u64,
+    pub parked_since: Option<Timestamp>,
 }
 
 impl ShardStatus {
@@ -23,7 +26,8 @@ impl ShardStatus {
     pub fn is_conserved(&self) -> bool {
         let counters = &self.counters;
         let taken = counters.records_in + counters.resumed;
-        let ended = counters.filtered_out + counters.settled + counters.dead_lettered;
+        let ended =
+            counters.filtered_out + counters.settled + counters.dead_lettered + counters.parked;
         taken == ended + self.in_flight
     }
 }
@@ -37,6 +41,10 @@ pub struct Counters {
     pub resumed: u64,
     pub settled: u64,
     pub dead_lettered: u64,
+    /// They wait behind a parked key.
+    pub parked: u64,
+    /// Of those that waited: settled or given up.
+    pub unparked: u64,
     pub invocations: u64,
     pub failures: u64,
     pub out_of_range: u64,
@@ -46,6 +54,10 @@ pub struct Counters {
     /// Records that are not JSON although the filter reads them: given up.
     pub unparsable: u64,
     pub oversized: u64,
+    /// Records whose tumbling window had closed: given up.
+    pub late: u64,
+    /// Last invocations of tumbling windows that came to an end.
+    pub windows_closed: u64,
     /// Records that were being tried when the stream's retention took them, and that no restart finds again.
     pub lost_to_retention: u64,
 }
@@ -79,6 +91,11 @@ pub enum ShardState {
     NoLease(String),
     DiskFull,
     DeadLettersFull {
+        bytes: ByteSize,
+        max: ByteSize,
+    },
+    /// A record is to be parked, and parked records take all the room they have.
+    ParkFull {
         bytes: ByteSize,
         max: ByteSize,
     },
@@ -128,6 +145,10 @@ impl fmt::Display for ShardState {
             Self::DeadLettersFull { bytes, max } => write!(
                 f,
                 "the dead-letter store is full ({bytes} of {max}): a record that was given up waits rather than be lost"
+            ),
+            Self::ParkFull { bytes, max } => write!(
+                f,
+                "parked records take {bytes} of {max}: a record that is to be parked waits for room, and its lane with it"
             ),
             Self::StateFull { bytes, max } => write!(
                 f,
@@ -215,6 +236,9 @@ mod tests {
         let [bytes, max] = [ByteSize::mib(9), ByteSize::mib(10)];
         let sentence = "the dead-letter store is full (9MiB of 10MiB): a record that was given up waits rather than be lost";
         check(&ShardState::DeadLettersFull { bytes, max }, sentence);
+        let [bytes, max] = [ByteSize::mib(10), ByteSize::mib(10)];
+        let sentence = "parked records take 10MiB of 10MiB: a record that is to be parked waits for room, and its lane with it";
+        check(&ShardState::ParkFull { bytes, max }, sentence);
         let [bytes, max] = [ByteSize::mib(11), ByteSize::mib(10)];
         let sentence = "the state of the trigger is full (11MiB of 10MiB with what the function wrote): nothing of it is lost, the shard waits for room";
         check(&ShardState::StateFull { bytes, max }, sentence);

@@ -1,13 +1,19 @@
 //! Stories of a trigger over a stream, a log and a handler in memory, on paused time.
 
+mod actor;
+mod batches;
 mod bounds;
 mod filters;
+mod handover;
 mod holds;
 mod lanes;
 mod outage;
+mod parking;
 mod partial;
 mod seeks;
+mod tracing;
 mod versions;
+mod windows;
 mod world;
 
 use std::time::Duration;
@@ -32,6 +38,7 @@ fn throws_at(bad: &'static str) -> impl Fn(&Invocation) -> Outcome {
 async fn a03_two_retries_are_three_invocations_and_the_next_record_follows() {
     let mut world = World::new(throws_at("bad"));
     world.settings.batch.records = 1;
+    world.settings.on_failure = vec!["queue".to_owned()];
     world.put(0, &["bad", "good"]);
     let runner = world.start().await.unwrap();
     world.caught_up(&runner).await;
@@ -44,6 +51,9 @@ async fn a03_two_retries_are_three_invocations_and_the_next_record_follows() {
     assert_eq!(dead[0].attempts[2].version.0, 1);
     assert_eq!(dead[0].attempts[2].log_tail, "this is attempt 3");
     assert_eq!(dead[0].records[0].data, "bad");
+    let owed = world.owed();
+    assert_eq!((owed.len(), owed[0].attempts, owed[0].records), (1, 3, 1));
+    assert_eq!(owed[0].error_type.as_deref(), Some("Unhandled"));
     assert_eq!(world.tape.outputs(), ["good"]);
     assert_eq!(world.settled_through(&runner), position(2));
     runner.stop().await;
@@ -178,7 +188,7 @@ async fn a32_effects_appear_exactly_once_whatever_commit_the_log_stops_at() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a31_a_fenced_lane_commits_nothing_more() {
+async fn a_lane_that_lost_its_lease_commits_nothing_more() {
     let world = World::new(copied);
     world.put(0, &["1"]);
     let runner = world.start().await.unwrap();

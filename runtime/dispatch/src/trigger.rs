@@ -19,6 +19,7 @@ use tracing::warn;
 
 use crate::{
     breaker::Pulse,
+    parking::ParkedKeys,
     progress::DamagedProgress,
     settings::{Switch, TriggerSettings},
     shard::Rooms,
@@ -46,6 +47,7 @@ pub struct TriggerRunner {
     settings: TriggerSettings,
     switch: watch::Sender<Switch>,
     state: Option<Arc<StateStore>>,
+    parked: Arc<ParkedKeys>,
     statuses: Statuses,
     stop: Stop,
     task: Task<()>,
@@ -78,6 +80,11 @@ impl TriggerRunner {
             (true, true) => Switch::Paused,
             (true, false) => Switch::On,
         });
+        let parked = Arc::new(ParkedKeys::new(
+            Arc::clone(&rooms.journal),
+            settings.name.clone(),
+            settings.retry.park_max,
+        ));
         let state = settings.state.map(|policy| {
             let (journal, clock) = (Arc::clone(&rooms.journal), rooms.platform.clock.clone());
             Arc::new(StateStore::new(
@@ -97,6 +104,7 @@ impl TriggerRunner {
             settings: Arc::new(settings),
             statuses: Arc::clone(&statuses),
             state: state.clone(),
+            parked: Arc::clone(&parked),
             switch: turned,
             token,
             ends,
@@ -114,6 +122,7 @@ impl TriggerRunner {
             settings,
             switch,
             state,
+            parked,
             statuses,
             stop,
             task,
@@ -148,6 +157,12 @@ impl TriggerRunner {
     #[must_use]
     pub fn state(&self) -> Option<Arc<StateStore>> {
         self.state.clone()
+    }
+
+    /// Keys that wait, and orders about them.
+    #[must_use]
+    pub fn parked(&self) -> Arc<ParkedKeys> {
+        Arc::clone(&self.parked)
     }
 
     /// By shard; each with exactly one reason where it does not move.

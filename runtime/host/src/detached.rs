@@ -41,7 +41,12 @@ pub(crate) fn has_left_something(
     journal: &dyn Journal,
     name: &TriggerName,
 ) -> Result<bool, CommitError> {
-    for namespace in [Namespace::State, Namespace::DeadLetter, Namespace::Progress] {
+    for namespace in [
+        Namespace::State,
+        Namespace::DeadLetter,
+        Namespace::Progress,
+        Namespace::Parked,
+    ] {
         let prefix = keys::of_trigger(namespace, name);
         if !journal.scan(&prefix, None, 1)?.is_empty() {
             return Ok(true);

@@ -437,6 +437,10 @@ impl Handler for Rehearsed {
     fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize {
         self.handler.encoded_len(stream, record)
     }
+
+    fn marks(&self) -> bool {
+        self.handler.marks()
+    }
 }
 
 /// A failure that would be tried again. What a handler itself gives up is its decision.

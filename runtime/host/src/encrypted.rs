@@ -18,10 +18,13 @@ use streams::{Settings, Streams};
 use crate::{errors::StartError, options::UpOptions};
 
 /// What holds parts of records.
-const COPIES: [u8; 3] = [
+const COPIES: [u8; 6] = [
     Namespace::DeadLetter as u8,
     Namespace::State as u8,
     Namespace::Owed as u8,
+    Namespace::Windows as u8,
+    Namespace::WindowState as u8,
+    Namespace::Parked as u8,
 ];
 
 /// Opens the streams. Where a data key does not open the log is closed as it was.

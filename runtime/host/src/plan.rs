@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dispatch::{
-    Backoff, BatchPolicy, DeadLetterPolicy, RangeCheck, RetryPolicy, StartAt, StatePolicy, Then,
+    Backoff, BatchPolicy, DeadLetterPolicy, FailedItems, RetryPolicy, StartAt, StatePolicy, Then,
     TriggerSettings, WhenFull,
 };
 use model::{StreamKey, StreamName, Timestamp, TriggerName};
@@ -82,7 +82,7 @@ pub(crate) fn trigger(
         filter: trigger.filter.clone(),
         start_word: trigger.start.to_string(),
         deaggregate: trigger.deaggregate,
-        range_check: RangeCheck::InRange,
+        range_check: trigger.range_check,
         batch: BatchPolicy {
             records: usize::try_from(trigger.batch.records).unwrap_or(usize::MAX),
             bytes: usize::try_from(trigger.batch.bytes.bytes()).unwrap_or(usize::MAX),
@@ -90,13 +90,12 @@ pub(crate) fn trigger(
         },
         lanes: trigger.lanes,
         outputs,
-        state: trigger.state.as_ref().map(|state| StatePolicy {
-            ttl: state.ttl,
-            max: state.max,
-        }),
+        state: state(trigger),
+        tumbling: trigger.tumbling.clone(),
         retry: retry(&trigger.retry),
         on_failure: trigger.on_failure.clone(),
         item_failures: trigger.item_failures,
+        envelope: trigger.envelope,
         enabled: trigger.enabled,
     }
 }
@@ -165,6 +164,22 @@ fn backoff(backoff: &config::Backoff) -> Backoff {
     }
 }
 
+/// Windows by key keep their values in the trigger's state, granted or not.
+fn state(trigger: &config::Trigger) -> Option<StatePolicy> {
+    let granted = trigger.state.as_ref();
+    let windows = trigger.tumbling.as_ref();
+    let by_key = windows.is_some_and(|it| it.by != dispatch::WindowsBy::Shard);
+    let implied = by_key.then_some(StatePolicy {
+        ttl: None,
+        max: model::ByteSize::gib(1),
+    });
+    let said = granted.map(|state| StatePolicy {
+        ttl: state.ttl,
+        max: state.max,
+    });
+    said.or(implied)
+}
+
 pub(crate) fn start(start: config::Start, now: Timestamp) -> StartAt {
     match start {
         config::Start::Oldest => StartAt::Oldest,
@@ -183,12 +198,15 @@ fn retry(retry: &config::Retry) -> RetryPolicy {
         age: retry.age,
         backoff: backoff(&retry.backoff),
         isolate: retry.isolate,
+        failed: FailedItems::Each,
         classes: retry.classes.clone(),
         breaker: retry.breaker,
         then: match retry.then {
             config::Then::DeadLetter => Then::DeadLetter,
+            config::Then::Park => Then::Park,
             config::Then::Block => Then::Block,
         },
+        park_max: retry.park_max,
     }
 }
 

@@ -79,6 +79,7 @@ mod tests {
             duration: Duration::from_micros(2_345),
             memory_bytes: 3 * MIB + 1,
             fuel: None,
+            mark: None,
         };
         let check = |outcome, init, expect: &str| {
             let called = Called {

@@ -40,12 +40,40 @@ pub struct Invocation {
     pub outputs: Arc<BTreeSet<String>>,
     /// Keyed state, where the trigger grants it.
     pub state: Option<Arc<dyn StateReader>>,
+    /// Where the trigger has tumbling windows: the one that all the records belong to.
+    pub window: Option<TumblingWindow>,
+    /// The host looks for the record that failed: the handler had better say where it is.
+    pub tracing: bool,
+    /// A JSON event also says what function.wit's `invocation` says, in a member `shardmill`.
+    pub envelope: bool,
     /// What a JSON answer may say about single records.
     pub item_failures: ItemFailures,
     /// What a caller of the Lambda API handed over besides the event.
     pub client_context: Option<Arc<str>>,
     /// Whoever runs the invocation tells it once it has a place to run in.
     pub begun: Begun,
+}
+
+/// A tumbling window, as its invocations see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TumblingWindow {
+    pub start: Timestamp,
+    /// The first moment that is not in it.
+    pub end: Timestamp,
+    pub kept: WindowKept,
+    /// The last invocation of the window.
+    pub is_final: bool,
+    /// Its state grew beyond its bound, so it ends before its time; what follows of it begins without state.
+    pub is_early: bool,
+}
+
+/// Where a tumbling window keeps what it has come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WindowKept {
+    /// One value for the shard, handed from one invocation to the next; empty at first.
+    ByShard(Bytes),
+    /// In the keyed state, which is the window's own. The last invocations have one empty record for each key.
+    ByKey,
 }
 
 /// How the answer of an event function is read.

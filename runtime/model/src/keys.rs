@@ -44,6 +44,14 @@ pub enum Namespace {
     Binding = b'b',
     /// How far schedules have come, owned by `host`.
     Schedule = b'w',
+    /// How far a shard is with its tumbling windows, owned by `dispatch`.
+    Windows = b'y',
+    /// What tumbling windows by key have come to, owned by `dispatch`.
+    WindowState = b'x',
+    /// Parked partition keys, owned by `dispatch`.
+    ParkedKey = b'i',
+    /// Records that wait behind parked keys, owned by `dispatch`.
+    Parked = b'j',
 }
 
 #[derive(Debug)]
@@ -112,6 +120,105 @@ pub fn lease(key: &LeaseKey) -> Bytes {
 #[must_use]
 pub fn progress(key: &LeaseKey) -> Bytes {
     of_shard(Namespace::Progress, &key.trigger, key.shard)
+}
+
+#[must_use]
+pub fn windows(key: &LeaseKey) -> Bytes {
+    of_shard(Namespace::Windows, &key.trigger, key.shard)
+}
+
+/// All values of one tumbling window, by the hash of their keys.
+#[must_use]
+pub fn window_state_of(trigger: &TriggerName, start: Timestamp) -> Bytes {
+    Key::of(Namespace::WindowState)
+        .text(trigger.as_str().as_bytes())
+        .raw(&start.as_millis().to_be_bytes())
+        .done()
+}
+
+/// All names of one partition key in a tumbling window.
+#[must_use]
+pub fn window_state_of_key(
+    trigger: &TriggerName,
+    start: Timestamp,
+    hash_key: HashKey,
+    partition_key: &[u8],
+) -> Bytes {
+    Key(window_state_of(trigger, start).to_vec())
+        .raw(&hash_key.0.to_be_bytes())
+        .text(partition_key)
+        .done()
+}
+
+#[must_use]
+pub fn window_state(
+    trigger: &TriggerName,
+    start: Timestamp,
+    (hash_key, partition_key): (HashKey, &[u8]),
+    name: &str,
+) -> Bytes {
+    Key(window_state_of_key(trigger, start, hash_key, partition_key).to_vec())
+        .raw(name.as_bytes())
+        .done()
+}
+
+/// Splits a key of `window_state_of` into window, hash key, partition key and name.
+#[must_use]
+pub fn split_window_state<'a>(
+    trigger: &TriggerName,
+    key: &'a [u8],
+) -> Option<(Timestamp, HashKey, &'a [u8], &'a str)> {
+    let rest = key.strip_prefix(of_trigger(Namespace::WindowState, trigger).as_ref())?;
+    let (start, rest) = rest.split_first_chunk::<8>()?;
+    let (hash, rest) = rest.split_first_chunk::<16>()?;
+    let (length, rest) = rest.split_first_chunk::<2>()?;
+    let (partition_key, name) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    Some((
+        Timestamp::from_millis(u64::from_be_bytes(*start)),
+        HashKey(u128::from_be_bytes(*hash)),
+        partition_key,
+        std::str::from_utf8(name).ok()?,
+    ))
+}
+
+/// A parked partition key, by the hash key of the record that parked it.
+#[must_use]
+pub fn parked_key(trigger: &TriggerName, hash_key: HashKey, partition_key: &[u8]) -> Bytes {
+    Key::of(Namespace::ParkedKey)
+        .text(trigger.as_str().as_bytes())
+        .raw(&hash_key.0.to_be_bytes())
+        .raw(partition_key)
+        .done()
+}
+
+#[must_use]
+pub fn split_parked_key<'a>(trigger: &TriggerName, key: &'a [u8]) -> Option<(HashKey, &'a [u8])> {
+    let rest = key.strip_prefix(of_trigger(Namespace::ParkedKey, trigger).as_ref())?;
+    let (hash, partition_key) = rest.split_first_chunk::<16>()?;
+    Some((HashKey(u128::from_be_bytes(*hash)), partition_key))
+}
+
+/// The records that wait behind a parked key, in order.
+#[must_use]
+pub fn parked_of(trigger: &TriggerName, hash_key: HashKey, partition_key: &[u8]) -> Bytes {
+    Key::of(Namespace::Parked)
+        .text(trigger.as_str().as_bytes())
+        .raw(&hash_key.0.to_be_bytes())
+        .text(partition_key)
+        .done()
+}
+
+/// One of them. The sequence numbers of a child shard are larger than those of its parents, so the order holds.
+#[must_use]
+pub fn parked(
+    trigger: &TriggerName,
+    hash_key: HashKey,
+    partition_key: &[u8],
+    at: Position,
+) -> Bytes {
+    Key(parked_of(trigger, hash_key, partition_key).to_vec())
+        .position(at)
+        .done()
 }
 
 fn of_shard(namespace: Namespace, trigger: &TriggerName, shard: ShardId) -> Bytes {

@@ -8,10 +8,15 @@ pub mod web;
 
 use std::io::Write as _;
 
-use crate::{Invocation, ShardId, StreamKey, UserRecord};
+use crate::{
+    Invocation, ShardId, StreamKey, Timestamp, UserRecord,
+    invocation::{TumblingWindow, WindowKept},
+};
 
 /// A record without its names, numbers, key and data; with its shard and its time, a comma, and the event's own brackets.
 const FIXED_BYTES: usize = 384;
+/// Of an event without records.
+const BRACKETS_BYTES: usize = 14;
 /// A sequence number has 56 digits, and no 192 bits have more than 58; it stands in a record twice.
 const SEQUENCE_BYTES_MAX: usize = 58;
 /// `,"subSequenceNumber":N` and `:N`, with N up to 2^64.
@@ -39,17 +44,82 @@ fn escaped_len(text: &str) -> usize {
     bytes.sum()
 }
 
-/// `{"Records":[...]}` for the records of an invocation.
+/// `{"Records":[...]}` for the records of an invocation; with its tumbling window where it has one (TW-2), and with the
+/// facts of the invocation where the trigger asks for them.
 #[must_use]
 pub fn kinesis_event(invocation: &Invocation) -> Vec<u8> {
-    event_of_records(&invocation.stream, invocation.shard, &invocation.records)
+    let mut out = event_of_records(&invocation.stream, invocation.shard, &invocation.records);
+    if invocation.window.is_some() || invocation.envelope {
+        out.pop();
+    }
+    if let Some(window) = &invocation.window {
+        push_window(&mut out, invocation, window);
+    }
+    if invocation.envelope {
+        push_envelope(&mut out, invocation);
+    }
+    if invocation.window.is_some() || invocation.envelope {
+        out.push(b'}');
+    }
+    out
+}
+
+fn push_window(out: &mut Vec<u8>, invocation: &Invocation, window: &TumblingWindow) {
+    // Writing to a Vec cannot fail, here and below.
+    let _ = write!(
+        out,
+        r#","window":{{"start":"{}","end":"{}"}},"state":"#,
+        to_the_second(window.start),
+        to_the_second(window.end),
+    );
+    match &window.kept {
+        WindowKept::ByShard(state) if !state.is_empty() => out.extend_from_slice(state),
+        WindowKept::ByShard(_) | WindowKept::ByKey => out.extend_from_slice(b"{}"),
+    }
+    let _ = write!(
+        out,
+        concat!(
+            r#","shardId":"{}","eventSourceARN":"{}","#,
+            r#""isFinalInvokeForWindow":{},"isWindowTerminatedEarly":{}"#
+        ),
+        invocation.shard,
+        invocation.stream.arn(),
+        window.is_final,
+        window.is_early,
+    );
+}
+
+fn push_envelope(out: &mut Vec<u8>, invocation: &Invocation) {
+    let attempts_max = invocation
+        .attempts_max
+        .map_or_else(|| "null".to_owned(), |max| max.to_string());
+    let _ = write!(
+        out,
+        concat!(
+            r#","shardmill":{{"trigger":"{}","requestId":"{}","attempt":{},"attemptsMax":{},"#,
+            r#""fencingToken":"{}","behindMs":{}}}"#
+        ),
+        invocation.trigger,
+        invocation.request_id,
+        invocation.attempt,
+        attempts_max,
+        invocation.fencing_token,
+        invocation.behind_ms,
+    );
+}
+
+/// As Lambda writes the bounds of windows: `2026-01-02T03:04:05Z`.
+fn to_the_second(at: Timestamp) -> String {
+    let text = at.to_string();
+    let seconds = text.split('.').next().unwrap_or_default();
+    format!("{seconds}Z")
 }
 
 /// The same for any records of one shard.
 #[must_use]
 pub fn event_of_records(stream: &StreamKey, shard: ShardId, records: &[UserRecord]) -> Vec<u8> {
     let size = records.iter().map(|record| encoded_len(stream, record));
-    let mut out = Vec::with_capacity(size.sum::<usize>());
+    let mut out = Vec::with_capacity(size.sum::<usize>() + BRACKETS_BYTES);
     out.extend_from_slice(b"{\"Records\":[");
     for (index, record) in records.iter().enumerate() {
         if index > 0 {
@@ -131,6 +201,9 @@ mod tests {
             records: records.into(),
             outputs: Arc::default(),
             state: None,
+            window: None,
+            tracing: false,
+            envelope: false,
             item_failures: crate::invocation::ItemFailures::default(),
             client_context: None,
             begun: crate::invocation::Begun::default(),
@@ -193,6 +266,35 @@ mod tests {
         let bound = encoded_len(&stream, &empty);
         let length = kinesis_event(&invocation(stream, vec![empty])).len();
         assert!((length..length + 30).contains(&bound), "{length} {bound}");
+    }
+
+    #[test]
+    fn a_tumbling_window_and_the_facts_of_the_invocation_stand_beside_the_records() {
+        let stream = StreamKey {
+            account: AccountId::parse("000000000000").unwrap(),
+            region: Region::parse("us-east-1").unwrap(),
+            name: StreamName::parse("clicks").unwrap(),
+        };
+        let mut invocation = invocation(stream, Vec::new());
+        invocation.shard = ShardId(6);
+        invocation.window = Some(TumblingWindow {
+            start: Timestamp::from_millis(1_607_410_200_000),
+            end: Timestamp::from_millis(1_607_410_320_000),
+            kept: WindowKept::ByShard(Bytes::from_static(br#"{"1":282,"2":715}"#)),
+            is_final: true,
+            is_early: false,
+        });
+        let window = concat!(
+            r#"{"Records":[],"window":{"start":"2020-12-08T06:50:00Z","end":"2020-12-08T06:52:00Z"},"#,
+            r#""state":{"1":282,"2":715},"shardId":"shardId-000000000006","#,
+            r#""eventSourceARN":"arn:aws:kinesis:us-east-1:000000000000:stream/clicks","#,
+            r#""isFinalInvokeForWindow":true,"isWindowTerminatedEarly":false"#
+        );
+        let text = |invocation: &Invocation| String::from_utf8(kinesis_event(invocation)).unwrap();
+        assert_eq!(text(&invocation), format!("{window}}}"));
+        invocation.envelope = true;
+        let facts = r#""shardmill":{"trigger":"t","requestId":"","attempt":1,"attemptsMax":null,"fencingToken":"1","behindMs":0}"#;
+        assert_eq!(text(&invocation), format!("{window},{facts}}}"));
     }
 
     proptest! {

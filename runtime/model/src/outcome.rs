@@ -23,6 +23,8 @@ pub struct Answer {
     pub state: Vec<StateWrite>,
     /// False where the kind of function cannot say which record caused which effect.
     pub effects_attributed: bool,
+    /// What a tumbling window by shard has come to.
+    pub window_state: Option<Bytes>,
     pub usage: Usage,
 }
 
@@ -89,4 +91,6 @@ pub struct Usage {
     pub memory_bytes: u64,
     /// Only counted under simulation.
     pub fuel: Option<u64>,
+    /// The record that the handler said last it is at, by index in the batch.
+    pub mark: Option<u32>,
 }

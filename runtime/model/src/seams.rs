@@ -89,6 +89,10 @@ pub trait Handler: Send + Sync + fmt::Debug {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome>;
     /// What a record of this stream costs in a request, in bytes, at most.
     fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize;
+    /// Whether it may say which record it is at when it is asked to.
+    fn marks(&self) -> bool {
+        false
+    }
 }
 
 /// What functions said, as far as it is still there.

@@ -6,7 +6,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
-use model::{Answer, Fault, FaultClass, Outcome, RecordAction, RecordFailure, outcome::Usage};
+use model::{
+    Answer, Fault, FaultClass, Outcome, RecordAction, RecordFailure,
+    invocation::{ItemFailures, WindowKept},
+    outcome::Usage,
+};
 
 use crate::{
     bindings::types,
@@ -27,9 +31,14 @@ type Refused = (&'static str, String);
 impl Call {
     pub(crate) fn outcome(&mut self, answer: GuestAnswer, usage: Usage) -> Outcome {
         // Lambda's answers have no place to say which record caused what; those of our SDKs do.
+        let mut window_state = None;
         let (answered, effects_attributed) = match answer {
-            GuestAnswer::Stream(response) => (self.response(response), true),
+            GuestAnswer::Stream(mut response) => {
+                window_state = response.window_state.take().map(Bytes::from);
+                (self.response(response), true)
+            }
             GuestAnswer::Event(document) => {
+                window_state = self.window_state(&document);
                 let said = self.item_failures(&document);
                 self.document = Some(document.into());
                 let attributed = said.as_ref().is_ok_and(|said| said.attributed);
@@ -38,7 +47,10 @@ impl Call {
             GuestAnswer::Printed(printed) => {
                 let failures = printed
                     .map_err(|bytes| self.too_long(bytes))
-                    .and_then(|document| self.printed(document));
+                    .and_then(|document| {
+                        window_state = self.window_state(&document);
+                        self.printed(document)
+                    });
                 (failures, false)
             }
             GuestAnswer::Served => (Ok(Vec::new()), false),
@@ -50,6 +62,7 @@ impl Call {
                 outputs: std::mem::take(&mut self.outputs),
                 state: std::mem::take(&mut self.state),
                 effects_attributed,
+                window_state,
                 usage,
             }),
             Err((kind, fact)) => Outcome::Failed(Fault {
@@ -134,6 +147,22 @@ impl Call {
         ("OutputTooLarge", fact)
     }
 
+    /// The object `state` of an answer, as it was written; only a window by shard has one (TW-4).
+    fn window_state(&self, answer: &[u8]) -> Option<Bytes> {
+        #[derive(serde::Deserialize)]
+        struct Stated<'a> {
+            #[serde(borrow)]
+            state: &'a serde_json::value::RawValue,
+        }
+        let window = self.invocation.window.as_ref()?;
+        let by_shard = matches!(window.kept, WindowKept::ByShard(_));
+        let stated: Stated<'_> = serde_json::from_slice(answer).ok().filter(|_| by_shard)?;
+        let state = stated.state.get();
+        state
+            .starts_with('{')
+            .then(|| Bytes::copy_from_slice(state.as_bytes()))
+    }
+
     fn item_failures(&self, answer: &[u8]) -> Result<Said, Refused> {
         if answer.len() > self.output_bytes_max {
             return Err(self.too_long(answer.len()));
@@ -142,6 +171,12 @@ impl Call {
             return Ok(Said::default());
         }
         let how = self.invocation.item_failures;
+        // Where a window asks for `state`, an answer has another key; one without it fails for that.
+        let how = if self.invocation.window.is_some() && how == ItemFailures::Strict {
+            ItemFailures::Named
+        } else {
+            how
+        };
         item_failures::read(answer, &self.invocation.records, how)
             .map_err(|error| ("MalformedOutput", error.to_string()))
     }

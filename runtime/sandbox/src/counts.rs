@@ -129,6 +129,7 @@ mod tests {
             duration: Duration::from_millis(ms),
             memory_bytes,
             fuel: None,
+            mark: None,
         }
     }
 

@@ -8,7 +8,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::Request;
 use model::{
-    Digest, Fault, FaultClass, FunctionVersion, Invocation, Outcome, StreamKey, UserRecord, lambda,
+    Digest, Fault, FaultClass, FunctionVersion, Invocation, Outcome, StreamKey, UserRecord,
+    invocation::{TumblingWindow, WindowKept},
+    lambda,
     outcome::Usage,
     seams::{BoxFuture, Handler},
 };
@@ -224,6 +226,10 @@ impl Handler for Function {
     fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize {
         encoded_len(self.kind() == Kind::Stream, stream, record)
     }
+
+    fn marks(&self) -> bool {
+        self.kind() == Kind::Stream
+    }
 }
 
 /// What a record costs in a request, in bytes, at most: packed, or as JSON.
@@ -325,7 +331,8 @@ impl Inner {
         };
         match (&self.guest, given) {
             (Guest::Stream(_), Given::Records) => {
-                let batch = packed::pack(&invocation.records);
+                let window = invocation.window.as_ref();
+                let batch = packed::pack(&invocation.records, window.is_some_and(closes_keys));
                 batch
                     .map(bytes)
                     .map_err(|error| ("BatchTooLarge", error.to_string()))
@@ -461,6 +468,7 @@ impl Inner {
                 .settings
                 .simulation
                 .then(|| sandbox.fuel_used(self.limits.timeout)),
+            mark: sandbox.store.data().call.progress,
         }
     }
 
@@ -510,6 +518,11 @@ impl Inner {
             usage,
         }
     }
+}
+
+/// Its records are no records: each stands for a key whose window closes.
+fn closes_keys(window: &TumblingWindow) -> bool {
+    window.is_final && window.kept == WindowKept::ByKey
 }
 
 fn to_usize(bytes: u64) -> usize {

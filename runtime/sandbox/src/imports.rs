@@ -4,7 +4,10 @@
 //! answer ends the invocation without using an attempt.
 
 use bytes::Bytes;
-use model::{Emitted, HashKey, StateWrite, invocation::StateReader};
+use model::{
+    Emitted, HashKey, StateWrite,
+    invocation::{StateReader, WindowKept},
+};
 use std::sync::Arc;
 
 use crate::{
@@ -91,11 +94,21 @@ impl invocation::Host for Context {
     }
 
     fn is_tracing(&mut self) -> wasmtime::Result<bool> {
-        Ok(false)
+        Ok(self.call.invocation.tracing)
     }
 
     fn current_window(&mut self) -> wasmtime::Result<Option<invocation::TumblingWindow>> {
-        Ok(None)
+        let window = self.call.invocation.window.as_ref();
+        Ok(window.map(|window| invocation::TumblingWindow {
+            start_ms: window.start.as_millis(),
+            end_ms: window.end.as_millis(),
+            is_final: window.is_final,
+            is_early: window.is_early,
+            state: match &window.kept {
+                WindowKept::ByShard(state) => state.to_vec(),
+                WindowKept::ByKey => Vec::new(),
+            },
+        }))
     }
 
     fn client_context(&mut self) -> wasmtime::Result<Option<String>> {

@@ -16,6 +16,7 @@ const HEADER_BYTES: usize = 32;
 const BATCH_STRIDE: u32 = 64;
 const OUTPUT_STRIDE: usize = 40;
 const RECORD_FROM_AGGREGATE: u32 = 1 << 1;
+const RECORD_CLOSES_WINDOW: u32 = 1 << 2;
 const OUTPUT_HAS_HASH_KEYS: u16 = 1;
 const NO_SOURCE: u32 = u32::MAX;
 
@@ -31,7 +32,8 @@ pub(crate) struct BatchTooLarge {
     bytes: usize,
 }
 
-pub(crate) fn pack(records: &[UserRecord]) -> Result<Vec<u8>, BatchTooLarge> {
+/// `close_windows`: each of them closes the tumbling window of its key.
+pub(crate) fn pack(records: &[UserRecord], close_windows: bool) -> Result<Vec<u8>, BatchTooLarge> {
     let bytes = HEADER_BYTES + records.iter().map(encoded_len).sum::<usize>();
     let too_large = |_| BatchTooLarge { bytes };
     u32::try_from(bytes).map_err(too_large)?;
@@ -55,11 +57,9 @@ pub(crate) fn pack(records: &[UserRecord]) -> Result<Vec<u8>, BatchTooLarge> {
             out.put_u32_le(u32::try_from(part.len()).map_err(too_large)?);
             next += part.len();
         }
-        out.put_u32_le(if record.aggregated {
-            RECORD_FROM_AGGREGATE
-        } else {
-            0
-        });
+        let aggregated = u32::from(record.aggregated) * RECORD_FROM_AGGREGATE;
+        let closes = u32::from(close_windows) * RECORD_CLOSES_WINDOW;
+        out.put_u32_le(aggregated | closes);
         out.put_u32_le(record.deliveries);
     }
     for record in records {

@@ -10,12 +10,12 @@ use model::{Answer, Fault, RecordAction, RecordFailure, Timestamp, UserRecord, o
 
 use super::{
     Circumstances, Mode, Settlement, Work, succeeded,
-    whole::{again, failed, give_up, spent},
+    whole::{again, failed, give_up, parked, spent},
 };
 use crate::{
     dead_letters::{Condition, Note},
     limits::TRIES_MAX,
-    settings::{ErrorClass, Isolate},
+    settings::{ErrorClass, FailedItems, Isolate},
 };
 
 pub(super) fn partly(work: Work, mut answer: Answer, at: Circumstances<'_>) -> Settlement {
@@ -23,27 +23,31 @@ pub(super) fn partly(work: Work, mut answer: Answer, at: Circumstances<'_>) -> S
     let Some(first) = failures.first() else {
         return succeeded(work, answer);
     };
-    let whole = Note::as_fault(&explained(first), answer.usage);
-    let handed_on = |failure: &RecordFailure| failure.action == RecordAction::DeadLetter;
+    let whole = Note::as_fault(first, answer.usage);
+    let from_the_first_on = at.policy.failed == FailedItems::FromTheFirst;
     let all_failed = failures.len() == work.invoked().len()
         && failures.iter().all(|failure| is_tried_again(failure, at));
     let start = usize::try_from(first.index).unwrap_or(usize::MAX);
     match work.mode {
         Mode::Prefix(_) => return failed(work, &whole, at),
-        Mode::Oversized | Mode::Blocked | Mode::Aside => return failed(work, &whole, at),
+        Mode::Oversized | Mode::Blocked | Mode::Aside | Mode::NoRoom => {
+            return failed(work, &whole, at);
+        }
         Mode::Together => {}
     }
     let effects = !answer.outputs.is_empty() || !answer.state.is_empty();
     let sourced = answer.outputs.iter().all(|output| output.source.is_some());
-    if all_failed {
+    // What a window has come to is of all records that the handler took for done.
+    let mixed = answer.window_state.is_some();
+    if all_failed || (from_the_first_on && start == 0) {
         // Each of them is to blame, so there is nothing to look for.
         let mut work = work;
         work.note(Note::of_fault(&whole, at));
         work.first_failed.get_or_insert(at.now);
         again(work, &whole, at)
-    } else if effects && !(answer.effects_attributed && sourced) {
+    } else if mixed || (effects && !(answer.effects_attributed && sourced)) {
         match start {
-            0 if handed_on(first) => reject_head(work, (first, answer.usage), at),
+            0 if is_handed_on(first) => hand_on_head(work, (first, answer.usage), at),
             0 => split_head(work, (first, answer.usage), &whole, at),
             // No attempt is used: the prefix already succeeded once.
             len => Settlement {
@@ -57,7 +61,7 @@ pub(super) fn partly(work: Work, mut answer: Answer, at: Circumstances<'_>) -> S
         }
     } else {
         let fates = fates(&work, &failures, at);
-        if groups(&fates) > TRIES_MAX {
+        if from_the_first_on || groups(&fates) > TRIES_MAX {
             from_the_first(work, answer, (first, &whole), at)
         } else {
             each(&work, answer, &fates, at)
@@ -71,6 +75,8 @@ enum Fate<'a> {
     Settled,
     /// The handler gave up on it.
     Rejected(&'a RecordFailure),
+    /// The handler parks its key.
+    Parked(&'a RecordFailure),
     /// It failed and has another attempt, after so many.
     Again(&'a RecordFailure, u32),
     /// It failed and had its last attempt, the so manieth.
@@ -95,9 +101,9 @@ fn fates<'a>(work: &Work, failures: &'a [RecordFailure], at: Circumstances<'_>) 
             Some(failure) if progress => afresh(fate(failure, 0, at)),
             Some(failure) => fate(failure, work.attempts, at),
         };
-        progress |= matches!(fate, Fate::Settled | Fate::Rejected(_));
+        progress |= matches!(fate, Fate::Settled | Fate::Rejected(_) | Fate::Parked(_));
         match fate {
-            Fate::Again(..) | Fate::NotTried => {
+            Fate::Again(..) | Fate::NotTried | Fate::Parked(_) => {
                 held.insert(&record.partition_key);
             }
             Fate::Spent(..) if at.policy.then.holds() => {
@@ -115,8 +121,10 @@ fn fate<'a>(failure: &'a RecordFailure, attempts: u32, at: Circumstances<'_>) ->
     match failure.action {
         RecordAction::NotTried => Fate::NotTried,
         RecordAction::DeadLetter => Fate::Rejected(failure),
-        RecordAction::Retry | RecordAction::Park => match at.policy.class_of(&failure.kind) {
+        RecordAction::Park => Fate::Parked(failure),
+        RecordAction::Retry => match at.policy.class_of(&failure.kind) {
             ErrorClass::DeadLetter => Fate::Rejected(failure),
+            ErrorClass::Park => Fate::Parked(failure),
             ErrorClass::Pause => Fate::Again(failure, attempts),
             ErrorClass::Retry if spent(attempts.saturating_add(1), at) => {
                 Fate::Spent(failure, attempts.saturating_add(1))
@@ -130,16 +138,22 @@ fn fate<'a>(failure: &'a RecordFailure, attempts: u32, at: Circumstances<'_>) ->
 fn afresh(fate: Fate<'_>) -> Fate<'_> {
     match fate {
         Fate::Again(failure, _) | Fate::Spent(failure, _) => Fate::Again(failure, 0),
-        Fate::Settled | Fate::Rejected(_) | Fate::NotTried => fate,
+        Fate::Settled | Fate::Rejected(_) | Fate::Parked(_) | Fate::NotTried => fate,
     }
 }
 
 fn is_tried_again(failure: &RecordFailure, at: Circumstances<'_>) -> bool {
     match failure.action {
-        RecordAction::NotTried | RecordAction::DeadLetter => false,
-        RecordAction::Retry | RecordAction::Park => {
-            at.policy.class_of(&failure.kind) == ErrorClass::Retry
-        }
+        RecordAction::NotTried | RecordAction::DeadLetter | RecordAction::Park => false,
+        RecordAction::Retry => at.policy.class_of(&failure.kind) == ErrorClass::Retry,
+    }
+}
+
+/// The handler has decided what becomes of the record.
+fn is_handed_on(failure: &RecordFailure) -> bool {
+    match failure.action {
+        RecordAction::DeadLetter | RecordAction::Park => true,
+        RecordAction::Retry | RecordAction::NotTried => false,
     }
 }
 
@@ -149,7 +163,7 @@ fn groups(fates: &[Fate<'_>]) -> usize {
     let mut groups = 0;
     for fate in fates {
         let begins = match fate {
-            Fate::Settled | Fate::Rejected(_) => false,
+            Fate::Settled | Fate::Rejected(_) | Fate::Parked(_) => false,
             Fate::Again(..) | Fate::Spent(..) => true,
             Fate::NotTried => before != Fate::NotTried,
         };
@@ -184,13 +198,21 @@ fn each(work: &Work, answer: Answer, fates: &[Fate<'_>], at: Circumstances<'_>) 
                     .dead
                     .push(single.into_discard(Condition::Rejected));
             }
+            Fate::Parked(failure) => {
+                let mut single = single(work.attempts);
+                single.note(Note::of_failure(failure, usage, at));
+                let parked = parked(single, at);
+                settlement.parked.extend(parked.parked);
+                settlement.again.extend(parked.again);
+            }
             Fate::Again(failure, attempts) | Fate::Spent(failure, attempts) => {
                 let mut single = single(*attempts);
-                single.note(Note::of_failure(&explained(failure), usage, at));
+                single.note(Note::of_failure(failure, usage, at));
                 single.not_before = at.now.plus(at.policy.backoff.after(1, at.fraction));
                 if matches!(fate, Fate::Spent(..)) {
                     let given_up = give_up(single, at);
                     settlement.dead.extend(given_up.dead);
+                    settlement.parked.extend(given_up.parked);
                     settlement.again.extend(given_up.again);
                 } else {
                     settlement.again.push(single);
@@ -198,7 +220,7 @@ fn each(work: &Work, answer: Answer, fates: &[Fate<'_>], at: Circumstances<'_>) 
             }
             Fate::NotTried => match settlement.again.last_mut() {
                 Some(group) if before == Fate::NotTried => group.records.push(record.clone()),
-                Some(_) | None => settlement.again.push(Work::new(vec![record.clone()])),
+                Some(_) | None => settlement.again.push(work.part(vec![record.clone()])),
             },
         }
         before = *fate;
@@ -214,23 +236,28 @@ fn of_failed(work: &Work, record: &UserRecord, attempts: u32, now: Timestamp) ->
         failures: 1,
         first_failed: work.first_failed.or(Some(now)),
         notes: work.notes.clone(),
-        ..Work::new(vec![record.clone()])
+        ..work.part(vec![record.clone()])
     }
 }
 
-/// The handler itself gave up on the first record; the others start afresh.
-fn reject_head(
+/// The handler itself decided about the first record; the others start afresh.
+fn hand_on_head(
     mut work: Work,
     (failure, usage): (&RecordFailure, Usage),
     at: Circumstances<'_>,
 ) -> Settlement {
-    let rest = work.split_off(1);
+    let rest = work.split_off(1).map(|rest| work.part(rest));
     work.note(Note::of_failure(failure, usage, at));
-    Settlement {
-        dead: vec![work.into_discard(Condition::Rejected)],
-        again: rest.map(Work::new).into_iter().collect(),
-        ..Settlement::default()
-    }
+    let mut settlement = if failure.action == RecordAction::Park {
+        parked(work, at)
+    } else {
+        Settlement {
+            dead: vec![work.into_discard(Condition::Rejected)],
+            ..Settlement::default()
+        }
+    };
+    settlement.again.extend(rest);
+    settlement
 }
 
 /// The first record failed and nothing can be kept of the others: it goes on alone, they wait behind it.
@@ -247,8 +274,8 @@ fn split_head(
     if at.policy.isolate == Isolate::Off {
         return failed(work, whole, at);
     }
-    let rest = work.split_off(1);
-    work.note(Note::of_failure(&explained(failure), usage, at));
+    let rest = work.split_off(1).map(|rest| work.part(rest));
+    work.note(Note::of_failure(failure, usage, at));
     work.attempts = attempts;
     work.failures = work.failures.saturating_add(1);
     work.first_failed.get_or_insert(at.now);
@@ -257,12 +284,14 @@ fn split_head(
         .plus(at.policy.backoff.after(work.failures, at.fraction));
     let mut settlement = match fate {
         Fate::Spent(..) => give_up(work, at),
-        Fate::Again(..) | Fate::Settled | Fate::Rejected(_) | Fate::NotTried => Settlement {
-            again: vec![work],
-            ..Settlement::default()
-        },
+        Fate::Again(..) | Fate::Settled | Fate::Rejected(_) | Fate::Parked(_) | Fate::NotTried => {
+            Settlement {
+                again: vec![work],
+                ..Settlement::default()
+            }
+        }
     };
-    settlement.again.extend(rest.map(Work::new));
+    settlement.again.extend(rest);
     settlement
 }
 
@@ -276,14 +305,14 @@ fn from_the_first(
     let start = usize::try_from(first.index).unwrap_or(usize::MAX);
     if start == 0 {
         return match first.action {
-            RecordAction::DeadLetter => reject_head(work, (first, answer.usage), at),
-            RecordAction::Retry | RecordAction::Park | RecordAction::NotTried => {
-                failed(work, whole, at)
+            RecordAction::DeadLetter | RecordAction::Park => {
+                hand_on_head(work, (first, answer.usage), at)
             }
+            RecordAction::Retry | RecordAction::NotTried => failed(work, whole, at),
         };
     }
     let again = work.split_off(start).map(|records| {
-        let mut rest = Work::new(records);
+        let mut rest = work.part(records);
         rest.failures = 1;
         rest.first_failed = Some(at.now);
         rest.not_before = at.now.plus(at.policy.backoff.after(1, at.fraction));
@@ -295,20 +324,6 @@ fn from_the_first(
     };
     let before = |source: u32| usize::try_from(source).is_ok_and(|source| source < start);
     with_effects(settlement, answer, before)
-}
-
-/// Whoever reads why a record is tried again learns that it was not parked.
-fn explained(failure: &RecordFailure) -> RecordFailure {
-    match failure.action {
-        RecordAction::Park => RecordFailure {
-            reason: format!(
-                "{} (parking is not supported yet: retried in place)",
-                failure.reason
-            ),
-            ..failure.clone()
-        },
-        RecordAction::Retry | RecordAction::DeadLetter | RecordAction::NotTried => failure.clone(),
-    }
 }
 
 fn with_effects(settlement: Settlement, answer: Answer, keeps: impl Fn(u32) -> bool) -> Settlement {

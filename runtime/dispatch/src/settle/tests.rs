@@ -8,7 +8,7 @@ use model::{RecordAction, RecordFailure, outcome::Usage};
 use super::*;
 use crate::{
     limits::{RETRY_AFTER_MAX, TRIES_MAX},
-    settings::{Backoff, ErrorClass, Isolate, Then},
+    settings::{Backoff, ErrorClass, FailedItems, Isolate, Then},
     testing::user_record,
 };
 
@@ -23,9 +23,11 @@ fn policy(attempts: Option<u32>) -> RetryPolicy {
             ..Backoff::default()
         },
         isolate: Isolate::Off,
+        failed: FailedItems::Each,
         classes: BTreeMap::new(),
         breaker: None,
         then: Then::DeadLetter,
+        park_max: model::ByteSize::mib(1),
     }
 }
 
@@ -37,6 +39,8 @@ fn at(policy: &RetryPolicy) -> Circumstances<'_> {
         log_tail: "",
         fraction: 0.0,
         healthy: true,
+        marks: false,
+        has_room: true,
     }
 }
 
@@ -88,6 +92,7 @@ fn answer(of: u32, failures: Vec<RecordFailure>, effects_attributed: bool) -> Ou
         outputs: (0..of).map(emitted).collect(),
         state: Vec::new(),
         effects_attributed,
+        window_state: None,
         usage: Usage::default(),
     })
 }
@@ -124,7 +129,16 @@ fn told(settlement: &Settlement) -> String {
             )
         })
         .collect();
-    format!("out{out:?} dead{dead:?} again[{}]", again.join("; "))
+    let parked = settlement.parked.iter();
+    let parked: Vec<_> = parked.map(|group| indexes(&group.records)).collect();
+    let parked = match parked.as_slice() {
+        [] => String::new(),
+        parked => format!(" parked{parked:?}"),
+    };
+    format!(
+        "out{out:?} dead{dead:?} again[{}]{parked}",
+        again.join("; ")
+    )
 }
 
 fn check(work: Work, outcome: Outcome, attempts: Option<u32>, expect: &str) {
@@ -304,7 +318,7 @@ fn attributed_effects_of_failed_records_are_dropped() {
         ),
         (
             vec![(1, Park), (2, NotTried)],
-            "out[0] dead[] again[[2] Together 0 +500; [3] Together 0 +0]",
+            "out[0] dead[] again[[3] Together 0 +0] parked[[2]]",
         ),
         (
             vec![(1, DeadLetter)],
@@ -318,7 +332,7 @@ fn attributed_effects_of_failed_records_are_dropped() {
         // Nothing succeeded: the batch failed.
         (
             vec![(0, Retry), (1, Retry), (2, Park)],
-            "out[] dead[] again[[1, 2, 3] Together 1 +500]",
+            "out[] dead[] again[[1] Together 1 +500; [2] Together 1 +500] parked[[3]]",
         ),
         (
             vec![(0, Retry), (1, Retry), (2, NotTried)],
@@ -345,7 +359,7 @@ fn behind_a_record_that_is_delivered_again_none_of_its_key_is_settled() {
         (
             "xaba",
             vec![(1, Park), (3, Retry)],
-            "out[0, 2] dead[] again[[2] Together 0 +500; [4] Together 0 +0]",
+            "out[0, 2] dead[] again[[4] Together 0 +0] parked[[2]]",
         ),
         // What the handler said of a later record comes again with it.
         (

@@ -1,6 +1,7 @@
 //! One turn of a lane: its front work is invoked, and what comes back is settled.
 
 use super::{flights::Landed, *};
+use crate::{settings::Tumbling, settle::Origin};
 
 impl ShardTask {
     /// Invokes the front work of the lane, except for what is given up without that.
@@ -9,6 +10,10 @@ impl ShardTask {
             return Ok(());
         };
         let now = self.now();
+        let carved = self.carved(&work, now);
+        if let Some(settlement) = carved.or_else(|| self.held_back(lane, &work)) {
+            return self.write_quietly(lane, settlement, stop).await;
+        }
         let fresh = {
             let circumstances = self.circumstances(&work, now, "", true);
             let (expired, rest) = expire(work.clone(), circumstances);
@@ -46,6 +51,8 @@ impl ShardTask {
             log_tail,
             fraction: self.rooms.platform.rng.fraction(),
             healthy,
+            marks: self.rooms.handler.marks(),
+            has_room: self.has_park_room(),
         }
     }
 
@@ -69,10 +76,12 @@ impl ShardTask {
         let records = self.delivered(&work);
         assert!(batch_is_ordered(&records), "a batch is out of order");
         self.counters.invocations += 1;
-        let state = self.stores.state.clone();
         let fraction = self.rooms.platform.rng.fraction();
         let version = self.rooms.handler.version(work.version, fraction);
         work.version = Some(version);
+        let (window, values) = self.seen_window(&work).unzip();
+        let state = self.stores.state.clone().map(|store| store as _);
+        let state = values.flatten().or(state);
         let begun = Begun::default();
         let invocation = Invocation {
             trigger: self.settings.name.clone(),
@@ -80,7 +89,7 @@ impl ShardTask {
             version,
             stream: self.settings.stream.clone(),
             shard: self.shard.id,
-            request_id: self.request_id(&records),
+            request_id: self.request_id(&work, &records),
             attempt: work.attempts.saturating_add(1),
             attempts_max: self.settings.retry.attempts,
             fencing_token: self.holder.token(),
@@ -88,7 +97,10 @@ impl ShardTask {
             started: now,
             records: Arc::clone(&records),
             outputs: Arc::clone(&self.outputs),
-            state: state.map(|store| store as _),
+            state,
+            window,
+            tracing: work.traced,
+            envelope: self.settings.envelope,
             item_failures: self.settings.item_failures,
             client_context: None,
             begun: begun.clone(),
@@ -115,24 +127,27 @@ impl ShardTask {
             outcome,
         } = landed;
         let outcome = match outcome {
-            Outcome::Answered(answer) => self.only_granted(answer),
+            Outcome::Answered(answer) => match self.only_granted(answer) {
+                Outcome::Answered(answer) => self.says_state(&flight.work, answer),
+                failed @ Outcome::Failed(_) => failed,
+            },
             failed @ Outcome::Failed(_) => failed,
         };
         self.conclude(lane, flight, outcome, stop).await
     }
 
     /// Stable over the attempts of one batch.
-    fn request_id(&self, records: &[UserRecord]) -> String {
-        let first = records
-            .first()
-            .map(|record| record.position)
-            .unwrap_or_default();
-        format!(
-            "{}/{}/{first}+{}",
-            self.settings.name,
-            self.shard.id,
-            records.len()
-        )
+    fn request_id(&self, work: &Work, records: &[UserRecord]) -> String {
+        let (trigger, shard) = (&self.settings.name, self.shard.id);
+        let closing = work.window.filter(|_| work.origin == Origin::Window);
+        let first = records.first().map(|record| record.position);
+        match (first, closing) {
+            (None, Some(window)) => format!("{trigger}/{shard}/window {}", window.start),
+            (first, _) => {
+                let first = first.unwrap_or_default();
+                format!("{trigger}/{shard}/{first}+{}", records.len())
+            }
+        }
     }
 
     /// An answer may only use what the trigger grants.
@@ -189,11 +204,24 @@ impl ShardTask {
             return Ok(());
         };
         let healthy = self.is_healthy(&work, now);
+        let success = success(&outcome);
         let circumstances = self.circumstances(&before, now, &log_tail, healthy);
         let mut settlement = settle(work, outcome, circumstances);
+        let change = self.window_change(&before, &mut settlement, success)?;
+        let keyed = self
+            .settings
+            .tumbling
+            .as_ref()
+            .is_some_and(Tumbling::is_by_key);
+        let window = before.window.filter(|_| keyed).map(|window| window.start);
         let (trigger, granted) = (&self.settings.name, &self.settings.outputs);
-        let effects = effects(&mut settlement, trigger, granted, &records, now);
+        let mut effects = effects(&mut settlement, (trigger, window), granted, &records, now);
+        effects.writes.extend(change.writes.iter().cloned());
         let refused = match self.write(Some(lane), settlement, effects, stop).await {
+            Ok(()) => {
+                self.changed(change);
+                return Ok(());
+            }
             Err(Halt::Place(NotPlaced::Commit(error @ CommitError::TooLarge { .. }))) => Fault {
                 class: FaultClass::Function,
                 kind: "CommitRefused".to_owned(),
@@ -201,7 +229,7 @@ impl ShardTask {
                 retry_after: None,
                 usage: model::outcome::Usage::default(),
             },
-            other => return other,
+            Err(halt) => return Err(halt),
         };
         let log_tail = self.log_tail(&before, &records, began);
         let healthy = self.is_healthy(&before, now);
@@ -212,9 +240,19 @@ impl ShardTask {
 
     fn log_tail(&self, work: &Work, records: &[UserRecord], began: Timestamp) -> String {
         let attempt = work.attempts.saturating_add(1);
-        let request_id = self.request_id(records);
+        let request_id = self.request_id(work, records);
         self.rooms
             .logs
             .tail(&request_id, attempt, began, LOG_TAIL_BYTES_MAX)
+    }
+}
+
+/// Whether everything that was invoked succeeded, and the state of its window that the answer has.
+fn success(outcome: &Outcome) -> (bool, Option<Bytes>) {
+    match outcome {
+        Outcome::Answered(answer) if answer.failures.is_empty() => {
+            (true, answer.window_state.clone())
+        }
+        Outcome::Answered(_) | Outcome::Failed(_) => (false, None),
     }
 }

@@ -6,6 +6,7 @@ use super::{flights::Landed, *};
 enum Woken {
     Stop,
     Switched,
+    Ordered,
     Landed(Box<Landed>),
     Source(Result<(), SourceError>),
     Due,
@@ -29,6 +30,7 @@ impl ShardTask {
                 self.ledger.resume_at_once();
                 self.breaker.succeeded();
             }
+            Woken::Ordered => self.look_at_parked()?,
             Woken::Source(answer) => {
                 answer?;
                 self.at_tip = false;
@@ -62,6 +64,7 @@ impl ShardTask {
             .unwritten_since
             .map(|since| (since.0 + COALESCE).saturating_sub(clock.monotonic().0));
         let switch = &mut self.switch;
+        let orders = &mut self.parked.orders;
         let looks = self.flights.needs_look();
         let flights = &mut self.flights;
         let flies = !flights.is_empty();
@@ -69,6 +72,7 @@ impl ShardTask {
             biased;
             () = stop.stopped() => Woken::Stop,
             () = switched(switch) => Woken::Switched,
+            () = switched(orders) => Woken::Ordered,
             Some(landed) = flights.next(), if flies => Woken::Landed(Box::new(landed)),
             more = source.wait(&self.settings.stream, self.shard.id, self.reader), if listen => {
                 Woken::Source(more)
@@ -123,7 +127,7 @@ impl ShardTask {
 }
 
 /// A trigger whose switch is gone stays as it is: the stop token ends the lane.
-async fn switched(switch: &mut watch::Receiver<Switch>) {
+async fn switched<T>(switch: &mut watch::Receiver<T>) {
     if switch.changed().await.is_err() {
         std::future::pending::<()>().await;
     }

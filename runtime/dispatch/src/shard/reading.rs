@@ -1,7 +1,7 @@
 //! How a shard gets its records: where it begins, page by page, and which of them are settled already.
 
 use super::*;
-use crate::progress::Try;
+use crate::{progress::Try, tumbling::Place};
 
 /// Records of a row's tries, by the index of the try.
 type Found = BTreeMap<usize, Vec<UserRecord>>;
@@ -19,6 +19,8 @@ impl ShardTask {
         }
         self.ledger = Ledger::resume(&row, self.lanes);
         self.written = row.low;
+        self.look_at_parked()?;
+        self.resume_windows()?;
         (self.reader, self.floor) = start_of(row.low);
         self.ended = row.through == Checkpoint::ShardEnd;
         if row.is_open() && !self.ended {
@@ -49,7 +51,12 @@ impl ShardTask {
         for (index, records) in found {
             if let Some(tried) = row.tries.get(index) {
                 let lane = tried.lane.unwrap_or(LaneId(0));
-                self.ledger.begin(lane, work_of(tried, records));
+                let window = records.first().and_then(|record| self.window_of(record));
+                let work = Work {
+                    window,
+                    ..work_of(tried, records)
+                };
+                self.ledger.begin(lane, work);
             }
         }
         Ok(())
@@ -84,10 +91,14 @@ impl ShardTask {
         let stream = &self.settings.stream;
         let source = &self.rooms.source;
         let page = source.read(stream, self.shard.id, self.reader, limit);
+        let began = self.now();
         let page = page.await?;
         self.reader = page.next;
         self.ended = page.ended;
         self.at_tip = page.records.is_empty();
+        if self.at_tip {
+            self.saw_nothing_since(began);
+        }
         self.behind_ms = page.behind_ms;
         Ok(page.records)
     }
@@ -107,6 +118,7 @@ impl ShardTask {
             }
             self.floor = Some(record.position);
             self.ledger.see(Checkpoint::Settled(record.position));
+            self.saw(record.arrived);
             let sifted = self.settings.filter.sift(&record);
             let lane = self.lanes.of(&record);
             let is_strayed = out_of_range || sifted != Sifted::Kept;
@@ -129,7 +141,7 @@ impl ShardTask {
                 continue;
             }
             match sifted {
-                Sifted::Kept => self.collect(lane, record),
+                Sifted::Kept => self.sort(lane, record),
                 Sifted::FilteredOut => self.counters.filtered_out += 1,
                 Sifted::Unparsable => self.stray(record, Condition::Unparsable),
             }
@@ -141,18 +153,31 @@ impl ShardTask {
         self.strays.push_back((record, condition));
     }
 
-    fn collect(&mut self, lane: LaneId, record: UserRecord) {
+    /// Into its batch, by its tumbling window where there are any.
+    fn sort(&mut self, lane: LaneId, record: UserRecord) {
+        match self.placed_in_window(&record) {
+            None => self.collect(lane, record, None),
+            Some(Place::In(start)) => self.collect(lane, record, Some(start)),
+            Some(Place::Late) => self.stray(record, Condition::Late),
+            Some(Place::Timeless) => self.stray(record, Condition::Unparsable),
+        }
+    }
+
+    fn collect(&mut self, lane: LaneId, record: UserRecord, window: Option<Timestamp>) {
         self.ledger.read(&record);
         let now = self.now();
         let encoded = self.encoded_len(&record);
         let policy = self.settings.batch;
+        let tumbling = self.settings.tumbling.as_ref();
+        let by_clock = tumbling.filter(|tumbling| !tumbling.reads_time());
+        let every = by_clock.map(|tumbling| tumbling.every);
         let batcher = self.batchers.entry(lane);
         batcher
-            .or_insert_with(|| Batcher::new(policy))
-            .push(record, encoded, now);
+            .or_insert_with(|| Batcher::new(policy).within_windows(every))
+            .push(record, encoded, window, now);
     }
 
-    fn encoded_len(&self, record: &UserRecord) -> usize {
+    pub(super) fn encoded_len(&self, record: &UserRecord) -> usize {
         let handler = &self.rooms.handler;
         handler.encoded_len(&self.settings.stream, record)
     }

@@ -4,6 +4,7 @@
 //! reading on. Where nothing can be done, the answer is what is waited for and the one reason to show.
 
 use super::*;
+use crate::tumbling::InWindow;
 
 /// What a shard does next.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(super) enum Step {
     Begin(LaneId, Work),
     /// Only works that are set aside are left, and nothing is at hand to hold them against.
     GiveUpAside,
+    /// A key that goes on, behind which nothing waits any more.
+    Live(Bytes),
     /// Records that needed no invocation, up to here.
     Pass(Checkpoint),
     End,
@@ -30,27 +33,38 @@ pub(super) struct Wait {
 }
 
 impl ShardTask {
-    pub(super) fn step(&mut self, now: Timestamp) -> Step {
+    pub(super) fn step(&mut self, now: Timestamp) -> Result<Step, Halt> {
         if self.lanes != self.settings.lanes && self.ledger.open() == 0 {
             self.lanes = self.settings.lanes;
             self.ledger.divide(self.lanes);
             self.batchers.clear();
         }
         if let Some((state, until)) = self.outage(now) {
-            return Step::Wait(Wait {
+            return Ok(Step::Wait(Wait {
                 state,
                 until: Some(until),
                 listen: false,
-            });
+            }));
         }
         if self.may_start() {
             if let Some(lane) = self.due(now) {
-                return Step::Turn(lane);
+                return Ok(Step::Turn(lane));
+            }
+            if let Some(step) = self.caught_up_with()? {
+                return Ok(step);
+            }
+            if let Some(step) = self.window_step(now)? {
+                return Ok(step);
             }
             if let Some((lane, batch)) = self.next_batch(now) {
-                return Step::Begin(lane, work_of(batch));
+                return Ok(Step::Begin(lane, self.work_of(batch, now)));
             }
         }
+        Ok(self.step_without_work(now))
+    }
+
+    /// No lane can go on for now.
+    fn step_without_work(&mut self, now: Timestamp) -> Step {
         let idle = self.flights.is_empty() && self.ledger.fronts().next().is_none();
         if idle && self.ledger.aside() > 0 && (self.at_tip || self.ended) {
             return Step::GiveUpAside;
@@ -98,15 +112,20 @@ impl ShardTask {
         let batchers = self.batchers.iter();
         let ready = batchers
             .filter(|(lane, batcher)| self.is_free(**lane) && near(batcher.first()))
+            .filter(|(_, batcher)| self.is_turn_of(batcher.windows().next()))
             .filter(|(_, batcher)| batcher.is_ready(now, nothing_more));
         let (lane, _) = ready.min_by_key(|(_, batcher)| batcher.first())?;
         let lane = *lane;
         let batcher = self.batchers.get_mut(&lane)?;
         let mut batch = batcher.next(now, nothing_more)?;
-        if let (Batch::Fit(records), Some(horizon)) = (&mut batch, horizon) {
-            let far = records.partition_point(|record| record.position < horizon);
-            batcher.put_back(records.split_off(far));
+        if let Some(horizon) = horizon.filter(|_| !batch.oversized) {
+            let near = |record: &UserRecord| record.position < horizon;
+            let far = batch.records.partition_point(near);
+            batcher.put_back(batch.records.split_off(far), batch.window);
         }
+        let later = self.beside_state(&mut batch);
+        let batcher = self.batchers.get_mut(&lane)?;
+        batcher.put_back(later, batch.window);
         if batcher.is_empty() && matches!(self.lanes, Lanes::Keys(_)) {
             self.batchers.remove(&lane);
         }
@@ -123,7 +142,7 @@ impl ShardTask {
         self.lanes != self.settings.lanes
     }
 
-    fn is_free(&self, lane: LaneId) -> bool {
+    pub(super) fn is_free(&self, lane: LaneId) -> bool {
         !self.flights.has(lane) && self.ledger.front(lane).is_none()
     }
 
@@ -157,6 +176,24 @@ impl ShardTask {
         (useful && seen > self.ledger.through()).then_some(seen)
     }
 
+    fn work_of(&self, batch: Batch, now: Timestamp) -> Work {
+        let window = batch.window.filter(|_| !batch.oversized);
+        let window = window.map(|start| InWindow {
+            start,
+            part: self.part_of(start, now),
+        });
+        let mode = if batch.oversized {
+            Mode::Oversized
+        } else {
+            Mode::Together
+        };
+        Work {
+            mode,
+            window,
+            ..Work::new(batch.records)
+        }
+    }
+
     fn wait(&self, now: Timestamp, listen: bool) -> Wait {
         let age = self.settings.retry.age;
         let waiting = self.ledger.fronts();
@@ -177,6 +214,14 @@ impl ShardTask {
             } else {
                 ShardState::Running
             }
+        } else if backing_off
+            .iter()
+            .any(|(_, work)| work.mode == Mode::NoRoom)
+        {
+            ShardState::ParkFull {
+                bytes: self.stores.parked.bytes().unwrap_or_default(),
+                max: self.stores.parked.max(),
+            }
         } else if let Some((lane, work)) = blocked.first() {
             ShardState::Blocked {
                 record: work.records.first().map(|r| r.position).unwrap_or_default(),
@@ -193,8 +238,9 @@ impl ShardTask {
             ShardState::CaughtUp
         };
         // A lane that has all its places taken is woken by what comes back.
+        let looks_at = self.windows.as_ref().and_then(|it| it.looks_at(now));
         let until = if self.may_start() {
-            tries_at.into_iter().chain(closes_at).min()
+            tries_at.into_iter().chain(closes_at).chain(looks_at).min()
         } else {
             None
         };
@@ -208,14 +254,17 @@ impl ShardTask {
 
     /// What the newest attempt of a work came to, in one line, and whose it was where there are several lanes.
     pub(super) fn because(&self, lane: LaneId, work: &Work) -> String {
+        let key = || {
+            let first = work.records.first();
+            first
+                .map(|record| record.key_text().into_owned())
+                .unwrap_or_default()
+        };
         let whose = match self.lanes {
+            _ if lane == LaneId::PARKED => format!("key {:?} that was parked, ", key()),
             Lanes::Hashed(0 | 1) => String::new(),
             Lanes::Hashed(lanes) => format!("lane {} of {lanes}, ", lane.0 + 1),
-            Lanes::Keys(_) => {
-                let first = work.records.first();
-                let key = first.map(|record| record.key_text().into_owned());
-                format!("key {:?}, ", key.unwrap_or_default())
-            }
+            Lanes::Keys(_) => format!("key {:?}, ", key()),
         };
         let Some(note) = work.notes.last() else {
             return format!("{whose}an earlier failure");
@@ -226,15 +275,5 @@ impl ShardTask {
             "{whose}attempt {}: {}: {fact}",
             work.attempts, note.error_type
         )
-    }
-}
-
-fn work_of(batch: Batch) -> Work {
-    match batch {
-        Batch::Fit(records) => Work::new(records),
-        Batch::Oversized(record) => Work {
-            mode: Mode::Oversized,
-            ..Work::new(vec![record])
-        },
     }
 }

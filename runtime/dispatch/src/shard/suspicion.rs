@@ -4,6 +4,7 @@
 //! gives it up; enough failures open the breaker, and nothing is given up before an invocation succeeds again.
 
 use super::*;
+use crate::settle::Origin;
 
 impl ShardTask {
     /// Hands the outcome back where it is settled like any other; `None` when it was a try of an open breaker that failed.
@@ -41,32 +42,39 @@ impl ShardTask {
     }
 
     /// A set was set aside by a settlement: the first of a row that failed.
-    pub(super) fn set_aside(&mut self, before: usize) {
+    pub(super) fn strike(&mut self) {
         let now = self.now();
-        if self.ledger.aside() > before && self.breaker.strike(now) {
+        if self.breaker.strike(now) {
             self.ledger.acquit();
         }
     }
 
     /// Nothing else is at hand to compare with, so those set aside are given up.
     pub(super) async fn give_up_aside(&mut self, stop: &StopToken) -> Result<(), Halt> {
-        let condition = Condition::RetryAttemptsExhausted;
         let low = self.ledger.low();
-        let blamed = self.ledger.blame();
-        let discard = |(_, work): (LaneId, Work)| work.into_discard(condition);
-        let dead: Vec<Discard> = blamed.into_iter().map(discard).collect();
-        let discarded: usize = dead.iter().map(|discard| discard.records.len()).sum();
+        let works = self.ledger.blame();
+        let (mut dead, mut parked) = (Vec::new(), Vec::new());
+        let (discarded, set_by) = self.blamed(&works, &mut dead, &mut parked);
         let strays = self.pass_strays();
         self.unplaced = Some(Unplaced {
-            records: discarded + strays,
+            records: discarded + set_by + strays,
             low,
         });
-        self.commit(dead, strays, Transaction::default(), stop)
-            .await?;
+        let (writes, rows) = self.parking(&parked, Origin::Shard);
+        let effects = Transaction {
+            writes,
+            ..Transaction::default()
+        };
+        self.commit(dead, strays, effects, stop).await?;
         self.unplaced = None;
         self.ledger.trim();
         self.forget(strays);
+        let rows = rows.into_iter();
+        self.parked
+            .keys
+            .extend(rows.map(|row| (row.partition_key.clone(), row)));
         self.counters.dead_lettered += u64::try_from(discarded).unwrap_or(u64::MAX);
+        self.counters.parked += u64::try_from(set_by).unwrap_or(u64::MAX);
         Ok(())
     }
 
@@ -84,7 +92,10 @@ fn whole_failure(outcome: &Outcome, records: usize) -> Option<Fault> {
     match outcome {
         Outcome::Failed(fault) => Some(fault.clone()),
         Outcome::Answered(answer) => {
-            let handed_on = |failure: &RecordFailure| failure.action == RecordAction::DeadLetter;
+            let handed_on = |failure: &RecordFailure| match failure.action {
+                RecordAction::DeadLetter | RecordAction::Park => true,
+                RecordAction::Retry | RecordAction::NotTried => false,
+            };
             let all = answer.failures.len() == records && !answer.failures.iter().any(handed_on);
             let first = answer.failures.first().filter(|_| all)?;
             Some(Note::as_fault(first, answer.usage))

@@ -6,6 +6,11 @@
 use platform::Clock;
 
 use super::*;
+use crate::{
+    ledger::Replaced,
+    parking::ParkedKey,
+    settle::{Origin, Parking},
+};
 
 impl ShardTask {
     /// A settlement of a lane's front work that has no effects.
@@ -29,27 +34,38 @@ impl ShardTask {
         stop: &StopToken,
     ) -> Result<(), Halt> {
         let Settlement {
-            mut dead, again, ..
+            mut dead,
+            mut parked,
+            again,
+            ..
         } = settlement;
-        let aside = self.ledger.aside();
+        let strikes = again.iter().any(Work::is_under_suspicion);
         let low = self.ledger.low();
         let fails = !again.is_empty();
         let replaced = lane.and_then(|lane| self.ledger.replace(lane, again));
-        let settled = replaced.as_ref().map_or(0, |it| it.settled.len());
-        let finished = settled.saturating_sub(records_of(&dead));
+        let mut sums = Sums::of(replaced.as_ref(), &dead, &parked);
+        let mut effects = effects;
+        if let Some(replaced) = &replaced {
+            effects.writes.extend(self.taken_out(replaced, &parked));
+        }
         // What succeeds behind records that failed shows that they are to blame.
-        let blamed = if finished > 0 {
+        let blamed = if sums.succeeds {
             self.ledger.blame()
         } else {
             Vec::new()
         };
-        let condition = Condition::RetryAttemptsExhausted;
-        let discards = blamed.iter().cloned();
-        dead.extend(discards.map(|(_, work)| work.into_discard(condition)));
+        let (mut writes, mut rows) = self.parking(&parked, sums.origin);
+        parked.clear();
+        let (blamed_dead, blamed_parked) = self.blamed(&blamed, &mut dead, &mut parked);
+        let (more_writes, more_rows) = self.parking(&parked, Origin::Shard);
+        writes.extend(more_writes);
+        rows.extend(more_rows);
+        effects.writes.extend(writes);
         let strays = self.pass_strays();
-        let discarded = records_of(&dead);
+        sums.dead += blamed_dead;
+        sums.parked += blamed_parked;
         self.unplaced = Some(Unplaced {
-            records: finished + discarded + strays,
+            records: sums.settled + sums.dead + sums.parked + strays,
             low,
         });
         let quiet = effects == Transaction::default()
@@ -68,17 +84,55 @@ impl ShardTask {
             self.unplaced = None;
             return Err(halt);
         }
-        self.unplaced = None;
-        self.ledger.trim();
-        self.set_aside(aside);
-        self.forget(strays);
-        self.counters.settled += counted(finished);
-        self.counters.dead_lettered += counted(discarded);
+        self.written_as(&sums, rows, strays, strikes);
         if self.flush_is_due() {
             self.flush().await?;
         }
         self.show(ShardState::Running);
         Ok(())
+    }
+
+    /// What was settled has its place, or needs none.
+    fn written_as(&mut self, sums: &Sums, rows: Vec<ParkedKey>, strays: usize, strikes: bool) {
+        self.unplaced = None;
+        self.ledger.trim();
+        if strikes {
+            self.strike();
+        }
+        self.forget(strays);
+        let rows = rows.into_iter();
+        let keyed = rows.map(|row| (row.partition_key.clone(), row));
+        self.parked.keys.extend(keyed);
+        if sums.stops {
+            // The rest of what was taken up waits on behind its key.
+            self.ledger.clear(LaneId::PARKED);
+        }
+        self.counters.settled += counted(sums.settled);
+        self.counters.dead_lettered += counted(sums.dead);
+        self.counters.parked += counted(sums.parked);
+        self.counters.unparked += counted(sums.unparked);
+    }
+
+    /// Where the records of works that are to blame go; how many are given up and how many parked.
+    pub(super) fn blamed(
+        &self,
+        blamed: &[(LaneId, Work)],
+        dead: &mut Vec<Discard>,
+        parked: &mut Vec<Parking>,
+    ) -> (usize, usize) {
+        let records: usize = blamed.iter().map(|(_, work)| work.records.len()).sum();
+        let works = blamed.iter().map(|(_, work)| work.clone());
+        match self.settings.retry.then {
+            Then::Park => {
+                parked.extend(works.map(Work::into_parking));
+                (0, records)
+            }
+            Then::DeadLetter | Then::Block => {
+                let condition = Condition::RetryAttemptsExhausted;
+                dead.extend(works.map(|work| work.into_discard(condition)));
+                (records, 0)
+            }
+        }
     }
 
     /// Settles the strays that lie no later than what the lanes began; says how many.
@@ -115,6 +169,7 @@ impl ShardTask {
             self.counters.dead_lettered += 1;
             match condition {
                 Condition::Unparsable => self.counters.unparsable += 1,
+                Condition::Late => self.counters.late += 1,
                 Condition::OutOfRange
                 | Condition::RetryAttemptsExhausted
                 | Condition::RecordAgeExceeded
@@ -191,6 +246,45 @@ async fn full_pause(clock: &Clock, stop: &StopToken) {
 
 fn records_of(dead: &[Discard]) -> usize {
     dead.iter().map(|discard| discard.records.len()).sum()
+}
+
+fn waiting_of(parked: &[Parking]) -> usize {
+    parked.iter().map(|group| group.records.len()).sum()
+}
+
+/// How many records of a settlement came to which end.
+struct Sums {
+    origin: Origin,
+    /// Something that was invoked succeeded.
+    succeeds: bool,
+    settled: usize,
+    dead: usize,
+    parked: usize,
+    unparked: usize,
+    /// A key that went on is parked again.
+    stops: bool,
+}
+
+impl Sums {
+    /// What comes from behind a parked key, or stands for one, was counted when it was read.
+    fn of(replaced: Option<&Replaced>, dead: &[Discard], parked: &[Parking]) -> Self {
+        let origin = replaced.map_or(Origin::Shard, |it| it.work().origin);
+        let (dead, waiting) = (records_of(dead), waiting_of(parked));
+        let gone = replaced.map_or(0, |it| it.settled.len());
+        let settled = gone.saturating_sub(dead + waiting);
+        let of_shard = |count| if origin == Origin::Shard { count } else { 0 };
+        let stops = origin != Origin::Shard && waiting > 0;
+        let went_on = matches!(origin, Origin::Parked(_)) && !stops;
+        Self {
+            origin,
+            succeeds: settled > 0,
+            settled: of_shard(settled),
+            dead: of_shard(dead),
+            parked: of_shard(waiting),
+            unparked: if went_on { gone } else { 0 },
+            stops,
+        }
+    }
 }
 
 fn counted(count: usize) -> u64 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{Answer, Invocation, Outcome, RecordAction, RecordFailure};
 
 use super::world::{World, copied, text, thrown};
-use crate::{Condition, ShardState};
+use crate::{Condition, FailedItems, ShardState, testing::position};
 
 /// Names the record with such data as failed, every time.
 fn reports(bad: &'static str) -> impl Fn(&Invocation) -> Outcome {
@@ -30,6 +30,7 @@ fn reports(bad: &'static str) -> impl Fn(&Invocation) -> Outcome {
 async fn a05_progress_gives_the_rest_its_attempts_anew() {
     let mut world = World::new(reports("6"));
     world.settings.retry.attempts = Some(4);
+    world.settings.on_failure = vec!["queue".to_owned()];
     world.put(0, &["1", "2", "3", "4", "5", "6"]);
     let runner = world.start().await.unwrap();
     world.caught_up(&runner).await;
@@ -44,7 +45,37 @@ async fn a05_progress_gives_the_rest_its_attempts_anew() {
         .map(|record| record.data.clone())
         .collect();
     assert_eq!(kept, ["6"]);
+    let owed = &world.owed()[0];
+    assert_eq!((owed.attempts, owed.records), (4, 1));
+    assert_eq!((owed.first, owed.last), (position(6), position(6)));
+    // No function error is told: the function itself named the record.
+    assert_eq!(owed.error_type.as_deref(), Some("BatchItemFailure"));
     runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_in_lambda_everything_from_the_first_failure_on_is_delivered_again() {
+    for (data, invoked) in [
+        // PB-2, PB-3: the lowest one counts, and what comes after it is delivered again.
+        (["1", "6", "3"], ["0:1,6,3", "0:6,3", "0:6,3"]),
+        // RT-8: without progress an attempt of the whole batch is used.
+        (["6", "2", "3"], ["0:6,2,3", "0:6,2,3", ""]),
+    ] {
+        let mut world = World::new(reports("6"));
+        world.settings.retry.attempts = Some(2);
+        world.settings.retry.isolate = crate::Isolate::Off;
+        world.settings.retry.failed = FailedItems::FromTheFirst;
+        world.put(0, &data);
+        let runner = world.start().await.unwrap();
+        world.caught_up(&runner).await;
+        let told: Vec<&str> = invoked
+            .iter()
+            .copied()
+            .filter(|it| !it.is_empty())
+            .collect();
+        assert_eq!(world.invoked(), told);
+        runner.stop().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,10 +83,14 @@ async fn a06_a_minute_of_age_ends_endless_attempts() {
     let mut world = World::new(thrown);
     world.settings.retry.attempts = None;
     world.settings.retry.age = Some(Duration::from_secs(60));
+    world.settings.on_failure = vec!["queue".to_owned()];
     world.put(0, &["1"]);
     let runner = world.start().await.unwrap();
     world.caught_up(&runner).await;
     let invoked = world.invoked().len();
+    let owed = &world.owed()[0];
+    assert_eq!(owed.condition, Condition::RecordAgeExceeded);
+    assert_eq!(usize::try_from(owed.attempts), Ok(invoked));
     assert!((6..=8).contains(&invoked), "{invoked}");
     assert_eq!(world.dead()[0].condition, Condition::RecordAgeExceeded);
     runner.stop().await;
@@ -65,6 +100,7 @@ async fn a06_a_minute_of_age_ends_endless_attempts() {
 async fn a07_a_record_that_is_too_old_is_never_delivered() {
     let mut world = World::new(copied);
     world.settings.retry.age = Some(Duration::from_secs(60));
+    world.settings.on_failure = vec!["queue".to_owned()];
     world.put(0, &["1"]);
     world.platform.clock.sleep(Duration::from_secs(120)).await;
     let runner = world.start().await.unwrap();
@@ -73,6 +109,8 @@ async fn a07_a_record_that_is_too_old_is_never_delivered() {
     let dead = world.dead();
     assert_eq!(dead[0].condition, Condition::RecordAgeExceeded);
     assert_eq!(dead[0].attempts, []);
+    // The document counts one invocation, as AWS does, and has no response.
+    assert_eq!(world.owed()[0].attempts, 0);
     runner.stop().await;
 }
 
@@ -80,6 +118,7 @@ async fn a07_a_record_that_is_too_old_is_never_delivered() {
 async fn a08_the_old_records_of_a_batch_expire_together() {
     let mut world = World::new(copied);
     world.settings.batch.records = 10;
+    world.settings.on_failure = vec!["queue".to_owned()];
     world.settings.retry.age = Some(Duration::from_secs(60));
     world.put(0, &["old", "older"]);
     world.platform.clock.sleep(Duration::from_secs(120)).await;
@@ -89,6 +128,9 @@ async fn a08_the_old_records_of_a_batch_expire_together() {
     assert_eq!(world.invoked(), ["0:fresh,fresher"]);
     let dead = world.dead();
     assert_eq!((dead.len(), dead[0].records.len()), (1, 2));
+    let owed = world.owed();
+    assert_eq!((owed.len(), owed[0].records), (1, 2));
+    assert_eq!((owed[0].first, owed[0].last), (position(1), position(2)));
     runner.stop().await;
 }
 

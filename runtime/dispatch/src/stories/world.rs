@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -13,11 +12,9 @@ use std::{
 use bytes::Bytes;
 use leases::LeaseBook;
 use model::{
-    AccountId, Answer, ByteSize, Checkpoint, Emitted, Fault, FaultClass, FencingToken,
-    FunctionName, FunctionVersion, HashKeyRange, Invocation, LeaseSlot, LogPosition, NodeId,
-    Outcome, Position, Record, Region, SequenceNumber, ShardId, StreamKey, StreamName, Timestamp,
-    Transaction, TriggerName, UserRecord,
-    outcome::Usage,
+    AccountId, ByteSize, Checkpoint, FencingToken, FunctionName, FunctionVersion, HashKeyRange,
+    Invocation, LeaseSlot, LogPosition, NodeId, Outcome, Position, Record, Region, SequenceNumber,
+    ShardId, StreamKey, StreamName, Timestamp, Transaction, TriggerName,
     seams::{
         BoxFuture, CommitError, Handler, Journal, LogTail, Page, ReadFrom, ReadLimit, ShardFacts,
         Source, SourceError,
@@ -27,9 +24,12 @@ use platform::{Platform, watch};
 
 use crate::{
     Backoff, BatchPolicy, DeadLetter, DeadLetterPolicy, DeadLetterStore, DeadLetters, Isolate,
-    RangeCheck, RetryPolicy, Rooms, ShardState, StartAt, Then, TriggerRunner, TriggerSettings,
-    WhenFull, filter::Filter,
+    Owed, OwedDocuments, OwedTo, RangeCheck, RetryPolicy, Rooms, ShardState, StartAt, Then,
+    TriggerRunner, TriggerSettings, WhenFull, filter::Filter,
 };
+
+use super::actor::Actor;
+pub(super) use super::actor::{copied, text, thrown};
 
 /// No story takes longer, in its own time.
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -316,52 +316,6 @@ impl Source for River {
     }
 }
 
-type Script = Box<dyn Fn(&Invocation) -> Outcome + Send + Sync>;
-
-/// What was invoked, as `shard:data,data`, and when (seconds since the story began).
-pub(super) struct Actor {
-    platform: Platform,
-    /// Until an invocation has its place.
-    queues: Duration,
-    takes: Duration,
-    script: Script,
-    /// That runs what has not been run before.
-    pub(super) version: Mutex<FunctionVersion>,
-    pub(super) seen: Mutex<Vec<(Duration, String)>>,
-}
-
-impl fmt::Debug for Actor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Actor")
-            .field("takes", &self.takes)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Handler for Actor {
-    fn version(&self, before: Option<FunctionVersion>, _: f64) -> FunctionVersion {
-        before.unwrap_or(*self.version.lock().unwrap())
-    }
-
-    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome> {
-        let began = self.platform.clock.monotonic().0;
-        let data: Vec<String> = invocation.records.iter().map(text).collect();
-        let told = format!("{}:{}", invocation.shard.0, data.join(","));
-        self.seen.lock().unwrap().push((began, told));
-        let outcome = (self.script)(&invocation);
-        Box::pin(async move {
-            self.platform.clock.sleep(self.queues).await;
-            invocation.begun.tell();
-            self.platform.clock.sleep(self.takes).await;
-            outcome
-        })
-    }
-
-    fn encoded_len(&self, _: &StreamKey, record: &UserRecord) -> usize {
-        record.data.len()
-    }
-}
-
 /// Every attempt said which one it was.
 #[derive(Debug)]
 struct Said;
@@ -370,36 +324,6 @@ impl LogTail for Said {
     fn tail(&self, _: &str, attempt: u32, _: Timestamp, _: usize) -> String {
         format!("this is attempt {attempt}")
     }
-}
-
-pub(super) fn text(record: &UserRecord) -> String {
-    String::from_utf8_lossy(&record.data).into_owned()
-}
-
-/// Every record is copied to the output.
-pub(super) fn copied(invocation: &Invocation) -> Outcome {
-    let emitted = |(source, record): (u32, &UserRecord)| Emitted {
-        output: "out".to_owned(),
-        partition_key: record.partition_key.clone(),
-        explicit_hash_key: None,
-        data: record.data.clone(),
-        source: Some(source),
-    };
-    Outcome::Answered(Answer {
-        outputs: (0..).zip(invocation.records.iter()).map(emitted).collect(),
-        effects_attributed: true,
-        ..Answer::default()
-    })
-}
-
-pub(super) fn thrown(_: &Invocation) -> Outcome {
-    Outcome::Failed(Fault {
-        class: FaultClass::Function,
-        kind: "Unhandled".to_owned(),
-        message: "it always throws".to_owned(),
-        retry_after: None,
-        usage: Usage::default(),
-    })
 }
 
 /// Everything that outlives a runner, and the handler of this run.
@@ -421,6 +345,8 @@ impl World {
             platform: platform.clone(),
             queues: Duration::ZERO,
             takes: Duration::from_millis(10),
+            marks: false,
+            events: false,
             script: Box::new(script),
             version: Mutex::new(FunctionVersion(1)),
             seen: Mutex::default(),
@@ -448,6 +374,21 @@ impl World {
         actor.takes = takes;
     }
 
+    /// The handler takes JSON events.
+    pub(super) fn takes_events(&mut self) {
+        Arc::get_mut(&mut self.actor)
+            .expect("nothing runs yet")
+            .events = true;
+        self.settings.batch.bytes = 6_291_456;
+    }
+
+    /// The handler says where it is when it is asked to.
+    pub(super) fn marks(&mut self) {
+        Arc::get_mut(&mut self.actor)
+            .expect("nothing runs yet")
+            .marks = true;
+    }
+
     pub(super) fn put(&self, shard: usize, data: &[&str]) {
         let now = self.platform.clock.wall();
         data.iter()
@@ -455,10 +396,15 @@ impl World {
     }
 
     pub(super) async fn start(&self) -> Result<TriggerRunner, crate::StartError> {
+        self.start_on("a").await
+    }
+
+    /// On one of several workers.
+    pub(super) async fn start_on(&self, node: &str) -> Result<TriggerRunner, crate::StartError> {
         let journal = Arc::clone(&self.tape) as Arc<dyn Journal>;
         let tokens = Arc::clone(&self.tokens);
         let next = Arc::new(move || FencingToken(tokens.fetch_add(1, Ordering::Relaxed)));
-        let node = NodeId::parse("a").unwrap();
+        let node = NodeId::parse(node).unwrap();
         let rooms = Rooms {
             platform: self.platform.clone(),
             journal: Arc::clone(&journal),
@@ -511,6 +457,18 @@ impl World {
         seen.iter().map(|(_, told)| told.clone()).collect()
     }
 
+    /// What failure destinations are owed, all of them.
+    pub(super) fn owed(&self) -> Vec<Owed> {
+        let store = OwedDocuments::new(Arc::clone(&self.tape) as Arc<dyn Journal>);
+        let page = |to: OwedTo| store.page(&to, None, 100).unwrap();
+        store
+            .creditors()
+            .unwrap()
+            .into_iter()
+            .flat_map(page)
+            .collect()
+    }
+
     pub(super) fn dead(&self) -> Vec<DeadLetter> {
         let store = DeadLetters::new(Arc::clone(&self.tape) as Arc<dyn Journal>);
         store.list(&self.settings.name, None, 100).unwrap()
@@ -542,6 +500,8 @@ fn settings() -> TriggerSettings {
         lanes: crate::Lanes::ONE,
         outputs: BTreeMap::from([("out".to_owned(), stream("board"))]),
         state: None,
+        tumbling: None,
+        envelope: false,
         retry: RetryPolicy {
             attempts: Some(3),
             age: None,
@@ -550,9 +510,11 @@ fn settings() -> TriggerSettings {
                 ..Backoff::default()
             },
             isolate: Isolate::Exact,
+            failed: crate::FailedItems::Each,
             classes: BTreeMap::new(),
             breaker: None,
             then: Then::DeadLetter,
+            park_max: ByteSize::mib(1),
         },
         on_failure: Vec::new(),
         item_failures: model::invocation::ItemFailures::default(),

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     breaker::Pulse,
+    parking::ParkedKeys,
     progress::Progress,
     settings::{Switch, TriggerSettings},
     shard::{Rooms, ShardTask, TaskEnd},
@@ -34,6 +35,7 @@ pub(super) struct Crew {
     pub(super) settings: Arc<TriggerSettings>,
     pub(super) statuses: Statuses,
     pub(super) state: Option<Arc<StateStore>>,
+    pub(super) parked: Arc<ParkedKeys>,
     pub(super) switch: watch::Receiver<Switch>,
     pub(super) token: StopToken,
     pub(super) ends: mpsc::Sender<(ShardId, TaskEnd)>,
@@ -150,6 +152,8 @@ impl Crew {
             behind_ms: 0,
             counters: Counters::default(),
             in_flight: 0,
+            parked_keys: 0,
+            parked_since: None,
         };
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         statuses
@@ -178,7 +182,7 @@ impl Crew {
             lease,
             switch,
             status.clone(),
-            (state, self.pulse.clone()),
+            (state, Arc::clone(&self.parked), self.pulse.clone()),
         );
         let (token, ends) = (self.token.clone(), self.ends.clone());
         let tasks = &self.rooms.platform.tasks;

@@ -4,6 +4,8 @@
 //! that an earlier holder still has in hand can be written afterwards. What was being tried again is forgotten with the
 //! old place; dead letters, state and outputs stay as they are.
 
+use std::sync::Arc;
+
 use leases::HeldLease;
 use model::{Checkpoint, LeaseKey, ShardId, Transaction, ViewWrite, keys};
 
@@ -12,6 +14,7 @@ use crate::{
     progress::Progress,
     settings::{StartAt, TriggerSettings},
     shard::Rooms,
+    window_state::WindowValues,
 };
 
 /// One shard, before and after.
@@ -69,8 +72,15 @@ pub async fn seek(
             key: keys::progress(&key),
             value: Some(row.into()),
         });
+        transaction.writes.push(ViewWrite {
+            key: keys::windows(&key),
+            value: None,
+        });
         held.push(lease);
     }
+    // Windows begin anew with what is read from there on.
+    let windows = WindowValues::new(Arc::clone(&rooms.journal), settings.name.clone());
+    transaction.writes.extend(windows.removal_of_all()?);
     let at = rooms.journal.commit(transaction).await?;
     for lease in held {
         rooms.leases.release(lease).await?;

@@ -69,6 +69,8 @@ fn shard(rooms: &Rooms, settings: &TriggerSettings, moved: &Moved) -> Value {
             behind_ms: 0,
             counters: Counters::default(),
             in_flight: 0,
+            parked_keys: 0,
+            parked_since: None,
         };
         lag::of_shard(rooms, settings, &status).records
     };

@@ -261,6 +261,12 @@ fn shard(rooms: &Rooms, settings: &TriggerSettings, status: &ShardStatus) -> Val
         "records": status.counters.records_in,
         "settled": status.counters.settled,
         "dead_letters": status.counters.dead_lettered,
+        "parked": status.counters.parked,
+        "unparked": status.counters.unparked,
+        "parked_keys": status.parked_keys,
+        "parked_since": status.parked_since.map(|since| since.to_string()),
+        "windows_closed": status.counters.windows_closed,
+        "late": status.counters.late,
         "invocations": status.counters.invocations,
         "failures": status.counters.failures,
         "filtered_out": status.counters.filtered_out,
@@ -287,6 +293,7 @@ fn is_moving(state: &ShardState) -> bool {
         | ShardState::DiskFull
         | ShardState::DeadLettersFull { .. }
         | ShardState::StateFull { .. }
+        | ShardState::ParkFull { .. }
         | ShardState::NoOutput(_)
         | ShardState::WaitingForSlot
         | ShardState::LogStopped(_)
@@ -325,6 +332,9 @@ fn hint(trigger: &TriggerName, state: &ShardState) -> Option<String> {
         )),
         ShardState::BackingOff { .. } | ShardState::BreakerOpen { .. } => Some(format!(
             "`shardmill logs {trigger}` shows what the function said"
+        )),
+        ShardState::ParkFull { .. } => Some(format!(
+            "mend the function and `shardmill key unpark {trigger} KEY`, or raise `retry.park.max` of the trigger in triggers.yaml"
         )),
         ShardState::StateFull { .. } => Some(format!(
             "raise `max` or set `ttl` under `triggers.{trigger}.state` in triggers.yaml, and start the server again"

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use model::{ByteSize, invocation::ItemFailures};
 
-use dispatch::{ErrorClass, Isolate, filter::Unparsable};
+use dispatch::{ErrorClass, Isolate, RangeCheck, filter::Unparsable};
 
 use super::keys::{Choice, Measured, Place, Plain};
+use super::lanes::{LANES, LANES_BY_KEY};
 use super::project::{SandboxPolicy, Then};
 use super::route_keys::{ROUTE, ROUTE_TRIGGER};
 use super::schedule_keys::{RETRY as SCHEDULE_RETRY, SCHEDULE, SCHEDULE_BACKOFF, SCHEDULE_TRIGGER};
 use super::secret_keys::{SECRET, SECRETS};
 use super::server_keys::{DEAD_LETTERS, LOGS, SERVER};
 use super::stream_keys::{AUTOSCALE, STREAM};
+use super::tumbling_keys::TUMBLING;
 
 const SECOND: u64 = 1;
 pub(super) const HOUR: u64 = 3600 * SECOND;
@@ -34,8 +36,10 @@ pub(super) static PLACES: &[&Place] = &[
     &TRIGGER_STREAM,
     &BATCH,
     &LANES_BY_KEY,
+    &TUMBLING,
     &STATE,
     &RETRY,
+    &PARK,
     &BACKOFF,
     &BREAKER,
     &SCHEDULE_TRIGGER,
@@ -282,6 +286,22 @@ pub(super) const REPORT_FAILURES: Choice<ItemFailures> = Choice {
     later: &[],
     meaning: "how answers of event functions are read: `batchItemFailures` where it is named, as strictly as Lambda, or never",
 };
+pub(super) const ENVELOPE: Choice<bool> = switch(
+    "envelope",
+    false,
+    "events say the attempt, the fencing token and more in a member `shardmill`",
+);
+pub(super) const RANGE_CHECK: Choice<RangeCheck> = Choice {
+    name: "range_check",
+    default: RangeCheck::InRange,
+    words: &[
+        ("in_range", RangeCheck::InRange),
+        ("off", RangeCheck::Off),
+        ("kcl", RangeCheck::Kcl),
+    ],
+    later: &[],
+    meaning: "sub-records whose hash key is outside their shard become dead letters, are delivered, or make dead letters of their whole aggregate",
+};
 pub(super) const ALLOW_LOOP: Choice<bool> =
     switch("allow_loop", false, "may write the stream it reads");
 pub(super) const ON_FAILURE: Plain = Plain {
@@ -327,6 +347,13 @@ pub(super) static TRIGGER: Place = Place {
         },
         &LANES,
         &Plain {
+            name: "tumbling",
+            kind: "map",
+            default: "none",
+            range: "",
+            meaning: "records are handled window by window, and each window has a last invocation",
+        },
+        &Plain {
             name: "state",
             kind: "map",
             default: "none",
@@ -343,9 +370,11 @@ pub(super) static TRIGGER: Place = Place {
         },
         &ON_FAILURE,
         &REPORT_FAILURES,
+        &ENVELOPE,
+        &RANGE_CHECK,
         &ALLOW_LOOP,
     ],
-    later: &["leases", "range_check", "tumbling", "was"],
+    later: &["leases", "was"],
 };
 
 pub(super) const DEAGGREGATE: Choice<bool> =
@@ -399,26 +428,6 @@ pub(super) static BATCH: Place = Place {
     later: &[],
 };
 
-pub(super) const LANES: Measured<u32> = Measured {
-    name: "lanes",
-    default: 1,
-    min: 1,
-    max: 10,
-    meaning: "batches of a shard at the same time, by the hash of the key; or a map",
-};
-pub(super) const LANES_KEYS: Measured<u32> = Measured {
-    name: "keys",
-    default: 256,
-    min: 1,
-    max: 1000,
-    meaning: "every key is a lane of its own: so many at the same time in a shard",
-};
-pub(super) static LANES_BY_KEY: Place = Place {
-    path: "triggers.NAME.lanes",
-    keys: &[&LANES_KEYS],
-    later: &[],
-};
-
 pub(super) const STATE_TTL: Measured<Option<Duration>> = Measured {
     name: "ttl",
     default: None,
@@ -456,9 +465,13 @@ pub(super) const RETRY_AGE: Measured<Option<Duration>> = Measured {
 pub(super) const RETRY_THEN: Choice<Then> = Choice {
     name: "then",
     default: Then::DeadLetter,
-    words: &[("dead-letter", Then::DeadLetter), ("block", Then::Block)],
-    later: &["park"],
-    meaning: "when attempts or age are spent",
+    words: &[
+        ("dead-letter", Then::DeadLetter),
+        ("park", Then::Park),
+        ("block", Then::Block),
+    ],
+    later: &[],
+    meaning: "when attempts are spent: the record is given up, its key waits, or its shard",
 };
 pub(super) static RETRY: Place = Place {
     path: "triggers.NAME.retry",
@@ -476,8 +489,27 @@ pub(super) static RETRY: Place = Place {
         &RETRY_CLASSES,
         &RETRY_BREAKER,
         &RETRY_THEN,
+        &Plain {
+            name: "park",
+            kind: "map",
+            default: "",
+            range: "",
+            meaning: "",
+        },
     ],
-    later: &["park"],
+    later: &[],
+};
+pub(super) const PARK_MAX: Measured<ByteSize> = Measured {
+    name: "max",
+    default: ByteSize::gib(1),
+    min: ByteSize::kib(64),
+    max: ByteSize::gib(1 << 20),
+    meaning: "room for what waits behind parked keys; then the lane waits",
+};
+pub(super) static PARK: Place = Place {
+    path: "triggers.NAME.retry.park",
+    keys: &[&PARK_MAX],
+    later: &[],
 };
 
 pub(super) const RETRY_ISOLATE: Choice<Isolate> = Choice {
@@ -504,9 +536,10 @@ pub(super) const ERROR_CLASS: Choice<ErrorClass> = Choice {
     words: &[
         ("retry", ErrorClass::Retry),
         ("pause", ErrorClass::Pause),
+        ("park", ErrorClass::Park),
         ("dead-letter", ErrorClass::DeadLetter),
     ],
-    later: &["park"],
+    later: &[],
     meaning: "",
 };
 pub(super) const RETRY_BREAKER: Plain = Plain {

@@ -3,9 +3,29 @@
 
 use dispatch::Lanes;
 
-use super::defaults::{LANES, LANES_BY_KEY, LANES_KEYS};
+use super::keys::{Measured, Place};
 use super::reader::{Reader, Section};
 use super::tree::Value;
+
+pub(super) const LANES: Measured<u32> = Measured {
+    name: "lanes",
+    default: 1,
+    min: 1,
+    max: 10,
+    meaning: "batches of a shard at the same time, by the hash of the key; or a map",
+};
+pub(super) const LANES_KEYS: Measured<u32> = Measured {
+    name: "keys",
+    default: 256,
+    min: 1,
+    max: 1000,
+    meaning: "every key is a lane of its own: so many at the same time in a shard",
+};
+pub(super) static LANES_BY_KEY: Place = Place {
+    path: "triggers.NAME.lanes",
+    keys: &[&LANES_KEYS],
+    later: &[],
+};
 
 pub(super) fn lanes(reader: &mut Reader<'_>, section: &mut Section) -> Lanes {
     let Some((key, node)) = section.take(LANES.name) else {

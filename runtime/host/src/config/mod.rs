@@ -32,6 +32,8 @@ mod start;
 mod stream_keys;
 mod tree;
 mod triggers;
+mod tumbling;
+mod tumbling_keys;
 mod units;
 
 #[cfg(test)]

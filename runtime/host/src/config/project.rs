@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use catalog::schedule::{Missed, Schedule};
-use dispatch::{BreakerPolicy, ErrorClass, Isolate, Lanes, filter::Filter};
+use dispatch::{BreakerPolicy, ErrorClass, Isolate, Lanes, RangeCheck, Tumbling, filter::Filter};
 use model::{
     ByteSize, FunctionName, Region, StreamName, Timestamp, TriggerName, invocation::ItemFailures,
 };
@@ -177,6 +177,8 @@ pub struct Trigger {
     pub batch: Batch,
     /// How many batches of a shard run at the same time.
     pub lanes: Lanes,
+    /// Windows of equal length, each with a last invocation.
+    pub tumbling: Option<Tumbling>,
     /// None: the function may keep nothing.
     pub state: Option<State>,
     /// The wish of the file; an operator's pause is kept elsewhere.
@@ -186,6 +188,9 @@ pub struct Trigger {
     pub on_failure: Vec<String>,
     /// How answers of event functions are read.
     pub item_failures: ItemFailures,
+    /// Events say the facts of their invocation.
+    pub envelope: bool,
+    pub range_check: RangeCheck,
     /// What it writes may come back to it.
     pub allow_loop: bool,
     /// Where the file declares it, for messages that name both places of a conflict.
@@ -282,6 +287,7 @@ pub struct Retry {
     /// None: off.
     pub breaker: Option<BreakerPolicy>,
     pub then: Then,
+    pub park_max: ByteSize,
 }
 
 /// Invocations in all, the first included.
@@ -304,6 +310,7 @@ pub struct Backoff {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
     DeadLetter,
+    Park,
     Block,
 }
 

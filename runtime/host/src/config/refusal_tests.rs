@@ -116,23 +116,51 @@ fn lanes_that_are_too_many() {
 }
 
 #[test]
+fn windows_that_a_trigger_cannot_have() {
+    let with = |keys: &str| trigger(&format!("stream: flights\nfunction: late\n{keys}"));
+    insta::assert_snapshot!(with("lanes: 2\ntumbling: { by: key }"), @r"
+    error: triggers.yaml:9:5: `tumbling` of trigger `late-flights` does not say how long a window is
+        9 |     tumbling: { by: key }
+          |     ^^^^^^^^
+    hint: add `every:` with the length of a window, such as `every: 1h`
+
+    error: triggers.yaml:9:5: trigger `late-flights` has tumbling windows and several lanes
+        9 |     tumbling: { by: key }
+          |     ^^^^^^^^
+    hint: remove `lanes`: windows are handled in the order of their shard
+    ");
+    insta::assert_snapshot!(with("tumbling: { every: 1m, time: $.at }\nretry: { then: park }"), @r"
+    error: triggers.yaml:8:5: trigger `late-flights` parks keys, and its windows by shard go on without them
+        8 |     tumbling: { every: 1m, time: $.at }
+          |     ^^^^^^^^
+    hint: write `by: key`, or `then: dead-letter`
+
+    error: triggers.yaml:8:28: `time` of `tumbling` of trigger `late-flights` is for windows by key
+        8 |     tumbling: { every: 1m, time: $.at }
+          |                            ^^^^
+    hint: add `by: key`, or remove `time`
+    ");
+    insta::assert_snapshot!(with("tumbling: { every: 1m, by: key, lateness: 30s }"), @r"
+    error: triggers.yaml:8:37: `lateness` of `tumbling` of trigger `late-flights` has no meaning by arrival, which is never late
+        8 |     tumbling: { every: 1m, by: key, lateness: 30s }
+          |                                     ^^^^^^^^
+    hint: remove it, or say where a record says when it happened: `time: $.PATH`
+    ");
+    insta::assert_snapshot!(with("tumbling: { every: 1m, by: key, time: sched }"), @r"
+    error: triggers.yaml:8:43: `time` of `tumbling` of trigger `late-flights` cannot be `sched`
+        8 |     tumbling: { every: 1m, by: key, time: sched }
+          |                                           ^^^^^
+    hint: accepted: arrival, or a path into the body such as $.sched or $.flight.times[0]
+    ");
+}
+
+#[test]
 fn keys_of_the_format_that_this_version_does_not_read() {
     insta::assert_snapshot!(trigger("stream: flights\nfunction: late\ntumbling: { every: 1h }"), @r"
     error: triggers.yaml:8:5: `tumbling` in trigger `late-flights` is not supported yet
         8 |     tumbling: { every: 1h }
           |     ^^^^^^^^
     hint: remove it: this version would not act on it
-    ");
-    insta::assert_snapshot!(trigger("stream: flights\nfunction: late\nretry: { then: park, classes: { Bad: park } }"), @r"
-    error: triggers.yaml:8:20: `then: park` in `retry` of trigger `late-flights` is not supported yet
-        8 |     retry: { then: park, classes: { Bad: park } }
-          |                    ^^^^
-    hint: accepted: `dead-letter`, `block`
-
-    error: triggers.yaml:8:42: `Bad: park` in `classes` of `retry` of trigger `late-flights` is not supported yet
-        8 |     retry: { then: park, classes: { Bad: park } }
-          |                                          ^^^^
-    hint: accepted: `retry`, `pause`, `dead-letter`
     ");
     insta::assert_snapshot!(trigger("stream: flights\nfunction: late@a/b"), @r"
     error: triggers.yaml:7:15: `a/b` of trigger `late-flights` cannot be a version or an alias

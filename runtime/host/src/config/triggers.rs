@@ -10,9 +10,9 @@ use model::{FunctionName, StreamName, TriggerName};
 use super::defaults::{
     ALLOW_LOOP, BACKOFF, BACKOFF_FACTOR, BACKOFF_FIRST, BACKOFF_JITTER, BACKOFF_MAX, BATCH,
     BATCH_BYTES, BATCH_RECORDS, BATCH_WAIT, BREAKER, BREAKER_FAILURES, BREAKER_PROBE, DEAGGREGATE,
-    ENABLED, ERROR_CLASS, REPORT_FAILURES, RETRY, RETRY_AGE, RETRY_ATTEMPTS, RETRY_BREAKER,
-    RETRY_CLASSES, RETRY_ISOLATE, RETRY_THEN, STATE, STATE_MAX, STATE_TTL, TRIGGER,
-    TRIGGER_CONCURRENCY, TRIGGER_STREAM,
+    ENABLED, ENVELOPE, ERROR_CLASS, PARK, PARK_MAX, RANGE_CHECK, REPORT_FAILURES, RETRY, RETRY_AGE,
+    RETRY_ATTEMPTS, RETRY_BREAKER, RETRY_CLASSES, RETRY_ISOLATE, RETRY_THEN, STATE, STATE_MAX,
+    STATE_TTL, TRIGGER, TRIGGER_CONCURRENCY, TRIGGER_STREAM,
 };
 use super::destinations;
 use super::diagnostic::At;
@@ -29,6 +29,7 @@ use super::schedule_keys::SCHEDULE_TRIGGER;
 use super::spelling::did_you_mean;
 use super::start;
 use super::tree::{Key, Node, Value};
+use super::tumbling;
 use super::units::Measure;
 use super::{routes, schedules};
 use crate::destinations::Destination;
@@ -190,6 +191,9 @@ fn trigger(
     let retry = retry(reader, section, retention);
     let on_failure = destinations::on_failure(reader, section, destinations);
     let item_failures = reader.choice(section, &REPORT_FAILURES);
+    let envelope = reader.choice(section, &ENVELOPE);
+    let range_check = reader.choice(section, &RANGE_CHECK);
+    let tumbling = tumbling::tumbling(reader, section, lanes, &retry);
     let allow_loop = reader.choice(section, &ALLOW_LOOP);
 
     let concurrency = section
@@ -222,11 +226,14 @@ fn trigger(
         filter,
         batch,
         lanes,
+        tumbling,
         state,
         enabled,
         retry,
         on_failure,
         item_failures,
+        envelope,
+        range_check,
         allow_loop,
         line,
     })
@@ -428,6 +435,8 @@ fn retry(reader: &mut Reader<'_>, section: &mut Section, stream: Option<&Stream>
     let isolate = reader.choice(&mut section, &RETRY_ISOLATE);
     let classes = classes(reader, &mut section);
     let breaker = breaker(reader, &mut section);
+    let mut park = reader.subsection(&mut section, &PARK, "park");
+    let park_max = reader.measured(&mut park, &PARK_MAX);
     Retry {
         attempts,
         age,
@@ -436,6 +445,7 @@ fn retry(reader: &mut Reader<'_>, section: &mut Section, stream: Option<&Stream>
         classes,
         breaker,
         then: reader.choice(&mut section, &RETRY_THEN),
+        park_max,
     }
 }
 

@@ -128,7 +128,8 @@ fn invocations(owed: &Owed) -> u32 {
         Condition::RetryAttemptsExhausted
         | Condition::OutOfRange
         | Condition::Rejected
-        | Condition::Unparsable => owed.attempts,
+        | Condition::Unparsable
+        | Condition::Late => owed.attempts,
     }
 }
 
@@ -143,6 +144,9 @@ fn response(owed: &Owed) -> Option<ResponseContext> {
                 function_error: (!reported).then_some("Unhandled"),
             })
         }
-        Condition::RecordAgeExceeded | Condition::OutOfRange | Condition::Unparsable => None,
+        Condition::RecordAgeExceeded
+        | Condition::OutOfRange
+        | Condition::Unparsable
+        | Condition::Late => None,
     }
 }

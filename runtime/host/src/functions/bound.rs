@@ -79,6 +79,10 @@ impl Handler for Bound {
     fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize {
         sandbox::encoded_len(self.packed.load(Ordering::Relaxed), stream, record)
     }
+
+    fn marks(&self) -> bool {
+        self.packed.load(Ordering::Relaxed)
+    }
 }
 
 /// No attempt is used: the function is not to blame.

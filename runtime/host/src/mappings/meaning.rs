@@ -4,11 +4,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use dispatch::{
-    Backoff, BatchPolicy, Isolate, Lanes, RangeCheck, RetryPolicy, StartAt, Then, TriggerSettings,
+    Backoff, BatchPolicy, FailedItems, Isolate, Lanes, RangeCheck, RetryPolicy, StartAt, Then,
+    TriggerSettings, Tumbling, WindowsBy,
     filter::{Filter, Unparsable},
 };
 use model::{
-    AccountId, FunctionName, Region, StreamKey, StreamName, Timestamp, TriggerName,
+    AccountId, ByteSize, FunctionName, Region, StreamKey, StreamName, Timestamp, TriggerName,
     invocation::ItemFailures,
 };
 use wire::lambda::{LambdaError, Mapping, MappingSettings, StartingPosition};
@@ -18,16 +19,35 @@ use crate::destinations::Target;
 /// What a request may have, as Lambda counts it.
 const REQUEST_BYTES_MAX: usize = 6 << 20;
 
-/// The stream of an ARN; a consumer of a stream is none.
-pub(super) fn stream_of(arn: &str) -> Option<StreamKey> {
+/// What an ARN names: a stream, or a consumer of one, by its name and the second in which it was created (ESM-4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) stream: StreamKey,
+    pub(super) consumer: Option<(String, u64)>,
+}
+
+pub(super) fn named(arn: &str) -> Option<Named> {
     let parts: Vec<&str> = arn.split(':').collect();
-    let ["arn", "aws", "kinesis", region, account, resource] = parts.as_slice() else {
-        return None;
+    let (region, account, resource, created) = match parts.as_slice() {
+        ["arn", "aws", "kinesis", region, account, resource] => (region, account, resource, None),
+        ["arn", "aws", "kinesis", region, account, resource, created] => {
+            (region, account, resource, Some(created.parse().ok()?))
+        }
+        _ => return None,
     };
-    Some(StreamKey {
-        account: AccountId::parse(account).ok()?,
-        region: Region::parse(region).ok()?,
-        name: StreamName::parse(resource.strip_prefix("stream/")?).ok()?,
+    let resource = resource.strip_prefix("stream/")?;
+    let (name, consumer) = match (resource.split_once("/consumer/"), created) {
+        (Some((name, consumer)), Some(created)) => (name, Some((consumer.to_owned(), created))),
+        (None, None) => (resource, None),
+        (Some(_), None) | (None, Some(_)) => return None,
+    };
+    Some(Named {
+        stream: StreamKey {
+            account: AccountId::parse(account).ok()?,
+            region: Region::parse(region).ok()?,
+            name: StreamName::parse(name).ok()?,
+        },
+        consumer,
     })
 }
 
@@ -36,18 +56,13 @@ pub(super) fn trigger(
     function: FunctionName,
 ) -> Result<TriggerSettings, LambdaError> {
     let settings = &mapping.settings;
-    if settings.tumbling_window_s > 0 {
-        return Err(LambdaError::invalid_parameter(
-            "TumblingWindowInSeconds is not supported yet.",
-        ));
-    }
-    let stream = stream_of(&mapping.event_source_arn).ok_or_else(|| {
+    let source = named(&mapping.event_source_arn).ok_or_else(|| {
         LambdaError::invalid_parameter(format!("Stream not found: {}", mapping.event_source_arn))
     })?;
     let name = TriggerName::parse(&mapping.uuid).map_err(LambdaError::service)?;
     Ok(TriggerSettings {
         name,
-        stream,
+        stream: source.stream,
         function,
         qualifier: mapping.function_arn.split(':').nth(7).map(str::to_owned),
         concurrency: None,
@@ -64,6 +79,11 @@ pub(super) fn trigger(
         lanes: Lanes::Hashed(u8::try_from(settings.parallelization_factor).unwrap_or(1)),
         outputs: BTreeMap::new(),
         state: None,
+        tumbling: (settings.tumbling_window_s > 0).then(|| Tumbling {
+            every: Duration::from_secs(settings.tumbling_window_s.into()),
+            by: WindowsBy::Shard,
+        }),
+        envelope: false,
         retry: retry(settings),
         on_failure: on_failure(settings)?,
         item_failures: if settings.report_item_failures {
@@ -112,9 +132,11 @@ fn retry(settings: &MappingSettings) -> RetryPolicy {
         } else {
             Isolate::Off
         },
+        failed: FailedItems::FromTheFirst,
         classes: BTreeMap::new(),
         breaker: None,
         then: Then::DeadLetter,
+        park_max: ByteSize::default(),
     }
 }
 
@@ -174,7 +196,9 @@ pub(super) fn of_trigger(settings: &TriggerSettings, uuid: String, since: Timest
             on_failure: None,
             report_item_failures: settings.item_failures != ItemFailures::Ignored,
             filters: Vec::new(),
-            tumbling_window_s: 0,
+            tumbling_window_s: settings.tumbling.as_ref().map_or(0, |tumbling| {
+                u32::try_from(tumbling.every.as_secs()).unwrap_or(u32::MAX)
+            }),
             enabled: settings.enabled,
             event_count: false,
         },
@@ -202,6 +226,25 @@ mod tests {
 
     fn meant(settings: MappingSettings) -> Result<TriggerSettings, LambdaError> {
         trigger(&mapping(settings), FunctionName::parse("late").unwrap())
+    }
+
+    #[test]
+    fn a_source_is_a_stream_or_a_consumer_of_one() {
+        let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/flights";
+        let stream = named(arn).unwrap();
+        assert_eq!(stream.stream.arn(), arn);
+        assert_eq!(stream.consumer, None);
+        let consumer = named(&format!("{arn}/consumer/board:1700000000")).unwrap();
+        assert_eq!(consumer.stream, stream.stream);
+        assert_eq!(consumer.consumer, Some(("board".to_owned(), 1_700_000_000)));
+        for wrong in [
+            "/consumer/board",
+            ":1700000000",
+            "/consumer/board:x",
+            ":1:2",
+        ] {
+            assert_eq!(named(&format!("{arn}{wrong}")), None, "{wrong}");
+        }
     }
 
     #[test]
@@ -239,6 +282,15 @@ mod tests {
         assert_eq!(settings.item_failures, ItemFailures::Strict);
         assert_eq!(settings.lanes, Lanes::Hashed(4));
         assert_eq!(settings.on_failure.len(), 1);
+        let windows = MappingSettings {
+            tumbling_window_s: 60,
+            ..MappingSettings::default()
+        };
+        let tumbling = meant(windows).unwrap().tumbling.unwrap();
+        assert_eq!(
+            (tumbling.every.as_secs(), tumbling.by),
+            (60, WindowsBy::Shard)
+        );
         for refused in [
             MappingSettings {
                 on_failure: Some("arn:aws:sqs:us-east-1:000000000000:q.fifo".to_owned()),
@@ -246,10 +298,6 @@ mod tests {
             },
             MappingSettings {
                 filters: vec!["{\"data\":{\"a\":1}}".to_owned()],
-                ..MappingSettings::default()
-            },
-            MappingSettings {
-                tumbling_window_s: 60,
                 ..MappingSettings::default()
             },
         ] {

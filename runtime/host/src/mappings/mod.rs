@@ -25,7 +25,7 @@ use crate::{
     assemble::{Rooms, launch},
     destinations::Names,
 };
-use meaning::{of_trigger, stream_of, trigger};
+use meaning::{Named, named, of_trigger, trigger};
 pub(crate) use store::{is_stored, stored_triggers};
 
 /// What stands behind the door of the Lambda API.
@@ -227,8 +227,18 @@ impl Inner {
 
 impl Mappings for HostMappings {
     fn has_source(&self, arn: &str) -> bool {
-        let key = stream_of(arn);
-        key.is_some_and(|key| self.0.rooms.streams.describe(&key).is_ok())
+        let rooms = &self.0.rooms;
+        let now = rooms.platform.clock.wall();
+        let Some(Named { stream, consumer }) = named(arn) else {
+            return false;
+        };
+        let Ok(facts) = rooms.streams.describe(&stream) else {
+            return false;
+        };
+        consumer.is_none_or(|(name, created)| {
+            let found = facts.traits.consumer(&name, Some(created), now);
+            found.is_some()
+        })
     }
 
     fn has_function(&self, name: &NamedFunction) -> bool {

@@ -87,7 +87,7 @@ pub(super) async fn remove(journal: &dyn Journal, name: &TriggerName) -> Result<
         keys::named(Namespace::Binding, name.as_str()),
         keys::named(Namespace::Trigger, name.as_str()),
     ];
-    for namespace in [Namespace::Progress, Namespace::Lease] {
+    for namespace in [Namespace::Progress, Namespace::Lease, Namespace::Windows] {
         let prefix = keys::of_trigger(namespace, name);
         let rows = journal.scan(&prefix, None, usize::MAX)?;
         gone.extend(rows.into_iter().map(|(key, _)| key));

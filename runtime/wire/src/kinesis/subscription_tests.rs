@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
+use model::SequenceNumber;
 use serde_json::{Value, json};
 
 use super::{
@@ -135,17 +136,18 @@ async fn records_of_one_call_arrive_in_one_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newer_subscription_ends_the_older_with_an_exception() {
+async fn a36_a_subscription_two_seconds_later_is_refused_and_one_six_seconds_later_takes_over() {
     let (client, arns) = with_consumers(&["board"]).await;
     let horizon = position(&arns[0], &json!({"Type": "TRIM_HORIZON"}));
     let mut older = subscribed(&client, horizon.clone()).await;
     older.next().await.unwrap();
+    client.platform.clock.sleep(Duration::from_secs(2)).await;
     let in_use = "Another active subscription exists for this consumer: 000000000000:flights:shardId-000000000000:board";
     assert_eq!(
         client.refused("SubscribeToShard", horizon.clone()).await,
         format!("ResourceInUseException: {in_use}")
     );
-    client.platform.clock.sleep(Duration::from_secs(5)).await;
+    client.platform.clock.sleep(Duration::from_secs(4)).await;
     let mut newer = subscribed(&client, horizon).await;
     let (headers, payload) = older.next().await.unwrap();
     assert_eq!(headers[":message-type"], "exception");
@@ -158,7 +160,7 @@ async fn a_newer_subscription_ends_the_older_with_an_exception() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_shard_names_its_children_and_nothing_follows() {
+async fn a39_the_end_of_a_shard_names_its_children_and_nothing_follows() {
     let (client, arns) = with_consumers(&["board"]).await;
     client.put("a").await;
     client
@@ -183,6 +185,74 @@ async fn the_end_of_a_shard_names_its_children_and_nothing_follows() {
         );
         assert!(subscriber.next().await.is_none());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a37_a_subscription_ends_after_five_minutes_and_the_next_one_goes_on_where_it_stood() {
+    let (client, arns) = with_consumers(&["board"]).await;
+    let horizon = position(&arns[0], &json!({"Type": "TRIM_HORIZON"}));
+    let mut subscriber = subscribed(&client, horizon).await;
+    let began = client.platform.clock.monotonic().0;
+    let mut told = Vec::new();
+    let mut continuation = Value::Null;
+    for minute in 0..5 {
+        client.put(&format!("before {minute}")).await;
+        client.platform.clock.sleep(Duration::from_secs(59)).await;
+    }
+    while let Some((headers, event)) = subscriber.next().await {
+        assert_eq!(headers[":event-type"], "SubscribeToShardEvent");
+        told.extend(datas(&event));
+        continuation = event["ContinuationSequenceNumber"].clone();
+    }
+    let passed = client.platform.clock.monotonic().0 - began;
+    assert_eq!(passed.as_secs(), 300);
+    client.put("after").await;
+    let after = json!({"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": continuation});
+    let mut later = subscribed(&client, position(&arns[0], &after)).await;
+    told.extend(datas(&later.told().await));
+    let all: Vec<String> = (0..5).map(|minute| format!("before {minute}")).collect();
+    assert_eq!(told[..5], all);
+    assert_eq!(told[5..], ["after"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a38_an_idle_subscriber_hears_every_five_seconds_how_far_the_shard_is() {
+    let (client, arns) = with_consumers(&["board"]).await;
+    let latest = position(&arns[0], &json!({"Type": "LATEST"}));
+    let mut subscriber = subscribed(&client, latest).await;
+    let mut heard = client.platform.clock.monotonic().0;
+    let mut reached = SequenceNumber::MIN;
+    for _ in 0..4 {
+        let (_, event) = subscriber.next().await.unwrap();
+        assert_eq!(event["Records"], json!([]));
+        assert_eq!(event["MillisBehindLatest"], 0);
+        let continuation = number(&event);
+        let now = client.platform.clock.monotonic().0;
+        assert!(now - heard <= Duration::from_secs(5));
+        assert!(continuation >= reached);
+        (heard, reached) = (now, continuation);
+    }
+    client.put("a").await;
+    let event = subscriber.told().await;
+    assert!(number(&event) > reached);
+    client.platform.clock.sleep(Duration::from_secs(5)).await;
+    let after = json!({"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": reached.to_string()});
+    let mut later = subscribed(&client, position(&arns[0], &after)).await;
+    assert_eq!(datas(&later.told().await), ["a"]);
+}
+
+fn number(event: &Value) -> SequenceNumber {
+    let number = event["ContinuationSequenceNumber"].as_str().unwrap();
+    number.parse().unwrap()
+}
+
+fn datas(event: &Value) -> Vec<String> {
+    let records = event["Records"].as_array().unwrap().iter();
+    let data = |record: &Value| {
+        let data = base64_simd::STANDARD.decode_to_vec(record["Data"].as_str().unwrap());
+        String::from_utf8(data.unwrap()).unwrap()
+    };
+    records.map(data).collect()
 }
 
 #[tokio::test(start_paused = true)]
