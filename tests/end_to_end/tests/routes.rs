@@ -357,3 +357,23 @@ fn without_a_route_there_is_no_listener_and_a_misfit_is_refused() {
         );
     }
 }
+
+#[test]
+fn a_route_with_a_token_answers_only_who_has_it() {
+    let project = Project::new(&format!(
+        "version: 1\nsecrets: {{ token: {{ file: token }} }}\nfunctions: {{ f: {{ source: \"{}\" }} }}\n\
+         triggers: {{ a: {{ http: {{ route: GET /a, auth: {{ bearer: token }} }}, function: f }} }}\n",
+        guest("replies")
+    ));
+    project.write("token", "s3cret\n");
+    let server = project.up();
+    let answer = web(&server.routes, "GET /a", &[], b"");
+    assert_eq!(
+        (answer.status, answer.header("www-authenticate")),
+        (401, Some("Bearer"))
+    );
+    let wrong = [("authorization", "Bearer s3cre")];
+    assert_eq!(web(&server.routes, "GET /a", &wrong, b"").status, 401);
+    let right = [("authorization", "Bearer s3cret")];
+    assert_eq!(web(&server.routes, "GET /a", &right, b"").status, 200);
+}

@@ -11,7 +11,7 @@ use dispatch::{ErrorClass, Isolate, RangeCheck, filter::Unparsable};
 use super::keys::{Choice, Measured, Place, Plain};
 use super::lanes::{LANES, LANES_BY_KEY};
 use super::project::{SandboxPolicy, Then};
-use super::route_keys::{ROUTE, ROUTE_TRIGGER};
+use super::route_keys::{ROUTE, ROUTE_AUTH, ROUTE_TRIGGER};
 use super::schedule_keys::{RETRY as SCHEDULE_RETRY, SCHEDULE, SCHEDULE_BACKOFF, SCHEDULE_TRIGGER};
 use super::secret_keys::{SECRET, SECRETS};
 use super::server_keys::{DEAD_LETTERS, LOGS, SERVER};
@@ -48,6 +48,7 @@ pub(super) static PLACES: &[&Place] = &[
     &SCHEDULE_BACKOFF,
     &ROUTE_TRIGGER,
     &ROUTE,
+    &ROUTE_AUTH,
 ];
 
 pub(super) const VERSION: Plain = Plain {

@@ -31,6 +31,7 @@ triggers:
 fn schedules_and_routes_in_short_and_in_full() {
     let text = "version: 1
 streams: { done: {} }
+secrets: { intake_token: { env: INTAKE_TOKEN } }
 functions: { f: { source: f.wasm } }
 triggers:
   beat: { schedule: rate(5 minutes), function: f }
@@ -40,7 +41,7 @@ triggers:
     input: { days: 1, who: \"${WHO:-all}\" }
     retry: { attempts: 3, age: 1h }
     outputs: done
-  hook: { http: \"POST /flights/{day}\", function: f, outputs: { late: done } }
+  hook: { http: { route: \"POST /flights/{day}\", auth: { bearer: intake_token } }, function: f, outputs: { late: done } }
   page: { http: { route: \"ANY /{path+}\", body: 2MiB, cors: any }, function: f, enabled: false }
 ";
     let project = read(Path::new("triggers.yaml"), text, &BTreeMap::new());
@@ -61,6 +62,8 @@ triggers:
         (night.retry.attempts, night.retry.age.as_secs()),
         (3, 3_600)
     );
+    let hook = project.routes.values().next().unwrap();
+    assert_eq!(hook.auth.as_deref(), Some("intake_token"));
     let page = project.routes.values().nth(1).unwrap();
     assert_eq!(
         (page.body, page.concurrency, page.enabled),

@@ -104,7 +104,7 @@ pub fn read_as(
     let functions = functions::functions(&mut reader, &mut root, (folder, &secrets));
     let destinations = destinations::destinations(&mut reader, &mut root, &streams, folder);
     let known = (&streams, &functions, &destinations);
-    let triggers = triggers::triggers(&mut reader, &mut root, known);
+    let triggers = triggers::triggers(&mut reader, &mut root, known, &secrets);
     let triggers::Triggers {
         streams: on_streams,
         schedules,

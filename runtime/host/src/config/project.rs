@@ -235,6 +235,8 @@ pub struct HttpTrigger {
     /// Until the head of the answer is there.
     pub timeout: Duration,
     pub cors: Cors,
+    /// The secret that requests carry as their bearer token.
+    pub auth: Option<String>,
     pub function: FunctionName,
     pub outputs: BTreeMap<String, StreamName>,
     pub enabled: bool,

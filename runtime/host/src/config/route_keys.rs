@@ -75,10 +75,31 @@ pub(super) static ROUTE: Place = Place {
             range: "`METHOD /path/{part}/{rest+}`; `ANY` is every method",
             meaning: "the most exact route of a request wins",
         },
+        &AUTH,
         &BODY,
         &CONCURRENCY,
         &TIMEOUT,
         &CORS,
     ],
-    later: &["auth"],
+    later: &[],
+};
+
+pub(super) const AUTH: Plain = Plain {
+    name: "auth",
+    kind: "map",
+    default: "none",
+    range: "",
+    meaning: "only requests that carry this are answered, others 401",
+};
+pub(super) const BEARER: Plain = Plain {
+    name: "bearer",
+    kind: "name",
+    default: "required",
+    range: "a secret of the file",
+    meaning: "its value stands in `authorization: Bearer VALUE`",
+};
+pub(super) static ROUTE_AUTH: Place = Place {
+    path: "triggers.ROUTE.http.auth",
+    keys: &[&BEARER],
+    later: &[],
 };

@@ -8,16 +8,18 @@ use model::TriggerName;
 use super::diagnostic::At;
 use super::project::{Cors, HttpTrigger};
 use super::reader::{Reader, Section};
-use super::route_keys::{BODY, CONCURRENCY, CORS, ENABLED, ROUTE, TIMEOUT};
+use super::route_keys::{
+    AUTH, BEARER, BODY, CONCURRENCY, CORS, ENABLED, ROUTE, ROUTE_AUTH, TIMEOUT,
+};
 use super::schedules::streams_of;
 use super::tree::{Key, Node, Value};
-use super::triggers::{Functions, Streams, bare_function, outputs};
+use super::triggers::{Functions, Secrets, Streams, bare_function, declared, outputs};
 use crate::routes::Route;
 
 pub(super) fn route(
     reader: &mut Reader<'_>,
     section: &mut Section,
-    (streams, functions): (&Streams, &Functions),
+    (streams, functions, secrets): (&Streams, &Functions, &Secrets),
 ) -> Option<HttpTrigger> {
     let line = section.at.line;
     let (key, node) = section.take("http")?;
@@ -41,6 +43,7 @@ pub(super) fn route(
     let concurrency = reader.measured(&mut http, &CONCURRENCY);
     let timeout = reader.measured(&mut http, &TIMEOUT);
     let cors = cors(reader, &mut http);
+    let auth = auth(reader, &mut http, secrets);
     let route = parsed(reader, &mut http);
     let function = bare_function(reader, section, functions);
     let outputs = outputs(reader, section, streams);
@@ -51,6 +54,7 @@ pub(super) fn route(
         concurrency,
         timeout,
         cors,
+        auth,
         function: function?,
         outputs: streams_of(outputs),
         enabled,
@@ -74,6 +78,20 @@ fn parsed(reader: &mut Reader<'_>, http: &mut Section) -> Option<Route> {
             None
         }
     }
+}
+
+/// The name of the secret that requests have to carry. After a diagnostic there is none, and no file.
+fn auth(reader: &mut Reader<'_>, http: &mut Section, secrets: &Secrets) -> Option<String> {
+    let (key, node) = http.take(AUTH.name)?;
+    let title = format!("`auth` of {}", http.title);
+    let mut auth = reader.section(&ROUTE_AUTH, title, key.at, node);
+    let Some((_, node)) = auth.take(BEARER.name) else {
+        let hint = "add `bearer: SECRET`, and the secret under `secrets:` of the file";
+        reader.absent(&auth, BEARER.name, "names no secret", hint);
+        return None;
+    };
+    let named = declared(reader, &auth.title, BEARER.name, node, secrets);
+    named.map(|(_, name)| name.0)
 }
 
 fn cors(reader: &mut Reader<'_>, http: &mut Section) -> Cors {

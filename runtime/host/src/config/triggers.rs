@@ -20,12 +20,13 @@ use super::filter;
 use super::lanes;
 use super::names::Name;
 use super::project::{
-    Attempts, Backoff, Batch, Function, HttpTrigger, Retry, ScheduleTrigger, Start, State, Stream,
-    Trigger,
+    Attempts, Backoff, Batch, Function, HttpTrigger, Retry, ScheduleTrigger, SecretSource, Start,
+    State, Stream, Trigger,
 };
 use super::reader::{Reader, Section, listed};
 use super::route_keys::ROUTE_TRIGGER;
 use super::schedule_keys::SCHEDULE_TRIGGER;
+use super::secrets::SecretName;
 use super::spelling::did_you_mean;
 use super::start;
 use super::tree::{Key, Node, Value};
@@ -39,6 +40,7 @@ const KINDS: &[&str] = &["stream", "schedule", "http"];
 
 pub(super) type Streams = BTreeMap<StreamName, Stream>;
 pub(super) type Functions = BTreeMap<FunctionName, Function>;
+pub(super) type Secrets = BTreeMap<SecretName, SecretSource>;
 /// What the file declares before its triggers.
 type Known<'a> = (
     &'a Streams,
@@ -54,7 +56,12 @@ pub(super) struct Triggers {
     pub(super) routes: BTreeMap<TriggerName, HttpTrigger>,
 }
 
-pub(super) fn triggers(reader: &mut Reader<'_>, root: &mut Section, known: Known<'_>) -> Triggers {
+pub(super) fn triggers(
+    reader: &mut Reader<'_>,
+    root: &mut Section,
+    known: Known<'_>,
+    secrets: &Secrets,
+) -> Triggers {
     let named = reader.named::<TriggerName>(root, "triggers");
     let mut places = BTreeMap::new();
     let mut all = Triggers::default();
@@ -78,7 +85,7 @@ pub(super) fn triggers(reader: &mut Reader<'_>, root: &mut Section, known: Known
             }
             Driver::Route => {
                 let mut section = reader.section(&ROUTE_TRIGGER, title, at, node);
-                let read = routes::route(reader, &mut section, (streams, functions));
+                let read = routes::route(reader, &mut section, (streams, functions, secrets));
                 all.routes.extend(read.map(|trigger| (name, trigger)));
             }
         }

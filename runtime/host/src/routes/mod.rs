@@ -14,6 +14,7 @@ mod refusal;
 mod service;
 mod streamed;
 mod table;
+mod token;
 
 pub(crate) use gate::{Gate, RouteSettings};
 pub(crate) use pattern::Route;

@@ -18,6 +18,8 @@ pub(super) enum Refusal {
     Host,
     #[error("pages of other origins may not ask here")]
     Origin,
+    #[error("this route wants its bearer token")]
+    Token,
     #[error("no route takes this path")]
     NoRoute,
     #[error("this path takes {}", .0.join(", "))]
@@ -62,6 +64,7 @@ impl Refusal {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Host | Self::Origin => StatusCode::FORBIDDEN,
+            Self::Token => StatusCode::UNAUTHORIZED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -84,6 +87,7 @@ impl Refusal {
             Self::NotRun(reason) | Self::NotStored(reason) | Self::Failed(reason) => reason.clone(),
             Self::Host
             | Self::Origin
+            | Self::Token
             | Self::NoRoute
             | Self::Method(_)
             | Self::TooLarge(_)
@@ -109,6 +113,10 @@ impl Refusal {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        if matches!(self, Self::Token) {
+            let scheme = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
+        }
         if let Self::Method(methods) = self
             && let Ok(methods) = HeaderValue::from_str(&methods.join(", "))
         {

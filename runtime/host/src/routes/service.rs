@@ -22,6 +22,7 @@ use super::{
     refusal::{Refusal, whole},
     streamed,
     table::{Found, find},
+    token,
 };
 use crate::{assemble::Rooms, listener::Serves, tls::Tls};
 
@@ -178,6 +179,14 @@ impl Web {
             Switch::Disabled => return Err(Refusal::Disabled),
         }
         let rooms = &*self.rooms;
+        if let Some(name) = &gate.settings.trigger.auth {
+            let secret = rooms.functions.secret(name);
+            let secret =
+                secret.ok_or_else(|| Refusal::NotRun(format!("secret `{name}` is gone")))?;
+            if !token::carries(&facts.head.headers, &secret) {
+                return Err(Refusal::Token);
+            }
+        }
         let loaded = rooms.functions.ready(gate.settings.function()).await;
         let loaded = &loaded.map_err(Refusal::NotRun)?;
         match loaded.function.kind() {
