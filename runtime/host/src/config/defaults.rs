@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
-use model::{ByteSize, invocation::ItemFailures};
+use model::ByteSize;
 
-use dispatch::{ErrorClass, Isolate, RangeCheck, filter::Unparsable};
+use dispatch::{ErrorClass, Isolate, filter::Unparsable};
 
+use super::event_keys::{ENVELOPE, RANGE_CHECK, REPORT_FAILURES};
 use super::keys::{Choice, Measured, Place, Plain};
 use super::lanes::{LANES, LANES_BY_KEY};
 use super::project::{SandboxPolicy, Then};
@@ -275,33 +276,6 @@ pub(super) const UNPARSABLE: Choice<Unparsable> = Choice {
     ],
     later: &[],
     meaning: "a record that is not JSON although the filter reads `data`",
-};
-pub(super) const REPORT_FAILURES: Choice<ItemFailures> = Choice {
-    name: "report_failures",
-    default: ItemFailures::Named,
-    words: &[
-        ("named", ItemFailures::Named),
-        ("strict", ItemFailures::Strict),
-        ("ignored", ItemFailures::Ignored),
-    ],
-    later: &[],
-    meaning: "how answers of event functions are read: `batchItemFailures` where it is named, as strictly as Lambda, or never",
-};
-pub(super) const ENVELOPE: Choice<bool> = switch(
-    "envelope",
-    false,
-    "events say the attempt, the fencing token and more in a member `shardmill`",
-);
-pub(super) const RANGE_CHECK: Choice<RangeCheck> = Choice {
-    name: "range_check",
-    default: RangeCheck::InRange,
-    words: &[
-        ("in_range", RangeCheck::InRange),
-        ("off", RangeCheck::Off),
-        ("kcl", RangeCheck::Kcl),
-    ],
-    later: &[],
-    meaning: "sub-records whose hash key is outside their shard become dead letters, are delivered, or make dead letters of their whole aggregate",
 };
 pub(super) const ALLOW_LOOP: Choice<bool> =
     switch("allow_loop", false, "may write the stream it reads");
@@ -609,7 +583,11 @@ pub(super) static BACKOFF: Place = Place {
     later: &[],
 };
 
-const fn switch(name: &'static str, default: bool, meaning: &'static str) -> Choice<bool> {
+pub(super) const fn switch(
+    name: &'static str,
+    default: bool,
+    meaning: &'static str,
+) -> Choice<bool> {
     Choice {
         name,
         default,

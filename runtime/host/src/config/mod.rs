@@ -9,6 +9,7 @@ mod defaults;
 mod destinations;
 mod diagnostic;
 mod environments;
+mod event_keys;
 mod filter;
 mod functions;
 mod guide;
