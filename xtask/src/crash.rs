@@ -1,18 +1,20 @@
-//! `cargo xtask crash --rounds N|--seconds T [--seed S] [--only kill|ext4|xfs] [--flights FILE]`: ends the real server
-//! under load, again and again, and accounts for every record.
+//! `cargo xtask crash --rounds N|--seconds T [--seed S] [--only kill|ext4|xfs] [--flights FILE] [--fetch]`: ends the real
+//! server under load, again and again, and accounts for every record.
 //!
 //! Builds the binary, the guests and the program that does it, and hands the rest over. The rounds that stop a file
-//! system need root and loop devices; elsewhere a line says that they were not run. A record that is lost, doubled or
-//! different is a failure.
+//! system need root and loop devices; elsewhere a line says that they were not run. The tools of XFS are installed in
+//! CI, or when `--fetch` asks for them. A record that is lost, doubled or different is a failure.
 
 use anyhow::Result;
 
 use crate::{
     environment::in_ci,
     step::{root, run},
-    tools,
+    tools, xfs,
 };
 
+/// Installs what the rounds lack, where root says so.
+const FETCH: &str = "--fetch";
 /// So many of each kind are part of every test run.
 const ROUNDS_OF_A_TEST: &str = "2";
 /// All kinds together, where CI runs the tests.
@@ -56,6 +58,12 @@ pub(crate) fn run_few() -> Result<()> {
 
 fn crash(arguments: &[&str]) -> Result<()> {
     let root = root();
+    let asked = arguments.contains(&FETCH);
+    let arguments = arguments.iter().copied().filter(|word| *word != FETCH);
+    let arguments: Vec<&str> = arguments.collect();
+    if stops_xfs(&arguments) {
+        xfs::tools(asked)?;
+    }
     let path = |place: &str| root.join(place).to_string_lossy().into_owned();
     let places = [
         path("target/debug/shardmill-crash"),
@@ -74,4 +82,27 @@ fn crash(arguments: &[&str]) -> Result<()> {
         &command,
         "the lines above name what is wrong, and the folder where the data was kept",
     )
+}
+
+/// Unless it is told to do only something else.
+fn stops_xfs(arguments: &[&str]) -> bool {
+    let mut pairs = arguments.windows(2);
+    pairs.all(|pair| pair[0] != "--only" || pair[1] == "xfs")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn xfs_is_needed_unless_something_else_is_wanted() {
+        for (arguments, needed) in [
+            (&["--rounds", "2"][..], true),
+            (&["--rounds", "2", "--only", "xfs"], true),
+            (&["--only", "ext4", "--rounds", "2"], false),
+            (&["--rounds", "2", "--only", "kill"], false),
+        ] {
+            assert_eq!(stops_xfs(arguments), needed, "{arguments:?}");
+        }
+    }
 }

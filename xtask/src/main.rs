@@ -21,6 +21,7 @@ mod simulate;
 mod step;
 mod test;
 mod tools;
+mod xfs;
 
 use std::process::ExitCode;
 
@@ -33,8 +34,9 @@ commands:
   test                   check everything that CI checks; installs what it needs
   bench [PART] [--peers] [--large] [--write-docs]
                          measure a release build on this machine; a table, and target/bench.json
-  crash --rounds N|--seconds T [--seed S] [--only kill|ext4|xfs] [--flights FILE]
-                         end the real server under load; every acknowledged record is accounted for
+  crash --rounds N|--seconds T [--seed S] [--only kill|ext4|xfs] [--flights FILE] [--fetch]
+                         end the real server under load; every acknowledged record is accounted for;
+                         --fetch installs the tools of XFS, as CI does
   simulate --seeds N [--from S]
                          stories full of faults in a simulated world; every promise is checked
   reload [--debug]       from a saved file to the new version handling a record, in each language; a table

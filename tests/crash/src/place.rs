@@ -45,7 +45,8 @@ impl Kind {
         match self {
             Self::Kill => None,
             Self::Shutdown(system) => {
-                volume::machine_lacks().or_else(|| volume::tools_lack(system))
+                let machine = volume::machine_lacks().or_else(|| volume::kernel_lacks(system));
+                machine.or_else(|| volume::tools_lack(system))
             }
         }
     }

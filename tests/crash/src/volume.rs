@@ -49,6 +49,21 @@ pub(crate) fn machine_lacks() -> Option<String> {
     (!has_loops).then(|| "there are no loop devices".to_owned())
 }
 
+/// Built in, loaded, or lying ready as a module, which the first mount loads.
+pub(crate) fn kernel_lacks(system: FileSystem) -> Option<String> {
+    let name = system.name();
+    let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    let loaded = known.lines().any(|line| line.trim() == name);
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let release = release.trim();
+    let modules = format!("/lib/modules/{release}/modules.dep");
+    let ready = || {
+        let listed = std::fs::read_to_string(modules).unwrap_or_default();
+        listed.contains(&format!("/{name}.ko"))
+    };
+    (!loaded && !ready()).then(|| format!("the kernel {release} does not know {name}"))
+}
+
 pub(crate) fn tools_lack(system: FileSystem) -> Option<String> {
     let make = system.make().first().copied().unwrap_or_default();
     [(make, "-V"), ("perl", "-v"), ("mount", "-V")]
