@@ -45,7 +45,7 @@ pub enum Namespace {
     /// How far schedules have come, owned by `host`.
     Schedule = b'w',
     /// How far a shard is with its tumbling windows, owned by `dispatch`.
-    Windows = b'y',
+    Windows = b'z',
     /// What tumbling windows by key have come to, owned by `dispatch`.
     WindowState = b'x',
     /// Parked partition keys, owned by `dispatch`.
