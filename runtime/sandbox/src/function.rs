@@ -158,10 +158,6 @@ pub struct Called {
 }
 
 /// What a function is run with.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one is on its way into each call, and none is kept"
-)]
 enum Given {
     /// The records of its invocation.
     Records,
