@@ -253,6 +253,7 @@ mod tests {
                 duration: Duration::from_micros(1_234),
                 memory_bytes: 3 << 20,
                 fuel: None,
+                mark: None,
             },
         };
         let tail = answered.log_tail(("r", "$LATEST"), &[], 128);
