@@ -156,10 +156,10 @@ fn windows_that_a_trigger_cannot_have() {
 
 #[test]
 fn keys_of_the_format_that_this_version_does_not_read() {
-    insta::assert_snapshot!(trigger("stream: flights\nfunction: late\ntumbling: { every: 1h }"), @r"
-    error: triggers.yaml:8:5: `tumbling` in trigger `late-flights` is not supported yet
-        8 |     tumbling: { every: 1h }
-          |     ^^^^^^^^
+    insta::assert_snapshot!(trigger("stream: flights\nfunction: late\nwas: board"), @r"
+    error: triggers.yaml:8:5: `was` in trigger `late-flights` is not supported yet
+        8 |     was: board
+          |     ^^^
     hint: remove it: this version would not act on it
     ");
     insta::assert_snapshot!(trigger("stream: flights\nfunction: late@a/b"), @r"
