@@ -17,6 +17,13 @@ pub(crate) use data::{DataNoun, DataPlace, DataVerb};
 pub(crate) use deploying::{ConfigNoun, ConfigVerb, Deploy, FunctionNoun, FunctionVerb};
 pub(crate) use writing::{Build, Dev, Init, Test};
 
+mod orders;
+
+pub(crate) use orders::{
+    AuditNoun, BookmarkNoun, BookmarkVerb, Chosen, DeadLetterNoun, DeadLetterVerb, Replay, Seek,
+    StateNoun, StateVerb, TriggerNoun, TriggerVerb,
+};
+
 /// Streams, triggers and sandboxed functions on your own machine.
 #[derive(Debug, Parser)]
 #[command(name = "shardmill", version, max_term_width = 100)]
@@ -90,6 +97,8 @@ pub(crate) enum Asking {
     Logs(Logs),
     /// Say why shards do not move, one sentence each
     Why(Why),
+    /// Run a failed invocation again as it was, without effects
+    Replay(Replay),
     /// One screen: triggers, lag and reasons
     Status(Status),
     /// Wait until all that was put so far is settled
@@ -103,6 +112,11 @@ pub(crate) enum Asking {
     /// Triggers: which function reads which stream
     #[command(alias = "triggers")]
     Trigger(TriggerNoun),
+    /// Places of triggers to go back to; each seek makes one
+    #[command(alias = "bookmarks")]
+    Bookmark(BookmarkNoun),
+    /// What operators ordered, and what it did
+    Audit(AuditNoun),
     /// Values that triggers keep, by partition key
     #[command(alias = "states")]
     State(StateNoun),
@@ -438,108 +452,6 @@ pub(crate) struct Sure {
     /// Only say what would change
     #[arg(long)]
     pub(crate) dry_run: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TriggerNoun {
-    #[command(subcommand)]
-    pub(crate) verb: Option<TriggerVerb>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TriggerVerb {
-    /// All triggers: what drives which function
-    List,
-    /// One trigger with its shards, its next five runs, or its requests
-    Show {
-        #[arg(value_parser = name)]
-        name: String,
-    },
-    /// Stop handing out batches, runs and requests; checkpoints stay
-    Pause {
-        #[arg(value_parser = name)]
-        name: String,
-    },
-    /// End a pause, and try a blocked record again
-    Resume {
-        #[arg(value_parser = name)]
-        name: String,
-    },
-    /// Run one with a schedule now, beside its slots
-    Run {
-        #[arg(value_parser = name)]
-        name: String,
-    },
-    /// Move to another place of the stream: some records are handled again, or never
-    Seek {
-        #[arg(value_parser = name)]
-        name: String,
-        /// oldest, latest, a time such as 2026-11-23T09:00Z, or @-1h
-        #[arg(long, value_name = "PLACE")]
-        from: String,
-        /// What becomes of values that the records wrote before
-        #[arg(long, value_parser = ["keep"])]
-        state: Option<String>,
-        /// Only count what would be repeated and skipped
-        #[arg(long)]
-        dry_run: bool,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StateNoun {
-    #[command(subcommand)]
-    pub(crate) verb: StateVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum StateVerb {
-    /// All values of a trigger
-    List {
-        #[arg(value_parser = name)]
-        trigger: String,
-    },
-    /// The values of one partition key
-    Get {
-        #[arg(value_parser = name)]
-        trigger: String,
-        #[arg(value_parser = name)]
-        key: String,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DeadLetterNoun {
-    #[command(subcommand)]
-    pub(crate) verb: Option<DeadLetterVerb>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum DeadLetterVerb {
-    /// All dead letters, each in a line
-    List {
-        /// Only of this trigger
-        #[arg(long, value_parser = name)]
-        trigger: Option<String>,
-    },
-    /// One dead letter: its records and every attempt
-    Show {
-        /// TRIGGER/ENTRY, as the list shows it
-        #[arg(value_parser = name)]
-        id: String,
-    },
-    /// Remove one dead letter with its records
-    Drop {
-        /// TRIGGER/ENTRY, as the list shows it
-        #[arg(value_parser = name)]
-        id: String,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-        /// Only show what would go
-        #[arg(long)]
-        dry_run: bool,
-    },
 }
 
 /// An empty name would mean all of a kind in an address.

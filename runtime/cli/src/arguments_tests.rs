@@ -103,11 +103,14 @@ fn help() {
       invoke       Run a function once; nothing is stored
       logs         Show what functions and the server logged
       why          Say why shards do not move, one sentence each
+      replay       Run a failed invocation again as it was, without effects
       status       One screen: triggers, lag and reasons
       wait         Wait until all that was put so far is settled
       stream       Streams and their shards
       function     Functions and their versions
       trigger      Triggers: which function reads which stream
+      bookmark     Places of triggers to go back to; each seek makes one
+      audit        What operators ordered, and what it did
       state        Values that triggers keep, by partition key
       dead-letter  Records that were given up, kept to be looked at
       help         Print this message or the help of the given subcommand(s)

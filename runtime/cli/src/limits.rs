@@ -24,6 +24,9 @@ pub(crate) const FOLLOW_WAIT: Duration = Duration::from_secs(10);
 /// Between two screens of `status --watch`.
 pub(crate) const WATCH_PAUSE: Duration = Duration::from_secs(1);
 
+/// Dead letters that one request runs again.
+pub(crate) const REDRIVEN_AT_ONCE: usize = 20;
+
 /// Open files below which a busy server may run out, for `doctor`.
 pub(crate) const OPEN_FILES_WANTED: u64 = 8_192;
 /// Seconds of 2026-01-01: no clock that is right shows less.

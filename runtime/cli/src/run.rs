@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::arguments::{
-    Arguments, Asking, Command, ConfigVerb, DeadLetterVerb, FunctionVerb, Here, ServerVerb,
-    StreamVerb, TriggerVerb,
+    Arguments, Asking, BookmarkVerb, Command, ConfigVerb, DeadLetterVerb, FunctionVerb, Here,
+    ServerVerb, StreamVerb, TriggerVerb,
 };
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, text};
 use crate::server;
-use crate::verbs::{self, build, data, deploy, doctor, invoke, logs, put, status, tail, things};
+use crate::verbs::{
+    self, build, data, deploy, doctor, invoke, logs, orders, put, replay, status, tail, things,
+};
 use crate::{dev, project, up};
 
 pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
@@ -133,6 +135,7 @@ async fn ask(server: Option<&str>, asking: Asking, output: Output) -> Result<(),
         Asking::Invoke(arguments) => invoke::invoke(client, output, &arguments).await,
         Asking::Logs(arguments) => logs::logs(client, output, &arguments).await,
         Asking::Why(arguments) => status::why(client, output, &arguments).await,
+        Asking::Replay(arguments) => replay::replay(client, output, &arguments).await,
         Asking::Status(arguments) => status::status(client, output, &arguments).await,
         Asking::Wait(arguments) => status::wait(client, output, &arguments).await,
         Asking::Stream(noun) => {
@@ -144,6 +147,11 @@ async fn ask(server: Option<&str>, asking: Asking, output: Output) -> Result<(),
         Asking::Trigger(noun) => {
             things::trigger(client, output, &noun.verb.unwrap_or(TriggerVerb::List)).await
         }
+        Asking::Bookmark(noun) => {
+            let list = BookmarkVerb::List { trigger: None };
+            orders::bookmark(client, output, &noun.verb.unwrap_or(list)).await
+        }
+        Asking::Audit(noun) => orders::audit(client, output, &noun).await,
         Asking::State(noun) => things::state(client, output, &noun.verb).await,
         Asking::DeadLetter(noun) => {
             let list = DeadLetterVerb::List { trigger: None };

@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeMap, mem, sync::Arc};
 
+use bytes::Bytes;
 use model::{
     ByteSize, Emitted, FencingToken, Guard, LeaseKey, LogPosition, NewRecord, StateWrite,
     StreamKey, Timestamp, Transaction, TriggerName, UserRecord, ViewWrite,
@@ -173,7 +174,25 @@ impl Stores {
         Ok(at)
     }
 
-    async fn place_one(&self, mut transaction: Transaction) -> Result<LogPosition, NotPlaced> {
+    async fn place_one(&self, transaction: Transaction) -> Result<LogPosition, NotPlaced> {
+        let placed = self.admit_and_commit(transaction, None).await?;
+        Ok(placed.unwrap_or_default())
+    }
+
+    /// Places one that changes a dead letter, as long as that is what was read of it; None where it is not any more.
+    pub(crate) async fn place_while(
+        &self,
+        transaction: Transaction,
+        is_still: (&Bytes, &Bytes),
+    ) -> Result<Option<LogPosition>, NotPlaced> {
+        self.admit_and_commit(transaction, Some(is_still)).await
+    }
+
+    async fn admit_and_commit(
+        &self,
+        mut transaction: Transaction,
+        is_still: Option<(&Bytes, &Bytes)>,
+    ) -> Result<Option<LogPosition>, NotPlaced> {
         let holds = |store| transaction.writes.iter().any(|write| is_of(write, store));
         let dead_letters = holds(Namespace::DeadLetter);
         let in_state = holds(Namespace::State) || holds(Namespace::WindowState);
@@ -194,12 +213,18 @@ impl Stores {
         } else {
             None
         };
+        // Whoever changes a dead letter counts them meanwhile, so nobody changes it between here and the commit.
+        if let Some((key, stored)) = is_still
+            && self.journal.get(key)?.as_ref() != Some(stored)
+        {
+            return Ok(None);
+        }
         let at = self.journal.commit(transaction).await?;
         drop((counted_state, counted_dead_letters, counted_parked));
         if dead_letters {
             self.dead_letters.tell(at);
         }
-        Ok(at)
+        Ok(Some(at))
     }
 }
 

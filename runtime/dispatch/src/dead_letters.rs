@@ -22,7 +22,7 @@ use crate::{
 
 mod store;
 
-pub use store::{DeadLetterStore, GivenUp};
+pub use store::{Claim, DeadLetterStore, GivenUp, Removed};
 
 /// First byte of a stored entry.
 const VERSION: u8 = 1;
@@ -184,7 +184,7 @@ pub(crate) fn entries(
     written
 }
 
-fn id(shard: ShardId, position: Position) -> String {
+pub(crate) fn id(shard: ShardId, position: Position) -> String {
     format!("{}-{position}", shard.0)
 }
 
@@ -199,7 +199,7 @@ fn parse_id(id: &str) -> Option<(ShardId, Position)> {
 }
 
 impl DeadLetter {
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
         // Writing to a Vec cannot fail, and every part of an entry is text or a number.
         let written = serde_json::to_writer(&mut bytes, self);
@@ -234,14 +234,19 @@ impl From<UserRecord> for KeptRecord {
 }
 
 impl KeptRecord {
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position {
+            sequence: self.sequence_number,
+            sub_sequence: self.sub_sequence_number,
+        }
+    }
+
     /// The record as a handler would get it.
     #[must_use]
     pub fn to_user_record(&self) -> UserRecord {
         UserRecord {
-            position: Position {
-                sequence: self.sequence_number,
-                sub_sequence: self.sub_sequence_number,
-            },
+            position: self.position(),
             arrived: Timestamp::from_millis(self.arrived_ms),
             partition_key: self.partition_key.clone(),
             explicit_hash_key: self
@@ -304,7 +309,7 @@ impl DeadLetters {
     }
 }
 
-fn key_of(trigger: &TriggerName, id: &str) -> Option<Bytes> {
+pub(crate) fn key_of(trigger: &TriggerName, id: &str) -> Option<Bytes> {
     let (shard, first) = parse_id(id)?;
     let trigger = trigger.clone();
     Some(keys::dead_letter(&LeaseKey { trigger, shard }, first))

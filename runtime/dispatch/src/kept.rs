@@ -94,17 +94,42 @@ impl Counting<'_> {
     }
 
     pub(crate) fn row(&self, bytes: u64) -> ViewWrite {
-        let mut value = vec![VERSION];
-        value.extend_from_slice(&bytes.to_be_bytes());
-        ViewWrite {
-            key: self.stock.row.clone(),
-            value: Some(value.into()),
-        }
+        count_row(self.stock.row.clone(), bytes)
     }
 
     fn is_of_store(&self, write: &ViewWrite) -> bool {
         self.stock.stores.iter().any(|store| is_of(write, *store))
     }
+}
+
+fn count_row(key: Bytes, bytes: u64) -> ViewWrite {
+    let mut value = vec![VERSION];
+    value.extend_from_slice(&bytes.to_be_bytes());
+    ViewWrite {
+        key,
+        value: Some(value.into()),
+    }
+}
+
+/// The count of a store of one trigger that nobody else writes meanwhile.
+pub(crate) fn kept_row(store: Namespace, trigger: &TriggerName, bytes: u64) -> ViewWrite {
+    count_row(keys::kept(store, Some(trigger)), bytes)
+}
+
+/// The count of a store after its rows became so much longer, where it has one. Nobody else may write the store meanwhile.
+pub fn recounted(
+    journal: &dyn Journal,
+    store: Namespace,
+    trigger: Option<&TriggerName>,
+    longer: i64,
+) -> Result<Option<ViewWrite>, CommitError> {
+    let key = keys::kept(store, trigger);
+    let row = journal.get(&key)?;
+    let count = row.as_deref().and_then(|row| match row.split_first() {
+        Some((&VERSION, count)) => count.try_into().map(u64::from_be_bytes).ok(),
+        Some(_) | None => None,
+    });
+    Ok(count.map(|count| count_row(key, count.saturating_add_signed(longer))))
 }
 
 /// What an entry takes.

@@ -16,6 +16,12 @@ use crate::{
     window::Window,
 };
 
+/// Behind every record.
+const END: Position = Position {
+    sequence: model::SequenceNumber([u64::MAX; 3]),
+    sub_sequence: u64::MAX,
+};
+
 #[derive(Debug)]
 pub(crate) struct Ledger {
     lanes: Lanes,
@@ -25,6 +31,8 @@ pub(crate) struct Ledger {
     queues: BTreeMap<LaneId, Queue>,
     /// Settled records that lie between unsettled ones of a work.
     holes: BTreeSet<Position>,
+    /// After a seek back: up to here records were delivered before.
+    replayed: Option<Checkpoint>,
 }
 
 #[derive(Debug)]
@@ -61,6 +69,7 @@ impl Ledger {
             through: row.through,
             queues: BTreeMap::new(),
             holes: row.holes.iter().copied().collect(),
+            replayed: row.replayed,
         };
         for (lane, through) in (0..).zip(&row.lane_through) {
             ledger.queue(LaneId(lane)).through = *through;
@@ -316,9 +325,21 @@ impl Ledger {
         self.queues.clear();
     }
 
+    /// Records up to here were delivered before a seek; None once everything up to there is settled again.
+    pub(crate) fn replayed(&self) -> Option<Position> {
+        match self.replayed.filter(|replayed| *replayed > self.low())? {
+            Checkpoint::Settled(position) => Some(position),
+            Checkpoint::ShardEnd => Some(END),
+            Checkpoint::AtTimestamp(_) | Checkpoint::TrimHorizon | Checkpoint::Latest => None,
+        }
+    }
+
     pub(crate) fn row(&self, token: FencingToken) -> Progress {
         let low = self.low();
-        let mut row = Progress::starting(token, low);
+        let mut row = Progress {
+            replayed: self.replayed.filter(|replayed| *replayed > low),
+            ..Progress::starting(token, low)
+        };
         if self.open() == 0 {
             return row;
         }

@@ -32,6 +32,18 @@ mod kept;
 
 pub mod dead_letters;
 
+mod audit;
+
+mod orders;
+
+mod walk;
+
+mod stale;
+
+mod redrive;
+
+mod bookmarks;
+
 mod owed;
 
 mod commit;
@@ -53,19 +65,28 @@ mod stories;
 #[cfg(test)]
 mod testing;
 
+pub use audit::{AuditLog, Order};
+pub use bookmarks::{Bookmark, BookmarkError, Bookmarks};
 pub use commit::NotPlaced;
 pub use dead_letters::{
-    Condition, DeadLetter, DeadLetterError, DeadLetterStore, DeadLetters, GivenUp, KeptRecord, Note,
+    Claim, Condition, DeadLetter, DeadLetterError, DeadLetterStore, DeadLetters, GivenUp,
+    KeptRecord, Note, Removed,
 };
+pub use kept::recounted;
 pub use lanes::Lanes;
 pub use owed::{Owed, OwedDocuments, OwedTo};
 pub use parking::{ParkedKey, ParkedKeys};
+pub use redrive::{Came, How, Redrive, RedriveOrder, Redriven, Refused};
 pub use settings::{
     Backoff, BatchPolicy, BreakerPolicy, DeadLetterPolicy, ErrorClass, FailedItems, Isolate,
     RangeCheck, RetryPolicy, StartAt, StatePolicy, Switch, Then, TriggerSettings, Tumbling,
     WhenFull, WindowsBy,
 };
 pub use shard::Rooms;
-pub use state::{Cleaned, DamagedValue, KeptValue, StateStore};
+pub use stale::{LookError, Stale};
+pub use state::{Cleaned, DamagedValue, KeptValue, StateStore, no_values, remove_values};
 pub use status::{Counters, ShardState, ShardStatus};
-pub use trigger::{Mismatch, Moved, StartError, TriggerRunner, bound_stream, look, seek};
+pub use trigger::{
+    Brake, Counts, Hold, Mismatch, Moved, Paused, SeekTo, StartError, Target, TriggerRunner,
+    begin_anew, bookmark, bound_stream, is_another_stream, look, newest, seek,
+};

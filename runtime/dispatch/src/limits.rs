@@ -56,6 +56,17 @@ pub const STATE_NAMES_MAX: usize = 1_000;
 pub const STATE_PAGE_ROWS: usize = 1_000;
 /// How long an invocation may wait for its place before the status says so.
 pub const SLOT_LOOK: Duration = Duration::from_millis(100);
+/// Records looked at in one shard for an operator's question.
+pub const WALKED_RECORDS_MAX: usize = 1_000_000;
+/// Dead letters read at once while later records of a key are looked for.
+pub const STALE_LETTERS_PAGE: usize = 100;
+/// Bookmarks of a trigger that were made by hand, and the newest of those that seeks make.
+pub const BOOKMARKS_MAX: usize = 100;
+pub const AUTOMATIC_BOOKMARKS_MAX: usize = 20;
+/// Bytes of a bookmark.
+pub const BOOKMARK_BYTES_MAX: usize = 1 << 20;
+/// What operators ordered is kept for so long.
+pub const AUDIT_KEPT: Duration = Duration::from_secs(365 * 24 * 3_600);
 /// Pause before a settlement is tried again when the disk or the dead-letter store is full.
 pub const FULL_PAUSE: Duration = Duration::from_secs(1);
 

@@ -39,6 +39,9 @@ pub struct Progress {
     /// Settled records within the span of a try.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "packed")]
     pub holes: Vec<Position>,
+    /// After a seek back: up to here records were delivered before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<Checkpoint>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +98,7 @@ impl Progress {
             lane_through: Vec::new(),
             open: Vec::new(),
             holes: Vec::new(),
+            replayed: None,
         }
     }
 
@@ -269,6 +273,7 @@ mod tests {
             lane_through: Vec::new(),
             open: Vec::new(),
             holes: Vec::new(),
+            replayed: None,
         }
     }
 

@@ -277,7 +277,7 @@ pub fn oversized(work: Work) -> Settlement {
 }
 
 /// An answer that names records which were not in the batch is a failure of the function.
-fn contradiction(answer: &Answer, len: usize) -> Option<Fault> {
+pub(crate) fn contradiction(answer: &Answer, len: usize) -> Option<Fault> {
     let outside = |index: u32| usize::try_from(index).map_or(true, |index| index >= len);
     let unordered = answer
         .failures

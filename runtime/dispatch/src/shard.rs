@@ -39,15 +39,17 @@ use crate::{
         COALESCE, FULL_PAUSE, LOG_TAIL_BYTES_MAX, OPEN_BYTES_MAX, OPEN_KEYS_MAX, OPEN_RECORDS_MAX,
         PAGE_BYTES_MAX, PAGE_RECORDS_MAX, SLOT_LOOK,
     },
+    orders::{Orders, Stance},
     parking::ParkedKeys,
     progress::{DamagedProgress, Progress, Standing},
-    settings::{Switch, Then, TriggerSettings},
+    settings::{Then, TriggerSettings},
     settle::{Circumstances, Discard, Mode, Settlement, Work, expire, oversized, settle},
     state::StateStore,
     status::{Counters, ShardState, ShardStatus},
 };
 
 use flights::{Flight, Flights};
+use pauses::Obeyed;
 
 /// The rooms that triggers work with.
 #[derive(Debug, Clone)]
@@ -68,7 +70,9 @@ pub(crate) struct ShardTask {
     shard: ShardFacts,
     lease: HeldLease,
     holder: Holder,
-    switch: watch::Receiver<Switch>,
+    orders: watch::Receiver<Orders>,
+    /// What of them is obeyed.
+    obeyed: Obeyed,
     status: watch::Sender<ShardStatus>,
     outputs: Arc<std::collections::BTreeSet<String>>,
     stores: Stores,
@@ -148,10 +152,11 @@ impl ShardTask {
         settings: Arc<TriggerSettings>,
         shard: ShardFacts,
         lease: HeldLease,
-        switch: watch::Receiver<Switch>,
+        orders: watch::Receiver<Orders>,
         status: watch::Sender<ShardStatus>,
         (state, parked, pulse): (Option<Arc<StateStore>>, Arc<ParkedKeys>, Pulse),
     ) -> Self {
+        let obeyed = Obeyed::of(&orders.borrow(), shard.id);
         let start = Progress::starting(lease.token(), lease.row().initial);
         Self {
             holder: Holder {
@@ -191,7 +196,8 @@ impl ShardTask {
             settings,
             shard,
             lease,
-            switch,
+            obeyed,
+            orders,
             status,
         }
     }
@@ -225,8 +231,8 @@ impl ShardTask {
     async fn work(&mut self, stop: &StopToken) -> Result<TaskEnd, Halt> {
         self.resume().await?;
         loop {
-            let switch = *self.switch.borrow_and_update();
-            if stop.is_stopped() || switch != Switch::On {
+            let stance = self.obey();
+            if stop.is_stopped() || stance != Stance::On {
                 if let Some(landed) = self.flights.next().await {
                     self.land(landed, stop).await?;
                 } else if stop.is_stopped() {
@@ -234,7 +240,7 @@ impl ShardTask {
                     self.rooms.journal.durable(self.placed).await?;
                     return Ok(TaskEnd::Stopped);
                 } else {
-                    self.pause(stop, switch).await?;
+                    self.pause(stop, stance).await?;
                 }
                 continue;
             }

@@ -17,7 +17,7 @@ use platform::Clock;
 
 use crate::{
     commit::NotPlaced,
-    kept::{Counting, Stock},
+    kept::{Counting, Stock, kept_row},
     limits::{STATE_NAMES_MAX, STATE_PAGE_ROWS},
     settings::StatePolicy,
     window_state::WindowValues,
@@ -223,6 +223,36 @@ impl StateReader for StateStore {
             }
         }
     }
+}
+
+/// Removes values, also of a trigger that does not run (then `state` is None), and writes who said so. Nothing of the
+/// trigger may run. Durable when it returns.
+pub async fn remove_values(
+    journal: Arc<dyn Journal>,
+    state: Option<Arc<StateStore>>,
+    trigger: &TriggerName,
+    mut writes: Vec<ViewWrite>,
+    audit: ViewWrite,
+) -> Result<(), CommitError> {
+    let own = Stock::new(Arc::clone(&journal), Namespace::State, Some(trigger));
+    let stock = state.as_ref().map_or(&own, |state| &state.stock);
+    let counting = stock.count().await?;
+    let bytes = counting.after(&writes)?;
+    writes.push(counting.row(bytes));
+    writes.push(audit);
+    let transaction = Transaction {
+        writes,
+        ..Transaction::default()
+    };
+    let at = journal.commit(transaction).await?;
+    drop(counting);
+    journal.durable(at).await
+}
+
+/// The row that says that a trigger keeps nothing.
+#[must_use]
+pub fn no_values(trigger: &TriggerName) -> ViewWrite {
+    kept_row(Namespace::State, trigger, 0)
 }
 
 fn unavailable(error: impl std::fmt::Display) -> StateUnavailable {

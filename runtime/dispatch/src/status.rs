@@ -47,6 +47,11 @@ pub struct Counters {
     pub unparked: u64,
     pub invocations: u64,
     pub failures: u64,
+    /// Records handed to the function, each time they were, and those that failed, each time they did.
+    pub invoked_records: u64,
+    pub failed_records: u64,
+    /// How old the last record of the newest batch was when it was handed over.
+    pub iterator_age_ms: u64,
     pub out_of_range: u64,
     pub malformed_aggregates: u64,
     /// Records that no pattern of the filter matches.
@@ -80,6 +85,10 @@ pub enum ShardState {
         because: String,
     },
     Paused,
+    /// This shard alone.
+    PausedShard,
+    /// While an order is carried out that nothing may run beside.
+    Held,
     /// By its settings.
     Disabled,
     Blocked {
@@ -133,6 +142,10 @@ impl fmt::Display for ShardState {
                 "everything fails, so nothing is given up: the next try is at {until}, after {because}"
             ),
             Self::Paused => f.write_str("paused by an operator: resume the trigger"),
+            Self::PausedShard => {
+                f.write_str("paused by an operator, this shard alone: resume the shard")
+            }
+            Self::Held => f.write_str("held for a moment, while an operator's order is carried out"),
             Self::Disabled => f.write_str("disabled: the trigger says `enabled: false`"),
             Self::Blocked { record, because } => {
                 write!(
@@ -223,6 +236,10 @@ mod tests {
         check(&blocked, sentence);
         let paused = "paused by an operator: resume the trigger";
         check(&ShardState::Paused, paused);
+        let paused = "paused by an operator, this shard alone: resume the shard";
+        check(&ShardState::PausedShard, paused);
+        let held = "held for a moment, while an operator's order is carried out";
+        check(&ShardState::Held, held);
         let disabled = "disabled: the trigger says `enabled: false`";
         check(&ShardState::Disabled, disabled);
         let parent = ShardState::WaitingForParent(ShardId(1));

@@ -10,6 +10,7 @@ mod lanes;
 mod outage;
 mod parking;
 mod partial;
+mod redrives;
 mod seeks;
 mod tracing;
 mod versions;
@@ -80,7 +81,7 @@ async fn a25_a_pause_in_mid_batch_keeps_its_result_and_resuming_delivers_once() 
     let runner = world.start().await.unwrap();
     world.platform.clock.sleep(Duration::from_millis(5)).await;
     assert_eq!(world.invoked(), ["0:0"]);
-    runner.pause();
+    runner.pause(None);
     world
         .until(&runner, 0, |state| *state == ShardState::Paused)
         .await;
@@ -88,7 +89,7 @@ async fn a25_a_pause_in_mid_batch_keeps_its_result_and_resuming_delivers_once() 
     world.put(0, &["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
     world.platform.clock.sleep(Duration::from_secs(5)).await;
     assert_eq!(world.invoked().len(), 1);
-    runner.resume();
+    runner.resume(None);
     world.caught_up(&runner).await;
     let all: Vec<String> = (0..=10).map(|index: u32| index.to_string()).collect();
     assert_eq!(world.tape.outputs(), all);
@@ -277,7 +278,7 @@ async fn a_blocked_shard_names_its_record_and_moves_again_when_resumed() {
             .to_string()
             .starts_with("blocked by record 1, whose attempts are spent")
     );
-    runner.resume();
+    runner.resume(None);
     world.platform.clock.sleep(Duration::from_secs(1)).await;
     assert_eq!(world.invoked(), ["0:bad", "0:bad"]);
     assert_eq!(world.dead(), []);
@@ -361,7 +362,7 @@ async fn a_switched_off_shard_says_who_switched_it_off() {
         world.put(0, &["1"]);
         let runner = world.start().await.unwrap();
         world.until(&runner, 0, |is| *is == state).await;
-        runner.resume();
+        runner.resume(None);
         world.platform.clock.sleep(Duration::from_secs(1)).await;
         let moved = if enabled { vec!["1"] } else { vec![] };
         assert_eq!(world.tape.outputs(), moved, "{enabled} {paused}");

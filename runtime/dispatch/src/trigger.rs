@@ -13,12 +13,13 @@ use model::{
     ShardId,
     seams::{CommitError, SourceError},
 };
-use platform::{Stop, Task, watch};
+use platform::{Clock, Stop, Task, watch};
 use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::{
     breaker::Pulse,
+    orders::{Orders, is_at_rest},
     parking::ParkedKeys,
     progress::DamagedProgress,
     settings::{Switch, TriggerSettings},
@@ -32,9 +33,9 @@ mod crew;
 mod seek;
 mod start;
 
-pub use binding::{Mismatch, bound_stream};
+pub use binding::{Mismatch, bound_stream, is_another_stream};
 use crew::Crew;
-pub use seek::{Moved, look, seek};
+pub use seek::{Counts, Moved, SeekTo, Target, begin_anew, bookmark, look, newest, seek};
 
 /// Ends of tasks on their way to the trigger.
 const ENDS_MAX: usize = 64;
@@ -45,12 +46,65 @@ type Statuses = Arc<Mutex<BTreeMap<ShardId, watch::Sender<ShardStatus>>>>;
 pub struct TriggerRunner {
     rooms: Rooms,
     settings: TriggerSettings,
-    switch: watch::Sender<Switch>,
+    orders: watch::Sender<Orders>,
     state: Option<Arc<StateStore>>,
     parked: Arc<ParkedKeys>,
     statuses: Statuses,
     stop: Stop,
     task: Task<()>,
+}
+
+/// What operators paused.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Paused {
+    /// All of it.
+    pub trigger: bool,
+    /// Shards one by one.
+    pub shards: BTreeSet<ShardId>,
+}
+
+impl From<bool> for Paused {
+    fn from(trigger: bool) -> Self {
+        let shards = BTreeSet::new();
+        Self { trigger, shards }
+    }
+}
+
+/// Holds a trigger that stays where it is.
+#[derive(Debug, Clone)]
+pub struct Brake {
+    orders: watch::Sender<Orders>,
+    statuses: Statuses,
+}
+
+impl Brake {
+    /// Nothing of the trigger runs while the answer is held; None where that could not be reached within `wait`.
+    pub async fn hold(&self, clock: &Clock, wait: std::time::Duration) -> Option<Hold> {
+        self.orders.send_modify(|orders| orders.holds += 1);
+        let hold = Hold(self.orders.clone());
+        let watched: Vec<watch::Receiver<ShardStatus>> = {
+            let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+            statuses.values().map(watch::Sender::subscribe).collect()
+        };
+        let all_rest = async {
+            for mut status in watched {
+                // A shard that is gone runs nothing.
+                drop(status.wait_for(is_at_rest).await);
+            }
+        };
+        clock.timeout(wait, all_rest).await.ok().map(|()| hold)
+    }
+}
+
+/// As long as it lives, no shard of the trigger runs anything.
+#[derive(Debug)]
+pub struct Hold(watch::Sender<Orders>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0
+            .send_modify(|orders| orders.holds = orders.holds.saturating_sub(1));
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,18 +122,20 @@ pub enum StartError {
 }
 
 impl TriggerRunner {
-    /// Returns once every shard has its starting position, so that what is put afterwards is delivered. `paused` by an
-    /// operator, before this start.
+    /// Returns once every shard has its starting position, so that what is put afterwards is delivered. `paused` is what
+    /// operators paused before this start.
     pub async fn start(
         rooms: Rooms,
         settings: TriggerSettings,
-        paused: bool,
+        paused: impl Into<Paused>,
     ) -> Result<Self, StartError> {
-        let (switch, turned) = watch::channel(match (settings.enabled, paused) {
+        let paused = paused.into();
+        let switch = match (settings.enabled, paused.trigger) {
             (false, _) => Switch::Disabled,
             (true, true) => Switch::Paused,
             (true, false) => Switch::On,
-        });
+        };
+        let (orders, given) = watch::channel(Orders::new(switch, paused.shards));
         let parked = Arc::new(ParkedKeys::new(
             Arc::clone(&rooms.journal),
             settings.name.clone(),
@@ -105,7 +161,7 @@ impl TriggerRunner {
             statuses: Arc::clone(&statuses),
             state: state.clone(),
             parked: Arc::clone(&parked),
-            switch: turned,
+            orders: given,
             token,
             ends,
             ended: BTreeSet::new(),
@@ -120,7 +176,7 @@ impl TriggerRunner {
         Ok(Self {
             rooms,
             settings,
-            switch,
+            orders,
             state,
             parked,
             statuses,
@@ -129,21 +185,27 @@ impl TriggerRunner {
         })
     }
 
-    /// Running invocations finish and keep their result; then nothing moves until `resume`.
-    pub fn pause(&self) {
-        self.turn(Switch::Paused);
+    /// Running invocations finish and keep their result; then nothing moves until `resume`, of one shard or of all.
+    pub fn pause(&self, shard: Option<ShardId>) {
+        self.orders.send_modify(|orders| orders.pause(shard));
     }
 
     /// Also ends pauses between attempts and gives blocked records their attempts back.
-    pub fn resume(&self) {
-        self.turn(Switch::On);
+    pub fn resume(&self, shard: Option<ShardId>) {
+        self.orders.send_modify(|orders| orders.resume(shard));
     }
 
-    /// What the settings disable, no operator switches.
-    fn turn(&self, to: Switch) {
-        let disabled = *self.switch.borrow() == Switch::Disabled;
-        if !disabled {
-            self.switch.send_replace(to);
+    /// Drops what runs now. Its records are as if it had never begun: no attempt is used, nothing of it is kept.
+    pub fn abort(&self) {
+        self.orders.send_modify(|orders| orders.aborts += 1);
+    }
+
+    /// What makes every shard stand still for a while.
+    #[must_use]
+    pub fn brake(&self) -> Brake {
+        Brake {
+            orders: self.orders.clone(),
+            statuses: Arc::clone(&self.statuses),
         }
     }
 

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use catalog::{Alias, Told, Unchanged};
-use dispatch::{DeadLetterStore, OwedDocuments, TriggerRunner, TriggerSettings};
+use dispatch::{DeadLetterStore, OwedDocuments, TriggerSettings};
 use leases::LeaseBook;
 use log::{Log, ViewKind};
 use model::{
@@ -20,19 +20,21 @@ use streams::{Autoscale, StreamMode, Streams, World};
 use tracing::warn;
 
 use crate::{
+    capsules::Capsules,
     config::{FunctionSource, Project},
     destinations::{Deliveries, Names, Sender},
     development::{Development, Reload, Reloaded},
     encrypted,
     errors::{StartError, Unloaded},
     fitting,
+    forecast::Forecast,
     functions::{self, Bound, ChangeError, CodeStore, Functions},
     journal::LogJournal,
     limits::SIMULATED_SEGMENT_BYTES,
     logs::LogStore,
     mappings,
     options::UpOptions,
-    plan,
+    plan, renaming,
     report::Report,
     routes::{Gate, Routes},
     runners::Runners,
@@ -66,6 +68,8 @@ pub(crate) struct Rooms {
     pub(crate) dead_letters: Arc<DeadLetterStore>,
     pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) logs: Arc<LogStore>,
+    pub(crate) capsules: Arc<Capsules>,
+    pub(crate) forecast: Forecast,
     /// Provisioned streams that scale by themselves.
     pub(crate) autoscaled: BTreeMap<StreamKey, Autoscale>,
     /// Where what is stored is not what the file says, a sentence each.
@@ -121,8 +125,10 @@ pub(crate) async fn assemble(
     let drift = declare(&streams, &world, project).await?;
     let autoscaled = plan::autoscaled(&world, project);
     let journal: Arc<dyn Journal> = Arc::new(LogJournal::new(log.clone(), streams.clone()));
+    let drift = renamed(journal.as_ref(), project, drift).await?;
     let logs = open_lines(platform, project, options).await?;
     let engine = engine(platform, options, &logs)?;
+    let capsules = keep_failures(platform, options, &engine, (&log, &streams));
     let functions = deployed(platform, project, options, (engine, &journal)).await?;
     let node = NodeId::parse(&format!("host-{:012x}", platform.rng.u64() >> 16)).map_err(other)?;
     let triggers = on_streams(&world, project, platform.clock.wall());
@@ -155,6 +161,8 @@ pub(crate) async fn assemble(
         dead_letters,
         deliveries,
         logs,
+        capsules,
+        forecast: Forecast::default(),
         autoscaled,
         drift,
         stop,
@@ -283,6 +291,56 @@ impl Runs for Named {
             called
         })
     }
+}
+
+/// Who tells failure destinations what they are owed.
+fn deliveries(
+    platform: &Platform,
+    project: &Project,
+    options: &UpOptions,
+    (journal, dead_letters): (&Arc<dyn Journal>, &Arc<DeadLetterStore>),
+) -> Arc<Deliveries> {
+    let names = Names {
+        app: project.app.to_string(),
+        region: project.server.region.clone(),
+    };
+    Arc::new(Deliveries::new(
+        platform.clone(),
+        OwedDocuments::new(Arc::clone(journal)),
+        Arc::clone(dead_letters),
+        project.destinations.clone(),
+        Sender::new(platform.clone(), names, &options.env),
+    ))
+}
+
+/// Failed invocations become files; in a simulation nobody looks at them.
+fn keep_failures(
+    platform: &Platform,
+    options: &UpOptions,
+    engine: &Engine,
+    (log, streams): (&Log, &Streams),
+) -> Arc<Capsules> {
+    let capsules = Arc::new(Capsules::new(platform, &options.data, log, streams));
+    if !platform.disk.is_simulated() {
+        engine.keep_failures(Arc::clone(&capsules) as _);
+    }
+    capsules
+}
+
+/// Triggers that had another name take over what it left; that is said beside what drifted.
+async fn renamed(
+    journal: &dyn Journal,
+    project: &Project,
+    mut drift: Vec<String>,
+) -> Result<Vec<String>, StartError> {
+    for (name, trigger) in &project.triggers {
+        if let Some(was) = &trigger.was
+            && renaming::take_over(journal, name, was).await?
+        {
+            drift.push(format!("trigger {name} took over what trigger {was} left"));
+        }
+    }
+    Ok(drift)
 }
 
 /// Makes the streams of the file. Those that exist keep their shards; where that is not what the file says, it is said.
@@ -507,11 +565,8 @@ pub(crate) async fn launch(rooms: &Rooms, settings: &TriggerSettings) -> Result<
         dead_letters: Arc::clone(&rooms.dead_letters),
         logs: Arc::clone(&rooms.logs) as Arc<dyn LogTail>,
     };
-    let paused = rooms.runners.is_paused(name).map_err(other)?;
-    let runner = TriggerRunner::start(shared, settings.clone(), paused)
-        .await
-        .map_err(other)?;
-    rooms.runners.add(name.clone(), runner);
+    let started = rooms.runners.start(shared, settings.clone()).await;
+    started.map_err(other)?;
     Ok(())
 }
 

@@ -2,9 +2,10 @@
 //!
 //! A name comes in, or nothing; what the view holds under a trigger's name goes out. Nothing is ever removed here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use dispatch::TriggerSettings;
 use model::{
     TriggerName,
     keys::{self, Namespace},
@@ -34,6 +35,19 @@ pub(crate) fn keepers(
         found.insert(name);
     }
     Ok(found)
+}
+
+/// All that left anything and are not among the triggers of the server.
+pub(crate) fn all(
+    journal: &dyn Journal,
+    known: &BTreeMap<TriggerName, TriggerSettings>,
+) -> Result<BTreeSet<TriggerName>, CommitError> {
+    let mut left = BTreeSet::new();
+    for namespace in [Namespace::State, Namespace::DeadLetter, Namespace::Progress] {
+        left.extend(keepers(journal, namespace)?);
+    }
+    left.retain(|name| !known.contains_key(name));
+    Ok(left)
 }
 
 /// Whether a trigger that the file does not name has left anything.

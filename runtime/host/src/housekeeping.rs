@@ -8,15 +8,17 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use dispatch::AuditLog;
 use model::{TriggerName, seams::CommitError};
 use platform::StopToken;
 use tracing::{debug, info, warn};
 
 use crate::{
+    api::triggers,
     assemble::Rooms,
     lag,
     limits::{
-        EXPIRED_DEAD_LETTERS_MAX, EXPIRED_DEAD_LETTERS_PAGE, HOUSEKEEPING_PERIOD,
+        AUDIT_PAGE, EXPIRED_DEAD_LETTERS_MAX, EXPIRED_DEAD_LETTERS_PAGE, HOUSEKEEPING_PERIOD,
         LOOKED_AT_VALUES_MAX, LOOKED_AT_VALUES_PAGE, TRAFFIC_PERIOD,
     },
 };
@@ -48,6 +50,7 @@ impl Housekeeping {
                     () = clock.sleep(TRAFFIC_PERIOD) => {}
                 }
                 self.traffic().await;
+                lag::look(&self.rooms);
                 waited += TRAFFIC_PERIOD;
             }
         }
@@ -81,6 +84,13 @@ impl Housekeeping {
         }
         let now = self.rooms.platform.clock.wall();
         self.rooms.logs.expire(now).await;
+        for loss in triggers::losses(&self.rooms) {
+            warn!("{loss}");
+        }
+        let audit = AuditLog::new(Arc::clone(&self.rooms.journal));
+        if let Err(error) = audit.expire(now, AUDIT_PAGE).await {
+            warn!(%error, "old rows of the audit log could not be removed");
+        }
     }
 
     /// Records past their retention are invisible at once; this says which of them nobody settled, and frees their room.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use dispatch::{ShardStatus, TriggerSettings};
+use dispatch::{ShardState, ShardStatus, TriggerSettings};
 use model::{Checkpoint, ShardId, seams::ReadFrom};
 use streams::Backlog;
 
@@ -30,6 +30,36 @@ pub(crate) fn of_shard(rooms: &Rooms, settings: &TriggerSettings, status: &Shard
             .oldest
             .map_or(Duration::ZERO, |oldest| now.since(oldest)),
     })
+}
+
+/// How long until the shard loses data, at the rate at which it goes now.
+pub(crate) fn loses_in(
+    rooms: &Rooms,
+    settings: &TriggerSettings,
+    shard: ShardId,
+) -> Option<Duration> {
+    let retention = rooms.streams.describe(&settings.stream).ok()?.retention;
+    let now = rooms.platform.clock.wall();
+    rooms
+        .forecast
+        .loses_in(&settings.name, shard, retention, now)
+}
+
+/// Takes a look at every shard that is behind, for the forecast.
+pub(crate) fn look(rooms: &Rooms) {
+    let now = rooms.platform.clock.wall();
+    for settings in rooms.triggers.now().values() {
+        for status in rooms.runners.status(&settings.name) {
+            let at_rest = matches!(status.state, ShardState::CaughtUp | ShardState::Ended);
+            let behind = (!at_rest)
+                .then(|| backlog(rooms, settings, &status))
+                .flatten();
+            let oldest = behind.and_then(|behind| behind.oldest);
+            rooms
+                .forecast
+                .look(&settings.name, status.shard, now, oldest);
+        }
+    }
 }
 
 /// Records that retention took before the trigger settled them, by shard, as far as they are not freed yet.

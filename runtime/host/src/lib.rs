@@ -5,6 +5,7 @@
 
 mod api;
 mod assemble;
+mod capsules;
 pub mod config;
 pub mod data;
 mod destinations;
@@ -13,6 +14,7 @@ mod development;
 mod encrypted;
 mod errors;
 mod fitting;
+mod forecast;
 mod functions;
 mod housekeeping;
 mod journal;
@@ -27,6 +29,7 @@ mod metrics;
 mod needs;
 mod options;
 mod plan;
+mod renaming;
 mod report;
 mod routes;
 mod runners;

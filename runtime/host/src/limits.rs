@@ -78,6 +78,21 @@ pub(crate) const API_ROWS_MAX: usize = 1_000;
 pub(crate) const API_PAGE_BYTES_MAX: usize = 4 << 20;
 /// Dead letters read at once for a page: each may be as large as a batch.
 pub(crate) const DEAD_LETTERS_READ_MAX: usize = 20;
+/// Failed invocations kept as files, their bytes together, the data of one, and how many may wait to be written.
+pub(crate) const CAPSULES_MAX: usize = 1_000;
+pub(crate) const CAPSULES_BYTES_MAX: usize = 256 << 20;
+pub(crate) const CAPSULE_BYTES_MAX: usize = 8 << 20;
+pub(crate) const CAPSULES_WAITING_MAX: usize = 64;
+/// Places where two runs came out otherwise, as they are listed.
+pub(crate) const DIFFERENCES_MAX: usize = 100;
+/// Dead letters that one request runs again.
+pub(crate) const REDRIVEN_MAX: usize = 100;
+/// How long an order waits until nothing of its trigger runs.
+pub(crate) const HOLD_MAX: Duration = Duration::from_secs(30);
+/// Values of a state that one order removes.
+pub(crate) const CLEARED_VALUES_MAX: usize = 100_000;
+/// Rows of the audit log that one round of housekeeping removes.
+pub(crate) const AUDIT_PAGE: usize = 1_000;
 /// Backups that are made at once, and how long one is kept that nobody goes on with.
 pub(crate) const BACKUPS_MAX: usize = 4;
 pub(crate) const BACKUP_IDLE_MAX: Duration = Duration::from_secs(60);
@@ -87,6 +102,13 @@ pub(crate) const API_WAIT_MAX: Duration = Duration::from_secs(30);
 pub(crate) const WAIT_LOOK: Duration = Duration::from_millis(200);
 /// How long open requests get to finish when the server stops.
 pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);
+/// Looks at a shard from which its loss of data is foretold: ten minutes of them.
+pub(crate) const FORECAST_LOOKS_MAX: usize = 60;
+/// A loss that is this near is said in `status` and in the log.
+pub(crate) const LOSS_SAID: Duration = Duration::from_hours(24);
+/// Rows of a renamed trigger that move at once, and their bytes.
+pub(crate) const RENAMED_ROWS_PAGE: usize = 16;
+pub(crate) const RENAMED_BYTES_MAX: usize = 8 << 20;
 /// Between two rounds of housekeeping.
 pub(crate) const HOUSEKEEPING_PERIOD: Duration = Duration::from_secs(30);
 /// Between two looks at the traffic of streams, after each of which those that scale by themselves do.

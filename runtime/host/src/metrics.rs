@@ -12,6 +12,10 @@ use streams::{Counted, Operation, StreamFacts, StreamTraffic, Streams, Totals};
 
 use crate::{assemble::Rooms, limits::METRIC_STREAMS_MAX};
 
+mod triggers;
+
+pub(crate) use triggers::together;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Counter,
@@ -241,6 +245,7 @@ const SHARD: &[Metric<Totals>] = &[
 pub(crate) fn text(rooms: &Rooms) -> String {
     let mut text = of_streams(&rooms.streams);
     work::write(&mut text, rooms);
+    triggers::write(&mut text, rooms);
     text
 }
 
@@ -296,6 +301,9 @@ fn table() -> String {
     for (aws, name, of, help) in work::TABLE {
         row(*aws, *name, *of, *help);
     }
+    for metric in triggers::TRIGGER {
+        row(metric.aws, metric.name, "trigger", metric.help);
+    }
     text
 }
 
@@ -310,7 +318,13 @@ fn head<T>(text: &mut String, metric: &Metric<T>) {
 }
 
 fn line<T>(text: &mut String, metric: &Metric<T>, labels: &str, of: &T) {
-    let _ = writeln!(text, "{}{{{labels}}} {}", metric.name, (metric.value)(of));
+    let value = (metric.value)(of);
+    let value = if value.is_infinite() {
+        "+Inf".to_owned()
+    } else {
+        value.to_string()
+    };
+    let _ = writeln!(text, "{}{{{labels}}} {value}", metric.name);
 }
 
 /// Names of streams, accounts and regions need no escapes.
@@ -371,6 +385,7 @@ mod tests {
         let names: Vec<_> = streams
             .chain(SHARD.iter().map(|metric| metric.name))
             .chain(work::TABLE.iter().map(|(_, name, _, _)| *name))
+            .chain(triggers::TRIGGER.iter().map(|metric| metric.name))
             .collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
     }

@@ -4,11 +4,15 @@
 //! file and is shown as what it is.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use dispatch::{Moved, ShardStatus, StartAt, StateStore, TriggerRunner, TriggerSettings};
+use bytes::Bytes;
+use dispatch::{
+    Brake, Mismatch, Moved, Paused, SeekTo, ShardStatus, StartAt, StateStore, TriggerRunner,
+    TriggerSettings,
+};
 use model::{
     ShardId, Transaction, TriggerName, ViewWrite,
     keys::{self, Namespace},
@@ -20,8 +24,20 @@ use platform::watch;
 pub(crate) struct Runners {
     journal: Arc<dyn Journal>,
     running: Mutex<BTreeMap<TriggerName, TriggerRunner>>,
+    /// Triggers that could not be started, why, and with what they are once that is mended.
+    standing: Mutex<BTreeMap<TriggerName, Standing>>,
+    /// Orders that nothing may come between are carried out one after another, by trigger.
+    orders: Mutex<BTreeMap<TriggerName, Arc<tokio::sync::Mutex<()>>>>,
     /// Records that expired before they were settled, since this server started.
     lost: Mutex<BTreeMap<(TriggerName, ShardId), u64>>,
+}
+
+/// A trigger that does not run until an operator says where it begins.
+#[derive(Debug, Clone)]
+pub(crate) struct Standing {
+    pub(crate) because: String,
+    rooms: dispatch::Rooms,
+    settings: TriggerSettings,
 }
 
 impl Runners {
@@ -29,6 +45,8 @@ impl Runners {
         Self {
             journal,
             running: Mutex::new(BTreeMap::new()),
+            standing: Mutex::new(BTreeMap::new()),
+            orders: Mutex::new(BTreeMap::new()),
             lost: Mutex::new(BTreeMap::new()),
         }
     }
@@ -65,36 +83,85 @@ impl Runners {
         self.running().get(name).and_then(TriggerRunner::state)
     }
 
+    /// What operators paused of it.
+    pub(crate) fn paused(&self, name: &TriggerName) -> Result<Paused, CommitError> {
+        let stored = self.journal.get(&pause_key(name))?;
+        Ok(stored.map(|stored| decoded(&stored)).unwrap_or_default())
+    }
+
     pub(crate) fn is_paused(&self, name: &TriggerName) -> Result<bool, CommitError> {
-        Ok(self.journal.get(&pause_key(name))?.is_some())
+        Ok(self.paused(name)?.trigger)
     }
 
-    pub(crate) async fn pause(&self, name: &TriggerName) -> Result<(), CommitError> {
-        self.write(name, Some(bytes::Bytes::from_static(b"paused")))
-            .await?;
+    /// Of one shard, or of all.
+    pub(crate) async fn pause(
+        &self,
+        name: &TriggerName,
+        shard: Option<ShardId>,
+        audit: ViewWrite,
+    ) -> Result<(), CommitError> {
+        let mut paused = self.paused(name)?;
+        match shard {
+            Some(shard) => drop(paused.shards.insert(shard)),
+            None => paused.trigger = true,
+        }
+        self.write(name, &paused, audit).await?;
         if let Some(runner) = self.running().get(name) {
-            runner.pause();
+            runner.pause(shard);
         }
         Ok(())
     }
 
-    pub(crate) async fn resume(&self, name: &TriggerName) -> Result<(), CommitError> {
-        self.write(name, None).await?;
+    /// Drops what runs of it.
+    pub(crate) fn abort(&self, name: &TriggerName) {
         if let Some(runner) = self.running().get(name) {
-            runner.resume();
+            runner.abort();
+        }
+    }
+
+    pub(crate) async fn resume(
+        &self,
+        name: &TriggerName,
+        shard: Option<ShardId>,
+        audit: ViewWrite,
+    ) -> Result<(), CommitError> {
+        let mut paused = self.paused(name)?;
+        match shard {
+            Some(shard) => drop(paused.shards.remove(&shard)),
+            None => paused.trigger = false,
+        }
+        self.write(name, &paused, audit).await?;
+        if let Some(runner) = self.running().get(name) {
+            runner.resume(shard);
         }
         Ok(())
+    }
+
+    /// Waits for the orders before this one.
+    pub(crate) async fn order(&self, name: &TriggerName) -> tokio::sync::OwnedMutexGuard<()> {
+        let turn = {
+            let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(orders.entry(name.clone()).or_default())
+        };
+        turn.lock_owned().await
+    }
+
+    /// What makes the trigger stand still for a while.
+    pub(crate) fn brake(&self, name: &TriggerName) -> Option<Brake> {
+        self.running().get(name).map(TriggerRunner::brake)
     }
 
     async fn write(
         &self,
         name: &TriggerName,
-        value: Option<bytes::Bytes>,
+        paused: &Paused,
+        audit: ViewWrite,
     ) -> Result<(), CommitError> {
-        let writes = vec![ViewWrite {
+        let row = ViewWrite {
             key: pause_key(name),
-            value,
-        }];
+            value: encoded(paused),
+        };
+        let writes = vec![row, audit];
         let at = self
             .journal
             .commit(Transaction {
@@ -114,26 +181,95 @@ impl Runners {
         self.running().get(name)?.watch(shard)
     }
 
-    /// What the trigger runs with.
+    /// What the trigger runs with, or would.
     pub(crate) fn parts(&self, name: &TriggerName) -> Option<(dispatch::Rooms, TriggerSettings)> {
-        self.running().get(name).map(TriggerRunner::parts)
+        let running = self.running().get(name).map(TriggerRunner::parts);
+        running.or_else(|| {
+            let standing = self.standing().get(name).cloned()?;
+            Some((standing.rooms, standing.settings))
+        })
+    }
+
+    fn standing(&self) -> MutexGuard<'_, BTreeMap<TriggerName, Standing>> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the trigger could not be started, where it could not.
+    pub(crate) fn why_it_stands(&self, name: &TriggerName) -> Option<String> {
+        self.standing()
+            .get(name)
+            .map(|standing| standing.because.clone())
+    }
+
+    /// Starts a trigger. One whose stream was created again stands until an operator says where it begins in the new one;
+    /// everything else that keeps it from starting is an error.
+    pub(crate) async fn start(
+        &self,
+        rooms: dispatch::Rooms,
+        settings: TriggerSettings,
+    ) -> Result<(), dispatch::StartError> {
+        let name = settings.name.clone();
+        let paused = self.paused(&name)?;
+        let kept = (rooms.clone(), settings.clone());
+        match TriggerRunner::start(rooms, settings, paused).await {
+            Ok(runner) => {
+                self.standing().remove(&name);
+                self.add(name, runner);
+                Ok(())
+            }
+            Err(dispatch::StartError::Mismatch(created @ Mismatch::Created { .. })) => {
+                let (rooms, settings) = kept;
+                let because = created.to_string();
+                tracing::warn!(trigger = %name, %because, "a trigger does not run");
+                let standing = Standing {
+                    because,
+                    rooms,
+                    settings,
+                };
+                self.standing().insert(name, standing);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lets a trigger begin in the stream that was created again.
+    pub(crate) async fn begin_anew(
+        &self,
+        name: &TriggerName,
+        to: StartAt,
+        with: Vec<ViewWrite>,
+    ) -> Result<(), String> {
+        let parts = self.parts(name);
+        let (rooms, settings) = parts.ok_or_else(|| "the trigger does not run".to_owned())?;
+        self.end(name).await;
+        let begun = dispatch::begin_anew(&rooms, &settings, to, with).await;
+        let started = self.start(rooms, settings).await;
+        begun.map_err(|error| error.to_string())?;
+        started.map_err(|error| error.to_string())
     }
 
     /// Moves the trigger while it stands still; it runs on afterwards, also where it could not be moved.
     pub(crate) async fn seek(
         &self,
         name: &TriggerName,
-        to: StartAt,
-    ) -> Result<Vec<Moved>, dispatch::StartError> {
-        let Some(runner) = self.running().remove(name) else {
-            return Ok(Vec::new());
-        };
+        to: SeekTo,
+        with: impl FnOnce() -> Result<Vec<ViewWrite>, String>,
+    ) -> Result<Vec<Moved>, String> {
+        let runner = self.running().remove(name);
+        let runner = runner.ok_or_else(|| "the trigger does not run".to_owned())?;
         let (rooms, settings) = runner.parts();
         runner.stop().await;
-        let moved = dispatch::seek(&rooms, &settings, to).await;
-        let paused = self.is_paused(name)?;
-        let runner = TriggerRunner::start(rooms, settings, paused).await?;
-        self.add(name.clone(), runner);
+        let said = |error: &dyn std::fmt::Display| error.to_string();
+        let moved = match with() {
+            Ok(with) => {
+                let moved = dispatch::seek(&rooms, &settings, to, with).await;
+                moved.map_err(|error| said(&error))
+            }
+            Err(refused) => Err(refused),
+        };
+        let started = self.start(rooms, settings).await;
+        started.map_err(|error| said(&error))?;
         moved
     }
 
@@ -154,6 +290,53 @@ impl Runners {
     }
 }
 
-fn pause_key(name: &TriggerName) -> bytes::Bytes {
+/// A row as earlier versions wrote it pauses the trigger as a whole.
+const ALL: &[u8] = b"paused";
+
+fn encoded(paused: &Paused) -> Option<Bytes> {
+    match (paused.trigger, paused.shards.is_empty()) {
+        (false, true) => None,
+        (true, true) => Some(Bytes::from_static(ALL)),
+        (trigger, false) => {
+            let row = serde_json::json!({ "trigger": trigger, "shards": paused.shards });
+            Some(row.to_string().into())
+        }
+    }
+}
+
+fn decoded(stored: &[u8]) -> Paused {
+    #[derive(serde::Deserialize)]
+    struct Row {
+        trigger: bool,
+        shards: BTreeSet<ShardId>,
+    }
+    // What cannot be read stands still rather than run against an order.
+    serde_json::from_slice::<Row>(stored).map_or(true.into(), |row| Paused {
+        trigger: row.trigger,
+        shards: row.shards,
+    })
+}
+
+fn pause_key(name: &TriggerName) -> Bytes {
     keys::named(Namespace::Trigger, name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_read_as_they_were_written_and_as_they_once_were() {
+        let one = Paused {
+            trigger: false,
+            shards: BTreeSet::from([ShardId(3)]),
+        };
+        for paused in [Paused::default(), true.into(), one] {
+            let stored = encoded(&paused);
+            assert_eq!(stored.map(|it| decoded(&it)).unwrap_or_default(), paused);
+        }
+        for whole in [b"paused".as_slice(), b"?"] {
+            assert_eq!(decoded(whole), true.into());
+        }
+    }
 }

@@ -80,6 +80,8 @@ pub async fn up(
     let deliveries = Arc::clone(&rooms.deliveries).run(stop.clone());
     let deliveries = platform.tasks.spawn("deliveries", deliveries);
     let (events, running) = events(platform, &rooms, &stop);
+    let capsules = Arc::clone(&rooms.capsules).run(stop.clone());
+    let capsules = platform.tasks.spawn("capsules", capsules);
     let housekeeping = Housekeeping::new(Arc::clone(&rooms)).run(stop);
     let housekeeping = platform.tasks.spawn("housekeeping", housekeeping);
     let (quiet, silence) = Stop::new();
@@ -87,10 +89,8 @@ pub async fn up(
     let logs = platform
         .tasks
         .spawn("logs", async move { logs.run(&silence).await });
-    let names = Names {
-        app: project.app.to_string(),
-        region: project.server.region.clone(),
-    };
+    let (app, region) = (project.app.to_string(), project.server.region.clone());
+    let names = Names { app, region };
     entrance.open(doors(platform, &options, (&rooms, events), keys, names));
     web.open(&rooms, &options);
     let verbs = options.auth.is_some().then_some(&verbs);
@@ -106,6 +106,7 @@ pub async fn up(
     ended(housekeeping, "housekeeping ended early").await;
     ended(running, "events ended early; they are kept").await;
     ended(deliveries, "failure documents ended early").await;
+    capsules.await.unwrap_or_default();
     down(platform, &options, &rooms, &note).await;
     quiet.stop();
     if let Err(error) = logs.await {

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    FencingToken, FunctionName, FunctionVersion, HashKey, ShardId, StreamKey, Timestamp,
+    FencingToken, FunctionName, FunctionVersion, HashKey, Position, ShardId, StreamKey, Timestamp,
     TriggerName, UserRecord,
 };
 
@@ -52,6 +52,17 @@ pub struct Invocation {
     pub client_context: Option<Arc<str>>,
     /// Whoever runs the invocation tells it once it has a place to run in.
     pub begun: Begun,
+    /// Records up to here were delivered before a seek or a redrive brought them back.
+    pub replayed_to: Option<Position>,
+}
+
+impl Invocation {
+    /// How many of the records, from the first on, were delivered before a seek or a redrive brought them back.
+    #[must_use]
+    pub fn replayed(&self) -> usize {
+        let replayed = |to| self.records.partition_point(|record| record.position <= to);
+        self.replayed_to.map_or(0, replayed)
+    }
 }
 
 /// A tumbling window, as its invocations see it.

@@ -52,6 +52,10 @@ pub enum Namespace {
     ParkedKey = b'i',
     /// Records that wait behind parked keys, owned by `dispatch`.
     Parked = b'j',
+    /// What operators ordered and what came of it, by time, owned by `dispatch`.
+    Audit = b'a',
+    /// Places of triggers that somebody may want to go back to, owned by `dispatch`.
+    Bookmark = b'n',
 }
 
 #[derive(Debug)]
@@ -334,6 +338,23 @@ pub fn split_owed(key: &[u8]) -> Option<(TriggerName, String)> {
     let (length, rest) = rest.split_first_chunk::<2>()?;
     let destination = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
     Some((trigger, String::from_utf8(destination.to_vec()).ok()?))
+}
+
+/// An order, by the time it was given; `number` tells those of one moment apart.
+#[must_use]
+pub fn audit(at: Timestamp, number: u64) -> Bytes {
+    Key::of(Namespace::Audit)
+        .raw(&at.as_millis().to_be_bytes())
+        .raw(&number.to_be_bytes())
+        .done()
+}
+
+/// One bookmark of a trigger.
+#[must_use]
+pub fn bookmark(trigger: &TriggerName, name: &str) -> Bytes {
+    Key(of_trigger(Namespace::Bookmark, trigger).to_vec())
+        .raw(name.as_bytes())
+        .done()
 }
 
 #[must_use]

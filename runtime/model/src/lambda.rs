@@ -90,6 +90,11 @@ fn push_window(out: &mut Vec<u8>, invocation: &Invocation, window: &TumblingWind
 }
 
 fn push_envelope(out: &mut Vec<u8>, invocation: &Invocation) {
+    // So many of the first records were delivered before.
+    let replay = match invocation.replayed() {
+        0 => String::new(),
+        replayed => format!(r#","replay":true,"replayed":{replayed}"#),
+    };
     let attempts_max = invocation
         .attempts_max
         .map_or_else(|| "null".to_owned(), |max| max.to_string());
@@ -97,7 +102,7 @@ fn push_envelope(out: &mut Vec<u8>, invocation: &Invocation) {
         out,
         concat!(
             r#","shardmill":{{"trigger":"{}","requestId":"{}","attempt":{},"attemptsMax":{},"#,
-            r#""fencingToken":"{}","behindMs":{}}}"#
+            r#""fencingToken":"{}","behindMs":{}{}}}"#
         ),
         invocation.trigger,
         invocation.request_id,
@@ -105,6 +110,7 @@ fn push_envelope(out: &mut Vec<u8>, invocation: &Invocation) {
         attempts_max,
         invocation.fencing_token,
         invocation.behind_ms,
+        replay,
     );
 }
 
@@ -207,6 +213,7 @@ mod tests {
             item_failures: crate::invocation::ItemFailures::default(),
             client_context: None,
             begun: crate::invocation::Begun::default(),
+            replayed_to: None,
         }
     }
 

@@ -3,7 +3,7 @@
 //! Each has two implementors: the real one and one for tests or another backend. Futures are boxed: a call across a
 //! seam costs an allocation a batch, never one a record.
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 
@@ -18,6 +18,10 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Source: Send + Sync + fmt::Debug {
     /// When the stream was created: a deleted stream and a later one of its name are two.
     fn created(&self, stream: &StreamKey) -> Result<Timestamp, SourceError>;
+    /// How long its records are kept; None where nobody knows.
+    fn retention(&self, _stream: &StreamKey) -> Option<Duration> {
+        None
+    }
     /// All shards of the stream that still hold records or are open, in order of creation.
     fn shards(&self, stream: &StreamKey) -> Result<Vec<ShardFacts>, SourceError>;
     /// The next records after `from`, without waiting. An empty page that is not the end means the reader is at the tip.

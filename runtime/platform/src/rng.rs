@@ -69,6 +69,12 @@ impl Rng {
         Self::of(StdRng::seed_from_u64(hash), self.simulated)
     }
 
+    /// The sequence that a seed stands for, the same wherever it is drawn; nothing of it is for keys.
+    #[must_use]
+    pub fn of_seed(seed: [u8; 32]) -> Self {
+        Self::of(StdRng::from_seed(seed), true)
+    }
+
     /// Bytes for keys: from the operating system, in a simulation from the seed.
     pub fn secret(&self, bytes: &mut [u8]) -> io::Result<()> {
         if self.simulated {

@@ -205,7 +205,7 @@ mod tests {
     fn outcome(answer: GuestAnswer) -> Outcome {
         let never = Monotonic(Duration::MAX);
         let invocation = invocation(&["default"]);
-        let mut call = Call::new(invocation, never, Timestamp::default(), 1_000);
+        let mut call = Call::new(invocation, never, (never, Timestamp::default()), 1_000);
         call.outcome(answer, Usage::default())
     }
 

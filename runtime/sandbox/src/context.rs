@@ -10,8 +10,7 @@ use model::{Emitted, HashKey, Invocation, StateWrite, Timestamp};
 use platform::{Clock, Monotonic, Platform};
 use wasmtime::{ResourceLimiter, component::HasData};
 use wasmtime_wasi::{
-    Deterministic, HostMonotonicClock, HostWallClock, WasiCtxBuilder, WasiCtxView, WasiView,
-    p1::WasiP1Ctx,
+    HostMonotonicClock, HostWallClock, WasiCtxBuilder, WasiCtxView, WasiView, p1::WasiP1Ctx,
 };
 use wasmtime_wasi_http::WasiHttpCtx;
 
@@ -19,8 +18,9 @@ use crate::{
     bundle::Bundle,
     command::{Printed, Stdin},
     http::{Exchange, Outgoing},
-    limits::{SIMULATED_RANDOM_BYTES, TABLE_ELEMENTS_MAX},
+    limits::TABLE_ELEMENTS_MAX,
     logs::{InvocationLog, Stream},
+    world::World,
 };
 
 pub(crate) struct Context {
@@ -28,6 +28,7 @@ pub(crate) struct Context {
     pub(crate) memory: MemoryLimit,
     pub(crate) log: InvocationLog,
     pub(crate) clock: Clock,
+    pub(crate) world: World,
     /// What a command prints; others print into their log.
     pub(crate) printed: Option<Printed>,
     /// The code that a language runtime runs.
@@ -52,7 +53,6 @@ impl WasiView for Context {
 impl Context {
     pub(crate) fn new(
         platform: &Platform,
-        simulation: bool,
         env: &Arc<BTreeMap<String, String>>,
         facts: ContextFacts,
     ) -> Self {
@@ -72,13 +72,12 @@ impl Context {
         for (name, value) in env.iter() {
             wasi.env(name, value);
         }
-        wasi.wall_clock(GuestClock(platform.clock.clone()));
-        if simulation {
-            wasi.monotonic_clock(GuestClock(platform.clock.clone()));
-            wasi.secure_random(simulated_random(platform));
-            wasi.insecure_random(simulated_random(platform));
-            wasi.insecure_random_seed(u128::from(platform.rng.u64()));
-        }
+        let world = facts.world;
+        wasi.wall_clock(GuestClock(world.clone()));
+        wasi.monotonic_clock(GuestClock(world.clone()));
+        wasi.secure_random(world.random());
+        wasi.insecure_random(world.random());
+        wasi.insecure_random_seed(u128::from_le_bytes(world.sixteen()));
         Self {
             call: facts.call,
             memory: MemoryLimit {
@@ -88,6 +87,7 @@ impl Context {
             },
             log: facts.log,
             clock: platform.clock.clone(),
+            world,
             printed,
             bundle: facts.bundle,
             environment: Arc::clone(env),
@@ -106,19 +106,17 @@ pub(crate) struct ContextFacts {
     /// For a command: what it reads.
     pub(crate) stdin: Option<Stdin>,
     pub(crate) bundle: Option<Arc<Bundle>>,
-}
-
-fn simulated_random(platform: &Platform) -> Deterministic {
-    let mut bytes = vec![0; SIMULATED_RANDOM_BYTES];
-    platform.rng.fill(&mut bytes);
-    Deterministic::new(bytes)
+    pub(crate) world: World,
 }
 
 /// One invocation as the guest's imports see it, with what it has caused so far.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) invocation: Invocation,
+    /// When the host ends it.
     pub(crate) deadline: Monotonic,
+    /// What the guest is told of that: in a repeated run, what it was told then.
+    pub(crate) told_deadline: Monotonic,
     pub(crate) deadline_wall: Timestamp,
     pub(crate) outputs: Vec<Emitted>,
     pub(crate) output_bytes: usize,
@@ -137,12 +135,13 @@ impl Call {
     pub(crate) fn new(
         invocation: Invocation,
         deadline: Monotonic,
-        deadline_wall: Timestamp,
+        (told_deadline, deadline_wall): (Monotonic, Timestamp),
         output_bytes_max: usize,
     ) -> Self {
         Self {
             invocation,
             deadline,
+            told_deadline,
             deadline_wall,
             outputs: Vec::new(),
             output_bytes: 0,
@@ -190,8 +189,8 @@ impl ResourceLimiter for MemoryLimit {
     }
 }
 
-/// The host's clock as WASI sees it.
-struct GuestClock(Clock);
+/// The clocks of a guest's world as WASI sees them.
+struct GuestClock(World);
 
 impl HostWallClock for GuestClock {
     fn resolution(&self) -> std::time::Duration {

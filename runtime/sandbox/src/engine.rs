@@ -2,7 +2,10 @@
 //!
 //! In production guests are interrupted by epochs; in a simulation by fuel, so that the same seed gives the same run.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use platform::Platform;
 use tokio::sync::Semaphore;
@@ -14,6 +17,7 @@ use wasmtime::{
 
 use crate::{
     bindings::{bundle, host, invocation, state, types},
+    capsule::CapsuleSink,
     compiled::Compiled,
     context::Context,
     heartbeat::Heartbeat,
@@ -59,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) programs: wasmtime::Linker<Context>,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) logs: Arc<dyn LogSink>,
+    /// Takes invocations that failed.
+    pub(crate) capsules: OnceLock<Arc<dyn CapsuleSink>>,
     /// Who waits here waits in order, instead of failing where the pool has no slot.
     pub(crate) running: Semaphore,
     pub(crate) warm: WarmSandboxes,
@@ -100,6 +106,7 @@ impl Engine {
             programs,
             heartbeat,
             logs,
+            capsules: OnceLock::new(),
             running,
             warm,
             compiled,
@@ -108,6 +115,11 @@ impl Engine {
         Ok(Self {
             shared: Arc::new(shared),
         })
+    }
+
+    /// Hands invocations that fail to `sink` from now on; only the first call counts.
+    pub fn keep_failures(&self, sink: Arc<dyn CapsuleSink>) {
+        drop(self.shared.capsules.set(sink));
     }
 }
 

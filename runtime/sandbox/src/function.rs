@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::Request;
 use model::{
-    Digest, Fault, FaultClass, FunctionVersion, Invocation, Outcome, StreamKey, UserRecord,
+    Digest, Fault, FaultClass, FunctionVersion, Invocation, Outcome, StreamKey, TriggerName,
+    UserRecord,
     invocation::{TumblingWindow, WindowKept},
     lambda,
     outcome::Usage,
@@ -23,6 +24,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::{
     bindings::{EventFunctionPre, StreamFunctionPre},
     bundle::Bundle,
+    capsule::{self, Capsule, Facts},
     command::Stdin,
     context::{Call, Context, ContextFacts},
     counts::{Counting, FunctionCounts},
@@ -35,6 +37,7 @@ use crate::{
     packed,
     sandbox::{GuestAnswer, Sandbox},
     warm::{FunctionNumber, Lane},
+    world::{Observed, Told, World},
 };
 
 /// Cheap to clone; clones share their warm sandboxes and their limit of concurrent invocations.
@@ -147,6 +150,9 @@ impl Function {
     }
 }
 
+/// Stands in the place of a trigger's name in the log of a repeated run.
+const REPLAY: &str = "replay";
+
 /// What came of one call.
 #[derive(Debug)]
 pub struct Called {
@@ -180,7 +186,7 @@ impl Function {
     /// Runs the function with the records of the invocation, or, where it takes events, with `event` as it is.
     pub async fn call(&self, invocation: Invocation, event: Option<Vec<u8>>) -> Called {
         let given = event.map_or(Given::Records, Given::Event);
-        self.run(invocation, given).await
+        self.run(invocation, given, None).await
     }
 
     /// Runs a function of the kind *http*. The head of its answer is sent to `answer` once it is there, and its body goes
@@ -191,14 +197,26 @@ impl Function {
         request: Request<HttpBody>,
         answer: oneshot::Sender<Answered>,
     ) -> Called {
-        self.run(invocation, Given::Request(Box::new((request, answer))))
-            .await
+        self.run(
+            invocation,
+            Given::Request(Box::new((request, answer))),
+            None,
+        )
+        .await
     }
 
-    async fn run(&self, invocation: Invocation, given: Given) -> Called {
+    /// Runs an earlier invocation again, in a sandbox of its own and in the world as it was then.
+    pub async fn replay(&self, capsule: &Capsule) -> Outcome {
+        let invocation = capsule.invocation.invocation(&capsule.told);
+        let told = capsule.told.clone();
+        let again = self.run(invocation, Given::Records, Some(told));
+        again.await.outcome
+    }
+
+    async fn run(&self, invocation: Invocation, given: Given, played: Option<Told>) -> Called {
         let inner = Arc::clone(&self.inner);
         let handlers = self.inner.engine.shared.platform.tasks.handlers();
-        let running = handlers.spawn("sandbox-invocation", inner.call(invocation, given));
+        let running = handlers.spawn("sandbox-invocation", inner.call(invocation, given, played));
         let mut running = Abandoned(running);
         (&mut running.0).await.unwrap_or_else(|error| {
             not_run(
@@ -258,6 +276,27 @@ struct Input {
 /// Kind and fact of what a guest cannot be run with.
 type Unfit = (&'static str, String);
 
+/// Whose words the log takes down: what is said in a repeated run is not said by its trigger.
+fn heard(invocation: &Invocation, is_replay: bool) -> Invocation {
+    let mut heard = Invocation {
+        records: Arc::default(),
+        ..invocation.clone()
+    };
+    if is_replay {
+        heard.request_id = format!("replay/{}", heard.request_id);
+        heard.trigger = TriggerName::parse(REPLAY).unwrap_or(heard.trigger);
+    }
+    heard
+}
+
+/// Whether any of its records will be delivered again, or given up. What could not be run at all says nothing.
+fn has_failed(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Answered(answer) => !answer.failures.is_empty(),
+        Outcome::Failed(fault) => fault.class == FaultClass::Function,
+    }
+}
+
 fn not_run(kind: &str, message: String) -> Called {
     let fault = Fault {
         class: FaultClass::Invoke,
@@ -274,7 +313,15 @@ fn not_run(kind: &str, message: String) -> Called {
 }
 
 impl Inner {
-    async fn call(self: Arc<Self>, invocation: Invocation, given: Given) -> Called {
+    async fn call(
+        self: Arc<Self>,
+        invocation: Invocation,
+        given: Given,
+        played: Option<Told>,
+    ) -> Called {
+        let is_replay = played.is_some();
+        // What a tumbling window has come to is in no capsule.
+        let has_records = matches!(given, Given::Records) && invocation.window.is_none();
         let shared = &self.engine.shared;
         let places = (self.running.acquire().await, shared.running.acquire().await);
         let (Ok(_running), Ok(_sandbox)) = places else {
@@ -290,7 +337,7 @@ impl Inner {
             shard: invocation.shard,
             trigger: invocation.trigger.clone(),
         };
-        let mut sandbox = self.sandbox(&lane, invocation, input.stdin);
+        let mut sandbox = self.sandbox(&lane, invocation, input.stdin, played);
         let (well, ended) = oneshot::channel();
         let exchange = input.request.map(|(request, answer)| Exchange {
             request,
@@ -307,7 +354,10 @@ impl Inner {
         let context = sandbox.store.data_mut();
         context.log.finish();
         let document = context.call.document.take();
-        if matches!(outcome, Outcome::Answered(_)) {
+        if has_failed(&outcome) && !is_replay && has_records {
+            self.encapsulate(&sandbox, &outcome);
+        }
+        if matches!(outcome, Outcome::Answered(_)) && !is_replay {
             // Nobody may read the body of an answer any more.
             let _unread = well.send(());
             self.keep(lane, sandbox);
@@ -327,8 +377,8 @@ impl Inner {
         };
         match (&self.guest, given) {
             (Guest::Stream(_), Given::Records) => {
-                let window = invocation.window.as_ref();
-                let batch = packed::pack(&invocation.records, window.is_some_and(closes_keys));
+                let closes = invocation.window.as_ref().is_some_and(closes_keys);
+                let batch = packed::pack(&invocation.records, closes, invocation.replayed());
                 batch
                     .map(bytes)
                     .map_err(|error| ("BatchTooLarge", error.to_string()))
@@ -377,25 +427,63 @@ impl Inner {
         }
     }
 
-    /// A warm sandbox of the lane, or a new one.
-    fn sandbox(&self, lane: &Lane, invocation: Invocation, stdin: Option<Stdin>) -> Sandbox {
+    /// Hands over what failed to whoever keeps it.
+    fn encapsulate(&self, sandbox: &Sandbox, outcome: &Outcome) {
+        let Some(sink) = self.engine.shared.capsules.get() else {
+            return;
+        };
+        let context = sandbox.store.data();
+        sink.keep(&Capsule {
+            invocation: Facts::of(&context.call.invocation, self.digest),
+            told: context.world.told(),
+            result: capsule::result(outcome),
+        });
+    }
+
+    /// A warm sandbox of the lane, or a new one; always a new one for an earlier run.
+    fn sandbox(
+        &self,
+        lane: &Lane,
+        mut invocation: Invocation,
+        stdin: Option<Stdin>,
+        played: Option<Told>,
+    ) -> Sandbox {
         let shared = &self.engine.shared;
         let clock = &shared.platform.clock;
+        let is_replay = played.is_some();
+        let warm = (self.is_warm() && played.is_none()).then(|| shared.warm.take(lane));
+        let warm = warm.flatten();
+        let mut seed = [0; 32];
+        shared.platform.rng.fill(&mut seed);
+        let world = match (played, &warm) {
+            (Some(told), _) => World::played(clock.clone(), told),
+            (None, Some(sandbox)) => {
+                let world = sandbox.store.data().world.clone();
+                world.next_invocation(seed, sandbox.invocations);
+                world
+            }
+            (None, None) => World::real(clock.clone(), seed),
+        };
+        let deadline = Monotonic(clock.monotonic().0 + self.limits.timeout);
+        let told = world.deadline(deadline, clock.wall().plus(self.limits.timeout));
+        invocation.state = invocation.state.map(|state| {
+            let world = world.clone();
+            Arc::new(Observed { state, world }) as _
+        });
         let call = Call::new(
             invocation,
-            Monotonic(clock.monotonic().0 + self.limits.timeout),
-            clock.wall().plus(self.limits.timeout),
+            deadline,
+            told,
             to_usize(self.limits.output_bytes.bytes()),
         );
-        if self.is_warm()
-            && let Some(mut sandbox) = shared.warm.take(lane)
-        {
+        if let Some(mut sandbox) = warm {
             let context = sandbox.store.data_mut();
             context.log.restart(&call.invocation);
             context.memory.refused = false;
             context.call = call;
             return sandbox;
         }
+        let heard = heard(&call.invocation, is_replay);
         let log = InvocationLog::new(
             Arc::clone(&shared.logs),
             clock.clone(),
@@ -403,7 +491,7 @@ impl Inner {
                 to_usize(self.limits.log_bytes.bytes()),
                 &self.limits.secrets,
             ),
-            &call.invocation,
+            &heard,
         );
         let memory_bytes_max = to_usize(self.limits.memory.bytes());
         let facts = ContextFacts {
@@ -412,11 +500,11 @@ impl Inner {
             memory_bytes_max,
             stdin,
             bundle: self.bundle.clone(),
+            world,
         };
-        let simulation = shared.settings.simulation;
         Sandbox::new(
             shared,
-            Context::new(&shared.platform, simulation, &self.environment, facts),
+            Context::new(&shared.platform, &self.environment, facts),
         )
     }
 

@@ -85,11 +85,8 @@ impl invocation::Host for Context {
     }
 
     fn remaining_ms(&mut self) -> wasmtime::Result<u64> {
-        let left = self
-            .call
-            .deadline
-            .0
-            .saturating_sub(self.clock.monotonic().0);
+        let deadline = self.call.told_deadline.0;
+        let left = deadline.saturating_sub(self.world.monotonic().0);
         Ok(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
     }
 

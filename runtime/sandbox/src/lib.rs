@@ -9,6 +9,7 @@ mod answer;
 mod backtrace;
 mod bindings;
 mod bundle;
+mod capsule;
 mod command;
 mod compiled;
 mod context;
@@ -28,8 +29,10 @@ mod runtimes;
 mod sandbox;
 mod secrets;
 mod warm;
+mod world;
 
 pub use bundle::{Bundle, BundleError};
+pub use capsule::{Capsule, CapsuleError, CapsuleSink, Facts, result};
 pub use counts::{DURATION_BOUNDS, FunctionCounts};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use function::{Called, Function, encoded_len};
@@ -37,6 +40,7 @@ pub use http::{Answered, BodyBroken, HttpBody};
 pub use load::{FunctionLimits, Kind, LoadError, SandboxPolicy, digest_of};
 pub use logs::{GuestLog, LogSink};
 pub use secrets::Secrets;
+pub use world::{Told, ToldNames, ToldValue};
 
 #[cfg(test)]
 mod tests;

@@ -68,8 +68,10 @@ pub(crate) const BACKTRACE_FRAMES_MAX: usize = 24;
 pub(crate) const LOG_LINE_BYTES: usize = 16;
 /// Of the last error a guest logged, as its fault repeats it.
 pub(crate) const LAST_WORDS_BYTES_MAX: usize = 1 << 10;
-/// Random bytes a guest sees in simulation before they repeat.
-pub(crate) const SIMULATED_RANDOM_BYTES: usize = 4 << 10;
+/// Of what one invocation is told, kept for the case that it fails: looks at a clock, reads of the state, their bytes.
+pub(crate) const TOLD_TIMES_MAX: usize = 10_000;
+pub(crate) const TOLD_READS_MAX: usize = 10_000;
+pub(crate) const TOLD_VALUES_BYTES_MAX: usize = 4 << 20;
 
 const _: () = assert!(STACK_BYTES_MAX < ASYNC_STACK_BYTES);
 const _: () = assert!(STATE_VALUE_BYTES_MAX <= STATE_READ_BYTES_MAX);

@@ -15,6 +15,7 @@ const VERSION: u16 = 1;
 const HEADER_BYTES: usize = 32;
 const BATCH_STRIDE: u32 = 64;
 const OUTPUT_STRIDE: usize = 40;
+const RECORD_DELIVERED_BEFORE: u32 = 1;
 const RECORD_FROM_AGGREGATE: u32 = 1 << 1;
 const RECORD_CLOSES_WINDOW: u32 = 1 << 2;
 const OUTPUT_HAS_HASH_KEYS: u16 = 1;
@@ -32,8 +33,13 @@ pub(crate) struct BatchTooLarge {
     bytes: usize,
 }
 
-/// `close_windows`: each of them closes the tumbling window of its key.
-pub(crate) fn pack(records: &[UserRecord], close_windows: bool) -> Result<Vec<u8>, BatchTooLarge> {
+/// `close_windows`: each of them closes the tumbling window of its key. The first `replayed` of them were delivered before a
+/// seek or a redrive.
+pub(crate) fn pack(
+    records: &[UserRecord],
+    close_windows: bool,
+    replayed: usize,
+) -> Result<Vec<u8>, BatchTooLarge> {
     let bytes = HEADER_BYTES + records.iter().map(encoded_len).sum::<usize>();
     let too_large = |_| BatchTooLarge { bytes };
     u32::try_from(bytes).map_err(too_large)?;
@@ -45,7 +51,7 @@ pub(crate) fn pack(records: &[UserRecord], close_windows: bool) -> Result<Vec<u8
     out.put_u32_le(BATCH_STRIDE);
     out.put_bytes(0, 16);
     let mut next = HEADER_BYTES + records.len() * BATCH_STRIDE as usize;
-    for record in records {
+    for (index, record) in records.iter().enumerate() {
         let [high, middle, low] = record.position.sequence.0;
         out.put_u64_le(high);
         out.put_u64_le(middle);
@@ -57,9 +63,10 @@ pub(crate) fn pack(records: &[UserRecord], close_windows: bool) -> Result<Vec<u8
             out.put_u32_le(u32::try_from(part.len()).map_err(too_large)?);
             next += part.len();
         }
+        let before = u32::from(index < replayed) * RECORD_DELIVERED_BEFORE;
         let aggregated = u32::from(record.aggregated) * RECORD_FROM_AGGREGATE;
         let closes = u32::from(close_windows) * RECORD_CLOSES_WINDOW;
-        out.put_u32_le(aggregated | closes);
+        out.put_u32_le(before | aggregated | closes);
         out.put_u32_le(record.deliveries);
     }
     for record in records {

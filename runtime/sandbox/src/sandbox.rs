@@ -101,6 +101,7 @@ impl Sandbox {
                 instance?
             }
         };
+        self.store.data().world.begin();
         let answer = instance.handle(&mut self.store, input).await?;
         self.instance = Some(instance);
         Ok(answer)

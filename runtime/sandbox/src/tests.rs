@@ -112,6 +112,7 @@ pub(crate) fn invocation(outputs: &[&str]) -> Invocation {
         item_failures: model::invocation::ItemFailures::default(),
         client_context: None,
         begun: model::invocation::Begun::default(),
+        replayed_to: None,
     }
 }
 

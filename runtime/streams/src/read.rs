@@ -4,7 +4,7 @@
 //! covers is invisible, trimmed or not. Reading never waits for records; waiting is woken by commits and by changes
 //! of the registry, and never polls.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use log::{Chunk, Cursor, ReadError};
 use model::{
@@ -169,6 +169,10 @@ impl Streams {
 }
 
 impl Source for Streams {
+    fn retention(&self, stream: &StreamKey) -> Option<Duration> {
+        self.describe(stream).ok().map(|facts| facts.retention)
+    }
+
     fn created(&self, stream: &StreamKey) -> Result<Timestamp, SourceError> {
         let entry = self.existing(stream);
         entry

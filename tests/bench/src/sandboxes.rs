@@ -165,6 +165,7 @@ fn invocation(records: &Arc<[UserRecord]>) -> Result<Invocation> {
         item_failures: model::invocation::ItemFailures::default(),
         client_context: None,
         begun: model::invocation::Begun::default(),
+        replayed_to: None,
     })
 }
 

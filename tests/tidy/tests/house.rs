@@ -31,6 +31,7 @@ rules! {
     no_folder_of_one_machine: machine::no_folder_of_one_machine;
     packages_come_from_public_registries: machine::packages_come_from_public_registries;
     links_lead_somewhere: links::links_lead_somewhere;
+    named_code_is_there: links::named_code_is_there;
 }
 
 static OURS: LazyLock<Repository> = LazyLock::new(Repository::ours);

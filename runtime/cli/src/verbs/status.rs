@@ -182,6 +182,10 @@ fn reasons(answer: &Value) -> String {
             what.trim_end(),
             text(&waiting, "/reason")
         ));
+        if let Some(ms) = waiting.get("loses_in_ms").and_then(Value::as_u64) {
+            let span = crate::moment::shown_span(ms);
+            lines.push(format!("loss:    at this rate it loses data in {span}"));
+        }
         if let Some(hint) = waiting.get("hint").and_then(Value::as_str) {
             lines.push(format!("hint: {hint}"));
         }

@@ -5,8 +5,11 @@ use std::io::{self, BufRead, IsTerminal};
 
 use serde_json::{Value, json};
 
+use super::orders::{self, of_entry};
 use super::{items, query, status, stream, tail, transfer};
-use crate::arguments::{DeadLetterVerb, FunctionVerb, StateVerb, StreamVerb, TriggerVerb};
+use crate::arguments::{
+    Chosen, DeadLetterVerb, FunctionVerb, StateVerb, StreamVerb, Sure, TriggerVerb,
+};
 use crate::client::{Client, percent_encoded};
 use crate::failure::{Exit, Failure};
 use crate::limits::PAGE_ITEMS_MAX;
@@ -122,61 +125,43 @@ pub(crate) async fn trigger(
     output: Output,
     verb: &TriggerVerb,
 ) -> Result<(), Failure> {
-    let (name, action, done) = match verb {
+    match verb {
         TriggerVerb::List => {
             let mut triggers = items(&client.get("triggers").await?, "triggers");
             if output.format == Format::Table {
                 triggers.iter_mut().for_each(tell_driver);
             }
-            return output.list(&triggers, TRIGGERS);
+            output.list(&triggers, TRIGGERS)
         }
-        TriggerVerb::Run { name } => {
-            let path = format!("triggers/{}/run", percent_encoded(name));
-            let answer = client.post(&path, &json!({})).await?;
-            if answer["ok"] != json!(true) {
-                let error = text(&answer, "/error/message");
-                return Err(
-                    Failure::failed(format!("run trigger {name}: {error}")).hint(format!(
-                        "`shardmill logs {name}` shows what the function said"
-                    )),
-                );
-            }
-            return output.one(&answer, |answer| {
-                format!(
-                    "ran     trigger {name}: {} records put out, answer {}",
-                    answer["outputs"], answer["answer"]
-                )
-            });
-        }
+        TriggerVerb::Run { name } => run_now(client, output, name).await,
         TriggerVerb::Show { name } => {
-            let answer = client
-                .get(&format!("triggers/{}", percent_encoded(name)))
-                .await?;
-            return output.one(&answer, status::of_trigger);
+            let path = format!("triggers/{}", percent_encoded(name));
+            let answer = client.get(&path).await?;
+            output.one(&answer, status::of_trigger)
         }
-        TriggerVerb::Pause { name } => (name, "pause", "paused"),
-        TriggerVerb::Resume { name } => (name, "resume", "resumed"),
-        TriggerVerb::Seek {
-            name,
-            from,
-            state,
-            dry_run,
-        } => {
-            let path = format!("triggers/{}/seek", percent_encoded(name));
-            let asked = json!({ "from": from, "state": state, "dry_run": dry_run });
-            let answer = client.post(&path, &asked).await?;
-            return output.one(&answer, |answer| {
-                let would = if *dry_run { "would be " } else { "" };
-                format!(
-                    "trigger {name} at {from}: {} records {would}repeated, {} {would}skipped",
-                    answer["repeats"], answer["skips"]
-                )
-            });
+        TriggerVerb::Pause { .. } | TriggerVerb::Resume { .. } => {
+            orders::switch(client, output, verb).await
         }
-    };
-    let path = format!("triggers/{}/{action}", percent_encoded(name));
+        TriggerVerb::Seek(seek) => orders::seek(client, output, seek).await,
+        TriggerVerb::Delete { name, sure } => orders::forget(client, output, name, *sure).await,
+    }
+}
+
+/// One run of a schedule, beside its slots.
+async fn run_now(client: &mut Client, output: Output, name: &str) -> Result<(), Failure> {
+    let path = format!("triggers/{}/run", percent_encoded(name));
     let answer = client.post(&path, &json!({})).await?;
-    output.one(&answer, |_| format!("{done}  trigger {name}"))
+    if answer["ok"] != json!(true) {
+        let error = text(&answer, "/error/message");
+        let hint = format!("`shardmill logs {name}` shows what the function said");
+        return Err(Failure::failed(format!("run trigger {name}: {error}")).hint(hint));
+    }
+    output.one(&answer, |answer| {
+        format!(
+            "ran     trigger {name}: {} records put out, answer {}",
+            answer["outputs"], answer["answer"]
+        )
+    })
 }
 
 pub(crate) async fn state(
@@ -184,7 +169,13 @@ pub(crate) async fn state(
     output: Output,
     verb: &StateVerb,
 ) -> Result<(), Failure> {
-    let (StateVerb::List { trigger } | StateVerb::Get { trigger, .. }) = verb;
+    let (StateVerb::List { trigger }
+    | StateVerb::Get { trigger, .. }
+    | StateVerb::Export { trigger }
+    | StateVerb::Clear { trigger, .. }) = verb;
+    if let StateVerb::Clear { .. } = verb {
+        return orders::clear(client, output, verb).await;
+    }
     let path = format!("state/{}", percent_encoded(trigger));
     if let StateVerb::Get { key, .. } = verb {
         let answer = client
@@ -193,11 +184,20 @@ pub(crate) async fn state(
         return output.list(&items(&answer, "values"), VALUES);
     }
     let values = all_pages(client, &path, "values", &[]).await?;
-    output.list(&values, VALUES)
+    match (verb, output.format) {
+        // For a program, whatever a table would be for a person.
+        (StateVerb::Export { .. }, Format::Table) => values
+            .iter()
+            .try_for_each(|value| output.line(&value.to_string())),
+        (StateVerb::List { .. } | StateVerb::Get { .. } | StateVerb::Clear { .. }, _)
+        | (StateVerb::Export { .. }, Format::Json | Format::Ndjson | Format::Yaml) => {
+            output.list(&values, VALUES)
+        }
+    }
 }
 
 /// The items under `name` of all pages of a list.
-async fn all_pages(
+pub(super) async fn all_pages(
     client: &mut Client,
     path: &str,
     name: &str,
@@ -257,19 +257,29 @@ pub(crate) async fn dead_letter(
             }
             output.list(&letters, DEAD_LETTERS)
         }
-        DeadLetterVerb::Drop { id, yes, dry_run } => {
-            let path = of_entry(id);
-            let entry = client.get(&path).await?;
-            let records = entry["records"].as_array().map_or(0, Vec::len);
-            let loss = format!("dead letter {id} with {records} records");
-            if *dry_run {
-                return output.one(&entry, |_| format!("would delete {loss}"));
+        DeadLetterVerb::Drop { chosen, sure } => drop_letters(client, output, chosen, *sure).await,
+        DeadLetterVerb::Export { chosen } => {
+            for letter in orders::chosen(client, chosen).await? {
+                let mut entry = client.get(&of_entry(&text(&letter, "/id"))).await?;
+                if let Some(records) = entry.get_mut("records").and_then(Value::as_array_mut) {
+                    records.iter_mut().for_each(tail::decode);
+                }
+                output.line(&entry.to_string())?;
             }
-            if !yes {
-                confirm(output, &loss)?;
-            }
-            let answer = client.delete(&path).await?;
-            output.one(&answer, |_| format!("deleted {loss}"))
+            Ok(())
+        }
+        DeadLetterVerb::Redrive {
+            chosen,
+            side,
+            allow_stale,
+            sure,
+        } => {
+            let how = orders::Redrive {
+                side: *side,
+                allow_stale: *allow_stale,
+                sure: *sure,
+            };
+            orders::redrive(client, output, chosen, how).await
         }
         DeadLetterVerb::Show { id } => {
             let mut entry = client.get(&of_entry(id)).await?;
@@ -281,10 +291,33 @@ pub(crate) async fn dead_letter(
     }
 }
 
-/// An id is TRIGGER/ENTRY, and each is a part of the path.
-fn of_entry(id: &str) -> String {
-    let parts: Vec<String> = id.split('/').map(percent_encoded).collect();
-    format!("dead-letters/{}", parts.join("/"))
+async fn drop_letters(
+    client: &mut Client,
+    output: Output,
+    which: &Chosen,
+    sure: Sure,
+) -> Result<(), Failure> {
+    let letters = orders::chosen(client, which).await?;
+    let records: u64 = letters
+        .iter()
+        .filter_map(|letter| letter["records"].as_u64())
+        .sum();
+    let loss = match letters.as_slice() {
+        [one] => format!("dead letter {} with {records} records", text(one, "/id")),
+        _ => format!("{} dead letters with {records} records", letters.len()),
+    };
+    if sure.dry_run {
+        let would = json!({ "would_delete": letters });
+        return output.one(&would, |_| format!("would delete {loss}"));
+    }
+    if !sure.yes {
+        confirm(output, &loss)?;
+    }
+    for letter in &letters {
+        client.delete(&of_entry(&text(letter, "/id"))).await?;
+    }
+    let ids: Vec<String> = letters.iter().map(|letter| text(letter, "/id")).collect();
+    output.one(&json!({ "dropped": ids }), |_| format!("deleted {loss}"))
 }
 
 async fn list(

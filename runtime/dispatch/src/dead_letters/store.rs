@@ -3,7 +3,10 @@
 //! In: transactions with new entries. Out: the same with their place in the order of time and the new count, or a
 //! refusal where the store is full and the shard is to wait. Where the oldest make room, that is said in the log.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 use model::{
@@ -31,6 +34,31 @@ pub struct DeadLetterStore {
     policy: DeadLetterPolicy,
     stock: Stock,
     newest: watch::Sender<LogPosition>,
+    /// Keys of entries that somebody runs again.
+    claimed: Arc<Mutex<BTreeSet<Bytes>>>,
+}
+
+/// The right to run an entry again, and to change or remove it meanwhile.
+#[derive(Debug)]
+pub struct Claim {
+    key: Bytes,
+    claimed: Arc<Mutex<BTreeSet<Bytes>>>,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        claimed.remove(&self.key);
+    }
+}
+
+/// What a removal came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    Done,
+    NotThere,
+    /// Somebody runs it again just now.
+    Claimed,
 }
 
 /// What a trigger that reads no stream gave up, as one record.
@@ -60,7 +88,24 @@ impl DeadLetterStore {
             journal,
             policy,
             newest: watch::channel(LogPosition::default()).0,
+            claimed: Arc::default(),
         }
+    }
+
+    /// None while somebody else has the right. An entry that is not there can be claimed too: whoever claims looks next.
+    #[must_use]
+    pub fn claim(&self, trigger: &TriggerName, id: &str) -> Option<Claim> {
+        let key = key_of(trigger, id)?;
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        claimed.insert(key.clone()).then(|| Claim {
+            key,
+            claimed: Arc::clone(&self.claimed),
+        })
+    }
+
+    fn is_claimed(&self, key: &Bytes) -> bool {
+        let claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        claimed.contains(key)
     }
 
     /// The place in the log of the newest entry, for those who wait for it.
@@ -87,6 +132,7 @@ impl DeadLetterStore {
         let counting = self.stock.count().await?;
         let mut old = self.oldest(entries)?;
         old.retain(|entry| entry.written.plus(self.policy.keep) <= now);
+        old.retain(|entry| !self.is_claimed(&entry.key));
         if old.is_empty() {
             return Ok(0);
         }
@@ -101,26 +147,35 @@ impl DeadLetterStore {
         Ok(old.len())
     }
 
-    /// Removes one entry for good; says whether it was there. Durable when it returns.
-    pub async fn remove(&self, trigger: &TriggerName, id: &str) -> Result<bool, CommitError> {
+    /// Removes one entry for good, and writes who said so. Durable when it returns.
+    pub async fn remove(
+        &self,
+        trigger: &TriggerName,
+        id: &str,
+        audit: ViewWrite,
+    ) -> Result<Removed, CommitError> {
         let Some(key) = key_of(trigger, id) else {
-            return Ok(false);
+            return Ok(Removed::NotThere);
         };
         let counting = self.stock.count().await?;
         let Some(stored) = self.journal.get(&key)? else {
-            return Ok(false);
+            return Ok(Removed::NotThere);
         };
+        if self.is_claimed(&key) {
+            return Ok(Removed::Claimed);
+        }
         let dated = written_at(&stored).map(|written| keys::dead_letter_time(written, &key));
         let gone = std::iter::once(key).chain(dated);
         let mut writes: Vec<ViewWrite> = gone.map(|key| ViewWrite { key, value: None }).collect();
         writes.push(counting.row(counting.after(&writes)?));
+        writes.push(audit);
         let transaction = Transaction {
             writes,
             ..Transaction::default()
         };
         let at = self.journal.commit(transaction).await?;
         self.journal.durable(at).await?;
-        Ok(true)
+        Ok(Removed::Done)
     }
 
     /// Places a transaction with an entry of what was given up, together or not at all.
@@ -185,16 +240,13 @@ impl DeadLetterStore {
         Ok(counting)
     }
 
-    /// Gives each new entry its row in the order of time; an entry that is written again loses its old one.
+    /// Gives each new entry its row in the order of time; one that is written again or removed loses its old one.
     fn index(&self, writes: &mut Vec<ViewWrite>) -> Result<(), CommitError> {
         let mut rows = Vec::new();
         let entries = writes
             .iter()
             .filter(|write| is_of(write, Namespace::DeadLetter));
         for write in entries {
-            let Some(value) = &write.value else {
-                continue;
-            };
             if let Some(before) = self.journal.get(&write.key)?
                 && let Some(written) = written_at(&before)
             {
@@ -203,6 +255,9 @@ impl DeadLetterStore {
                     value: None,
                 });
             }
+            let Some(value) = &write.value else {
+                continue;
+            };
             let written = written_at(value).unwrap_or_default();
             let bytes = size(&write.key, value).to_be_bytes();
             rows.push(ViewWrite {
@@ -222,7 +277,7 @@ impl DeadLetterStore {
             if *bytes <= self.policy.max.bytes() {
                 break;
             }
-            if !new.contains(&entry.key) {
+            if !self.is_claimed(&entry.key) && !new.contains(&entry.key) {
                 *bytes = bytes.saturating_sub(entry.bytes);
                 dropped.push(entry);
             }

@@ -57,6 +57,11 @@ impl Flights {
         }
     }
 
+    /// Ends all that runs; what it would have come to is nobody's any more.
+    pub(super) fn drop_all(&mut self) {
+        *self = Self::default();
+    }
+
     pub(super) fn len(&self) -> usize {
         self.known.len()
     }

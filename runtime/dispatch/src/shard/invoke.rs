@@ -76,6 +76,11 @@ impl ShardTask {
         let records = self.delivered(&work);
         assert!(batch_is_ordered(&records), "a batch is out of order");
         self.counters.invocations += 1;
+        self.counters.invoked_records += u64::try_from(records.len()).unwrap_or(u64::MAX);
+        if let Some(last) = records.last() {
+            let age = now.since(last.arrived).as_millis();
+            self.counters.iterator_age_ms = u64::try_from(age).unwrap_or(u64::MAX);
+        }
         let fraction = self.rooms.platform.rng.fraction();
         let version = self.rooms.handler.version(work.version, fraction);
         work.version = Some(version);
@@ -104,6 +109,7 @@ impl ShardTask {
             item_failures: self.settings.item_failures,
             client_context: None,
             begun: begun.clone(),
+            replayed_to: self.ledger.replayed(),
         };
         let handler = Arc::clone(&self.rooms.handler);
         let flight = Flight {
@@ -190,6 +196,11 @@ impl ShardTask {
             Outcome::Answered(answer) => !answer.failures.is_empty(),
         };
         self.counters.failures += u64::from(failed);
+        let failed_records = match &outcome {
+            Outcome::Failed(_) => records.len(),
+            Outcome::Answered(answer) => answer.failures.len(),
+        };
+        self.counters.failed_records += u64::try_from(failed_records).unwrap_or(u64::MAX);
         let log_tail = if failed {
             self.log_tail(&work, &records, began)
         } else {

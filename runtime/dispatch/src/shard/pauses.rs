@@ -14,7 +14,42 @@ enum Woken {
     Flush,
 }
 
+/// What of the orders a shard has obeyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Obeyed {
+    stance: Stance,
+    resumptions: u64,
+    aborts: u64,
+}
+
+impl Obeyed {
+    pub(super) fn of(orders: &Orders, shard: model::ShardId) -> Self {
+        Self {
+            stance: orders.of(shard),
+            resumptions: orders.resumptions(shard),
+            aborts: orders.aborts,
+        }
+    }
+}
+
 impl ShardTask {
+    /// Takes in what is ordered now, and says whether the shard may work.
+    pub(super) fn obey(&mut self) -> Stance {
+        let now = Obeyed::of(&self.orders.borrow_and_update(), self.shard.id);
+        let before = std::mem::replace(&mut self.obeyed, now);
+        let is_paused = |stance| matches!(stance, Stance::Paused | Stance::PausedShard);
+        let turned = is_paused(before.stance) != is_paused(now.stance);
+        // Resuming ends every pause between attempts, and so does pausing (RT-11); a hold is over in a moment.
+        if turned || before.resumptions != now.resumptions {
+            self.ledger.resume_at_once();
+            self.breaker.succeeded();
+        }
+        if before.aborts != now.aborts {
+            self.flights.drop_all();
+        }
+        now.stance
+    }
+
     /// Waits for the first of: stop, a switch of the trigger, an invocation that comes back, and what `wait` names.
     pub(super) async fn idle(&mut self, stop: &StopToken, wait: Wait) -> Result<(), Halt> {
         self.show(wait.state);
@@ -25,11 +60,7 @@ impl ShardTask {
                 self.flights.look();
                 return Ok(());
             }
-            // Resuming ends every pause between attempts, and so does pausing (RT-11).
-            Woken::Switched => {
-                self.ledger.resume_at_once();
-                self.breaker.succeeded();
-            }
+            Woken::Switched => drop(self.obey()),
             Woken::Ordered => self.look_at_parked()?,
             Woken::Source(answer) => {
                 answer?;
@@ -42,11 +73,13 @@ impl ShardTask {
     }
 
     /// Stands still until the switch is turned or the trigger stopped.
-    pub(super) async fn pause(&mut self, stop: &StopToken, switch: Switch) -> Result<(), Halt> {
-        let state = match switch {
-            Switch::On => ShardState::Running,
-            Switch::Paused => ShardState::Paused,
-            Switch::Disabled => ShardState::Disabled,
+    pub(super) async fn pause(&mut self, stop: &StopToken, stance: Stance) -> Result<(), Halt> {
+        let state = match stance {
+            Stance::On => ShardState::Running,
+            Stance::Paused => ShardState::Paused,
+            Stance::PausedShard => ShardState::PausedShard,
+            Stance::Held => ShardState::Held,
+            Stance::Disabled => ShardState::Disabled,
         };
         self.flush().await?;
         let wait = Wait {
@@ -63,7 +96,7 @@ impl ShardTask {
         let flush_in = self
             .unwritten_since
             .map(|since| (since.0 + COALESCE).saturating_sub(clock.monotonic().0));
-        let switch = &mut self.switch;
+        let switch = &mut self.orders;
         let orders = &mut self.parked.orders;
         let looks = self.flights.needs_look();
         let flights = &mut self.flights;

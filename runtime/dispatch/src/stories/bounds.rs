@@ -8,7 +8,7 @@ use model::{
 };
 
 use super::world::{World, copied, text, thrown};
-use crate::{ShardState, StatePolicy, WhenFull};
+use crate::{Removed, ShardState, StatePolicy, WhenFull};
 
 /// Counts the deliveries of each key in its state, with one letter each.
 fn counting(invocation: &Invocation) -> Outcome {
@@ -269,15 +269,27 @@ async fn a_dropped_dead_letter_is_gone_with_its_room() {
     let ids: Vec<String> = world.dead().into_iter().map(|entry| entry.id).collect();
     let store = world.dead_letter_store();
     let trigger = &world.settings.name;
-    for (id, was_there) in [
-        (&ids[0], true),
-        (&ids[0], false),
-        (&"none".to_owned(), false),
+    let audit = || {
+        let order = crate::Order::new(world.platform.clock.wall(), "drop", None, ().into());
+        order.row(&world.platform)
+    };
+    let claim = store.claim(trigger, &ids[0]);
+    let claimed = store.remove(trigger, &ids[0], audit()).await;
+    assert_eq!(claimed, Ok(Removed::Claimed));
+    drop(claim);
+    for (id, removed) in [
+        (&ids[0], Removed::Done),
+        (&ids[0], Removed::NotThere),
+        (&"none".to_owned(), Removed::NotThere),
     ] {
-        assert_eq!(store.remove(trigger, id).await, Ok(was_there), "{id}");
+        let done = store.remove(trigger, id, audit()).await;
+        assert_eq!(done, Ok(removed), "{id}");
     }
     assert_eq!(world.dead().len(), 1);
-    assert_eq!(store.remove(trigger, &ids[1]).await, Ok(true));
+    assert_eq!(
+        store.remove(trigger, &ids[1], audit()).await,
+        Ok(Removed::Done)
+    );
     assert_eq!(store.bytes(), Ok(ByteSize(0)));
     let far = model::Timestamp::from_millis(u64::MAX);
     assert_eq!(store.expire(far, 10).await, Ok(0));

@@ -230,7 +230,7 @@ async fn with_a_lane_for_each_key_only_the_key_that_fails_waits_until_a_thousand
     world.actor = World::new(copied).actor;
     let runner = world.start().await.unwrap();
     world.until(&runner, 0, blocked).await;
-    runner.resume();
+    runner.resume(None);
     world.caught_up(&runner).await;
     let outputs = world.tape.outputs();
     assert_eq!(outputs.len(), 4_500);

@@ -163,7 +163,7 @@ async fn a23_a_merged_shard_waits_for_both_parents() {
     world.actor = World::new(copied).actor;
     let runner = world.start().await.unwrap();
     world.until(&runner, 1, blocked).await;
-    runner.resume();
+    runner.resume(None);
     world
         .until(&runner, 2, |state| *state == ShardState::CaughtUp)
         .await;

@@ -55,8 +55,8 @@ async fn what_an_operator_resumes_begins_anew_with_the_version_of_now() {
     deploy(&world, 2);
     world.platform.clock.sleep(Duration::from_secs(60)).await;
     assert_eq!(world.invoked(), ["0:bad"]);
-    runner.pause();
-    runner.resume();
+    runner.pause(None);
+    runner.resume(None);
     world.caught_up(&runner).await;
     assert_eq!(world.tape.outputs(), ["bad"]);
     runner.stop().await;

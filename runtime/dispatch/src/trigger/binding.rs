@@ -36,7 +36,7 @@ pub enum Mismatch {
         now: String,
     },
     #[error(
-        "stream {stream} was deleted and created again since trigger `{trigger}` read it, and its checkpoints mean nothing in the new one: give the trigger another name (`shardmill trigger seek` moves it within one stream only)"
+        "stream {stream} was deleted and created again since trigger `{trigger}` read it, and its checkpoints mean nothing in the new one: `shardmill trigger seek {trigger} --from oldest` begins anew in it"
     )]
     Created {
         trigger: TriggerName,
@@ -104,6 +104,26 @@ impl Binding {
 #[must_use]
 pub fn bound_stream(stored: &[u8]) -> Option<StreamKey> {
     Binding::decode(stored).ok().map(|binding| binding.stream)
+}
+
+/// Whether the stream was deleted and created again since the trigger began.
+pub fn is_another_stream(rooms: &Rooms, settings: &TriggerSettings) -> Result<bool, StartError> {
+    let key = keys::named(Namespace::Binding, settings.name.as_str());
+    let Some(stored) = rooms.journal.get(&key)? else {
+        return Ok(false);
+    };
+    let before = Binding::decode(&stored)?;
+    let created = rooms.source.created(&settings.stream)?;
+    Ok(before.stream == settings.stream && before.created != created)
+}
+
+/// The row of a trigger that begins anew in the stream that there is now.
+pub(super) fn anew(rooms: &Rooms, settings: &TriggerSettings) -> Result<ViewWrite, StartError> {
+    let created = rooms.source.created(&settings.stream)?;
+    Ok(ViewWrite {
+        key: keys::named(Namespace::Binding, settings.name.as_str()),
+        value: Some(Binding::of(settings, created).encode()?.into()),
+    })
 }
 
 /// Refuses what differs from the time the trigger began; a trigger that has not begun is bound to what it says now, and

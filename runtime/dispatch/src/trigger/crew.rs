@@ -21,9 +21,10 @@ use super::{
 };
 use crate::{
     breaker::Pulse,
+    orders::Orders,
     parking::ParkedKeys,
     progress::Progress,
-    settings::{Switch, TriggerSettings},
+    settings::TriggerSettings,
     shard::{Rooms, ShardTask, TaskEnd},
     state::StateStore,
     status::{Counters, ShardState, ShardStatus},
@@ -36,7 +37,7 @@ pub(super) struct Crew {
     pub(super) statuses: Statuses,
     pub(super) state: Option<Arc<StateStore>>,
     pub(super) parked: Arc<ParkedKeys>,
-    pub(super) switch: watch::Receiver<Switch>,
+    pub(super) orders: watch::Receiver<Orders>,
     pub(super) token: StopToken,
     pub(super) ends: mpsc::Sender<(ShardId, TaskEnd)>,
     pub(super) ended: BTreeSet<ShardId>,
@@ -173,14 +174,14 @@ impl Crew {
             return Ok(());
         };
         let settings = Arc::clone(&self.settings);
-        let switch = self.switch.clone();
+        let orders = self.orders.clone();
         let state = self.state.clone();
         let work = ShardTask::new(
             self.rooms.clone(),
             settings,
             shard,
             lease,
-            switch,
+            orders,
             status.clone(),
             (state, Arc::clone(&self.parked), self.pulse.clone()),
         );

@@ -1,76 +1,223 @@
-//! Moves a trigger that is stopped to another place of its stream, all of its shards together.
+//! Moves a trigger that is stopped to another place of its stream: all of its shards together, or one.
 //!
-//! In: where to begin again. Out: where each shard stood and where it stands now. The leases are taken first, so nothing
-//! that an earlier holder still has in hand can be written afterwards. What was being tried again is forgotten with the
-//! old place; dead letters, state and outputs stay as they are.
+//! In: where to begin again. Out: where each shard stood, where it stands now, and how many records that repeats or
+//! skips. The leases are taken first, so nothing that an earlier holder still has in hand can be written afterwards. A
+//! bookmark of the old place is written with the new one, and so is a row of the audit log. What was being tried again is
+//! forgotten with the old place; dead letters, state and outputs stay as they are.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use leases::HeldLease;
-use model::{Checkpoint, LeaseKey, ShardId, Transaction, ViewWrite, keys};
+use leases::{HeldLease, NewLease};
+use model::{
+    Checkpoint, FencingToken, LeaseKey, Position, SequenceNumber, ShardId, Transaction, UserRecord,
+    ViewWrite, keys,
+    seams::{ReadFrom, ReadLimit, ShardFacts},
+};
+use serde_json::json;
 
-use super::{StartError, start};
+use super::{StartError, binding, start};
 use crate::{
-    progress::Progress,
+    audit::Order,
+    bookmarks::{Bookmark, Bookmarks},
+    progress::{Progress, Standing},
     settings::{StartAt, TriggerSettings},
     shard::Rooms,
+    walk::{Walk, reading_from},
     window_state::WindowValues,
 };
 
+/// Where to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeekTo {
+    pub target: Target,
+    /// Only this shard, and those that came of it where it begins before its end again.
+    pub shard: Option<ShardId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    Start(StartAt),
+    /// This record is the next one.
+    Sequence(SequenceNumber),
+    Bookmark(Box<Bookmark>),
+}
+
+impl From<StartAt> for SeekTo {
+    fn from(start: StartAt) -> Self {
+        Self {
+            target: Target::Start(start),
+            shard: None,
+        }
+    }
+}
+
 /// One shard, before and after.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
     pub shard: ShardId,
     pub from: Checkpoint,
     pub to: Checkpoint,
+    /// None where there is more between both than is looked at.
+    pub counts: Option<Counts>,
+    before: Progress,
+    after: Progress,
+}
+
+/// User records that the trigger is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Settled before, and delivered again.
+    pub repeats: u64,
+    /// Not settled before, and never delivered.
+    pub skips: u64,
 }
 
 /// What `seek` would do now. Shards that the trigger never took up are left out.
 pub async fn look(
     rooms: &Rooms,
     settings: &TriggerSettings,
-    to: StartAt,
+    to: impl Into<SeekTo>,
 ) -> Result<Vec<Moved>, StartError> {
-    let rows = rooms.leases.list(&settings.name)?;
+    let to = to.into();
+    let shards = rooms.source.shards(&settings.stream)?;
     let mut moves = Vec::new();
-    for shard in rooms.source.shards(&settings.stream)? {
-        let Some(row) = rows.iter().find(|row| row.key.shard == shard.id) else {
+    let mut reopened = BTreeSet::new();
+    // Parents come before their children.
+    for shard in &shards {
+        let Some(before) = standing(rooms, settings, shard.id)? else {
             continue;
         };
-        let from = match rooms.journal.get(&keys::progress(&row.key))? {
-            Some(bytes) => Progress::decode(&bytes)?.low,
-            None => row.initial,
+        let follows = shard.parents.iter().any(|parent| reopened.contains(parent));
+        let meant = to.shard.is_none_or(|only| only == shard.id);
+        let after = match (&to.target, follows && to.shard.is_some()) {
+            (_, true) => Progress::starting(before.token, Checkpoint::TrimHorizon),
+            (target, false) if meant => place(rooms, settings, target, shard, &before).await?,
+            (_, false) => continue,
         };
-        let to = start::place(rooms, settings, to, shard.id).await?;
+        let is_over = before.low == Checkpoint::ShardEnd && after.low != Checkpoint::ShardEnd;
+        if is_over || follows {
+            reopened.insert(shard.id);
+        }
+        let counts = count(rooms, settings, shard, &before, &after).await?;
         moves.push(Moved {
             shard: shard.id,
-            from,
-            to,
+            from: before.low,
+            to: after.low,
+            counts,
+            before,
+            after,
         });
     }
     Ok(moves)
 }
 
-/// Durable when it returns; a crash before that leaves every shard where it was. No lane of the trigger may run.
+/// Where a shard stands; None where the trigger never took it up.
+fn standing(
+    rooms: &Rooms,
+    settings: &TriggerSettings,
+    shard: ShardId,
+) -> Result<Option<Progress>, StartError> {
+    let rows = rooms.leases.list(&settings.name)?;
+    let Some(row) = rows.into_iter().find(|row| row.key.shard == shard) else {
+        return Ok(None);
+    };
+    Ok(Some(
+        match rooms.journal.get(&keys::progress(&row.key))? {
+            Some(bytes) => Progress::decode(&bytes)?,
+            None => Progress::starting(row.token, row.initial),
+        },
+    ))
+}
+
+async fn place(
+    rooms: &Rooms,
+    settings: &TriggerSettings,
+    target: &Target,
+    shard: &ShardFacts,
+    before: &Progress,
+) -> Result<Progress, StartError> {
+    let starting = |checkpoint| Progress::starting(before.token, checkpoint);
+    Ok(match target {
+        // A shard that is closed and done stays so.
+        Target::Start(StartAt::Latest) if before.low == Checkpoint::ShardEnd => before.clone(),
+        Target::Start(start) => starting(start::place(rooms, settings, *start, shard.id).await?),
+        Target::Sequence(sequence) => starting(Checkpoint::Settled(start::just_before(*sequence))),
+        Target::Bookmark(bookmark) => {
+            let of_shard = bookmark.shards.iter().find(|(of, _)| *of == shard.id);
+            // A shard that came later is read whole (RS-3).
+            of_shard.map_or_else(|| starting(Checkpoint::TrimHorizon), |(_, row)| row.clone())
+        }
+    })
+}
+
+/// The number of the newest record of a shard, as far as it is known.
+pub async fn newest(
+    rooms: &Rooms,
+    settings: &TriggerSettings,
+    shard: ShardId,
+) -> Result<Option<SequenceNumber>, StartError> {
+    let limit = ReadLimit {
+        records: 1,
+        bytes: 1,
+    };
+    let page = rooms
+        .source
+        .read(&settings.stream, shard, ReadFrom::Latest, limit);
+    Ok(match page.await?.next {
+        ReadFrom::After(sequence) | ReadFrom::At(sequence) => Some(sequence),
+        ReadFrom::Oldest | ReadFrom::Latest | ReadFrom::Arrived(_) => None,
+    })
+}
+
+/// Where every shard of the trigger stands now, under a name.
+pub fn bookmark(
+    rooms: &Rooms,
+    settings: &TriggerSettings,
+    name: String,
+) -> Result<Bookmark, StartError> {
+    let mut shards = Vec::new();
+    for shard in rooms.source.shards(&settings.stream)? {
+        if let Some(row) = standing(rooms, settings, shard.id)? {
+            shards.push((shard.id, row));
+        }
+    }
+    Ok(Bookmark {
+        name,
+        trigger: settings.name.clone(),
+        made_ms: rooms.platform.clock.wall().as_millis(),
+        stream: settings.stream.clone(),
+        created: rooms.source.created(&settings.stream)?,
+        shards,
+    })
+}
+
+/// Durable when it returns; a crash before that leaves every shard where it was. No lane of the trigger may run. `with` is
+/// written together with it.
 pub async fn seek(
     rooms: &Rooms,
     settings: &TriggerSettings,
-    to: StartAt,
+    to: impl Into<SeekTo>,
+    with: Vec<ViewWrite>,
 ) -> Result<Vec<Moved>, StartError> {
-    let moves = look(rooms, settings, to).await?;
+    let to = to.into();
+    let moves = look(rooms, settings, to.clone()).await?;
+    let now = rooms.platform.clock.wall();
+    let mark = bookmark(rooms, settings, Bookmark::automatic_name(now))?;
     let mut held: Vec<HeldLease> = Vec::with_capacity(moves.len());
-    let mut transaction = Transaction::default();
+    let mut transaction = Transaction {
+        writes: with,
+        ..Transaction::default()
+    };
     for moved in &moves {
         let key = LeaseKey {
             trigger: settings.name.clone(),
             shard: moved.shard,
         };
         let lease = rooms.leases.take(&key).await?;
-        let row = Progress::starting(lease.token(), moved.to).encode()?;
         transaction.guards.push(lease.guard());
         transaction.writes.push(ViewWrite {
             key: keys::progress(&key),
-            value: Some(row.into()),
+            value: Some(moved.row(lease.token()).encode()?.into()),
         });
         transaction.writes.push(ViewWrite {
             key: keys::windows(&key),
@@ -81,10 +228,188 @@ pub async fn seek(
     // Windows begin anew with what is read from there on.
     let windows = WindowValues::new(Arc::clone(&rooms.journal), settings.name.clone());
     transaction.writes.extend(windows.removal_of_all()?);
+    let old = Bookmarks::new(Arc::clone(&rooms.journal)).overdue(&settings.name);
+    transaction.writes.extend(old.unwrap_or_default());
+    let facts = json!({ "bookmark": mark.name, "to": said(&to), "shards": moves.iter().map(facts).collect::<Vec<_>>() });
+    transaction.writes.push(mark.row());
+    let order = Order::new(now, "trigger seek", Some(&settings.name), facts);
+    transaction.writes.push(order.row(&rooms.platform));
     let at = rooms.journal.commit(transaction).await?;
     for lease in held {
         rooms.leases.release(lease).await?;
     }
     rooms.journal.durable(at).await?;
     Ok(moves)
+}
+
+/// Begins anew in a stream that was created again: every shard at `to`, whatever was stored of the stream before. No lane
+/// of the trigger may run. Durable when it returns.
+pub async fn begin_anew(
+    rooms: &Rooms,
+    settings: &TriggerSettings,
+    to: StartAt,
+    with: Vec<ViewWrite>,
+) -> Result<(), StartError> {
+    let mut transaction = Transaction {
+        writes: with,
+        ..Transaction::default()
+    };
+    let mut held = Vec::new();
+    for shard in rooms.source.shards(&settings.stream)? {
+        let initial = start::place(rooms, settings, to, shard.id).await?;
+        let key = LeaseKey {
+            trigger: settings.name.clone(),
+            shard: shard.id,
+        };
+        let wanted = NewLease {
+            key: key.clone(),
+            parents: shard.parents,
+            initial,
+        };
+        rooms.leases.ensure(vec![wanted]).await?;
+        let lease = rooms.leases.take(&key).await?;
+        transaction.guards.push(lease.guard());
+        let row = Progress::starting(lease.token(), initial).encode()?;
+        transaction.writes.push(ViewWrite {
+            key: keys::progress(&key),
+            value: Some(row.into()),
+        });
+        held.push(lease);
+    }
+    transaction.writes.push(binding::anew(rooms, settings)?);
+    let windows = WindowValues::new(Arc::clone(&rooms.journal), settings.name.clone());
+    transaction.writes.extend(windows.removal_of_all()?);
+    let now = rooms.platform.clock.wall();
+    let to = SeekTo::from(to);
+    let facts = json!({ "to": said(&to), "because": "the stream was deleted and created again" });
+    let order = Order::new(now, "trigger seek", Some(&settings.name), facts);
+    transaction.writes.push(order.row(&rooms.platform));
+    let at = rooms.journal.commit(transaction).await?;
+    for lease in held {
+        rooms.leases.release(lease).await?;
+    }
+    rooms.journal.durable(at).await?;
+    Ok(())
+}
+
+impl Moved {
+    /// Up to where what follows was delivered before, where it was.
+    fn row(&self, token: FencingToken) -> Progress {
+        Progress {
+            token,
+            replayed: replayed(&self.before, &self.after),
+            ..self.after.clone()
+        }
+    }
+}
+
+/// The last position that an earlier reader passed, where the new place lies before it.
+fn replayed(before: &Progress, after: &Progress) -> Option<Checkpoint> {
+    let passed = before.through.max(
+        before
+            .replayed
+            .unwrap_or(Checkpoint::AtTimestamp(model::Timestamp::default())),
+    );
+    (passed > after.through && passed >= Checkpoint::Settled(Position::default())).then_some(passed)
+}
+
+fn facts(moved: &Moved) -> serde_json::Value {
+    json!({
+        "shard": moved.shard,
+        "from": moved.from,
+        "to": moved.to,
+        "repeats": moved.counts.map(|counts| counts.repeats),
+        "skips": moved.counts.map(|counts| counts.skips),
+    })
+}
+
+fn said(to: &SeekTo) -> String {
+    match &to.target {
+        Target::Start(StartAt::Oldest) => "oldest".to_owned(),
+        Target::Start(StartAt::Latest) => "latest".to_owned(),
+        Target::Start(StartAt::At(at)) => at.to_string(),
+        Target::Sequence(sequence) => sequence.to_string(),
+        Target::Bookmark(bookmark) => format!("bookmark {}", bookmark.name),
+    }
+}
+
+/// Looks at every record between both places.
+async fn count(
+    rooms: &Rooms,
+    settings: &TriggerSettings,
+    shard: &ShardFacts,
+    before: &Progress,
+    after: &Progress,
+) -> Result<Option<Counts>, StartError> {
+    let mut counts = Counts::default();
+    if before.low == after.low && before.through == after.through && before.tries.is_empty() {
+        return Ok(Some(counts));
+    }
+    let from = earlier(rooms, settings, shard.id, before.low, after.low).await?;
+    let end = before.through.max(after.through);
+    let mut walk = Walk::new(rooms, settings, shard, from);
+    'shard: while let Some(page) = walk.page().await? {
+        for record in page {
+            if Checkpoint::Settled(record.position) > end && !is_by_time(before, after) {
+                break 'shard;
+            }
+            match (is_settled(before, &record), is_settled(after, &record)) {
+                (true, false) => counts.repeats += 1,
+                (false, true) => counts.skips += 1,
+                (true, true) | (false, false) => {}
+            }
+        }
+    }
+    Ok((!walk.is_cut_off()).then_some(counts))
+}
+
+/// A place in time may lie behind every position that is known.
+fn is_by_time(before: &Progress, after: &Progress) -> bool {
+    [before, after]
+        .iter()
+        .any(|row| matches!(row.through, Checkpoint::AtTimestamp(_)))
+}
+
+fn is_settled(row: &Progress, record: &UserRecord) -> bool {
+    if let Checkpoint::AtTimestamp(at) = row.low
+        && record.arrived < at
+    {
+        return true;
+    }
+    let at = Checkpoint::Settled(record.position);
+    let lane = row.divided().of(record);
+    row.low == Checkpoint::Latest
+        || at <= row.low
+        || row.of(record.position, lane) == Standing::Settled
+}
+
+/// The place of which both are behind.
+async fn earlier(
+    rooms: &Rooms,
+    settings: &TriggerSettings,
+    shard: ShardId,
+    one: Checkpoint,
+    other: Checkpoint,
+) -> Result<ReadFrom, StartError> {
+    let mut earliest: Option<SequenceNumber> = None;
+    for checkpoint in [one, other] {
+        let sequence = match reading_from(checkpoint) {
+            ReadFrom::Oldest => return Ok(ReadFrom::Oldest),
+            ReadFrom::Latest => continue,
+            ReadFrom::At(sequence) | ReadFrom::After(sequence) => sequence,
+            arrived @ ReadFrom::Arrived(_) => {
+                let limit = ReadLimit {
+                    records: 1,
+                    bytes: 1,
+                };
+                let page = rooms.source.read(&settings.stream, shard, arrived, limit);
+                match page.await?.records.first() {
+                    Some(record) => record.sequence,
+                    None => continue,
+                }
+            }
+        };
+        earliest = Some(earliest.map_or(sequence, |earliest| earliest.min(sequence)));
+    }
+    Ok(earliest.map_or(ReadFrom::Latest, ReadFrom::At))
 }

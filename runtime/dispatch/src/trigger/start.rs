@@ -50,6 +50,11 @@ fn end_of(sequence: SequenceNumber) -> Position {
     }
 }
 
+/// Behind everything before the record of this number.
+pub(super) fn just_before(sequence: SequenceNumber) -> Position {
+    end_of(before(sequence))
+}
+
 /// The integer before this one; stays at 0.
 fn before(sequence: SequenceNumber) -> SequenceNumber {
     let [high, middle, low] = sequence.0;

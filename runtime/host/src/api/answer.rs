@@ -135,6 +135,10 @@ impl ApiError {
         self
     }
 
+    pub(crate) fn sentence(&self) -> &str {
+        &self.error
+    }
+
     pub(crate) fn respond(&self) -> Response<Full<Bytes>> {
         json(
             self.status,

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use dispatch::{DeadLetter, DeadLetters, KeptRecord, Note};
+use dispatch::{DeadLetter, DeadLetters, KeptRecord, Note, Removed};
 use model::{TriggerName, keys::Namespace};
 use serde_json::{Value, json};
 
-use super::{ApiError, Call, Reply, triggers::keeper};
+use super::{ApiError, Call, Query, Reply, audit, triggers::keeper};
 use crate::{
     assemble::Rooms,
     detached,
@@ -25,6 +25,7 @@ pub(crate) fn list(rooms: &Rooms, call: &Call<'_>) -> Reply {
             detached::keepers(journal, Namespace::DeadLetter).map_err(ApiError::failed)?
         }
     };
+    let filter = Filter::of(&call.query)?;
     let mut place = call.query.get("after").map(parsed).transpose()?;
     let mut page = Page::default();
     let from = place.as_ref().map(|(trigger, _)| trigger.clone());
@@ -37,7 +38,10 @@ pub(crate) fn list(rooms: &Rooms, call: &Call<'_>) -> Reply {
                 .map_err(ApiError::failed)?;
             let last = letters.len() < asked;
             for letter in &letters {
-                page.add(summary(letter, rooms), letter);
+                page.look(
+                    letter,
+                    filter.lets_pass(letter).then(|| summary(letter, rooms)),
+                );
             }
             if page.items.len() == limit || page.bytes > API_PAGE_BYTES_MAX {
                 return Ok(json!({ "dead_letters": page.items, "after": page.after }));
@@ -51,6 +55,40 @@ pub(crate) fn list(rooms: &Rooms, call: &Call<'_>) -> Reply {
     Ok(json!({ "dead_letters": page.items, "after": null }))
 }
 
+/// Which entries are meant, of all that there are.
+#[derive(Debug, Default)]
+struct Filter<'a> {
+    condition: Option<&'a str>,
+    /// The kind of the newest error.
+    error: Option<&'a str>,
+    key: Option<&'a str>,
+    since_ms: u64,
+}
+
+impl<'a> Filter<'a> {
+    fn of(query: &'a Query) -> Result<Self, ApiError> {
+        Ok(Self {
+            condition: query.get("condition"),
+            error: query.get("error"),
+            key: query.get("key"),
+            since_ms: query.number("since_ms")?.unwrap_or(0),
+        })
+    }
+
+    fn lets_pass(&self, letter: &DeadLetter) -> bool {
+        let condition = format!("{:?}", letter.condition);
+        let error = letter.attempts.last().map(|note| note.error_type.as_str());
+        let has = |key: &str| {
+            let mut records = letter.records.iter();
+            records.any(|record| record.partition_key == key.as_bytes())
+        };
+        letter.written_ms >= self.since_ms
+            && self.condition.is_none_or(|wanted| wanted == condition)
+            && self.error.is_none_or(|wanted| Some(wanted) == error)
+            && self.key.is_none_or(has)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Page {
     items: Vec<Value>,
@@ -60,14 +98,15 @@ struct Page {
 }
 
 impl Page {
-    fn add(&mut self, item: Value, letter: &DeadLetter) {
+    /// Takes in what was looked at, and shows it where it is wanted.
+    fn look(&mut self, letter: &DeadLetter, item: Option<Value>) {
         self.bytes += letter
             .records
             .iter()
             .map(|record| record.data.len())
             .sum::<usize>();
         self.after = Some(full_id(letter));
-        self.items.push(item);
+        self.items.extend(item);
     }
 }
 
@@ -99,7 +138,7 @@ fn summary(letter: &DeadLetter, rooms: &Rooms) -> Value {
 }
 
 /// One line: the backtrace is in the entry.
-fn error(note: &Note) -> String {
+pub(crate) fn error(note: &Note) -> String {
     let fact = note.message.lines().next().unwrap_or_default();
     format!("{}: {fact}", note.error_type)
 }
@@ -128,10 +167,19 @@ pub(crate) fn show(rooms: &Rooms, trigger: &str, id: &str) -> Reply {
 
 pub(crate) async fn drop(rooms: &Rooms, trigger: &str, id: &str) -> Reply {
     let name = keeper(rooms, trigger)?;
-    let dropped = rooms.dead_letters.remove(&name, id).await;
-    if !dropped.map_err(ApiError::failed)? {
-        return Err(ApiError::not_found(&format!("dead letter {trigger}/{id}"))
-            .with_hint("`shardmill dead-letter list` shows what is there"));
+    let row = audit::row(rooms, "dead-letter drop", &name, json!({ "id": id }));
+    let dropped = rooms.dead_letters.remove(&name, id, row).await;
+    match dropped.map_err(ApiError::failed)? {
+        Removed::Done => {}
+        Removed::NotThere => {
+            return Err(ApiError::not_found(&format!("dead letter {trigger}/{id}"))
+                .with_hint("`shardmill dead-letter list` shows what is there"));
+        }
+        Removed::Claimed => {
+            return Err(ApiError::conflict(format!(
+                "drop dead letter {trigger}/{id}: somebody runs it again just now"
+            )));
+        }
     }
     Ok(json!({ "dropped": format!("{trigger}/{id}") }))
 }

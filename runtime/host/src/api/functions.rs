@@ -54,7 +54,7 @@ fn measured(counts: &FunctionCounts) -> Value {
 }
 
 /// A function by its name, or by what stands before an `@` in it.
-pub(super) fn find(rooms: &Rooms, text: &str) -> Result<(FunctionName, Arc<Deployed>), ApiError> {
+pub(crate) fn find(rooms: &Rooms, text: &str) -> Result<(FunctionName, Arc<Deployed>), ApiError> {
     let name = text.split_once('@').map_or(text, |(name, _)| name);
     let name = FunctionName::parse(name).ok();
     let found = name.and_then(|name| {

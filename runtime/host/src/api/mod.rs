@@ -4,13 +4,18 @@
 //! this server's own origin may call it: a request that carries another `Origin` is refused.
 
 mod answer;
+pub(crate) mod audit;
 mod backups;
+mod bookmarks;
 mod dead_letters;
 pub(crate) mod deliveries;
 pub(crate) mod deploy;
 mod functions;
 mod logs;
+mod measured;
 mod records;
+mod redrive;
+mod replay;
 mod reshard;
 mod routes;
 mod schedules;
@@ -19,7 +24,7 @@ mod server;
 mod state;
 pub(crate) mod streams;
 mod testing;
-mod triggers;
+pub(crate) mod triggers;
 mod versions;
 mod wait;
 
@@ -32,6 +37,7 @@ use hyper::body::Incoming;
 use wire::{AllowedHosts, BodyRefused, whole_body};
 
 pub(crate) use answer::{ApiError, Query, json};
+pub(crate) use measured::Measured;
 
 use crate::{
     assemble::Rooms,
@@ -195,8 +201,8 @@ impl Api {
             ("POST", ["functions", name, "invoke"]) => functions::invoke(rooms, name, &call).await,
             ("GET", ["triggers"]) => triggers::list(rooms),
             ("GET", ["triggers", name]) => triggers::show(rooms, name),
-            ("POST", ["triggers", name, "pause"]) => triggers::pause(rooms, name).await,
-            ("POST", ["triggers", name, "resume"]) => triggers::resume(rooms, name).await,
+            ("POST", ["triggers", name, "pause"]) => triggers::pause(rooms, name, &call).await,
+            ("POST", ["triggers", name, "resume"]) => triggers::resume(rooms, name, &call).await,
             ("POST", ["triggers", name, "run"]) => schedules::run(rooms, name).await,
             ("POST", ["triggers", name, "seek"]) => seek::seek(rooms, name, &call).await,
             ("GET", ["why"]) => triggers::why(rooms, &call),
@@ -212,6 +218,29 @@ impl Api {
                 dead_letters::drop(rooms, trigger, id).await
             }
             ("POST", ["wait"]) => wait::wait(rooms, &call).await,
+            _ => self.order(method, &call, path.as_slice()).await,
+        }
+    }
+
+    /// What operators order about triggers, and what came of it.
+    async fn order(&self, method: &Method, call: &Call<'_>, path: &[&str]) -> Reply {
+        let rooms = &*self.rooms;
+        match (method.as_str(), path) {
+            ("GET", ["bookmarks"]) => bookmarks::list(rooms, call),
+            ("POST", ["bookmarks", trigger]) => bookmarks::create(rooms, trigger, call).await,
+            ("DELETE", ["bookmarks", trigger, name]) => {
+                bookmarks::delete(rooms, trigger, name).await
+            }
+            ("GET", ["audit"]) => audit::list(rooms, call),
+            ("GET", ["capsules"]) => replay::list(rooms).await,
+            ("GET", ["capsules", trigger, entry]) => replay::show(rooms, trigger, entry).await,
+            ("POST", ["replay"]) => replay::replay(rooms, call).await,
+            ("POST", ["dead-letters", trigger, "redrive"]) => {
+                redrive::redrive(rooms, trigger, call).await
+            }
+            ("DELETE", ["triggers", name]) => triggers::delete(rooms, name).await,
+            ("DELETE", ["state", trigger]) => state::clear(rooms, trigger, None).await,
+            ("DELETE", ["state", trigger, key]) => state::clear(rooms, trigger, Some(key)).await,
             _ => Err(ApiError::not_found("this address")
                 .with_hint("this server may be of another version: `shardmill version`")),
         }

@@ -3,7 +3,7 @@
 use dispatch::Switch;
 use serde_json::{Value, json};
 
-use super::{ApiError, Reply};
+use super::{ApiError, Reply, audit};
 use crate::{assemble::Rooms, routes::Gate};
 
 pub(crate) fn all(rooms: &Rooms) -> Vec<Value> {
@@ -91,9 +91,16 @@ pub(crate) async fn turn(rooms: &Rooms, name: &str, to: Switch) -> Option<Reply>
     if to == Switch::On && !settings.trigger.enabled {
         return Some(Err(super::triggers::disabled(name)));
     }
+    let row = |order| audit::row(rooms, order, &settings.name, Value::Null);
     let written = match to {
-        Switch::On => rooms.runners.resume(&settings.name).await,
-        Switch::Paused | Switch::Disabled => rooms.runners.pause(&settings.name).await,
+        Switch::On => {
+            let row = row("trigger resume");
+            rooms.runners.resume(&settings.name, None, row).await
+        }
+        Switch::Paused | Switch::Disabled => {
+            let row = row("trigger pause");
+            rooms.runners.pause(&settings.name, None, row).await
+        }
     };
     if let Err(error) = written {
         return Some(Err(ApiError::failed(error)));

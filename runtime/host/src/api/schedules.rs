@@ -5,7 +5,7 @@ use model::{Outcome, Timestamp};
 use sandbox::Called;
 use serde_json::{Value, json};
 
-use super::{ApiError, Reply};
+use super::{ApiError, Reply, audit};
 use crate::{
     assemble::Rooms,
     limits::SCHEDULE_SLOTS_SHOWN,
@@ -135,9 +135,16 @@ pub(crate) async fn turn(rooms: &Rooms, name: &str, to: Switch) -> Option<Reply>
     if to == Switch::On && !settings.enabled {
         return Some(Err(super::triggers::disabled(name)));
     }
+    let row = |order| audit::row(rooms, order, &settings.name, Value::Null);
     let written = match to {
-        Switch::On => rooms.runners.resume(&settings.name).await,
-        Switch::Paused | Switch::Disabled => rooms.runners.pause(&settings.name).await,
+        Switch::On => {
+            let row = row("trigger resume");
+            rooms.runners.resume(&settings.name, None, row).await
+        }
+        Switch::Paused | Switch::Disabled => {
+            let row = row("trigger pause");
+            rooms.runners.pause(&settings.name, None, row).await
+        }
     };
     if let Err(error) = written {
         return Some(Err(ApiError::failed(error)));

@@ -1,17 +1,19 @@
 //! `state list|get`: the values that a trigger's function keeps, by partition key. Those of detached triggers too.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use dispatch::KeptValue;
 use model::{
-    Timestamp, TriggerName,
+    Timestamp, TriggerName, ViewWrite,
     keys::{self, Namespace},
 };
 use serde_json::{Value, json};
 
-use super::{ApiError, Call, Reply, triggers::keeper};
+use super::{ApiError, Call, Reply, audit, redrive, triggers::keeper};
 use crate::{
     assemble::Rooms,
-    limits::{API_PAGE_BYTES_MAX, API_ROWS_MAX},
+    limits::{API_PAGE_BYTES_MAX, API_ROWS_MAX, CLEARED_VALUES_MAX},
 };
 
 pub(crate) fn list(rooms: &Rooms, trigger: &str, call: &Call<'_>) -> Reply {
@@ -52,6 +54,68 @@ pub(crate) fn get(rooms: &Rooms, trigger: &str, key: &str) -> Reply {
         )));
     }
     Ok(found)
+}
+
+/// Removes the values of one key, or all of them, while nothing of the trigger runs.
+pub(crate) async fn clear(rooms: &Rooms, trigger: &str, key: Option<&str>) -> Reply {
+    let name = keeper(rooms, trigger)?;
+    let _one_at_a_time = rooms.runners.order(&name).await;
+    let runs = rooms.runners.brake(&name).is_some();
+    let _hold = if runs {
+        Some(redrive::held(rooms, &name).await?)
+    } else {
+        None
+    };
+    let prefix = match key {
+        Some(key) => {
+            let hash_key = model::HashKey::of_partition_key(key);
+            keys::state_of_key(&name, hash_key, key.as_bytes())
+        }
+        None => keys::of_trigger(Namespace::State, &name),
+    };
+    let removals = removals(rooms, &name, &prefix)?;
+    let count = removals.len();
+    if count == 0 && key.is_some() {
+        let key = key.unwrap_or_default();
+        let what = format!("state of key {key} in trigger {name}");
+        return Err(ApiError::not_found(&what));
+    }
+    let row = audit::row(
+        rooms,
+        "state clear",
+        &name,
+        json!({ "key": key, "values": count }),
+    );
+    let cleared = dispatch::remove_values(
+        Arc::clone(&rooms.journal),
+        rooms.runners.state(&name),
+        &name,
+        removals,
+        row,
+    );
+    cleared.await.map_err(ApiError::failed)?;
+    Ok(json!({ "trigger": name, "key": key, "cleared": count }))
+}
+
+/// Writes that remove every value of a trigger.
+pub(crate) fn clearing(rooms: &Rooms, name: &TriggerName) -> Result<Vec<ViewWrite>, ApiError> {
+    let prefix = keys::of_trigger(Namespace::State, name);
+    let mut writes = removals(rooms, name, &prefix)?;
+    writes.push(dispatch::no_values(name));
+    Ok(writes)
+}
+
+fn removals(rooms: &Rooms, name: &TriggerName, prefix: &[u8]) -> Result<Vec<ViewWrite>, ApiError> {
+    let rows = rooms.journal.scan(prefix, None, CLEARED_VALUES_MAX + 1);
+    let rows = rows.map_err(ApiError::failed)?;
+    if rows.len() > CLEARED_VALUES_MAX {
+        return Err(ApiError::conflict(format!(
+            "clear the state of trigger {name}: it has more than {CLEARED_VALUES_MAX} values, which do not go at once"
+        ))
+        .with_hint(format!("`shardmill state clear {name} KEY` removes those of one key")));
+    }
+    let removal = |(key, _): (Bytes, Bytes)| ViewWrite { key, value: None };
+    Ok(rows.into_iter().map(removal).collect())
 }
 
 /// How many rows a page takes: at least one, and those that fit beside it.

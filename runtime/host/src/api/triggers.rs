@@ -2,10 +2,17 @@
 
 use dispatch::{ShardState, ShardStatus, Switch, TriggerSettings};
 use model::{ByteSize, Checkpoint, ShardId, TriggerName};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Call, Reply, deliveries, functions, routes, schedules, streams};
-use crate::{assemble::Rooms, config::did_you_mean, detached, lag, mappings};
+use super::{ApiError, Call, Reply, audit, deliveries, functions, routes, schedules, streams};
+use crate::{
+    assemble::Rooms,
+    config::did_you_mean,
+    detached, forecast, lag,
+    limits::{DEAD_LETTERS_READ_MAX, LOSS_SAID},
+    mappings, renaming,
+};
 
 pub(crate) async fn status(rooms: &Rooms) -> Reply {
     let log = rooms.log.status();
@@ -42,6 +49,14 @@ fn notes(rooms: &Rooms) -> Result<Vec<String>, ApiError> {
     let mut notes: Vec<String> = rooms.drift.clone();
     notes.extend(deliveries::notes(rooms));
     notes.extend(unaccounted(rooms));
+    notes.extend(losses(rooms));
+    for name in rooms.triggers.now().keys() {
+        notes.extend(rooms.runners.why_it_stands(name));
+    }
+    let left = detached::all(rooms.journal.as_ref(), &rooms.triggers.now());
+    notes.extend(left.map_err(ApiError::failed)?.iter().map(|name| {
+        format!("trigger {name} is detached: triggers.yaml no longer has it; what it left is kept until `shardmill trigger delete {name}`")
+    }));
     let dead_letters = &rooms.dead_letters;
     let bytes = dead_letters.bytes().map_err(ApiError::failed)?;
     notes.extend(nearly_full(
@@ -57,6 +72,27 @@ fn notes(rooms: &Rooms) -> Result<Vec<String>, ApiError> {
         }
     }
     Ok(notes)
+}
+
+/// Shards from which retention takes records before long, if nothing changes.
+pub(crate) fn losses(rooms: &Rooms) -> Vec<String> {
+    let mut said = Vec::new();
+    for settings in rooms.triggers.now().values() {
+        for status in rooms.runners.status(&settings.name) {
+            let loses_in = lag::loses_in(rooms, settings, status.shard);
+            if let Some(span) = loses_in.filter(|span| *span <= LOSS_SAID) {
+                said.push(format!(
+                    "at this rate {} of trigger {} loses data in {}: `shardmill why {}` says what it waits for, `shardmill stream retention {} DURATION` gives it time",
+                    status.shard,
+                    settings.name,
+                    forecast::said(span),
+                    settings.name,
+                    settings.stream.name
+                ));
+            }
+        }
+    }
+    said
 }
 
 /// At four fifths.
@@ -150,16 +186,45 @@ pub(crate) fn keeper(rooms: &Rooms, name: &str) -> Result<TriggerName, ApiError>
     Err(unknown)
 }
 
-pub(crate) async fn pause(rooms: &Rooms, name: &str) -> Reply {
+/// What is paused or resumed: all of a trigger, or one shard.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    shard: Option<String>,
+    /// What runs is dropped instead of being waited for.
+    #[serde(default)]
+    abort: bool,
+}
+
+fn part(
+    rooms: &Rooms,
+    name: &TriggerName,
+    call: &Call<'_>,
+) -> Result<(Option<ShardId>, bool), ApiError> {
+    let part: Part = if call.body.is_empty() {
+        Part::default()
+    } else {
+        serde_json::from_slice(&call.body)
+            .map_err(|error| ApiError::bad(&format!("read what is meant: {error}")))?
+    };
+    let shard = part.shard.as_deref();
+    let shard = shard.map(|shard| worked_on(rooms, Some(name), shard));
+    Ok((shard.transpose()?, part.abort))
+}
+
+pub(crate) async fn pause(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply {
     if let Some(paused) = turn(rooms, name, Switch::Paused).await {
         return paused;
     }
     let settings = &known(rooms, name)?;
-    rooms
-        .runners
-        .pause(&settings.name)
-        .await
-        .map_err(ApiError::failed)?;
+    let (shard, abort) = part(rooms, &settings.name, call)?;
+    let facts = json!({ "shard": shard, "abort": abort });
+    let row = audit::row(rooms, "trigger pause", &settings.name, facts);
+    let paused = rooms.runners.pause(&settings.name, shard, row).await;
+    paused.map_err(ApiError::failed)?;
+    if abort {
+        rooms.runners.abort(&settings.name);
+    }
     document(rooms, settings)
 }
 
@@ -179,19 +244,55 @@ async fn turn(rooms: &Rooms, name: &str, to: Switch) -> Option<Reply> {
     }
 }
 
-pub(crate) async fn resume(rooms: &Rooms, name: &str) -> Reply {
+/// Forgets a trigger that the file no longer has: checkpoints, state, bookmarks, dead letters.
+pub(crate) async fn delete(rooms: &Rooms, name: &str) -> Reply {
+    let name = keeper(rooms, name)?;
+    if rooms.triggers.now().contains_key(&name) {
+        return Err(ApiError::conflict(format!(
+            "delete trigger {name}: it is in use"
+        ))
+        .with_hint("take it out of triggers.yaml and start the server again, or DeleteEventSourceMapping where the Lambda API made it"));
+    }
+    let journal = &rooms.journal;
+    let letters = dispatch::DeadLetters::new(std::sync::Arc::clone(journal));
+    let mut dropped = 0_usize;
+    loop {
+        let page = letters.list(&name, None, DEAD_LETTERS_READ_MAX);
+        let page = page.map_err(ApiError::failed)?;
+        if page.is_empty() {
+            break;
+        }
+        for letter in page {
+            let row = audit::row(rooms, "dead-letter drop", &name, json!({ "id": letter.id }));
+            let removed = rooms.dead_letters.remove(&name, &letter.id, row).await;
+            removed.map_err(ApiError::failed)?;
+            dropped += 1;
+        }
+    }
+    let row = audit::row(
+        rooms,
+        "trigger delete",
+        &name,
+        json!({ "dead_letters": dropped }),
+    );
+    let rows = renaming::forget(journal.as_ref(), &name, row).await;
+    let rows = rows.map_err(ApiError::failed)?;
+    Ok(json!({ "deleted": name, "dead_letters": dropped, "rows": rows }))
+}
+
+pub(crate) async fn resume(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply {
     if let Some(resumed) = turn(rooms, name, Switch::On).await {
         return resumed;
     }
     let settings = &known(rooms, name)?;
+    let (shard, _) = part(rooms, &settings.name, call)?;
     if !settings.enabled {
         return Err(disabled(name));
     }
-    rooms
-        .runners
-        .resume(&settings.name)
-        .await
-        .map_err(ApiError::failed)?;
+    let facts = json!({ "shard": shard });
+    let row = audit::row(rooms, "trigger resume", &settings.name, facts);
+    let resumed = rooms.runners.resume(&settings.name, shard, row).await;
+    resumed.map_err(ApiError::failed)?;
     document(rooms, settings)
 }
 
@@ -224,6 +325,7 @@ fn document(rooms: &Rooms, settings: &TriggerSettings) -> Reply {
         "enabled": settings.enabled,
         "paused": rooms.runners.is_paused(&settings.name).map_err(ApiError::failed)?,
         "state": state(rooms, settings)?,
+        "stands": rooms.runners.why_it_stands(&settings.name),
         "shards": shards,
     }))
 }
@@ -256,6 +358,8 @@ fn shard(rooms: &Rooms, settings: &TriggerSettings, status: &ShardStatus) -> Val
             "bytes": lag.bytes,
             "ms": u64::try_from(lag.time.as_millis()).unwrap_or(u64::MAX),
         },
+        "loses_in_ms": lag::loses_in(rooms, settings, status.shard)
+            .map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
         "expired": rooms.runners.expired(&settings.name, status.shard),
         "behind_ms": status.behind_ms,
         "records": status.counters.records_in,
@@ -277,7 +381,7 @@ fn shard(rooms: &Rooms, settings: &TriggerSettings, status: &ShardStatus) -> Val
 }
 
 /// A shard that runs or has nothing to do needs no explanation.
-fn is_moving(state: &ShardState) -> bool {
+pub(crate) fn is_moving(state: &ShardState) -> bool {
     match state {
         ShardState::Running
         | ShardState::CaughtUp
@@ -286,6 +390,8 @@ fn is_moving(state: &ShardState) -> bool {
         ShardState::BackingOff { .. }
         | ShardState::BreakerOpen { .. }
         | ShardState::Paused
+        | ShardState::PausedShard
+        | ShardState::Held
         | ShardState::Disabled
         | ShardState::Blocked { .. }
         | ShardState::WaitingForParent(_)
@@ -318,8 +424,12 @@ pub(crate) fn checkpoint(checkpoint: Checkpoint) -> String {
     }
 }
 
-fn hint(trigger: &TriggerName, state: &ShardState) -> Option<String> {
+fn hint(trigger: &TriggerName, shard: ShardId, state: &ShardState) -> Option<String> {
     match state {
+        ShardState::PausedShard => {
+            let shard = shard.0;
+            Some(format!("`shardmill trigger resume {trigger} --shard {shard}`"))
+        }
         ShardState::Paused => Some(format!("`shardmill trigger resume {trigger}`")),
         ShardState::Disabled => {
             Some("say `enabled: true` in triggers.yaml and start the server again".to_owned())
@@ -359,6 +469,7 @@ fn hint(trigger: &TriggerName, state: &ShardState) -> Option<String> {
         | ShardState::CaughtUp
         | ShardState::Collecting { .. }
         | ShardState::WaitingForParent(_)
+        | ShardState::Held
         | ShardState::Ended => None,
     }
 }
@@ -409,14 +520,31 @@ pub(crate) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
                 moving += 1;
                 caught_up += usize::from(is_at_rest(&status.state));
             } else {
+                let settings = rooms.triggers.now().get(name).cloned();
+                let loses_in = settings
+                    .and_then(|settings| lag::loses_in(rooms, &settings, status.shard))
+                    .map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
                 waiting.push(json!({
+                    "loses_in_ms": loses_in,
                     "trigger": name,
                     "shard": status.shard.to_string(),
                     "reason": status.state.to_string(),
-                    "hint": hint(name, &status.state),
+                    "hint": hint(name, status.shard, &status.state),
                 }));
             }
         }
+    }
+    for name in rooms.triggers.now().keys() {
+        let meant = only.is_none_or(|only| only == name) && shard.is_none();
+        let because = rooms.runners.why_it_stands(name).filter(|_| meant);
+        waiting.extend(because.map(|because| {
+            json!({
+                "trigger": name,
+                "shard": "all shards",
+                "reason": because,
+                "hint": format!("`shardmill trigger seek {name} --from oldest`, or latest, or a time"),
+            })
+        }));
     }
     if shard.is_none() {
         waiting.extend(deliveries::waiting(rooms, only));

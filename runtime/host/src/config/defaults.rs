@@ -279,6 +279,13 @@ pub(super) const UNPARSABLE: Choice<Unparsable> = Choice {
 };
 pub(super) const ALLOW_LOOP: Choice<bool> =
     switch("allow_loop", false, "may write the stream it reads");
+pub(super) const WAS: Plain = Plain {
+    name: "was",
+    kind: "name",
+    default: "none",
+    range: "",
+    meaning: "an earlier name: what is stored under it (checkpoints, state, dead letters) is taken over, once",
+};
 pub(super) const ON_FAILURE: Plain = Plain {
     name: "on_failure",
     kind: "name or list",
@@ -348,8 +355,9 @@ pub(super) static TRIGGER: Place = Place {
         &ENVELOPE,
         &RANGE_CHECK,
         &ALLOW_LOOP,
+        &WAS,
     ],
-    later: &["leases", "was"],
+    later: &["leases"],
 };
 
 pub(super) const DEAGGREGATE: Choice<bool> =

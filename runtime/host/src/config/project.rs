@@ -191,6 +191,8 @@ pub struct Trigger {
     /// Events say the facts of their invocation.
     pub envelope: bool,
     pub range_check: RangeCheck,
+    /// An earlier name, whose checkpoints and state it takes over.
+    pub was: Option<TriggerName>,
     /// What it writes may come back to it.
     pub allow_loop: bool,
     /// Where the file declares it, for messages that name both places of a conflict.

@@ -92,6 +92,7 @@ pub(super) fn triggers(
         }
     }
     refuse_loop(reader, &all.streams, &places);
+    refuse_two_names(reader, &all.streams, &places);
     routes::refuse_double(reader, &all.routes, &places);
     all
 }
@@ -102,6 +103,32 @@ enum Driver {
     Stream,
     Schedule,
     Route,
+}
+
+/// What a trigger was called before is no name of the file any more, and was nobody else's either.
+fn refuse_two_names(
+    reader: &mut Reader<'_>,
+    triggers: &BTreeMap<TriggerName, Trigger>,
+    places: &BTreeMap<TriggerName, At>,
+) {
+    let mut claimed = BTreeMap::new();
+    for (name, trigger) in triggers {
+        let (Some(was), Some(at)) = (&trigger.was, places.get(name)) else {
+            continue;
+        };
+        if triggers.contains_key(was) {
+            let message =
+                format!("trigger `{name}` was `{was}`, and the file still has a trigger `{was}`");
+            reader.note(*at, message, "rename that one, or take `was` away");
+        } else if let Some(other) = claimed.insert(was, name) {
+            let message = format!("trigger `{name}` was `{was}`, and so was trigger `{other}`");
+            reader.note(
+                *at,
+                message,
+                "one of them takes over what is stored: take `was` away from the other",
+            );
+        }
+    }
 }
 
 /// A record that comes back to its stream through several triggers would go around for ever, as with one trigger alone.
@@ -202,6 +229,8 @@ fn trigger(
     let envelope = reader.choice(section, &ENVELOPE);
     let range_check = reader.choice(section, &RANGE_CHECK);
     let tumbling = tumbling::tumbling(reader, section, lanes, &retry);
+    let was = section.take("was");
+    let was = was.and_then(|(_, node)| reader.name(&section.title, "was", node));
     let allow_loop = reader.choice(section, &ALLOW_LOOP);
 
     let concurrency = section
@@ -242,6 +271,7 @@ fn trigger(
         item_failures,
         envelope,
         range_check,
+        was,
         allow_loop,
         line,
     })

@@ -110,6 +110,7 @@ fn invocation() -> Invocation {
         item_failures: ItemFailures::default(),
         client_context: None,
         begun: Begun::default(),
+        replayed_to: None,
     }
 }
 

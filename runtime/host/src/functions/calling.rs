@@ -128,6 +128,7 @@ pub(crate) fn invocation(
         item_failures: model::invocation::ItemFailures::default(),
         client_context: facts.client_context,
         begun: model::invocation::Begun::default(),
+        replayed_to: None,
     })
 }
 

@@ -157,10 +157,18 @@ impl Inner {
             .with_hint("Enabled may be changed here"));
         }
         let runners = &self.rooms.runners;
+        let facts = serde_json::json!({ "enabled": changed.settings.enabled });
+        let row = crate::api::audit::row(&self.rooms, "UpdateEventSourceMapping", &name, facts);
         let (switched, state) = if changed.settings.enabled {
-            (runners.resume(&name).await, MappingState::Enabling)
+            (
+                runners.resume(&name, None, row).await,
+                MappingState::Enabling,
+            )
         } else {
-            (runners.pause(&name).await, MappingState::Disabling)
+            (
+                runners.pause(&name, None, row).await,
+                MappingState::Disabling,
+            )
         };
         switched.map_err(failed)?;
         let shown = self.shown(before, &name)?;

@@ -88,6 +88,7 @@ impl Facts<'_> {
             item_failures: ItemFailures::Ignored,
             client_context: None,
             begun: Begun::default(),
+            replayed_to: None,
         }
     }
 }

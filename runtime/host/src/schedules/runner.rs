@@ -328,6 +328,7 @@ impl Runner {
             item_failures: ItemFailures::Ignored,
             client_context: None,
             begun: Begun::default(),
+            replayed_to: None,
         }
     }
 

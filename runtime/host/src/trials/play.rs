@@ -192,6 +192,7 @@ impl Stage<'_> {
             item_failures: ItemFailures::Named,
             client_context: None,
             begun: Begun::default(),
+            replayed_to: None,
         }
     }
 

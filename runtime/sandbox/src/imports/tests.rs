@@ -28,7 +28,12 @@ fn call(value_bytes: usize, output_bytes_max: usize) -> Call {
         ..invocation(&["default"])
     };
     let never = Monotonic(Duration::MAX);
-    Call::new(invocation, never, Timestamp::default(), output_bytes_max)
+    Call::new(
+        invocation,
+        never,
+        (never, Timestamp::default()),
+        output_bytes_max,
+    )
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn record() -> impl Strategy<Value = UserRecord> {
 proptest! {
     #[test]
     fn every_packed_part_is_found_again(records in proptest::collection::vec(record(), 0..20)) {
-        let bytes = pack(&records, false).unwrap();
+        let bytes = pack(&records, false, 0).unwrap();
         let total: usize = records.iter().map(encoded_len).sum();
         prop_assert_eq!(bytes.len(), HEADER_BYTES + total);
         for (index, record) in records.iter().enumerate() {

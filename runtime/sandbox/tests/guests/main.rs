@@ -1,6 +1,7 @@
 //! The sandbox with real guests, built from `tests/guests`: what they answer, how they misbehave, how they live.
 
 mod answers;
+mod capsules;
 mod lives;
 mod misbehaviour;
 mod simulation;

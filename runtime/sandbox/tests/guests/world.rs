@@ -103,7 +103,7 @@ pub(crate) fn generous() -> FunctionLimits {
 pub(crate) struct World {
     pub(crate) platform: Platform,
     pub(crate) said: Arc<Said>,
-    engine: Engine,
+    pub(crate) engine: Engine,
 }
 
 impl World {
@@ -204,6 +204,7 @@ pub(crate) fn batch(records: &[(&'static str, &'static str)]) -> Invocation {
         item_failures: model::invocation::ItemFailures::default(),
         client_context: None,
         begun: model::invocation::Begun::default(),
+        replayed_to: None,
     }
 }
 

@@ -20,6 +20,51 @@ pub fn links_lead_somewhere(repository: &Repository) -> Vec<Complaint> {
     complaints
 }
 
+/// A link to source whose text is a name in code claims that the file has a function, type or constant of that name.
+#[must_use]
+pub fn named_code_is_there(repository: &Repository) -> Vec<Complaint> {
+    let pages = repository
+        .texts()
+        .filter(|(path, _)| path.starts_with("docs/"));
+    let mut complaints = Vec::new();
+    for (page, text) in pages.filter(|(path, _)| path.ends_with(".md")) {
+        for (index, line) in text.lines().enumerate() {
+            let claims = line.split("[`").skip(1);
+            let claims =
+                claims
+                    .filter_map(|rest| rest.split_once("`]("))
+                    .filter_map(|(name, rest)| {
+                        let target = rest.split(')').next()?;
+                        Some((
+                            name,
+                            relative(page, target).filter(|it| it.ends_with(".rs"))?,
+                        ))
+                    });
+            // What has other signs is the name of something else.
+            let plain = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
+            for (name, file) in claims.filter(|(name, _)| plain(name)) {
+                let there = repository.text(&file).is_some_and(|text| has(text, name));
+                let fact = || format!("`{file}` has no `{name}`");
+                complaints.extend((!there).then(|| {
+                    Complaint::at(
+                        page,
+                        index + 1,
+                        fact(),
+                        "name what shows it now, or take the claim back",
+                    )
+                }));
+            }
+        }
+    }
+    complaints
+}
+
+fn has(text: &str, name: &str) -> bool {
+    let kinds = ["fn", "struct", "enum", "trait", "const", "mod", "type"];
+    let mut kinds = kinds.iter();
+    kinds.any(|kind| text.contains(&format!("{kind} {name}")))
+}
+
 fn broken(repository: &Repository, page: &str, line: usize, target: &str) -> Option<Complaint> {
     let (file, heading) = target.split_once('#').unwrap_or((target, ""));
     let resolved = if file.is_empty() {
@@ -110,6 +155,30 @@ mod tests {
             .map(|complaint| complaint.fact.as_str())
             .collect();
         assert_eq!(facts, expect, "for {text}");
+    }
+
+    #[test]
+    fn code_that_is_named_is_there() {
+        let check = |text: &str, expect: &[&str]| {
+            let files = [
+                ("docs/consumer.md", text),
+                ("runtime/a.rs", "//! A.\n\nfn it_holds() {}\n"),
+            ];
+            let found = named_code_is_there(&Repository::of(&files));
+            let facts: Vec<&str> = found.iter().map(|it| it.fact.as_str()).collect();
+            assert_eq!(facts, expect, "for {text}");
+        };
+        check(
+            "a [`it_holds`](../runtime/a.rs) and [page](../README.md)",
+            &[],
+        );
+        check(
+            "[`it_held`](../runtime/a.rs), [`it_holds`](../runtime/b.rs)",
+            &[
+                "`runtime/a.rs` has no `it_held`",
+                "`runtime/b.rs` has no `it_holds`",
+            ],
+        );
     }
 
     #[test]

@@ -1,0 +1,455 @@
+//! Capsules: an invocation that failed, with everything it was told and what came of it, so that it can be run again.
+//!
+//! In: an invocation, what its guest was told, its outcome. Out: a document that stands for itself, and back. A capsule
+//! is run without effects: what comes of it is compared with what came of it then. Whoever keeps capsules implements
+//! `CapsuleSink`.
+
+use std::{fmt, sync::Arc};
+
+use base64_simd::STANDARD;
+use bytes::Bytes;
+use model::{
+    Answer, Digest, FencingToken, FunctionName, FunctionVersion, HashKey, Invocation, Outcome,
+    Position, ShardId, StreamKey, Timestamp, TriggerName, UserRecord,
+    invocation::{Begun, ItemFailures},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::world::{Remembered, Told, ToldNames, ToldValue};
+
+/// The version of the document.
+const VERSION: u32 = 1;
+
+/// Keeps the capsules of invocations that failed. Called where the function ran, so it never waits.
+pub trait CapsuleSink: Send + Sync + fmt::Debug {
+    fn keep(&self, capsule: &Capsule);
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Capsule {
+    pub invocation: Facts,
+    pub told: Told,
+    /// What came of it, as `result` writes it.
+    pub result: Value,
+}
+
+/// An invocation without what only a running host has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    pub trigger: TriggerName,
+    pub function: FunctionName,
+    pub version: FunctionVersion,
+    /// Of the function that ran.
+    pub digest: Digest,
+    pub stream: StreamKey,
+    pub shard: ShardId,
+    pub request_id: String,
+    pub attempt: u32,
+    pub attempts_max: Option<u32>,
+    pub fencing_token: FencingToken,
+    pub behind_ms: u64,
+    pub started: Timestamp,
+    pub records: Arc<[UserRecord]>,
+    pub outputs: Vec<String>,
+    pub has_state: bool,
+    pub tracing: bool,
+    pub envelope: bool,
+    pub item_failures: ItemFailures,
+    pub replayed_to: Option<Position>,
+}
+
+impl Facts {
+    pub(crate) fn of(invocation: &Invocation, digest: Digest) -> Self {
+        Self {
+            trigger: invocation.trigger.clone(),
+            function: invocation.function.clone(),
+            version: invocation.version,
+            digest,
+            stream: invocation.stream.clone(),
+            shard: invocation.shard,
+            request_id: invocation.request_id.clone(),
+            attempt: invocation.attempt,
+            attempts_max: invocation.attempts_max,
+            fencing_token: invocation.fencing_token,
+            behind_ms: invocation.behind_ms,
+            started: invocation.started,
+            records: Arc::clone(&invocation.records),
+            outputs: invocation.outputs.iter().cloned().collect(),
+            has_state: invocation.state.is_some(),
+            tracing: invocation.tracing,
+            envelope: invocation.envelope,
+            item_failures: invocation.item_failures,
+            replayed_to: invocation.replayed_to,
+        }
+    }
+
+    /// The invocation once more; its state is what was read of it.
+    pub(crate) fn invocation(&self, told: &Told) -> Invocation {
+        let state = self
+            .has_state
+            .then(|| Arc::new(Remembered(told.clone())) as _);
+        Invocation {
+            trigger: self.trigger.clone(),
+            function: self.function.clone(),
+            version: self.version,
+            stream: self.stream.clone(),
+            shard: self.shard,
+            request_id: self.request_id.clone(),
+            attempt: self.attempt,
+            attempts_max: self.attempts_max,
+            fencing_token: self.fencing_token,
+            behind_ms: self.behind_ms,
+            started: self.started,
+            records: Arc::clone(&self.records),
+            outputs: Arc::new(self.outputs.iter().cloned().collect()),
+            state,
+            window: None,
+            tracing: self.tracing,
+            envelope: self.envelope,
+            item_failures: self.item_failures,
+            client_context: None,
+            begun: Begun::default(),
+            replayed_to: self.replayed_to,
+        }
+    }
+}
+
+/// What came of a run, in a form that two runs can be compared by: neither times nor memory are in it.
+#[must_use]
+pub fn result(outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Failed(fault) => json!({
+            "came": "failed",
+            "kind": fault.kind,
+            "message": fault.message,
+        }),
+        Outcome::Answered(answer) => answered(answer),
+    }
+}
+
+fn answered(answer: &Answer) -> Value {
+    let failures = answer.failures.iter().map(|failure| {
+        json!({
+            "index": failure.index,
+            "action": format!("{:?}", failure.action),
+            "kind": failure.kind,
+            "reason": failure.reason,
+        })
+    });
+    let outputs = answer.outputs.iter().map(|record| {
+        json!({
+            "output": record.output,
+            "key": base64(&record.partition_key),
+            "hash_key": record.explicit_hash_key.map(|key| key.0.to_string()),
+            "data": base64(&record.data),
+            "source": record.source,
+        })
+    });
+    let state = answer.state.iter().map(|write| {
+        json!({
+            "source": write.source,
+            "name": write.name,
+            "value": write.value.as_ref().map(base64),
+        })
+    });
+    json!({
+        "came": "answered",
+        "failures": failures.collect::<Value>(),
+        "outputs": outputs.collect::<Value>(),
+        "state": state.collect::<Value>(),
+    })
+}
+
+fn base64(bytes: &Bytes) -> String {
+    STANDARD.encode_to_string(bytes)
+}
+
+/// What is wrong with a file that should hold a capsule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CapsuleError {
+    #[error("it is no capsule: {0}")]
+    Unreadable(String),
+    #[error("it has version {0}, this shardmill reads version {VERSION}")]
+    Version(u32),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    capsule: u32,
+    trigger: TriggerName,
+    function: FunctionName,
+    version: FunctionVersion,
+    digest: String,
+    stream: StreamKey,
+    shard: ShardId,
+    request_id: String,
+    attempt: u32,
+    attempts_max: Option<u32>,
+    /// Decimal text: JSON numbers are too small.
+    fencing_token: String,
+    behind_ms: u64,
+    started_ms: u64,
+    outputs: Vec<String>,
+    has_state: bool,
+    tracing: bool,
+    envelope: bool,
+    item_failures: Word,
+    replayed_to: Option<Position>,
+    records: Vec<RecordDocument>,
+    told: ToldDocument,
+    result: Value,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    Ignored,
+    Named,
+    Strict,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordDocument {
+    position: Position,
+    arrived_ms: u64,
+    key: Base64,
+    hash_key: Option<String>,
+    data: Base64,
+    aggregated: bool,
+    deliveries: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToldDocument {
+    seed: Base64,
+    wall_ms: Vec<u64>,
+    monotonic_ns: Vec<u64>,
+    deadline_ns: u64,
+    deadline_wall_ms: u64,
+    /// Hash key, partition key, name, value.
+    values: Vec<(String, Base64, String, Option<Base64>)>,
+    names: Vec<(String, Base64, Vec<String>)>,
+    warmth: u32,
+    is_cut_off: bool,
+}
+
+struct Base64(Bytes);
+
+impl Serialize for Base64 {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&base64(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes = STANDARD
+            .decode_to_vec(text)
+            .map_err(serde::de::Error::custom)?;
+        Ok(Self(bytes.into()))
+    }
+}
+
+impl Capsule {
+    /// Of its first record: of a dead letter that came of it, that is the name too.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let facts = &self.invocation;
+        let first = facts.records.first().map(|record| record.position);
+        let first = first.unwrap_or_default();
+        format!("{}/{}-{first}", facts.trigger, facts.shard.0)
+    }
+
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // Writing to a Vec cannot fail, and a document is text and numbers.
+        let written = serde_json::to_writer(&mut bytes, &self.document());
+        debug_assert!(written.is_ok());
+        bytes
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Self, CapsuleError> {
+        #[derive(Deserialize)]
+        struct Head {
+            capsule: u32,
+        }
+        let unreadable = |error: serde_json::Error| CapsuleError::Unreadable(error.to_string());
+        let head: Head = serde_json::from_slice(bytes).map_err(unreadable)?;
+        if head.capsule != VERSION {
+            return Err(CapsuleError::Version(head.capsule));
+        }
+        let document: Document = serde_json::from_slice(bytes).map_err(unreadable)?;
+        Self::of(document).ok_or_else(|| CapsuleError::Unreadable("a number is none".to_owned()))
+    }
+
+    fn document(&self) -> Document {
+        let facts = &self.invocation;
+        Document {
+            capsule: VERSION,
+            trigger: facts.trigger.clone(),
+            function: facts.function.clone(),
+            version: facts.version,
+            digest: facts.digest.to_string(),
+            stream: facts.stream.clone(),
+            shard: facts.shard,
+            request_id: facts.request_id.clone(),
+            attempt: facts.attempt,
+            attempts_max: facts.attempts_max,
+            fencing_token: facts.fencing_token.0.to_string(),
+            behind_ms: facts.behind_ms,
+            started_ms: facts.started.as_millis(),
+            outputs: facts.outputs.clone(),
+            has_state: facts.has_state,
+            tracing: facts.tracing,
+            envelope: facts.envelope,
+            item_failures: match facts.item_failures {
+                ItemFailures::Ignored => Word::Ignored,
+                ItemFailures::Named => Word::Named,
+                ItemFailures::Strict => Word::Strict,
+            },
+            replayed_to: facts.replayed_to,
+            records: facts.records.iter().map(record_document).collect(),
+            told: told_document(&self.told),
+            result: self.result.clone(),
+        }
+    }
+
+    /// None where a number is out of bounds.
+    fn of(document: Document) -> Option<Self> {
+        let records: Option<Vec<UserRecord>> = document.records.into_iter().map(record).collect();
+        let invocation = Facts {
+            trigger: document.trigger,
+            function: document.function,
+            version: document.version,
+            digest: document.digest.parse().ok()?,
+            stream: document.stream,
+            shard: document.shard,
+            request_id: document.request_id,
+            attempt: document.attempt,
+            attempts_max: document.attempts_max,
+            fencing_token: FencingToken(document.fencing_token.parse().ok()?),
+            behind_ms: document.behind_ms,
+            started: Timestamp::from_millis(document.started_ms),
+            records: records?.into(),
+            outputs: document.outputs,
+            has_state: document.has_state,
+            tracing: document.tracing,
+            envelope: document.envelope,
+            item_failures: match document.item_failures {
+                Word::Ignored => ItemFailures::Ignored,
+                Word::Named => ItemFailures::Named,
+                Word::Strict => ItemFailures::Strict,
+            },
+            replayed_to: document.replayed_to,
+        };
+        Some(Self {
+            invocation,
+            told: told(document.told)?,
+            result: document.result,
+        })
+    }
+}
+
+fn record_document(record: &UserRecord) -> RecordDocument {
+    RecordDocument {
+        position: record.position,
+        arrived_ms: record.arrived.as_millis(),
+        key: Base64(record.partition_key.clone()),
+        hash_key: record.explicit_hash_key.map(|key| key.0.to_string()),
+        data: Base64(record.data.clone()),
+        aggregated: record.aggregated,
+        deliveries: record.deliveries,
+    }
+}
+
+fn record(document: RecordDocument) -> Option<UserRecord> {
+    let hash_key = document.hash_key.map(|text| hash_key(&text));
+    Some(UserRecord {
+        position: document.position,
+        arrived: Timestamp::from_millis(document.arrived_ms),
+        partition_key: document.key.0,
+        explicit_hash_key: match hash_key {
+            Some(key) => Some(key?),
+            None => None,
+        },
+        data: document.data.0,
+        aggregated: document.aggregated,
+        deliveries: document.deliveries,
+    })
+}
+
+fn hash_key(text: &str) -> Option<HashKey> {
+    text.parse().map(HashKey).ok()
+}
+
+fn told_document(told: &Told) -> ToldDocument {
+    let value = |value: &ToldValue| {
+        (
+            value.hash_key.0.to_string(),
+            Base64(value.partition_key.clone()),
+            value.name.clone(),
+            value.value.clone().map(Base64),
+        )
+    };
+    let names = |names: &ToldNames| {
+        (
+            names.hash_key.0.to_string(),
+            Base64(names.partition_key.clone()),
+            names.names.clone(),
+        )
+    };
+    ToldDocument {
+        seed: Base64(Bytes::copy_from_slice(&told.seed)),
+        wall_ms: told.wall_ms.clone(),
+        monotonic_ns: told.monotonic_ns.clone(),
+        deadline_ns: told.deadline_ns,
+        deadline_wall_ms: told.deadline_wall_ms,
+        values: told.values.iter().map(value).collect(),
+        names: told.names.iter().map(names).collect(),
+        warmth: told.warmth,
+        is_cut_off: told.is_cut_off,
+    }
+}
+
+fn told(document: ToldDocument) -> Option<Told> {
+    let value = |(hash, key, name, value): (String, Base64, String, Option<Base64>)| {
+        Some(ToldValue {
+            hash_key: hash_key(&hash)?,
+            partition_key: key.0,
+            name,
+            value: value.map(|value| value.0),
+        })
+    };
+    let names = |(hash, key, names): (String, Base64, Vec<String>)| {
+        Some(ToldNames {
+            hash_key: hash_key(&hash)?,
+            partition_key: key.0,
+            names,
+        })
+    };
+    Some(Told {
+        seed: document.seed.0.as_ref().try_into().ok()?,
+        wall_ms: document.wall_ms,
+        monotonic_ns: document.monotonic_ns,
+        deadline_ns: document.deadline_ns,
+        deadline_wall_ms: document.deadline_wall_ms,
+        values: document
+            .values
+            .into_iter()
+            .map(value)
+            .collect::<Option<_>>()?,
+        names: document
+            .names
+            .into_iter()
+            .map(names)
+            .collect::<Option<_>>()?,
+        warmth: document.warmth,
+        is_cut_off: document.is_cut_off,
+    })
+}
