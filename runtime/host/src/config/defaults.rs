@@ -8,7 +8,7 @@ use model::ByteSize;
 
 use dispatch::{ErrorClass, Isolate, filter::Unparsable};
 
-use super::event_keys::{ENVELOPE, RANGE_CHECK, REPORT_FAILURES};
+use super::event_keys::{ENVELOPE, RANGE_CHECK, REPORT_FAILURES, WAS};
 use super::keys::{Choice, Measured, Place, Plain};
 use super::lanes::{LANES, LANES_BY_KEY};
 use super::project::{SandboxPolicy, Then};
@@ -279,13 +279,6 @@ pub(super) const UNPARSABLE: Choice<Unparsable> = Choice {
 };
 pub(super) const ALLOW_LOOP: Choice<bool> =
     switch("allow_loop", false, "may write the stream it reads");
-pub(super) const WAS: Plain = Plain {
-    name: "was",
-    kind: "name",
-    default: "none",
-    range: "",
-    meaning: "an earlier name: what is stored under it (checkpoints, state, dead letters) is taken over, once",
-};
 pub(super) const ON_FAILURE: Plain = Plain {
     name: "on_failure",
     kind: "name or list",

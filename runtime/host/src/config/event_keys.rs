@@ -1,10 +1,10 @@
-//! The keys about what functions are given and how they answer, apart from the others because the file of defaults is long.
+//! The keys about what functions are given and how they answer, and about a trigger's earlier name, apart from the others because the file of defaults is long.
 
 use dispatch::RangeCheck;
 use model::invocation::ItemFailures;
 
 use super::defaults::switch;
-use super::keys::Choice;
+use super::keys::{Choice, Plain};
 
 pub(super) const REPORT_FAILURES: Choice<ItemFailures> = Choice {
     name: "report_failures",
@@ -32,4 +32,11 @@ pub(super) const RANGE_CHECK: Choice<RangeCheck> = Choice {
     ],
     later: &[],
     meaning: "sub-records whose hash key is outside their shard become dead letters, are delivered, or make dead letters of their whole aggregate",
+};
+pub(super) const WAS: Plain = Plain {
+    name: "was",
+    kind: "name",
+    default: "none",
+    range: "",
+    meaning: "an earlier name: what is stored under it (checkpoints, state, dead letters) is taken over, once",
 };
