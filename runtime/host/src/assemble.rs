@@ -125,10 +125,10 @@ pub(crate) async fn assemble(
     let drift = declare(&streams, &world, project).await?;
     let autoscaled = plan::autoscaled(&world, project);
     let journal: Arc<dyn Journal> = Arc::new(LogJournal::new(log.clone(), streams.clone()));
-    let drift = renamed(journal.as_ref(), project, drift).await?;
+    let drift = renaming::of_file(journal.as_ref(), project, drift).await?;
     let logs = open_lines(platform, project, options).await?;
     let engine = engine(platform, options, &logs)?;
-    let capsules = keep_failures(platform, options, &engine, (&log, &streams));
+    let capsules = Capsules::of(platform, &options.data, &engine, (&log, &streams));
     let functions = deployed(platform, project, options, (engine, &journal)).await?;
     let node = NodeId::parse(&format!("host-{:012x}", platform.rng.u64() >> 16)).map_err(other)?;
     let triggers = on_streams(&world, project, platform.clock.wall());
@@ -311,36 +311,6 @@ fn deliveries(
         project.destinations.clone(),
         Sender::new(platform.clone(), names, &options.env),
     ))
-}
-
-/// Failed invocations become files; in a simulation nobody looks at them.
-fn keep_failures(
-    platform: &Platform,
-    options: &UpOptions,
-    engine: &Engine,
-    (log, streams): (&Log, &Streams),
-) -> Arc<Capsules> {
-    let capsules = Arc::new(Capsules::new(platform, &options.data, log, streams));
-    if !platform.disk.is_simulated() {
-        engine.keep_failures(Arc::clone(&capsules) as _);
-    }
-    capsules
-}
-
-/// Triggers that had another name take over what it left; that is said beside what drifted.
-async fn renamed(
-    journal: &dyn Journal,
-    project: &Project,
-    mut drift: Vec<String>,
-) -> Result<Vec<String>, StartError> {
-    for (name, trigger) in &project.triggers {
-        if let Some(was) = &trigger.was
-            && renaming::take_over(journal, name, was).await?
-        {
-            drift.push(format!("trigger {name} took over what trigger {was} left"));
-        }
-    }
-    Ok(drift)
 }
 
 /// Makes the streams of the file. Those that exist keep their shards; where that is not what the file says, it is said.

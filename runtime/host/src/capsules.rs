@@ -15,7 +15,7 @@ use bytes::Bytes;
 use log::{Log, cipher};
 use model::StreamKey;
 use platform::{Platform, StopToken};
-use sandbox::{Capsule, CapsuleSink};
+use sandbox::{Capsule, CapsuleSink, Engine};
 use streams::Streams;
 use tokio::sync::{Mutex, mpsc};
 use tracing::{debug, warn};
@@ -36,7 +36,21 @@ pub(crate) struct Capsules {
 }
 
 impl Capsules {
-    pub(crate) fn new(platform: &Platform, data: &Path, log: &Log, streams: &Streams) -> Self {
+    /// Takes what fails in the engine from now on; in a simulation nobody looks at it.
+    pub(crate) fn of(
+        platform: &Platform,
+        data: &Path,
+        engine: &Engine,
+        (log, streams): (&Log, &Streams),
+    ) -> Arc<Self> {
+        let capsules = Arc::new(Self::new(platform, data, log, streams));
+        if !platform.disk.is_simulated() {
+            engine.keep_failures(Arc::clone(&capsules) as _);
+        }
+        capsules
+    }
+
+    fn new(platform: &Platform, data: &Path, log: &Log, streams: &Streams) -> Self {
         let (sender, waiting) = mpsc::channel(CAPSULES_WAITING_MAX);
         Self {
             platform: platform.clone(),

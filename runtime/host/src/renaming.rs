@@ -13,6 +13,7 @@ use model::{
 use serde_json::Value;
 
 use crate::{
+    config::Project,
     errors::StartError,
     limits::{RENAMED_BYTES_MAX, RENAMED_ROWS_PAGE},
 };
@@ -34,6 +35,22 @@ const OF_TRIGGER: [Namespace; 10] = [
 
 /// Whose keys are the name alone.
 const NAMED: [Namespace; 2] = [Namespace::Binding, Namespace::Trigger];
+
+/// Triggers that had another name take over what it left; that is said beside what drifted.
+pub(crate) async fn of_file(
+    journal: &dyn Journal,
+    project: &Project,
+    mut drift: Vec<String>,
+) -> Result<Vec<String>, StartError> {
+    for (name, trigger) in &project.triggers {
+        if let Some(was) = &trigger.was
+            && take_over(journal, name, was).await?
+        {
+            drift.push(format!("trigger {name} took over what trigger {was} left"));
+        }
+    }
+    Ok(drift)
+}
 
 /// Takes over what an earlier name left, where the file says so and there is something. Says whether there was.
 pub(crate) async fn take_over(

@@ -9,8 +9,8 @@ use std::{fmt, sync::Arc};
 use base64_simd::STANDARD;
 use bytes::Bytes;
 use model::{
-    Answer, Digest, FencingToken, FunctionName, FunctionVersion, HashKey, Invocation, Outcome,
-    Position, ShardId, StreamKey, Timestamp, TriggerName, UserRecord,
+    Answer, Digest, FaultClass, FencingToken, FunctionName, FunctionVersion, HashKey, Invocation,
+    Outcome, Position, ShardId, StreamKey, Timestamp, TriggerName, UserRecord,
     invocation::{Begun, ItemFailures},
 };
 use serde::{Deserialize, Serialize};
@@ -112,6 +112,30 @@ impl Facts {
             begun: Begun::default(),
             replayed_to: self.replayed_to,
         }
+    }
+}
+
+/// Stands in the place of a trigger's name in the log of a repeated run.
+const REPLAY: &str = "replay";
+
+/// Whose words the log takes down: what is said in a repeated run is not said by its trigger.
+pub(crate) fn heard(invocation: &Invocation, is_replay: bool) -> Invocation {
+    let mut heard = Invocation {
+        records: Arc::default(),
+        ..invocation.clone()
+    };
+    if is_replay {
+        heard.request_id = format!("replay/{}", heard.request_id);
+        heard.trigger = TriggerName::parse(REPLAY).unwrap_or(heard.trigger);
+    }
+    heard
+}
+
+/// Whether any of its records will be delivered again, or given up. What could not be run at all says nothing.
+pub(crate) fn has_failed(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Answered(answer) => !answer.failures.is_empty(),
+        Outcome::Failed(fault) => fault.class == FaultClass::Function,
     }
 }
 

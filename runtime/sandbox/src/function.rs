@@ -8,8 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::Request;
 use model::{
-    Digest, Fault, FaultClass, FunctionVersion, Invocation, Outcome, StreamKey, TriggerName,
-    UserRecord,
+    Digest, Fault, FaultClass, FunctionVersion, Invocation, Outcome, StreamKey, UserRecord,
     invocation::{TumblingWindow, WindowKept},
     lambda,
     outcome::Usage,
@@ -24,7 +23,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::{
     bindings::{EventFunctionPre, StreamFunctionPre},
     bundle::Bundle,
-    capsule::{self, Capsule, Facts},
+    capsule::{self, Capsule, Facts, has_failed, heard},
     command::Stdin,
     context::{Call, Context, ContextFacts},
     counts::{Counting, FunctionCounts},
@@ -150,9 +149,6 @@ impl Function {
     }
 }
 
-/// Stands in the place of a trigger's name in the log of a repeated run.
-const REPLAY: &str = "replay";
-
 /// What came of one call.
 #[derive(Debug)]
 pub struct Called {
@@ -275,27 +271,6 @@ struct Input {
 
 /// Kind and fact of what a guest cannot be run with.
 type Unfit = (&'static str, String);
-
-/// Whose words the log takes down: what is said in a repeated run is not said by its trigger.
-fn heard(invocation: &Invocation, is_replay: bool) -> Invocation {
-    let mut heard = Invocation {
-        records: Arc::default(),
-        ..invocation.clone()
-    };
-    if is_replay {
-        heard.request_id = format!("replay/{}", heard.request_id);
-        heard.trigger = TriggerName::parse(REPLAY).unwrap_or(heard.trigger);
-    }
-    heard
-}
-
-/// Whether any of its records will be delivered again, or given up. What could not be run at all says nothing.
-fn has_failed(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Answered(answer) => !answer.failures.is_empty(),
-        Outcome::Failed(fault) => fault.class == FaultClass::Function,
-    }
-}
 
 fn not_run(kind: &str, message: String) -> Called {
     let fault = Fault {
