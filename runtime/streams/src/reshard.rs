@@ -28,6 +28,8 @@ pub enum ReshardError {
     Unknown(#[from] UnknownStream),
     #[error("reshard a stream: it has no open shard {0}")]
     NoSuchShard(ShardId),
+    #[error("reshard a stream: shard {0} was split or merged already")]
+    Closed(ShardId),
     #[error("split a shard: the new range must begin inside of {} to {}", .range.starting.0, .range.ending.0)]
     OutsideOfShard { range: HashKeyRange },
     #[error("merge shards: their ranges do not meet")]
@@ -196,7 +198,12 @@ fn open_shard(draft: &Draft, id: ShardId) -> Result<ShardEntry, ReshardError> {
     let since = draft.entry.update.map(|update| update.since);
     let busy = draft.status == StreamStatus::Updating;
     let open = |shard: &ShardEntry| shard.closed.is_none() || busy && shard.closed >= since;
-    found.filter(open).ok_or(ReshardError::NoSuchShard(id))
+    let found = found.ok_or(ReshardError::NoSuchShard(id))?;
+    if open(&found) {
+        Ok(found)
+    } else {
+        Err(ReshardError::Closed(id))
+    }
 }
 
 fn begin(draft: &mut Draft) -> Result<(), ReshardError> {

@@ -129,7 +129,7 @@ async fn only_open_shards_of_active_streams_can_be_changed() {
     settle(&platform);
     assert_eq!(
         split(1, first + 2).await,
-        Err(ReshardError::NoSuchShard(ShardId(1)))
+        Err(ReshardError::Closed(ShardId(1)))
     );
     split(0, 9).await.unwrap();
 }

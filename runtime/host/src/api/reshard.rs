@@ -298,7 +298,7 @@ fn shard_id(text: &str) -> Result<ShardId, ApiError> {
 fn refused(error: ReshardError, name: &str) -> ApiError {
     match error {
         ReshardError::Unknown(_) => missing(name),
-        ReshardError::NoSuchShard(shard) => {
+        ReshardError::NoSuchShard(shard) | ReshardError::Closed(shard) => {
             ApiError::not_found(&format!("open shard {shard} of stream {name}"))
                 .with_hint("`shardmill stream shards NAME` shows those there are")
         }

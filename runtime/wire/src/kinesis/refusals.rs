@@ -33,6 +33,14 @@ impl AwsError {
         ))
     }
 
+    pub(super) fn shard_closed(shard: ShardId, stream: &StreamKey) -> Self {
+        Self::invalid_argument(format_args!(
+            "Shard {shard} in stream {} under account {} has already been merged or split, and thus is \
+             not eligible for merging or splitting.",
+            stream.name, stream.account
+        ))
+    }
+
     pub(super) fn shards_not_adjacent(lower: ShardId, upper: ShardId, stream: &StreamKey) -> Self {
         Self::invalid_argument(format_args!(
             "Shards {lower} and {upper} in stream {} under account {} are not an adjacent pair of shards \

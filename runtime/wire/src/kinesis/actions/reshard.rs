@@ -80,6 +80,7 @@ fn reshard_error(error: ReshardError, key: &StreamKey) -> AwsError {
         ReshardError::NoSuchShard(shard) => {
             AwsError::shard_unresolved(&shard.to_string(), name, account)
         }
+        ReshardError::Closed(shard) => AwsError::shard_closed(shard, key),
         ReshardError::NotActive(status) => not_active(key, status),
         ReshardError::OnDemand => AwsError::stream_on_demand(key),
         ReshardError::TooMany { open, asked } => AwsError::scaled_too_far_up(open, asked),
