@@ -54,7 +54,8 @@ impl Amendment<'_> {
     }
 
     pub fn set_retention(&mut self, retention: Duration) {
-        self.0.entry.set_retention(retention);
+        let now = self.0.now;
+        self.0.entry.set_retention(retention, now);
     }
 
     #[must_use]

@@ -97,7 +97,7 @@ impl Streams {
 
     async fn declare_again(&self, key: StreamKey, declared: Declared) -> Result<(), CreateError> {
         let revised = self.revise(key, move |draft| {
-            draft.entry.set_retention(declared.retention);
+            draft.entry.set_retention(declared.retention, draft.now);
             if let Some(mode) = declared.mode {
                 set_mode(draft, mode);
             }
@@ -134,7 +134,7 @@ impl Streams {
         };
         for (key, entry) in streams {
             if entry.status(now).is_some() {
-                self.trim(&entry, now.minus(entry.retention()));
+                self.trim(&entry, entry.covered_from(now));
                 self.drop_expired_shards(&key).await?;
             } else {
                 self.forget(&key, now).await?;

@@ -122,7 +122,7 @@ impl Streams {
 
     /// The index of the first record that retention still covers.
     fn visible_from(&self, stream: &StreamEntry, shard: &ShardEntry, now: Timestamp) -> u64 {
-        let covered = now.minus(stream.retention());
+        let covered = stream.covered_from(now);
         if covered.as_seconds() < shard.created_s {
             // Nothing is that old yet.
             return 0;

@@ -43,6 +43,9 @@ pub(crate) struct StreamEntry {
     /// DELETING before, gone from then on.
     pub(crate) gone_from: Option<Timestamp>,
     pub(crate) retention_ms: u64,
+    /// What arrived before had expired when the retention grew, and does not come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) gone_before: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) update: Option<Update>,
     #[serde(default, skip_serializing_if = "is_plain")]
@@ -192,6 +195,7 @@ impl StreamEntry {
             active_from: now.plus(new.transition),
             gone_from: None,
             retention_ms: milliseconds(new.retention),
+            gone_before: None,
             update: None,
             traits: new.traits,
             demand: match new.mode {
@@ -246,8 +250,8 @@ impl StreamEntry {
 
     /// Whether a closed shard holds nothing any more that retention covers.
     pub(crate) fn has_expired(&self, shard: &ShardEntry, now: Timestamp) -> bool {
-        let end = shard.closed.map(|closed| closed.plus(self.retention()));
-        end.is_some_and(|end| end <= now)
+        let covered = self.covered_from(now);
+        shard.closed.is_some_and(|closed| closed <= covered)
     }
 
     /// Every shard that may still hold records.
@@ -289,8 +293,17 @@ impl StreamEntry {
         Duration::from_millis(self.retention_ms)
     }
 
-    pub(crate) fn set_retention(&mut self, retention: Duration) {
+    pub(crate) fn set_retention(&mut self, retention: Duration, now: Timestamp) {
+        if retention > self.retention() {
+            self.gone_before = Some(self.covered_from(now));
+        }
         self.retention_ms = milliseconds(retention);
+    }
+
+    /// The arrival of the oldest record that retention covers.
+    pub(crate) fn covered_from(&self, now: Timestamp) -> Timestamp {
+        let covered = now.minus(self.retention());
+        self.gone_before.map_or(covered, |gone| gone.max(covered))
     }
 
     pub(crate) fn shard(&self, id: ShardId) -> Option<&ShardEntry> {

@@ -258,6 +258,33 @@ async fn a_file_that_says_another_retention_changes_that_of_its_stream() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_shorter_retention_hid_does_not_come_back_with_a_longer_one() {
+    let platform = Platform::simulated(1);
+    let (streams, log) = start(&platform).await;
+    let hour = Duration::from_hours(1);
+    let keep = async |streams: &Streams, hours: u32| {
+        let declared = declared(1, hours * hour);
+        streams.declare(key("flights"), declared).await.unwrap();
+    };
+    keep(&streams, 48).await;
+    put(&streams, &["old"]).await;
+    platform.clock.shift(30 * hour);
+    put(&streams, &["young"]).await;
+    let read_all = async |streams: &Streams| texts(&read(streams, ReadFrom::Oldest).await);
+    assert_eq!(read_all(&streams).await, ["old", "young"]);
+    keep(&streams, 24).await;
+    assert_eq!(read_all(&streams).await, ["young"]);
+    keep(&streams, 8_760).await;
+    assert_eq!(read_all(&streams).await, ["young"]);
+    drop(streams);
+    log.stop().await;
+    let (streams, _) = start(&platform).await;
+    assert_eq!(read_all(&streams).await, ["young"]);
+    platform.clock.shift(8_000 * hour);
+    assert_eq!(read_all(&streams).await, ["young"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_is_as_durable_as_its_file_says() {
     let platform = Platform::simulated(1);
     let (streams, log) = start(&platform).await;
