@@ -111,6 +111,12 @@ impl Clock {
         }
     }
 
+    /// Waits until the wall clock is shifted next.
+    pub async fn shifted(&self) {
+        // The sender lives as long as the clock.
+        drop(self.inner.shift.subscribe().changed().await);
+    }
+
     pub async fn timeout<F: Future>(&self, d: Duration, f: F) -> Result<F::Output, TimedOut> {
         tokio::time::timeout(d, f).await.map_err(|_| TimedOut)
     }

@@ -178,6 +178,7 @@ impl Deliveries {
                     tokio::select! {
                         biased;
                         () = stop.stopped() => {}
+                        () = self.platform.clock.shifted() => {}
                         () = self.platform.clock.sleep(pause) => {}
                     }
                 }

@@ -177,7 +177,10 @@ async fn what_cannot_be_split_or_merged_is_told_in_the_words_of_aws() {
     settle(&client);
     let closed = "InvalidArgumentException: Shard shardId-000000000001 in stream flights under account 000000000000 has already been merged or split, and thus is not eligible for merging or splitting.";
     for (action, input) in [
-        ("SplitShard", split("1", "170141183460469231731687303715884105728")),
+        (
+            "SplitShard",
+            split("1", "170141183460469231731687303715884105728"),
+        ),
         ("MergeShards", merge("1", "2")),
     ] {
         assert_eq!(client.refused(action, input).await, closed, "{action}");
