@@ -20,8 +20,8 @@ pub(crate) use writing::{Build, Dev, Init, Test};
 mod orders;
 
 pub(crate) use orders::{
-    AuditNoun, BookmarkNoun, BookmarkVerb, Chosen, DeadLetterNoun, DeadLetterVerb, Replay, Seek,
-    StateNoun, StateVerb, TriggerNoun, TriggerVerb,
+    AuditNoun, BookmarkNoun, BookmarkVerb, Chosen, DeadLetterNoun, DeadLetterVerb, KeyNoun,
+    KeyVerb, Replay, Seek, StateNoun, StateVerb, TriggerNoun, TriggerVerb,
 };
 
 /// Streams, triggers and sandboxed functions on your own machine.
@@ -112,6 +112,9 @@ pub(crate) enum Asking {
     /// Triggers: which function reads which stream
     #[command(alias = "triggers")]
     Trigger(TriggerNoun),
+    /// Partition keys that wait, parked by a failure or an operator
+    #[command(alias = "keys")]
+    Key(KeyNoun),
     /// Places of triggers to go back to; each seek makes one
     #[command(alias = "bookmarks")]
     Bookmark(BookmarkNoun),

@@ -109,6 +109,7 @@ fn help() {
       stream       Streams and their shards
       function     Functions and their versions
       trigger      Triggers: which function reads which stream
+      key          Partition keys that wait, parked by a failure or an operator
       bookmark     Places of triggers to go back to; each seek makes one
       audit        What operators ordered, and what it did
       state        Values that triggers keep, by partition key

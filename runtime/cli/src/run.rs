@@ -7,13 +7,14 @@ use serde_json::json;
 
 use crate::arguments::{
     Arguments, Asking, BookmarkVerb, Command, ConfigVerb, DeadLetterVerb, FunctionVerb, Here,
-    ServerVerb, StreamVerb, TriggerVerb,
+    KeyVerb, ServerVerb, StreamVerb, TriggerVerb,
 };
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, text};
 use crate::server;
 use crate::verbs::{
-    self, build, data, deploy, doctor, invoke, logs, orders, put, replay, status, tail, things,
+    self, build, data, deploy, doctor, invoke, keys, logs, orders, put, replay, status, tail,
+    things,
 };
 use crate::{dev, project, up};
 
@@ -146,6 +147,10 @@ async fn ask(server: Option<&str>, asking: Asking, output: Output) -> Result<(),
         }
         Asking::Trigger(noun) => {
             things::trigger(client, output, &noun.verb.unwrap_or(TriggerVerb::List)).await
+        }
+        Asking::Key(noun) => {
+            let list = KeyVerb::List { trigger: None };
+            keys::key(client, output, &noun.verb.unwrap_or(list)).await
         }
         Asking::Bookmark(noun) => {
             let list = BookmarkVerb::List { trigger: None };

@@ -85,6 +85,9 @@ pub(crate) const CAPSULE_BYTES_MAX: usize = 8 << 20;
 pub(crate) const CAPSULES_WAITING_MAX: usize = 64;
 /// Places where two runs came out otherwise, as they are listed.
 pub(crate) const DIFFERENCES_MAX: usize = 100;
+/// Records behind a parked key that are counted, and that are shown.
+pub(crate) const PARKED_COUNTED_MAX: usize = 10_000;
+pub(crate) const PARKED_SHOWN_MAX: usize = 100;
 /// Dead letters that one request runs again.
 pub(crate) const REDRIVEN_MAX: usize = 100;
 /// How long an order waits until nothing of its trigger runs.

@@ -10,8 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use dispatch::{
-    Brake, Mismatch, Moved, Paused, SeekTo, ShardStatus, StartAt, StateStore, TriggerRunner,
-    TriggerSettings,
+    Brake, Mismatch, Moved, ParkedKeys, Paused, SeekTo, ShardStatus, StartAt, StateStore,
+    TriggerRunner, TriggerSettings,
 };
 use model::{
     ShardId, Transaction, TriggerName, ViewWrite,
@@ -144,6 +144,11 @@ impl Runners {
             Arc::clone(orders.entry(name.clone()).or_default())
         };
         turn.lock_owned().await
+    }
+
+    /// Keys of the trigger that wait.
+    pub(crate) fn parked(&self, name: &TriggerName) -> Option<Arc<ParkedKeys>> {
+        self.running().get(name).map(TriggerRunner::parked)
     }
 
     /// What makes the trigger stand still for a while.

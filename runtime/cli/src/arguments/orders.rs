@@ -84,6 +84,52 @@ pub(crate) struct Seek {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct KeyNoun {
+    #[command(subcommand)]
+    pub(crate) verb: Option<KeyVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyVerb {
+    /// All keys that wait
+    List {
+        /// Only of this trigger
+        #[arg(long, value_parser = name)]
+        trigger: Option<String>,
+    },
+    /// One key: why it waits, and the first records that wait
+    Show {
+        #[arg(value_parser = name)]
+        trigger: String,
+        #[arg(value_parser = name)]
+        key: String,
+    },
+    /// Let the records of a key wait, in order; the other keys go on
+    Park {
+        #[arg(value_parser = name)]
+        trigger: String,
+        #[arg(value_parser = name)]
+        key: String,
+    },
+    /// Run what waits, in order, and then what comes
+    Unpark {
+        #[arg(value_parser = name)]
+        trigger: String,
+        #[arg(value_parser = name)]
+        key: String,
+    },
+    /// Remove the records that wait behind a key, and let it go on
+    Drop {
+        #[arg(value_parser = name)]
+        trigger: String,
+        #[arg(value_parser = name)]
+        key: String,
+        #[command(flatten)]
+        sure: Sure,
+    },
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct BookmarkNoun {
     #[command(subcommand)]
     pub(crate) verb: Option<BookmarkVerb>,

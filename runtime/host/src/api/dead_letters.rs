@@ -184,7 +184,7 @@ pub(crate) async fn drop(rooms: &Rooms, trigger: &str, id: &str) -> Reply {
     Ok(json!({ "dropped": format!("{trigger}/{id}") }))
 }
 
-fn attempt(note: &Note) -> Value {
+pub(crate) fn attempt(note: &Note) -> Value {
     json!({
         "at_ms": note.at_ms,
         "version": note.version,
@@ -196,7 +196,7 @@ fn attempt(note: &Note) -> Value {
 }
 
 /// As `tail` shows records.
-fn record(kept: &KeptRecord) -> Value {
+pub(crate) fn record(kept: &KeptRecord) -> Value {
     json!({
         "sequence": kept.sequence_number,
         "sub_sequence": kept.sub_sequence_number,

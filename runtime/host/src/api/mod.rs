@@ -11,6 +11,7 @@ mod dead_letters;
 pub(crate) mod deliveries;
 pub(crate) mod deploy;
 mod functions;
+mod keys;
 mod logs;
 mod measured;
 mod records;
@@ -226,6 +227,11 @@ impl Api {
     async fn order(&self, method: &Method, call: &Call<'_>, path: &[&str]) -> Reply {
         let rooms = &*self.rooms;
         match (method.as_str(), path) {
+            ("GET", ["keys"]) => keys::list(rooms, call),
+            ("GET", ["keys", trigger, key]) => keys::show(rooms, trigger, key),
+            ("POST", ["keys", trigger, key, "park"]) => keys::park(rooms, trigger, key).await,
+            ("POST", ["keys", trigger, key, "unpark"]) => keys::unpark(rooms, trigger, key).await,
+            ("DELETE", ["keys", trigger, key]) => keys::drop(rooms, trigger, key).await,
             ("GET", ["bookmarks"]) => bookmarks::list(rooms, call),
             ("POST", ["bookmarks", trigger]) => bookmarks::create(rooms, trigger, call).await,
             ("DELETE", ["bookmarks", trigger, name]) => {
