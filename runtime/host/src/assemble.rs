@@ -293,26 +293,6 @@ impl Runs for Named {
     }
 }
 
-/// Who tells failure destinations what they are owed.
-fn deliveries(
-    platform: &Platform,
-    project: &Project,
-    options: &UpOptions,
-    (journal, dead_letters): (&Arc<dyn Journal>, &Arc<DeadLetterStore>),
-) -> Arc<Deliveries> {
-    let names = Names {
-        app: project.app.to_string(),
-        region: project.server.region.clone(),
-    };
-    Arc::new(Deliveries::new(
-        platform.clone(),
-        OwedDocuments::new(Arc::clone(journal)),
-        Arc::clone(dead_letters),
-        project.destinations.clone(),
-        Sender::new(platform.clone(), names, &options.env),
-    ))
-}
-
 /// Makes the streams of the file. Those that exist keep their shards; where that is not what the file says, it is said.
 async fn declare(
     streams: &Streams,
@@ -512,7 +492,6 @@ async fn start(rooms: &Rooms) -> Result<(), StartError> {
 
 /// Starts one trigger; its starting positions are decided when it returns.
 pub(crate) async fn launch(rooms: &Rooms, settings: &TriggerSettings) -> Result<(), StartError> {
-    let name = &settings.name;
     if let Some(alias) = &settings.qualifier {
         alias_of(rooms, settings, alias).await?;
     }

@@ -379,7 +379,7 @@ async fn aliases_that_lead_nowhere_are_refused() {
 }
 
 #[tokio::test]
-async fn permissions_concurrency_urls_and_events_are_kept() {
+async fn permissions_and_concurrency_are_kept() {
     let client = Client::new();
     client.create("late", "a", json!({})).await;
     let policy = format!("{LATE}/policy");
@@ -421,7 +421,12 @@ async fn permissions_concurrency_urls_and_events_are_kept() {
         .await;
     assert_eq!(shown.1["ReservedConcurrentExecutions"], 5);
     assert_eq!(client.ask("DELETE", reserve, Value::Null).await.0, 204);
+}
 
+#[tokio::test]
+async fn urls_and_settings_of_events_are_kept() {
+    let client = Client::new();
+    client.create("late", "a", json!({})).await;
     let url = "/2021-10-31/functions/late/url";
     assert_eq!(client.ask("GET", url, Value::Null).await.0, 404);
     let (status, made) = client.ask("POST", url, json!({ "AuthType": "NONE" })).await;
