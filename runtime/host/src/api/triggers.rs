@@ -534,23 +534,30 @@ pub(crate) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
             }
         }
     }
-    for name in rooms.triggers.now().keys() {
-        let meant = only.is_none_or(|only| only == name) && shard.is_none();
-        let because = rooms.runners.why_it_stands(name).filter(|_| meant);
-        waiting.extend(because.map(|because| {
-            json!({
-                "trigger": name,
-                "shard": "all shards",
-                "reason": because,
-                "hint": format!("`shardmill trigger seek {name} --from oldest`, or latest, or a time"),
-            })
-        }));
-    }
     if shard.is_none() {
+        waiting.extend(standing(rooms, only));
         waiting.extend(deliveries::waiting(rooms, only));
         waiting.append(&mut others);
     }
     Ok(json!({ "waiting": waiting, "moving": moving, "caught_up": caught_up }))
+}
+
+/// Triggers none of whose shards is worked on, each with its reason.
+fn standing(rooms: &Rooms, only: Option<&TriggerName>) -> Vec<Value> {
+    let triggers = rooms.triggers.now();
+    let meant = triggers
+        .keys()
+        .filter(|name| only.is_none_or(|only| only == *name));
+    let stands = |name: &TriggerName| {
+        let because = rooms.runners.why_it_stands(name)?;
+        Some(json!({
+            "trigger": name,
+            "shard": "all shards",
+            "reason": because,
+            "hint": format!("`shardmill trigger seek {name} --from oldest`, or latest, or a time"),
+        }))
+    };
+    meant.filter_map(stands).collect()
 }
 
 /// A shard that some trigger works on: the named one, or any.
