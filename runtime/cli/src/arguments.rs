@@ -3,6 +3,7 @@
 
 mod data;
 mod deploying;
+mod tail;
 mod writing;
 
 use std::net::IpAddr;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::moment::{self, From};
+use crate::moment;
 use crate::output::Format;
 pub(crate) use data::{DataNoun, DataPlace, DataVerb};
 pub(crate) use deploying::{ConfigNoun, ConfigVerb, Deploy, FunctionNoun, FunctionVerb};
@@ -23,6 +24,8 @@ pub(crate) use orders::{
     AuditNoun, BookmarkNoun, BookmarkVerb, Chosen, DeadLetterNoun, DeadLetterVerb, KeyNoun,
     KeyVerb, Replay, Seek, StateNoun, StateVerb, TriggerNoun, TriggerVerb,
 };
+
+pub(crate) use tail::Tail;
 
 /// Streams, triggers and sandboxed functions on your own machine.
 #[derive(Debug, Parser)]
@@ -199,27 +202,6 @@ pub(crate) struct Put {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Tail {
-    #[arg(value_parser = name)]
-    pub(crate) stream: String,
-    /// oldest, latest, @-15m, @2026-11-23T09:00Z or a sequence number; latest with -f, else oldest
-    #[arg(long, value_parser = moment::parse_from)]
-    pub(crate) from: Option<From>,
-    /// Only this shard, by its number or full id
-    #[arg(long)]
-    pub(crate) shard: Option<String>,
-    /// Show data as JSON or text instead of base64 under -o json, ndjson and yaml
-    #[arg(long)]
-    pub(crate) decode: bool,
-    /// End after this many records
-    #[arg(long, short = 'n', value_name = "RECORDS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) number: Option<u64>,
-    /// Wait for more
-    #[arg(long, short)]
-    pub(crate) follow: bool,
-}
-
-#[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("input").required(true))]
 pub(crate) struct Invoke {
     #[arg(value_parser = name)]
@@ -359,11 +341,15 @@ pub(crate) enum StreamVerb {
         name: String,
         /// NDJSON; it must not be there yet. `-` is standard output
         file: PathBuf,
+        /// Smaller and under checksums, instead of NDJSON
+        #[arg(long)]
+        binary: bool,
     },
     /// Put the records of an exported file into a stream, each once however often it is repeated
     Import {
         #[arg(value_parser = name)]
         name: String,
+        /// NDJSON or binary, as it was exported
         file: PathBuf,
     },
     /// The shards of a stream with their ranges

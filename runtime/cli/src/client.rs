@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use host::Signer;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST, SERVER};
 use hyper::{Method, Request, Response, StatusCode};
@@ -153,39 +154,22 @@ impl Client {
         world: &World,
         producer: &ProducerNumber,
     ) -> Result<Value, Unsent> {
-        let World { account, region } = world;
-        let (host, target) = (
-            self.address.to_string(),
-            format!("Kinesis_20131202.{action}"),
-        );
-        let (date, signature) = match &self.key {
-            Some(key) => {
-                let now = Platform::real().clock.unshifted_wall();
-                key.sign(&host, &target, region, &body, now)
-            }
-            None => (
-                "20260101T000000Z".to_owned(),
-                format!(
-                    "AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/kinesis/aws4_request, \
-                     SignedHeaders=host;x-amz-date, Signature=00"
-                ),
-            ),
-        };
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri("/")
-            .header(HOST, host)
-            .header(CONTENT_TYPE, "application/x-amz-json-1.1")
-            .header("x-amz-target", target)
-            .header("x-amz-date", date)
-            .header("authorization", signature)
-            .header(
-                "x-shardmill-producer",
-                format!("{}:{}", producer.producer, producer.number),
-            )
-            .body(Full::new(body))
+        let signed = signed(&self.address, self.key.as_ref(), (action, world), &body);
+        let number = format!("{}:{}", producer.producer, producer.number);
+        let request = signed.header("x-shardmill-producer", number);
+        let request = request.body(Full::new(body));
+        let request = request
             .map_err(|error| Unsent::Refused(Failure::usage(format!("{action}: {error}"))))?;
         self.exchange(request).await
+    }
+
+    /// What subscribes to shards over connections of its own.
+    pub(crate) fn subscriber(&self, world: &World) -> Subscriber {
+        Subscriber {
+            address: self.address.clone(),
+            key: self.key.clone(),
+            world: world.clone(),
+        }
     }
 
     async fn api(
@@ -246,10 +230,7 @@ impl Client {
         Ok((status, answered_by))
     }
 
-    async fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<hyper::body::Incoming>, Unsent> {
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Unsent> {
         let lost = |error: hyper::Error| {
             Unsent::Unanswered(format!(
                 "ask {}: the connection broke: {error}",
@@ -259,6 +240,75 @@ impl Client {
         self.connection.ready().await.map_err(lost)?;
         self.connection.send_request(request).await.map_err(lost)
     }
+}
+
+/// Asks the same server for events, one connection a subscription.
+#[derive(Debug, Clone)]
+pub(crate) struct Subscriber {
+    address: Address,
+    key: Option<Signer>,
+    world: World,
+}
+
+impl Subscriber {
+    /// The body of a subscription that began; it goes on for minutes.
+    pub(crate) async fn subscribe(&self, body: Bytes) -> Result<Incoming, Failure> {
+        let action = "SubscribeToShard";
+        let signed = signed(
+            &self.address,
+            self.key.as_ref(),
+            (action, &self.world),
+            &body,
+        );
+        let request = signed.body(Full::new(body));
+        let request = request.map_err(|error| Failure::usage(format!("{action}: {error}")))?;
+        let mut connection = open(&self.address).await?;
+        let lost = |error: hyper::Error| {
+            let address = &self.address;
+            Failure::failed(format!("ask {address}: the connection broke: {error}"))
+        };
+        let response = connection.send_request(request).await.map_err(lost)?;
+        if response.status().is_success() {
+            return Ok(response.into_body());
+        }
+        let (status, hint) = (response.status(), header(&response, "x-shardmill-hint"));
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
+        let body = body.collect().await.map(|body| body.to_bytes());
+        understand(status, hint, &body.unwrap_or_default())?;
+        Err(Failure::failed(format!("{action}: HTTP {status}")))
+    }
+}
+
+/// A request of the Kinesis door without its body. A server without keys reads the signature for account and region only.
+fn signed(
+    address: &Address,
+    key: Option<&Signer>,
+    (action, world): (&str, &World),
+    body: &Bytes,
+) -> hyper::http::request::Builder {
+    let World { account, region } = world;
+    let (host, target) = (address.to_string(), format!("Kinesis_20131202.{action}"));
+    let (date, signature) = match key {
+        Some(key) => {
+            let now = Platform::real().clock.unshifted_wall();
+            key.sign(&host, &target, region, body, now)
+        }
+        None => (
+            "20260101T000000Z".to_owned(),
+            format!(
+                "AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/kinesis/aws4_request, \
+                 SignedHeaders=host;x-amz-date, Signature=00"
+            ),
+        ),
+    };
+    Request::builder()
+        .method(Method::POST)
+        .uri("/")
+        .header(HOST, host)
+        .header(CONTENT_TYPE, "application/x-amz-json-1.1")
+        .header("x-amz-target", target)
+        .header("x-amz-date", date)
+        .header("authorization", signature)
 }
 
 async fn open(address: &Address) -> Result<SendRequest<Full<Bytes>>, Failure> {
@@ -282,7 +332,7 @@ async fn open(address: &Address) -> Result<SendRequest<Full<Bytes>>, Failure> {
     Ok(sender)
 }
 
-fn header(response: &Response<hyper::body::Incoming>, name: &str) -> Option<String> {
+fn header(response: &Response<Incoming>, name: &str) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }
 
@@ -305,6 +355,8 @@ fn understand(status: StatusCode, hint: Option<String>, body: &[u8]) -> Result<V
     let mut exit = Exit::of_status(status.as_u16());
     if kind.starts_with("ResourceNotFound") {
         exit = Exit::NotFound;
+    } else if kind.starts_with("ResourceInUse") {
+        exit = Exit::Conflict;
     }
     Err(Failure {
         exit,
@@ -360,6 +412,11 @@ mod tests {
             400,
             r#"{"__type":"ResourceNotFoundException","message":"Stream a"}"#,
             Err((3, "ResourceNotFoundException: Stream a")),
+        );
+        check(
+            400,
+            r#"{"__type":"ResourceInUseException","message":"Another"}"#,
+            Err((6, "ResourceInUseException: Another")),
         );
         check(503, "", Err((1, "the server answered HTTP 503")));
     }

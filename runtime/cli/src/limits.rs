@@ -21,6 +21,12 @@ pub(crate) const READY_LOOKS_MAX: u32 = 1_200;
 pub(crate) const PAGE_ITEMS_MAX: usize = 1_000;
 /// How long the server holds a request for news while we follow.
 pub(crate) const FOLLOW_WAIT: Duration = Duration::from_secs(10);
+/// Events of `tail --fan-out` that may wait to be shown, and the pause before another subscription to the same shard.
+pub(crate) const EVENTS_WAITING_MAX: usize = 64;
+pub(crate) const SUBSCRIBE_PAUSE: Duration = Duration::from_millis(500);
+/// How often a subscription is asked for while an earlier one of the same consumer is too young to be taken over; that
+/// is so for five seconds.
+pub(crate) const SUBSCRIBE_LOOKS_MAX: u32 = 20;
 /// Between two screens of `status --watch`.
 pub(crate) const WATCH_PAUSE: Duration = Duration::from_secs(1);
 

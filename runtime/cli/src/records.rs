@@ -28,25 +28,32 @@ pub(crate) struct Record {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     source: Rc<str>,
-    line: Option<u64>,
+    /// What is counted in the source, and which of them it is.
+    at: Option<(&'static str, u64)>,
 }
 
 impl Place {
     pub(crate) fn whole(source: &str) -> Self {
-        let (source, line) = (source.into(), None);
-        Self { source, line }
+        let (source, at) = (source.into(), None);
+        Self { source, at }
     }
 
     pub(crate) fn line(source: &Rc<str>, line: u64) -> Self {
-        let (source, line) = (Rc::clone(source), Some(line));
-        Self { source, line }
+        let (source, at) = (Rc::clone(source), Some(("line", line)));
+        Self { source, at }
+    }
+
+    /// In a source without lines.
+    pub(crate) fn record(source: &Rc<str>, number: u64) -> Self {
+        let (source, at) = (Rc::clone(source), Some(("record", number)));
+        Self { source, at }
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{} line {line}", self.source),
+        match self.at {
+            Some((what, number)) => write!(f, "{} {what} {number}", self.source),
             None => f.write_str(&self.source),
         }
     }

@@ -47,6 +47,20 @@ fn what_leaves_comes_back_once() {
     assert_eq!(placed["explicit_hash_key"], HASH_KEY);
     assert_eq!(placed["shard"], "shardId-000000000001");
 
+    project.done(&["stream", "export", "from", "all.bin", "--binary"]);
+    let size = |name: &str| std::fs::metadata(project.folder().join(name)).map(|file| file.len());
+    let (lines, binary) = (size("all.ndjson").unwrap(), size("all.bin").unwrap());
+    assert!(binary * 3 < lines * 2, "{binary} {lines}");
+    project.done(&["stream", "create", "third", "--shards", "2"]);
+    project.done(&["stream", "import", "third", "all.bin"]);
+    assert_eq!(kept(&project, "third"), kept(&project, "from"));
+    let mut cut = std::fs::read(project.folder().join("all.bin")).unwrap();
+    cut.truncate(cut.len() - 5);
+    std::fs::write(project.folder().join("cut.bin"), cut).unwrap();
+    let refused = project.verb(&["stream", "import", "third", "cut.bin"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.err.contains("it ends too early"), "{}", refused.err);
+
     let repeated = project.json(&["stream", "import", "to", "all.ndjson"]);
     assert_eq!(
         (&repeated["records"], &repeated["before"]),

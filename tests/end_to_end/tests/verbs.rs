@@ -77,8 +77,10 @@ fn every_format_of_every_verb_holds_the_same_data() {
     }
     for verb in lists.into_iter().chain(things) {
         let yaml = project.done(&[verb, &["-o", "yaml"]].concat());
+        // Nothing is written in the form of JSON but what is empty.
+        let filled = yaml.replace("{}", "");
         assert!(
-            !yaml.contains('{') || yaml.contains('\''),
+            !filled.contains('{') || filled.contains('\''),
             "{verb:?}: {yaml}"
         );
         assert!(

@@ -126,13 +126,15 @@ async fn pages(
     };
     let id = text(begun, "/id");
     let (begins, position) = (number(begun, "/begins")?, number(begun, "/position")?);
+    // Behind the log follows the archive; an older server has none.
+    let end = number(begun, "/end").unwrap_or(position);
     let platform = Platform::real();
     let mut backup = BackupFile::create(&platform, file)
         .await
         .map_err(unwritten)?;
     let spinner = output.spinner();
     let mut from = begins;
-    while from < position {
+    while from < end {
         let page = client.get(&format!("backups/{id}/{from}")).await?;
         let data = base64_simd::STANDARD.decode_to_vec(text(&page, "/data"));
         let page = Page {
@@ -147,7 +149,7 @@ async fn pages(
         }
         backup.add(&page).await.map_err(unwritten)?;
         from = page.next;
-        let (done, all) = (from - begins, position - begins);
+        let (done, all) = (from - begins, end - begins);
         spinner.set_message(format!("{done} of {all} bytes"));
         spinner.tick();
     }

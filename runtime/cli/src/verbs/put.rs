@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::io::{self, BufReader};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,7 +30,8 @@ pub(crate) async fn put(client: &mut Client, output: Output, put: &Put) -> Resul
         (None, None) => Keys::Spread(Spread::of(begun.books.producer())),
     };
     mention_files(output, put);
-    send_all(client, output, &put.stream, begun, sources(put, &keys)).await
+    let records = sources(put, &keys);
+    send_all(client, output, &put.stream, begun, records, None).await
 }
 
 /// What is known of a stream and of earlier runs before anything is sent.
@@ -64,6 +66,21 @@ pub(super) async fn begin(
     Ok(Begun { world, books, name })
 }
 
+/// How much of a file is read, in bytes.
+#[derive(Debug)]
+pub(super) struct Progress {
+    pub(super) read: Rc<Cell<u64>>,
+    pub(super) all: u64,
+}
+
+impl Progress {
+    fn percent(&self) -> u64 {
+        (self.read.get().saturating_mul(100))
+            .checked_div(self.all)
+            .unwrap_or(100)
+    }
+}
+
 /// Stores what earlier runs did not, and says how much that was.
 pub(super) async fn send_all(
     client: &mut Client,
@@ -71,6 +88,7 @@ pub(super) async fn send_all(
     stream: &str,
     begun: Begun,
     mut records: Records<'_>,
+    progress: Option<&Progress>,
 ) -> Result<(), Failure> {
     let Begun {
         world,
@@ -91,7 +109,12 @@ pub(super) async fn send_all(
     let all = async {
         for batch in Batches::new(records) {
             stored.set(stored.get() + sender.settle(batch?).await?);
-            bar.set_message(format!("{} records -> {stream}", stored.get()));
+            let done = format!("{} records -> {stream}", stored.get());
+            bar.set_message(match progress {
+                Some(progress) => format!("{done}, {} %", progress.percent()),
+                None => done,
+            });
+            bar.tick();
         }
         Ok(())
     };

@@ -1,6 +1,10 @@
 //! `tail`: the records of a stream, oldest first within a shard, once or for as long as one watches. Data that is text
 //! is shown as text; the other formats keep base64 unless told to decode.
 
+mod aggregates;
+mod events;
+mod fan_out;
+
 use serde_json::Value;
 
 use super::{items, query};
@@ -9,7 +13,7 @@ use crate::client::{Client, percent_encoded};
 use crate::failure::Failure;
 use crate::limits::{FOLLOW_WAIT, PAGE_ITEMS_MAX};
 use crate::moment::{From, shown};
-use crate::output::{Output, text};
+use crate::output::{Format, Output, text};
 use crate::waiting;
 
 pub(crate) async fn tail(client: &mut Client, output: Output, tail: &Tail) -> Result<(), Failure> {
@@ -18,11 +22,14 @@ pub(crate) async fn tail(client: &mut Client, output: Output, tail: &Tail) -> Re
         (None, true) => From::Latest,
         (None, false) => From::Oldest,
     };
+    if let Some(consumer) = &tail.fan_out {
+        return fan_out::tail(client, output, (tail, &from), consumer.as_deref()).await;
+    }
     let path = format!("streams/{}/records", percent_encoded(&tail.stream));
     let shard = tail.shard.as_deref().map(shard_number).transpose()?;
     let wait = tail.follow.then(|| FOLLOW_WAIT.as_millis().to_string());
     let mut after: Option<String> = None;
-    let mut left = tail.number.unwrap_or(u64::MAX);
+    let mut shown = Shown::new(output, tail);
     loop {
         let begin = after.is_none().then(|| from.word(waiting::now()));
         let parameters = [
@@ -33,13 +40,8 @@ pub(crate) async fn tail(client: &mut Client, output: Output, tail: &Tail) -> Re
             ("wait_ms", wait.clone()),
         ];
         let page = client.get(&format!("{path}{}", query(&parameters))).await?;
-        for mut record in items(&page, "records") {
-            if tail.decode {
-                decode(&mut record);
-            }
-            output.item(&record, readable)?;
-            left -= 1;
-            if left == 0 {
+        for record in items(&page, "records") {
+            if !shown.record(record)? {
                 return Ok(());
             }
         }
@@ -48,6 +50,45 @@ pub(crate) async fn tail(client: &mut Client, output: Output, tail: &Tail) -> Re
         if at_tip && !tail.follow {
             return Ok(());
         }
+    }
+}
+
+/// Shows records until there were as many as were asked for.
+#[derive(Debug)]
+struct Shown {
+    output: Output,
+    decode: bool,
+    left: u64,
+}
+
+impl Shown {
+    fn new(output: Output, tail: &Tail) -> Self {
+        Self {
+            output,
+            decode: tail.decode,
+            left: tail.number.unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Whether more are wanted.
+    fn record(&mut self, record: Value) -> Result<bool, Failure> {
+        let records = if self.decode {
+            aggregates::expand(record)
+        } else {
+            vec![record]
+        };
+        for mut record in records {
+            // People see text where there is some, decoded or not.
+            if self.decode && self.output.format != Format::Table {
+                decode(&mut record);
+            }
+            self.output.item(&record, readable)?;
+            self.left -= 1;
+            if self.left == 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -89,8 +130,10 @@ fn readable(record: &Value) -> String {
         .and_then(Value::as_i64)
         .map_or_else(String::new, shown);
     let (shard, sequence) = (text(record, "/shard"), text(record, "/sequence"));
+    let sub = record.get("sub_sequence");
+    let sub = sub.map_or_else(String::new, |number| format!(":{number}"));
     format!(
-        "{at}  {shard}  {sequence}  {}  {data}",
+        "{at}  {shard}  {sequence}{sub}  {}  {data}",
         text(record, "/key")
     )
 }

@@ -66,7 +66,14 @@ pub(crate) async fn stream(
         StreamVerb::List => list(client, output, "streams", STREAMS).await,
         StreamVerb::Show { name } => stream::show(client, output, name).await,
         StreamVerb::Shards { name, hot: true } => stream::hot(client, output, name).await,
-        StreamVerb::Export { name, file } => transfer::export(client, output, name, file).await,
+        StreamVerb::Export { name, file, binary } => {
+            let form = if *binary {
+                transfer::Form::Binary
+            } else {
+                transfer::Form::Lines
+            };
+            transfer::export(client, output, name, (file, form)).await
+        }
         StreamVerb::Import { name, file } => transfer::import(client, output, name, file).await,
         StreamVerb::Change(verb) => stream::change(client, output, verb).await,
         StreamVerb::Shards { name, hot: false } => {

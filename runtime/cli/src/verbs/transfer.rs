@@ -1,12 +1,15 @@
-//! `stream export` and `stream import`: all records of a stream as a file, a record a line, and back.
+//! `stream export` and `stream import`: all records of a stream as a file, a record a line or in a binary form, and back.
 //!
 //! A line is what `tail -o ndjson` shows: shard, sequence number, time of arrival, partition key, explicit hash key where
 //! there was one, data in base64. A file is there once it is whole. An import keeps keys, hash keys and the order of the
 //! file; sequence numbers and times are given anew. It notes how far it came, so that a repeated import of a file into a
 //! stream stores no record twice.
 
+mod binary;
+
 use std::{
-    io::{self, BufRead as _, BufReader, BufWriter, Write},
+    cell::Cell,
+    io::{self, BufRead as _, BufReader, BufWriter, Read, Write},
     path::{Path, PathBuf},
     rc::Rc,
 };
@@ -19,6 +22,7 @@ use super::{items, put, query};
 use crate::client::{Client, percent_encoded};
 use crate::failure::{Exit, Failure};
 use crate::limits::PAGE_ITEMS_MAX;
+use crate::moment::shown;
 use crate::output::{Output, text};
 use crate::records::{Place, Record, Records};
 
@@ -30,10 +34,10 @@ pub(crate) async fn export(
     client: &mut Client,
     output: Output,
     name: &str,
-    file: &Path,
+    (file, form): (&Path, Form),
 ) -> Result<(), Failure> {
     if file == Path::new("-") {
-        let records = copy(client, output, name, &mut io::stdout().lock()).await?;
+        let records = copy(client, output, name, &mut io::stdout().lock(), form).await?;
         output.note(&format!("{records} records of {name}"));
         return Ok(());
     }
@@ -45,7 +49,7 @@ pub(crate) async fn export(
     }
     let part = part_of(file);
     let mut written = BufWriter::new(std::fs::File::create(&part).map_err(unwritten)?);
-    let records = copy(client, output, name, &mut written).await?;
+    let records = copy(client, output, name, &mut written, form).await?;
     written
         .into_inner()
         .map_err(io::IntoInnerError::into_error)
@@ -56,6 +60,14 @@ pub(crate) async fn export(
     output.one(&done, |_| {
         format!("{records} records of {name} -> {}", file.display())
     })
+}
+
+/// How records lie in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A record a line, as JSON.
+    Lines,
+    Binary,
 }
 
 /// Beside the file, until it is whole.
@@ -71,11 +83,16 @@ async fn copy(
     output: Output,
     name: &str,
     file: &mut impl Write,
+    form: Form,
 ) -> Result<u64, Failure> {
     let path = format!("streams/{}/records", percent_encoded(name));
     let bar = output.spinner();
+    let unwritten = |error: io::Error| Failure::failed(format!("export {name}: {error}"));
     let mut after: Option<String> = None;
-    let mut copied = 0;
+    let (mut copied, mut reached) = (0, 0);
+    if form == Form::Binary {
+        file.write_all(binary::MAGIC).map_err(unwritten)?;
+    }
     loop {
         let parameters = [
             ("from", after.is_none().then(|| "oldest".to_owned())),
@@ -84,19 +101,27 @@ async fn copy(
         ];
         let page = client.get(&format!("{path}{}", query(&parameters))).await?;
         for record in items(&page, "records") {
-            writeln!(file, "{record}")
-                .map_err(|error| Failure::failed(format!("export {name}: {error}")))?;
+            match form {
+                Form::Lines => writeln!(file, "{record}"),
+                Form::Binary => binary::put(file, &record),
+            }
+            .map_err(unwritten)?;
             copied += 1;
+            reached = record["arrived_ms"].as_i64().unwrap_or(reached);
         }
-        bar.set_message(format!("{copied} records of {name}"));
+        let until = shown(reached);
+        bar.set_message(format!("{copied} records of {name}, put until {until}"));
+        bar.tick();
         if page.get("at_tip").and_then(Value::as_bool) != Some(false) {
             break;
         }
         after = Some(text(&page, "/after"));
     }
     bar.finish_and_clear();
-    file.flush()
-        .map_err(|error| Failure::failed(format!("export {name}: {error}")))?;
+    if form == Form::Binary {
+        binary::end(file, copied).map_err(unwritten)?;
+    }
+    file.flush().map_err(unwritten)?;
     Ok(copied)
 }
 
@@ -113,15 +138,60 @@ pub(crate) async fn import(
     let unread = |error: io::Error| Failure::failed(format!("import {}: {error}", file.display()));
     let whole = std::fs::canonicalize(file).map_err(unread)?;
     let opened = std::fs::File::open(&whole).map_err(unread)?;
+    let all = opened.metadata().map_err(unread)?.len();
     let begun = put::begin(client, name, Some(&run_of(name, &whole))).await?;
-    let source: Rc<str> = file.display().to_string().into();
-    let lines = BufReader::new(opened).split(b'\n').zip(1..);
-    let records: Records<'_> = Box::new(lines.map(move |(line, number)| {
+    let progress = put::Progress {
+        read: Rc::default(),
+        all,
+    };
+    let mut input = BufReader::new(Counting {
+        input: opened,
+        read: Rc::clone(&progress.read),
+    });
+    let records = records(&mut input, file.display().to_string().into()).map_err(unread)?;
+    put::send_all(client, output, name, begun, records, Some(&progress)).await
+}
+
+/// Counts what was read of a file.
+struct Counting<R> {
+    input: R,
+    read: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.read.set(self.read.get() + read as u64);
+        Ok(read)
+    }
+}
+
+/// Of either form, whatever the file is called.
+fn records<'a>(input: &'a mut (impl io::BufRead + 'a), source: Rc<str>) -> io::Result<Records<'a>> {
+    if input.fill_buf()?.starts_with(binary::MAGIC) {
+        input.consume(binary::MAGIC.len());
+        let stored = binary::Reader::new(input).zip(1..);
+        return Ok(Box::new(stored.map(move |(stored, number)| {
+            let place = Place::record(&source, number);
+            let stored = stored.map_err(|error| {
+                Failure::failed(format!("read {place}: {error}")).hint(
+                    "export the stream again; what came before is stored, and is not stored twice",
+                )
+            })?;
+            Ok(Record {
+                key: stored.key,
+                hash_key: stored.hash_key,
+                data: stored.data,
+                place,
+            })
+        })));
+    }
+    let lines = input.split(b'\n').zip(1..);
+    Ok(Box::new(lines.map(move |(line, number)| {
         let place = Place::line(&source, number);
         let line = line.map_err(|error| Failure::failed(format!("read {place}: {error}")))?;
         record(&line, place)
-    }));
-    put::send_all(client, output, name, begun, records).await
+    })))
 }
 
 /// The same for the same file and stream, so that a second import goes on where the first one ended.

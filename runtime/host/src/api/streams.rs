@@ -151,6 +151,7 @@ fn document(rooms: &Rooms, facts: &StreamFacts) -> Value {
                 "starting_hash_key": decimal(shard.facts.range.starting),
                 "ending_hash_key": decimal(shard.facts.range.ending),
                 "open": shard.facts.open,
+                "parents": shard.facts.parents.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "starting_sequence_number": shard.starting.to_string(),
             })
         })
