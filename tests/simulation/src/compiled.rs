@@ -29,7 +29,7 @@ async fn compile() -> BTreeMap<String, Bytes> {
     furnish(&world.disk, &nothing)
         .await
         .expect("a disk that is empty");
-    let server = Server::start(&world, &trace);
+    let server = Server::start(&world, &trace, None);
     Client::new(&world, "compiler", &trace)
         .ask(&Ask::get("status"))
         .await;

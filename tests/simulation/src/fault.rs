@@ -27,9 +27,41 @@ pub enum Fault {
     /// A producer gives up a request in its middle and sends it again.
     HangUp,
     Pause,
+    /// An operator moves a trigger back.
+    Seek,
+    Split,
+    Merge,
+    /// A shard takes and gives nothing for a while.
+    Throttle,
+    /// The process ends by itself, at a point of one of its workers.
+    WorkerCrash,
+    WorkerFreeze,
+    /// It stands still while another takes its lease.
+    WorkerReplaced,
+    SlowFunction,
+    /// The whole process stands still.
+    ServerFreeze,
 }
 
 impl Fault {
+    /// What the server itself says that it does on purpose.
+    pub(crate) fn on_purpose(fields: &BTreeMap<&'static str, String>) -> Option<Self> {
+        let replaced = || {
+            fields
+                .get("fault")
+                .is_some_and(|fault| fault.contains("replaced"))
+        };
+        match fields.get("message")?.as_str() {
+            "a crash on purpose" => Some(Self::WorkerCrash),
+            "frozen on purpose" if replaced() => Some(Self::WorkerReplaced),
+            "frozen on purpose" => Some(Self::WorkerFreeze),
+            "late on purpose" => Some(Self::SlowFunction),
+            // Nothing else of the server's own has a time here.
+            "a fault on purpose" => Some(Self::Throttle),
+            _ => None,
+        }
+    }
+
     pub(crate) fn of_disk(fault: DiskFault) -> Self {
         match fault {
             DiskFault::Fails => Self::FailedOperation,
@@ -55,6 +87,15 @@ impl fmt::Display for Fault {
             Self::SlowDisk => "slow disk",
             Self::HangUp => "request given up",
             Self::Pause => "trigger paused",
+            Self::Seek => "trigger moved back",
+            Self::Split => "shard split",
+            Self::Merge => "shards merged",
+            Self::Throttle => "shard throttled",
+            Self::WorkerCrash => "crash at a point of a worker",
+            Self::WorkerFreeze => "worker frozen",
+            Self::WorkerReplaced => "worker frozen and replaced",
+            Self::SlowFunction => "slow invocation",
+            Self::ServerFreeze => "server frozen",
         })
     }
 }

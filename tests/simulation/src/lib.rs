@@ -7,15 +7,20 @@
 
 mod client;
 mod compiled;
+pub mod disks;
+mod events;
 mod fault;
 mod functions;
+pub mod invariants;
 mod life;
+mod mischief;
 mod operator;
 mod pages;
 mod plan;
 mod producer;
 pub mod promises;
 mod reader;
+mod resharder;
 mod seeds;
 mod server;
 mod story;
@@ -23,7 +28,9 @@ mod totals;
 mod trace;
 mod trouble;
 
+pub use events::{Event, Reached, Worker};
 pub use fault::{Fault, Faults};
+pub use pages::Stored;
 pub use plan::{Part, Plan};
 pub use producer::Place;
 pub use seeds::{each_seed, each_seed_twice};

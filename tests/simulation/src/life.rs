@@ -8,13 +8,14 @@ use platform::{DiskFault, Platform, Rng, Stop, StopToken};
 
 use crate::{
     fault::Fault,
+    mischief,
     plan::{Part, Plan},
-    server::Server,
+    server::{Server, write_triggers},
     trace::Trace,
     trouble::Trouble,
 };
 
-const LIFE_MAX_MS: u64 = 250;
+const LIFE_MAX_MS: u64 = 300;
 const DOWN_MAX_MS: u64 = 100;
 /// An end comes after so many rounds of the scheduler, so that it finds work half done.
 const ROUNDS_MAX: u64 = 60;
@@ -24,6 +25,18 @@ const ROOM_MAX_BYTES: u64 = 96 * 1024;
 /// Sometimes nothing happens for a long time: less than any retention.
 const QUIET_MAX_MS: u64 = 3_600_000;
 const UNLIMITED: u64 = 1 << 40;
+const LANES_MAX: u64 = 4;
+
+/// Longer than anything within the server waits for something else within it.
+const FROZEN_MAX_MS: u64 = 90_000;
+
+/// What ends a life before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Power,
+    /// At a point of one of its workers.
+    Itself,
+}
 
 /// What a world's lives share.
 #[derive(Debug)]
@@ -33,11 +46,14 @@ pub(crate) struct Fate {
     pub(crate) rng: Rng,
     pub(crate) trouble: Trouble,
     pub(crate) plan: Plan,
+    /// Whether triggers have lanes, other ones in each life.
+    pub(crate) lanes: bool,
 }
 
 impl Fate {
     /// From start to end, and the time until the next start.
     pub(crate) async fn life(&self) {
+        self.draw_lanes().await;
         let broken = self.rng.below(2) == 0;
         if broken {
             self.arm();
@@ -47,26 +63,35 @@ impl Fate {
         if squeezed && from_the_start {
             self.squeeze().await;
         }
-        let server = Server::start(&self.world, &self.trace);
-        let mut power_lost = false;
+        let faults = mischief::drawn(&self.rng, &self.plan);
+        let server = Server::start(&self.world, &self.trace, Some(faults));
+        let mut cut = None;
         if squeezed && !from_the_start {
-            power_lost = self.pass_until_the_end().await;
-            if !power_lost {
+            cut = self.pass_until_the_end(&server).await;
+            if cut.is_none() {
                 self.squeeze().await;
             }
         }
-        power_lost = power_lost || self.pass_until_the_end().await;
+        if cut.is_none() {
+            cut = self.pass_until_the_end(&server).await;
+        }
         self.trouble.disarm();
         if squeezed {
             self.world.disk.limit(UNLIMITED);
             // What was refused finds room in this life or in the next.
-            power_lost = power_lost || (self.rng.below(2) == 0 && self.pass_until_the_end().await);
+            if cut.is_none() && self.rng.below(2) == 0 {
+                cut = self.pass_until_the_end(&server).await;
+            }
         }
-        if power_lost {
-            server.kill().await;
-            self.world.disk.crash();
-        } else {
-            self.end(server).await;
+        match cut {
+            None => self.end(server).await,
+            Some(cut) => {
+                server.kill().await;
+                // A process that ends itself may take the machine with it.
+                if cut == Cut::Power || self.rng.below(2) == 0 {
+                    self.world.disk.crash();
+                }
+            }
         }
         self.world.clock.sleep(self.drawn(DOWN_MAX_MS)).await;
         if self.rng.below(3) == 0 {
@@ -93,6 +118,20 @@ impl Fate {
         ended
     }
 
+    /// For the next start; the disk is sound meanwhile.
+    pub(crate) async fn draw_lanes(&self) {
+        let lanes = || {
+            let drawn = match self.rng.below(4) {
+                0 => None,
+                1 => Some("{ keys: 16 }".to_owned()),
+                _ => Some((1 + self.rng.below(LANES_MAX)).to_string()),
+            };
+            drawn.filter(|_| self.lanes)
+        };
+        let written = write_triggers(&self.world.disk, lanes).await;
+        written.expect("a disk without faults");
+    }
+
     fn arm(&self) {
         let fault = match self.rng.below(4) {
             0 => DiskFault::Fails,
@@ -114,24 +153,38 @@ impl Fate {
         disk.limit(used + self.rng.below(ROOM_MAX_BYTES));
     }
 
-    /// Whether the power went before the time was over.
-    async fn pass_until_the_end(&self) -> bool {
+    /// What ended the life before the time was over.
+    async fn pass_until_the_end(&self, server: &Server) -> Option<Cut> {
         let length = self.drawn(LIFE_MAX_MS);
-        let over = self
-            .world
-            .clock
-            .timeout(length, self.trouble.power_lost())
-            .await;
-        if over.is_ok() {
-            return true;
+        let frozen = self.drawn(FROZEN_MAX_MS);
+        let freezes = self.rng.below(4) == 0 && self.plan.has(Part::FrozenServers);
+        let mut cut = self.cut_within(length, server).await;
+        if freezes && cut.is_none() {
+            self.trace.fault(Fault::ServerFreeze);
+            server.freeze();
+            self.world.clock.sleep(frozen).await;
+            server.thaw();
+            cut = self.cut_within(length, server).await;
+        }
+        if cut.is_some() {
+            return cut;
         }
         for _ in 0..self.rng.below(ROUNDS_MAX) {
             tokio::task::yield_now().await;
         }
-        // It may have gone in the last rounds.
-        let now = Duration::ZERO;
-        let gone = self.world.clock.timeout(now, self.trouble.power_lost());
-        gone.await.is_ok()
+        // It may have come in the last rounds.
+        self.cut_within(Duration::ZERO, server).await
+    }
+
+    async fn cut_within(&self, time: Duration, server: &Server) -> Option<Cut> {
+        let cut = async {
+            tokio::select! {
+                biased;
+                () = self.trouble.power_lost() => Cut::Power,
+                () = server.dying() => Cut::Itself,
+            }
+        };
+        self.world.clock.timeout(time, cut).await.ok()
     }
 
     async fn end(&self, server: Server) {

@@ -21,7 +21,10 @@ use std::{
 use platform::Platform;
 use shardmill_simulation::{Fault, Faults, Plan, Trace, promises, run_as_planned};
 
-const USAGE: &str = "usage: cargo xtask simulate --seeds N [--from S] [--flights MOST] [--lives MOST] [--without PART,..]";
+use promises::Rule;
+
+const USAGE: &str = "usage: cargo xtask simulate --seeds N [--from S] [--flights MOST] [--lives MOST] [--without PART,..] \
+     [--traces all]";
 /// Plans that are tried to make one failure smaller.
 const TRIES_MAX: u32 = 40;
 
@@ -31,13 +34,15 @@ struct Wanted {
     seeds: u64,
     from: u64,
     plan: Plan,
+    /// Whether the traces of stories that went well are kept, too.
+    traces: bool,
 }
 
 /// Why a story failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Failure {
     /// `None` where the story did not come to its end.
-    promise: Option<u8>,
+    rule: Option<Rule>,
     fact: String,
 }
 
@@ -75,6 +80,7 @@ impl Wanted {
             seeds: 0,
             from: 1,
             plan: Plan::default(),
+            traces: false,
         };
         for pair in words.chunks(2) {
             let [name, number] = pair else {
@@ -83,6 +89,7 @@ impl Wanted {
             match name.as_str() {
                 "--seeds" => wanted.seeds = number.parse().ok()?,
                 "--from" => wanted.from = number.parse().ok()?,
+                "--traces" => wanted.traces = number == "all",
                 name => wanted.plan.take(name, number)?,
             }
         }
@@ -102,7 +109,7 @@ fn play(wanted: &Wanted) -> Sum {
                     if turn >= wanted.seeds {
                         return;
                     }
-                    play_one(wanted.from.saturating_add(turn), &wanted.plan, &sum);
+                    play_one(wanted.from.saturating_add(turn), wanted, &sum);
                 }
             });
         }
@@ -110,7 +117,8 @@ fn play(wanted: &Wanted) -> Sum {
     sum.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn play_one(seed: u64, plan: &Plan, sum: &Mutex<Sum>) {
+fn play_one(seed: u64, wanted: &Wanted, sum: &Mutex<Sum>) {
+    let plan = &wanted.plan;
     let traces = [Trace::default(), Trace::default()];
     let played = twice(seed, plan, &traces);
     let mut all = locked(sum);
@@ -124,6 +132,9 @@ fn play_one(seed: u64, plan: &Plan, sum: &Mutex<Sum>) {
     let failure = match played {
         Ok(took) => {
             all.simulated += took;
+            if wanted.traces {
+                say(&format!("seed {seed}: {}", keep(seed, &traces)));
+            }
             return;
         }
         Err(failure) => failure,
@@ -132,7 +143,7 @@ fn play_one(seed: u64, plan: &Plan, sum: &Mutex<Sum>) {
     say(&format!("seed {seed}: {}", failure.fact));
     let smallest = plan.clone().shrunk(TRIES_MAX, |smaller| {
         let again = twice(seed, smaller, &[Trace::default(), Trace::default()]);
-        again.is_err_and(|again| again.promise == failure.promise)
+        again.is_err_and(|again| again.rule == failure.rule)
     });
     say(&format!(
         "  again: cargo xtask simulate --seeds 1 --from {seed}{smallest}\n  trace: {}",
@@ -154,11 +165,11 @@ fn twice(seed: u64, plan: &Plan, traces: &[Trace; 2]) -> Result<Duration, Failur
     match played {
         Ok(Ok(took)) => Ok(took),
         Ok(Err(broken)) => Err(Failure {
-            promise: Some(broken.promise),
+            rule: Some(broken.rule),
             fact: broken.to_string(),
         }),
         Err(_) => Err(Failure {
-            promise: None,
+            rule: None,
             fact: "the story did not come to its end".to_owned(),
         }),
     }

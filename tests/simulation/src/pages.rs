@@ -10,7 +10,12 @@ use crate::{
 const PAGE_ROWS: usize = 1_000;
 
 /// A record of a stream and where it is.
-pub(crate) type Stored = (Place, String);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    pub place: Place,
+    pub key: String,
+    pub body: String,
+}
 
 /// A place in every shard of a stream.
 #[derive(Debug, Clone)]
@@ -50,14 +55,16 @@ impl Pages {
     }
 }
 
-/// The bodies of the records in the dead-letter store.
-pub(crate) async fn dead_letters(client: &mut Client) -> Vec<String> {
+/// The records in the dead-letter store, each with the trigger that gave it up.
+pub(crate) async fn dead_letters(client: &mut Client) -> Vec<(String, String)> {
     let letters = client.ask(&Ask::get("dead-letters")).await;
     let mut bodies = Vec::new();
     for letter in rows(&letters, "dead_letters") {
         let id = text(letter, "id");
         let letter = client.ask(&Ask::get(&format!("dead-letters/{id}"))).await;
-        bodies.extend(rows(&letter, "records").iter().map(body));
+        let trigger = text(&letter, "trigger");
+        let records = rows(&letter, "records").iter().map(body);
+        bodies.extend(records.map(|body| (trigger.clone(), body)));
     }
     bodies
 }
@@ -67,7 +74,11 @@ fn stored(record: &Value) -> Stored {
         shard: text(record, "shard"),
         sequence: text(record, "sequence"),
     };
-    (place, body(record))
+    Stored {
+        place,
+        key: text(record, "key"),
+        body: body(record),
+    }
 }
 
 fn body(record: &Value) -> String {

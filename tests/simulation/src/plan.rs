@@ -14,19 +14,35 @@ pub enum Part {
     SlowDisks,
     QuietTimes,
     HangUps,
+    Lanes,
     Operator,
+    Seeks,
+    Resharder,
     Reader,
+    WorkerCrashes,
+    Freezes,
+    FrozenServers,
+    SlowFunctions,
+    Throttles,
 }
 
 impl Part {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 15] = [
         Self::DiskFaults,
         Self::FullDisks,
         Self::SlowDisks,
         Self::QuietTimes,
         Self::HangUps,
+        Self::Lanes,
         Self::Operator,
+        Self::Seeks,
+        Self::Resharder,
         Self::Reader,
+        Self::WorkerCrashes,
+        Self::Freezes,
+        Self::FrozenServers,
+        Self::SlowFunctions,
+        Self::Throttles,
     ];
 
     fn word(self) -> &'static str {
@@ -36,7 +52,15 @@ impl Part {
             Self::SlowDisks => "slow-disks",
             Self::QuietTimes => "quiet-times",
             Self::HangUps => "hang-ups",
+            Self::Lanes => "lanes",
             Self::Operator => "operator",
+            Self::Seeks => "seeks",
+            Self::Resharder => "resharder",
+            Self::WorkerCrashes => "worker-crashes",
+            Self::Freezes => "freezes",
+            Self::FrozenServers => "frozen-servers",
+            Self::SlowFunctions => "slow-functions",
+            Self::Throttles => "throttles",
             Self::Reader => "reader",
         }
     }

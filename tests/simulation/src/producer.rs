@@ -23,12 +23,21 @@ const PATIENCE_MAX_US: u64 = 3_000;
 /// One request in so many is given up and repeated.
 const IMPATIENCE: u64 = 5;
 const RECORDS_MAX: u64 = 30;
+/// So few that several lines share one, and so many that lanes have something to share out.
+const KEYS: usize = 24;
 
 /// Where a record is, as its acknowledgement says.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     pub shard: String,
     pub sequence: String,
+}
+
+impl Place {
+    /// Numbers of one shard have one order, and go on from parent to child.
+    pub(crate) fn number(&self) -> (usize, &str) {
+        (self.sequence.len(), &self.sequence)
+    }
 }
 
 /// Acknowledged lines by the number of their line. Cheap to clone; clones write the same book.
@@ -94,12 +103,17 @@ impl Producer {
     }
 }
 
+/// The partition key of a line.
+pub(crate) fn key_of(line: usize) -> String {
+    format!("key-{}", line % KEYS)
+}
+
 fn body(batch: &[(usize, String)]) -> Value {
     let records: Vec<Value> = batch
         .iter()
         .map(|(number, line)| {
             let data = base64_simd::STANDARD.encode_to_string(line);
-            json!({ "PartitionKey": format!("line-{number}"), "Data": data })
+            json!({ "PartitionKey": key_of(*number), "Data": data })
         })
         .collect();
     json!({ "StreamName": "flights", "Records": records })

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use host::UpOptions;
+use host::{Faults, StartError, UpOptions};
 use platform::{Disk, Platform, Stop, Task};
 
 use crate::{compiled, functions::components, trace::Trace};
@@ -18,24 +18,31 @@ pub(crate) const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 4566);
 const FOLDER: &str = "/project";
 pub(crate) const DATA: &str = "/project/.shardmill/dev/data";
 const TRIGGERS: &str = include_str!("../../../triggers.yaml");
+/// The functions whose triggers may have lanes: what their outputs are compared by is the order of a key.
+const IN_LANES: [&str; 2] = ["departures", "airport-board"];
 
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Platform,
     stop: Stop,
-    task: Task<()>,
+    task: Task<Result<(), StartError>>,
 }
 
 impl Server {
-    pub(crate) fn start(world: &Platform, trace: &Trace) -> Self {
+    pub(crate) fn start(world: &Platform, trace: &Trace, faults: Option<Faults>) -> Self {
         let process = world.process();
         let (stop, token) = Stop::new();
         let life = {
             let (process, trace) = (process.clone(), trace.clone());
             async move {
                 let ready = |ready: host::Ready| trace.note(&format!("ready on {}", ready.address));
-                let ended = host::up(&process, options(), token, ready).await;
+                let options = UpOptions {
+                    faults,
+                    ..options()
+                };
+                let ended = host::up(&process, options, token, ready).await;
                 trace.note(&format!("ended: {ended:?}"));
+                ended
             }
         };
         let task = process.tasks.spawn("server", life);
@@ -46,13 +53,32 @@ impl Server {
         }
     }
 
+    /// Resolves when the server ends itself on purpose; whoever waits kills it.
+    pub(crate) async fn dying(&self) {
+        self.process.tasks.dying().await;
+    }
+
+    pub(crate) fn freeze(&self) {
+        self.process.tasks.freeze();
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.process.tasks.thaw();
+    }
+
     pub(crate) async fn kill(self) {
         self.process.tasks.kill().await;
     }
 
     pub(crate) async fn stop(self) {
         self.stop.stop();
-        self.task.await.expect("a server does not panic");
+        // A disk that failed before is in the trace.
+        drop(self.task.await.expect("a server does not panic"));
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) async fn ended(&mut self) -> Result<(), StartError> {
+        (&mut self.task).await.expect("a server does not panic")
     }
 }
 
@@ -63,8 +89,7 @@ pub(crate) async fn furnish(
 ) -> std::io::Result<()> {
     let folder = Path::new(FOLDER);
     disk.create_dir_all(folder).await?;
-    disk.replace(&folder.join("triggers.yaml"), TRIGGERS.as_bytes())
-        .await?;
+    write_triggers(disk, || None).await?;
     for (name, bytes) in components() {
         disk.replace(&component(name), bytes).await?;
     }
@@ -74,6 +99,40 @@ pub(crate) async fn furnish(
         disk.replace(&kept.join(name), code).await?;
     }
     Ok(())
+}
+
+/// One more reader of the flights, which an operator moves back; what it writes is counted, not ordered.
+const REPLAYS: [(&str, &str); 2] = [
+    ("streams:\n", "  replays: { shards: 1 }\n"),
+    (
+        "triggers:\n",
+        "  replays:
+    stream: flights
+    function: departures
+    outputs: { default: replays, late: replays }
+",
+    ),
+];
+
+/// The project's own triggers, those that may with the lanes that are given for each in turn.
+pub(crate) async fn write_triggers(
+    disk: &Disk,
+    lanes: impl Fn() -> Option<String>,
+) -> std::io::Result<()> {
+    let mut text = TRIGGERS.to_owned();
+    for (head, more) in REPLAYS {
+        assert!(text.contains(head), "the file has no {head}");
+        text = text.replacen(head, &format!("{head}{more}"), 1);
+    }
+    for function in IN_LANES {
+        if let Some(lanes) = lanes() {
+            let line = format!("    function: {function}\n");
+            assert!(text.contains(&line), "no trigger runs {function}");
+            text = text.replace(&line, &format!("{line}    lanes: {lanes}\n"));
+        }
+    }
+    let path = Path::new(FOLDER).join("triggers.yaml");
+    disk.replace(&path, text.as_bytes()).await
 }
 
 fn options() -> UpOptions {
@@ -97,6 +156,7 @@ fn options() -> UpOptions {
         aws_limits: false,
         tls: None,
         testing: false,
+        faults: None,
         transition: None,
         runtimes: None,
         server_json: None,

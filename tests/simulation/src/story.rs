@@ -9,20 +9,23 @@ use std::{
 };
 
 use bytes::Bytes;
-use platform::{Platform, Rng, Stop, Task};
+use platform::{Platform, Rng, Stop, StopToken, Task};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
 use crate::{
     client::{Ask, Client},
     compiled::compiled,
+    events::Event,
     fault::{Fault, Faults},
     life::Fate,
+    operator::MOVED,
     operator::Operator,
     pages::{Pages, Stored, dead_letters, rows, text},
     plan::{Part, Plan},
     producer::{Acknowledged, Place, Producer},
     reader::Reader,
+    resharder::Resharder,
     server::{Server, furnish},
     totals::Totals,
     trace::{Ear, Trace},
@@ -52,21 +55,60 @@ pub struct Ending {
     /// By the number of the line.
     pub acknowledged: BTreeMap<usize, Place>,
     /// What a reader was shown along the way.
-    pub shown: Vec<(Place, String)>,
+    pub shown: Vec<Stored>,
     /// All records of the stream `flights`.
     pub flights: BTreeMap<Place, String>,
     /// Records of the streams that the functions wrote, in order within each shard.
-    pub departures: Vec<(Place, String)>,
-    pub late: Vec<(Place, String)>,
-    pub boards: Vec<(Place, String)>,
+    pub departures: Vec<Stored>,
+    pub late: Vec<Stored>,
+    pub boards: Vec<Stored>,
+    /// What the trigger wrote that an operator moved back.
+    pub replays: Vec<Stored>,
     pub totals: Totals,
-    /// Bodies of the records that were given up.
-    pub dead_letters: Vec<String>,
+    /// The records that were given up, each with its trigger.
+    pub dead_letters: Vec<(String, String)>,
     /// Answers to `why` along the way, the last one from the end.
     pub looks: Vec<Value>,
     pub faults: Faults,
+    /// What the workers of triggers did, in order.
+    pub events: Vec<Event>,
+    /// Of each shard of each stream that a trigger reads.
+    pub parents: BTreeMap<(String, String), Vec<String>>,
+    /// Whether a shard may have been handled in lanes, so that only the order of a key holds.
+    pub lanes: bool,
     /// Simulated.
     pub took: Duration,
+}
+
+/// Which stream each trigger reads.
+const READS: [(&str, &str); 4] = [
+    ("departures", "flights"),
+    ("replays", "flights"),
+    ("board", "departures"),
+    ("quake-alerts", "earthquakes"),
+];
+
+impl Ending {
+    /// The shards that became this one.
+    pub(crate) fn parents_of(&self, trigger: &str, shard: &str) -> &[String] {
+        let read = READS.iter().find(|(name, _)| *name == trigger);
+        let stream = read.map_or("", |(_, stream)| stream);
+        let key = (stream.to_owned(), shard.to_owned());
+        self.parents.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an operator may have moved the trigger.
+    pub(crate) fn is_moved(&self, trigger: &str) -> bool {
+        trigger == MOVED && self.came(Fault::Seek) > 0
+    }
+
+    pub(crate) fn came(&self, fault: Fault) -> u64 {
+        self.faults.get(&fault).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn is_resharded(&self) -> bool {
+        self.parents.values().any(|parents| !parents.is_empty())
+    }
 }
 
 /// Plays the whole story of a seed; everything that is said goes into the trace.
@@ -111,6 +153,7 @@ async fn played(
         rng: world.rng.fork("fate"),
         trouble: Trouble::default(),
         plan: plan.clone(),
+        lanes: world.rng.below(2) == 0 && plan.has(Part::Lanes),
     };
     if fate.rng.below(NEW_FOLDER) > 0 {
         world
@@ -148,21 +191,27 @@ async fn tell(fate: &Fate) -> Ending {
         client: Client::new(world, "operator", trace),
         rng: world.rng.fork("operator"),
         trace: trace.clone(),
+        seeks: fate.rng.below(2) == 0 && fate.plan.has(Part::Seeks),
     };
     let operator = world.tasks.spawn(
         "operator",
         operator.run(fate.unless_left_out(Part::Operator, &token)),
     );
+    let resharder = resharder(fate, &token);
     for _ in 0..fate.rng.below(LIVES_MAX).min(fate.plan.lives_max) {
         fate.life().await;
     }
-    let server = Server::start(world, trace);
+    fate.draw_lanes().await;
+    let server = Server::start(world, trace, None);
     for producer in producers {
         producer.await.expect("a producer ends well");
     }
     stop.stop();
     let shown = reader.await.expect("a reader ends well");
     let looks = operator.await.expect("an operator ends well");
+    if let Some(resharder) = resharder {
+        resharder.await.expect("a resharder ends well");
+    }
     let mut ending = look(world, trace).await;
     fate.rest().await;
     let rested = look(world, trace).await;
@@ -174,9 +223,23 @@ async fn tell(fate: &Fate) -> Ending {
         lines,
         broken,
         acknowledged: acknowledged.take(),
+        lanes: fate.lanes,
         shown,
         ..ending
     }
+}
+
+/// In every second story.
+fn resharder(fate: &Fate, token: &StopToken) -> Option<Task<()>> {
+    let (world, trace) = (&fate.world, &fate.trace);
+    let resharder = Resharder {
+        client: Client::new(world, "resharder", trace),
+        rng: world.rng.fork("resharder"),
+        trace: trace.clone(),
+    };
+    let stop = fate.unless_left_out(Part::Resharder, token);
+    let calm = fate.rng.below(2) == 0;
+    (!calm).then(|| world.tasks.spawn("resharder", resharder.run(stop)))
 }
 
 fn lines(rng: &Rng, most: u64) -> (Vec<String>, BTreeSet<usize>) {
@@ -230,20 +293,36 @@ async fn look(world: &Platform, trace: &Trace) -> Ending {
     for row in rows(&state, "values") {
         totals.add_board(&text(row, "key"), &text(row, "value"));
     }
-    let flights: Vec<Stored> = Pages::oldest("flights").all(client).await;
+    let flights = Pages::oldest("flights").all(client).await;
+    let flights = flights
+        .into_iter()
+        .map(|stored| (stored.place, stored.body));
+    let mut parents = BTreeMap::new();
+    for (_, stream) in READS {
+        let facts = client.ask(&Ask::get(&format!("streams/{stream}"))).await;
+        for shard in rows(&facts, "shards") {
+            let names = rows(shard, "parents").iter();
+            let names = names.filter_map(Value::as_str).map(str::to_owned);
+            parents.insert((stream.to_owned(), text(shard, "id")), names.collect());
+        }
+    }
     Ending {
         lines: Vec::new(),
         broken: BTreeSet::new(),
         acknowledged: BTreeMap::new(),
         shown: Vec::new(),
-        flights: flights.into_iter().collect(),
+        flights: flights.collect(),
         departures: Pages::oldest("departures").all(client).await,
         late: Pages::oldest("late-flights").all(client).await,
         boards: Pages::oldest("boards").all(client).await,
+        replays: Pages::oldest("replays").all(client).await,
+        parents,
         totals,
         dead_letters: dead_letters(client).await,
         looks: vec![client.ask(&Ask::get("why")).await],
         faults: trace.faults(),
+        events: trace.events(),
+        lanes: false,
         took: world.clock.monotonic().0,
     }
 }

@@ -3,11 +3,15 @@
 //! Two runs of one seed have the same trace; the first line in which they differ says where to look.
 
 use std::{
+    collections::BTreeMap,
     fmt::{self, Write as _},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use crate::fault::{Fault, Faults};
+use crate::{
+    events,
+    fault::{Fault, Faults},
+};
 use platform::Clock;
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -26,6 +30,7 @@ pub struct Trace {
 struct Said {
     lines: Vec<String>,
     faults: Faults,
+    events: Vec<events::Event>,
 }
 
 impl Trace {
@@ -52,6 +57,19 @@ impl Trace {
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.said().faults.clone()
+    }
+
+    pub(crate) fn events(&self) -> Vec<events::Event> {
+        self.said().events.clone()
+    }
+
+    fn hear(&self, line: &Line) {
+        self.note(&line.text);
+        let known = events::Event::of(&line.fields);
+        self.said().events.extend(known);
+        if let Some(fault) = Fault::on_purpose(&line.fields) {
+            *self.said().faults.entry(fault).or_default() += 1;
+        }
     }
 
     #[must_use]
@@ -83,9 +101,12 @@ impl Subscriber for Ear {
 
     fn event(&self, event: &Event<'_>) {
         let metadata = event.metadata();
-        let mut line = Line(format!("{} {}", metadata.level(), metadata.target()));
+        let mut line = Line {
+            text: format!("{} {}", metadata.level(), metadata.target()),
+            fields: BTreeMap::new(),
+        };
         event.record(&mut line);
-        self.0.note(&line.0);
+        self.0.hear(&line);
     }
 
     fn enter(&self, _: &span::Id) {}
@@ -93,11 +114,15 @@ impl Subscriber for Ear {
     fn exit(&self, _: &span::Id) {}
 }
 
-struct Line(String);
+struct Line {
+    text: String,
+    fields: BTreeMap<&'static str, String>,
+}
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // Writing into a text does not fail.
-        let _ = write!(self.0, " {}={value:?}", field.name());
+        let _ = write!(self.text, " {}={value:?}", field.name());
+        self.fields.insert(field.name(), format!("{value:?}"));
     }
 }

@@ -1,7 +1,7 @@
 //! What Shardmill promises, each held in stories full of crashes. A failing seed is printed with the command that runs it
 //! again; `cargo xtask simulate` holds all of them in any number of stories.
 
-use shardmill_simulation::{each_seed, each_seed_twice, promises};
+use shardmill_simulation::{each_seed, each_seed_twice, invariants, promises};
 
 #[test]
 fn promise_1_an_acknowledged_record_survives_a_crash() {
@@ -37,4 +37,13 @@ fn promise_6_a_shard_that_does_not_move_has_one_reason() {
 fn promise_7_the_same_seed_gives_the_same_run() {
     let name = "promise_7_the_same_seed_gives_the_same_run";
     each_seed_twice(name, 76..=82);
+}
+
+#[test]
+fn promise_5_a_worker_that_lost_its_lease_changes_nothing() {
+    let name = "promise_5_a_worker_that_lost_its_lease_changes_nothing";
+    each_seed(name, 90..=110, |ending| {
+        invariants::workers_keep_to_their_leases(ending)?;
+        promises::effects_are_exactly_once(ending)
+    });
 }
