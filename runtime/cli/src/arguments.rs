@@ -63,7 +63,7 @@ pub(crate) enum Here {
     /// Run the server, build functions again at each save, and show each batch
     Dev(Dev),
     /// Build the functions and run the server in the foreground
-    Up(Up),
+    Up(Box<Up>),
     /// Read triggers.yaml and say what is wrong with it, offline
     Check(Project),
     /// What triggers.yaml says, as an environment has it
@@ -166,6 +166,12 @@ pub(crate) struct Up {
     /// Let tests forget all streams and move the clock: POST /_shardmill/reset and /_shardmill/clock
     #[arg(long)]
     pub(crate) testing: bool,
+    /// What goes wrong, and when: throttled, split and merged shards, workers that crash, freeze and are slow
+    #[arg(long, value_name = "FILE", requires = "testing")]
+    pub(crate) faults: Option<PathBuf>,
+    /// Stands for every choice that the faults leave open; else one is drawn and shown
+    #[arg(long, value_name = "N", requires = "faults")]
+    pub(crate) seed: Option<u64>,
     /// Keep AWS's limits: what shards take and give, how often accounts may call
     #[arg(long, value_name = "aws", value_parser = ["aws"])]
     pub(crate) limits: Option<String>,

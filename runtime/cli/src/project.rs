@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use host::Faults;
 use host::config::{FunctionSource, Project, Refused};
 use platform::Platform;
 use serde_json::json;
@@ -70,6 +71,15 @@ pub(crate) fn show(output: Output, file: &Path, env: &str) -> Result<(), Failure
     let shown = shown.map_err(|refused| failure(&refused))?;
     let found = json!({ "file": file, "environment": env, "text": shown });
     output.one(&found, |_| shown.trim_end().to_owned())
+}
+
+/// What is to go wrong in a test of the project, with its choices drawn from `seed`.
+pub(crate) fn faults(file: &Path, project: &Project, seed: u64) -> Result<Faults, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let message = format!("read {}: {error}", file.display());
+        Failure::new(Exit::NotFound, message).hint("docs/guides/faults.md shows such a file")
+    })?;
+    host::config::read_faults(file, &text, project, seed).map_err(|refused| failure(&refused))
 }
 
 fn failure(refused: &Refused) -> Failure {

@@ -6,7 +6,8 @@ use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use host::{Auth, Certificate, MasterKeys, Ready, Shown, StartError, UpOptions};
+use host::config::Project;
+use host::{Auth, Certificate, Faults, MasterKeys, Ready, Shown, StartError, UpOptions};
 use platform::{Platform, Stop};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -18,9 +19,14 @@ use crate::output::Output;
 use crate::verbs::build;
 use crate::{cache, project, server};
 
+/// Seeds that nobody named are below this.
+const SEEDS_DRAWN_MAX: u64 = 1_000_000;
+
 pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
     let file = &arguments.project.file;
     let project = project::read_as(file, &arguments.project.env)?;
+    let platform = Platform::real();
+    let faults = faults(&platform, arguments, &project)?;
     let places = Places::of(arguments)?;
     let server_json = free_note(output, &places).await?;
     let built = build::build(
@@ -30,6 +36,7 @@ pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
     )?;
     let options = UpOptions {
         packer: Some(build::packer(output)),
+        faults,
         ..options(arguments, built, &places, server_json)
     };
     let data = places.data.display();
@@ -39,8 +46,10 @@ pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
             "keys     AWS_SHARED_CREDENTIALS_FILE={credentials}"
         ));
     }
+    for line in announced(options.faults.as_ref()) {
+        output.note(&line);
+    }
     let (stop, token) = Stop::new();
-    let platform = Platform::real();
     let server = host::up(&platform, options, token, |Ready { address, web, tls }| {
         output.note(&format!(
             "ready    http://{address}  data {data}  nothing leaves this machine"
@@ -76,7 +85,7 @@ pub(crate) fn settings(file: &Path, port: u16, data: Option<&Path>) -> Result<Up
         words.extend([OsStr::new("--data"), data.as_os_str()]);
     }
     match Arguments::try_parse_from(words).map(|arguments| arguments.command) {
-        Ok(Command::Here(Here::Up(up))) => Ok(up),
+        Ok(Command::Here(Here::Up(up))) => Ok(*up),
         Ok(_) => Err(Failure::usage(
             "run the server: these are no settings of it",
         )),
@@ -106,6 +115,31 @@ pub(crate) fn ended(
         Ok(ended) => ended.map_err(|error| failure(&error)),
         Err(error) => Err(Failure::failed(format!("run the server: {error}"))),
     }
+}
+
+/// What the file of faults comes to; seeds that are drawn are small enough to be typed.
+fn faults(
+    platform: &Platform,
+    arguments: &Up,
+    project: &Project,
+) -> Result<Option<Faults>, Failure> {
+    let Some(file) = &arguments.faults else {
+        return Ok(None);
+    };
+    let seed = arguments
+        .seed
+        .unwrap_or_else(|| platform.rng.below(SEEDS_DRAWN_MAX));
+    project::faults(file, project, seed).map(Some)
+}
+
+/// The seed and every fault, so that a run can be understood and repeated.
+fn announced(faults: Option<&Faults>) -> Vec<String> {
+    let Some(faults) = faults else {
+        return Vec::new();
+    };
+    let mut lines = vec![format!("faults   --seed {}", faults.seed)];
+    lines.extend(faults.list.iter().map(|fault| format!("fault    {fault}")));
+    lines
 }
 
 /// How a client comes to trust the server.
@@ -194,6 +228,7 @@ fn options(
         aws_limits: arguments.limits.is_some(),
         transition: arguments.transition,
         testing: arguments.testing,
+        faults: None,
         tls: Some(match (&arguments.tls_cert, &arguments.tls_key) {
             (Some(certificate), Some(key)) => Certificate::Own {
                 certificate: certificate.clone(),

@@ -88,5 +88,5 @@ pub use state::{Cleaned, DamagedValue, KeptValue, StateStore, no_values, remove_
 pub use status::{Counters, ShardState, ShardStatus};
 pub use trigger::{
     Brake, Counts, Hold, Mismatch, Moved, Paused, SeekTo, StartError, Target, TriggerRunner,
-    begin_anew, bookmark, bound_stream, is_another_stream, look, newest, seek,
+    Workers, begin_anew, bookmark, bound_stream, is_another_stream, look, newest, seek,
 };

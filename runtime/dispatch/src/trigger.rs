@@ -39,6 +39,8 @@ pub use seek::{Counts, Moved, SeekTo, Target, begin_anew, bookmark, look, newest
 
 /// Ends of tasks on their way to the trigger.
 const ENDS_MAX: usize = 64;
+/// Shards on their way to it that other workers are to take.
+const REPLACED_MAX: usize = 4;
 
 type Statuses = Arc<Mutex<BTreeMap<ShardId, watch::Sender<ShardStatus>>>>;
 
@@ -50,6 +52,7 @@ pub struct TriggerRunner {
     state: Option<Arc<StateStore>>,
     parked: Arc<ParkedKeys>,
     statuses: Statuses,
+    workers: Workers,
     stop: Stop,
     task: Task<()>,
 }
@@ -104,6 +107,19 @@ impl Drop for Hold {
     fn drop(&mut self) {
         self.0
             .send_modify(|orders| orders.holds = orders.holds.saturating_sub(1));
+    }
+}
+
+/// A cheap handle on the workers of a running trigger.
+#[derive(Debug, Clone)]
+pub struct Workers(mpsc::Sender<ShardId>);
+
+impl Workers {
+    /// Another worker takes the lease of the shard and goes on from the last checkpoint; what the one before has in hand is
+    /// fenced. Nothing happens to a shard that nobody works on.
+    pub async fn replace(&self, shard: ShardId) {
+        // A trigger that has stopped has no workers.
+        let _ = self.0.send(shard).await;
     }
 }
 
@@ -168,10 +184,12 @@ impl TriggerRunner {
             broken: BTreeSet::new(),
             pulse: Pulse::default(),
             tasks: BTreeMap::new(),
+            replaced: Vec::new(),
         };
         crew.bind().await?;
         crew.sweep().await?;
-        let task = tasks.spawn("trigger", crew.run(ended));
+        let (replacing, replaced) = mpsc::channel(REPLACED_MAX);
+        let task = tasks.spawn("trigger", crew.run(ended, replaced));
         let (rooms, settings) = kept;
         Ok(Self {
             rooms,
@@ -180,6 +198,7 @@ impl TriggerRunner {
             state,
             parked,
             statuses,
+            workers: Workers(replacing),
             stop,
             task,
         })
@@ -207,6 +226,11 @@ impl TriggerRunner {
             orders: self.orders.clone(),
             statuses: Arc::clone(&self.statuses),
         }
+    }
+
+    #[must_use]
+    pub fn workers(&self) -> Workers {
+        self.workers.clone()
     }
 
     /// What another runner of the same trigger starts with.

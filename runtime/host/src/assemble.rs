@@ -26,6 +26,7 @@ use crate::{
     development::{Development, Reload, Reloaded},
     encrypted,
     errors::{StartError, Unloaded},
+    faults::Points,
     fitting,
     forecast::Forecast,
     functions::{self, Bound, ChangeError, CodeStore, Functions},
@@ -74,6 +75,8 @@ pub(crate) struct Rooms {
     pub(crate) autoscaled: BTreeMap<StreamKey, Autoscale>,
     /// Where what is stored is not what the file says, a sentence each.
     pub(crate) drift: Vec<String>,
+    /// Where something may happen to workers, in a test.
+    pub(crate) points: Option<Arc<Points>>,
     /// Ends what waits for news.
     pub(crate) stop: StopToken,
     /// The loop that develops the functions, where there is one.
@@ -124,7 +127,9 @@ pub(crate) async fn assemble(
     };
     let drift = declare(&streams, &world, project).await?;
     let autoscaled = plan::autoscaled(&world, project);
-    let journal: Arc<dyn Journal> = Arc::new(LogJournal::new(log.clone(), streams.clone()));
+    let points = Points::of(platform, options.faults.as_ref(), &stop);
+    let journal = LogJournal::new(log.clone(), streams.clone());
+    let journal = Points::journal(points.as_ref(), journal);
     let drift = renaming::of_file(journal.as_ref(), project, drift).await?;
     let logs = open_lines(platform, project, options).await?;
     let engine = engine(platform, options, &logs)?;
@@ -137,9 +142,7 @@ pub(crate) async fn assemble(
     let policy = plan::dead_letters(&project.server.dead_letters);
     let dead_letters = Arc::new(DeadLetterStore::new(Arc::clone(&journal), policy));
     let deliveries = deliveries(platform, project, options, (&journal, &dead_letters));
-    let minting = log.clone();
-    let tokens = Arc::new(move || minting.next_fencing_token());
-    let leases = LeaseBook::open(Arc::clone(&journal), node.clone(), tokens);
+    let leases = lease_book(&log, &journal, &node);
     let rooms = Rooms {
         platform: platform.clone(),
         world,
@@ -165,6 +168,7 @@ pub(crate) async fn assemble(
         forecast: Forecast::default(),
         autoscaled,
         drift,
+        points,
         stop,
         development: options.development.clone(),
     };
@@ -291,6 +295,12 @@ impl Runs for Named {
             called
         })
     }
+}
+
+fn lease_book(log: &Log, journal: &Arc<dyn Journal>, node: &NodeId) -> LeaseBook {
+    let minting = log.clone();
+    let tokens = Arc::new(move || minting.next_fencing_token());
+    LeaseBook::open(Arc::clone(journal), node.clone(), tokens)
 }
 
 /// Makes the streams of the file. Those that exist keep their shards; where that is not what the file says, it is said.
@@ -509,7 +519,7 @@ pub(crate) async fn launch(rooms: &Rooms, settings: &TriggerSettings) -> Result<
         platform: rooms.platform.clone(),
         journal: Arc::clone(&rooms.journal),
         source: Arc::new(rooms.streams.clone()) as Arc<dyn Source>,
-        handler,
+        handler: Points::handler(rooms.points.as_ref(), handler),
         leases: Arc::clone(&rooms.leases),
         dead_letters: Arc::clone(&rooms.dead_letters),
         logs: Arc::clone(&rooms.logs) as Arc<dyn LogTail>,

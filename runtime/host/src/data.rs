@@ -82,6 +82,7 @@ pub async fn read_data(
         OpenError::Newer { .. }
         | OpenError::Damaged { .. }
         | OpenError::Unwritable { .. }
+        | OpenError::Full { .. }
         | OpenError::View(_)
         | OpenError::Io(_) => failed(error.to_string()),
     })?;

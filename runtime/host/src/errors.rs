@@ -47,6 +47,9 @@ pub enum StartError {
     },
     #[error("serve TLS with {0}")]
     Certificate(String),
+    /// It was up, and the disk under its log failed.
+    #[error("the server ended because its disk failed: {0}")]
+    DiskFailed(String),
     #[error("{0}")]
     Other(String),
 }
@@ -78,6 +81,7 @@ impl StartError {
             | Self::Misfit { .. }
             | Self::NeverFires { .. }
             | Self::Certificate(_)
+            | Self::DiskFailed(_)
             | Self::Other(_) => false,
         }
     }
@@ -103,6 +107,9 @@ impl StartError {
             Self::Log(error) => data_hint(error),
             Self::Certificate(_) => Some(
                 "`--tls-cert` and `--tls-key` take PEM files that belong together; without them one is made",
+            ),
+            Self::DiskFailed(_) => Some(
+                "look at the disk, then start again: what it really holds is read anew, and everything acknowledged is there",
             ),
             Self::Configuration(_) | Self::Listen { .. } | Self::Other(_) => None,
         }
@@ -147,6 +154,7 @@ fn data_hint(error: &OpenError) -> Option<&'static str> {
         OpenError::Unwritable { .. } => {
             Some("give this user the right to write there, or take another folder: `--data DIR`")
         }
+        OpenError::Full { .. } => Some("free some space and start again"),
         OpenError::View(_) | OpenError::Io(_) => None,
     }
 }

@@ -13,6 +13,7 @@ mod detached;
 mod development;
 mod encrypted;
 mod errors;
+mod faults;
 mod fitting;
 mod forecast;
 mod functions;
@@ -43,6 +44,7 @@ mod up;
 
 pub use development::{Compared, Development, Seen, SeenFailure, SeenOutput, SeenRecord, Told};
 pub use errors::{StartError, Unloaded};
+pub use faults::{Fault, Faults, Point, Worker};
 pub use functions::{HandlerFiles, Packer};
 pub use loading::{digest_of, inspect};
 pub use model::Digest;

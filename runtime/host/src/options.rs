@@ -9,7 +9,7 @@ use std::{
 
 use streams::MasterKeys;
 
-use crate::{development::Development, functions::Packer};
+use crate::{development::Development, faults::Faults, functions::Packer};
 
 /// Everything `up` hands in; nothing else is read from the environment.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ pub struct UpOptions {
     pub tls: Option<Certificate>,
     /// Tests may reset the server and move its clock.
     pub testing: bool,
+    /// What is to go wrong in a test.
+    pub faults: Option<Faults>,
     /// Shards and accounts take and give no more than AWS lets them, whatever the file says.
     pub aws_limits: bool,
     /// How long streams and consumers are shown as CREATING, UPDATING or DELETING; absent for AWS's moment.

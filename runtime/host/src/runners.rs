@@ -14,7 +14,7 @@ use dispatch::{
     TriggerRunner, TriggerSettings,
 };
 use model::{
-    ShardId, Transaction, TriggerName, ViewWrite,
+    LeaseKey, ShardId, Transaction, TriggerName, ViewWrite,
     keys::{self, Namespace},
     seams::{CommitError, Journal},
 };
@@ -26,6 +26,8 @@ pub(crate) struct Runners {
     running: Mutex<BTreeMap<TriggerName, TriggerRunner>>,
     /// Triggers that could not be started, why, and with what they are once that is mended.
     standing: Mutex<BTreeMap<TriggerName, Standing>>,
+    /// What those said last that stand still because they are moved.
+    moving: Mutex<BTreeMap<TriggerName, Vec<ShardStatus>>>,
     /// Orders that nothing may come between are carried out one after another, by trigger.
     orders: Mutex<BTreeMap<TriggerName, Arc<tokio::sync::Mutex<()>>>>,
     /// Records that expired before they were settled, since this server started.
@@ -44,15 +46,20 @@ impl Runners {
     pub(crate) fn new(journal: Arc<dyn Journal>) -> Self {
         Self {
             journal,
-            running: Mutex::new(BTreeMap::new()),
-            standing: Mutex::new(BTreeMap::new()),
-            orders: Mutex::new(BTreeMap::new()),
-            lost: Mutex::new(BTreeMap::new()),
+            running: Mutex::default(),
+            standing: Mutex::default(),
+            moving: Mutex::default(),
+            orders: Mutex::default(),
+            lost: Mutex::default(),
         }
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<TriggerName, TriggerRunner>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn moving(&self) -> MutexGuard<'_, BTreeMap<TriggerName, Vec<ShardStatus>>> {
+        self.moving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn add(&self, name: TriggerName, runner: TriggerRunner) {
@@ -61,9 +68,9 @@ impl Runners {
 
     /// Each shard with exactly one reason where it does not move.
     pub(crate) fn status(&self, name: &TriggerName) -> Vec<ShardStatus> {
-        self.running()
-            .get(name)
-            .map(TriggerRunner::status)
+        let running = self.running().get(name).map(TriggerRunner::status);
+        running
+            .or_else(|| self.moving().get(name).cloned())
             .unwrap_or_default()
     }
 
@@ -254,15 +261,32 @@ impl Runners {
         started.map_err(|error| error.to_string())
     }
 
-    /// Moves the trigger while it stands still; it runs on afterwards, also where it could not be moved.
+    /// Moves the trigger while it stands still; it runs on afterwards, also where it could not be moved. To be run to its
+    /// end: cut off half-way, the trigger would stand.
     pub(crate) async fn seek(
         &self,
         name: &TriggerName,
         to: SeekTo,
         with: impl FnOnce() -> Result<Vec<ViewWrite>, String>,
     ) -> Result<Vec<Moved>, String> {
-        let runner = self.running().remove(name);
-        let runner = runner.ok_or_else(|| "the trigger does not run".to_owned())?;
+        let runner = {
+            let mut running = self.running();
+            let runner = running.remove(name);
+            let runner = runner.ok_or_else(|| "the trigger does not run".to_owned())?;
+            self.moving().insert(name.clone(), runner.status());
+            runner
+        };
+        let moved = self.stopped_and_moved(runner, to, with).await;
+        self.moving().remove(name);
+        moved
+    }
+
+    async fn stopped_and_moved(
+        &self,
+        runner: TriggerRunner,
+        to: SeekTo,
+        with: impl FnOnce() -> Result<Vec<ViewWrite>, String>,
+    ) -> Result<Vec<Moved>, String> {
         let (rooms, settings) = runner.parts();
         runner.stop().await;
         let said = |error: &dyn std::fmt::Display| error.to_string();
@@ -276,6 +300,17 @@ impl Runners {
         let started = self.start(rooms, settings).await;
         started.map_err(|error| said(&error))?;
         moved
+    }
+
+    /// Lets another worker take the lease of a shard, as another host would.
+    pub(crate) async fn replace(&self, worker: &LeaseKey) {
+        let workers = self
+            .running()
+            .get(&worker.trigger)
+            .map(TriggerRunner::workers);
+        if let Some(workers) = workers {
+            workers.replace(worker.shard).await;
+        }
     }
 
     /// Waits until one trigger has written what is settled and given its leases back; it runs no more.

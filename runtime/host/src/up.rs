@@ -19,6 +19,7 @@ use crate::{
     config::{self, Project},
     destinations::Names,
     errors::StartError,
+    faults,
     functions::{Events, HostFunctions},
     housekeeping::Housekeeping,
     keys,
@@ -37,10 +38,33 @@ pub struct Ready {
     pub tls: Option<Shown>,
 }
 
-/// Runs until `stop`. `ready` is called once, when the server answers.
+/// Runs until `stop`, or until the disk fails under its log: that is the end of the process, for only a start reads anew
+/// what the disk really holds. `ready` is called once, when the server answers.
 pub async fn up(
     platform: &Platform,
     options: UpOptions,
+    asked: StopToken,
+    ready: impl FnOnce(Ready),
+) -> Result<(), StartError> {
+    let (end, stop) = Stop::new();
+    let end = Arc::new(end);
+    let asking = {
+        let end = Arc::clone(&end);
+        let asked = async move {
+            asked.stopped().await;
+            end.stop();
+        };
+        platform.tasks.spawn("stop", asked)
+    };
+    let ended = run(platform, options, &end, stop, ready).await;
+    asking.abort();
+    ended
+}
+
+async fn run(
+    platform: &Platform,
+    options: UpOptions,
+    end: &Arc<Stop>,
     stop: StopToken,
     ready: impl FnOnce(Ready),
 ) -> Result<(), StartError> {
@@ -77,18 +101,8 @@ pub async fn up(
     };
     // What keeps a certificate from being written may keep the log from it too, which has said it better by now.
     let tls = tls?.map(|tls| tls.shown);
-    let deliveries = Arc::clone(&rooms.deliveries).run(stop.clone());
-    let deliveries = platform.tasks.spawn("deliveries", deliveries);
     let (events, running) = events(platform, &rooms, &stop);
-    let capsules = Arc::clone(&rooms.capsules).run(stop.clone());
-    let capsules = platform.tasks.spawn("capsules", capsules);
-    let housekeeping = Housekeeping::new(Arc::clone(&rooms)).run(stop);
-    let housekeeping = platform.tasks.spawn("housekeeping", housekeeping);
-    let (quiet, silence) = Stop::new();
-    let logs = Arc::clone(&rooms.logs);
-    let logs = platform
-        .tasks
-        .spawn("logs", async move { logs.run(&silence).await });
+    let background = Background::start(platform, &rooms, end, stop);
     let (app, region) = (project.app.to_string(), project.server.region.clone());
     let names = Names { app, region };
     entrance.open(doors(platform, &options, (&rooms, events), keys, names));
@@ -103,16 +117,77 @@ pub async fn up(
     });
     ended(serving, "the doors closed early").await;
     web.ended().await;
-    ended(housekeeping, "housekeeping ended early").await;
+    ended(background.housekeeping, "housekeeping ended early").await;
     ended(running, "events ended early; they are kept").await;
-    ended(deliveries, "failure documents ended early").await;
-    capsules.await.unwrap_or_default();
+    let given_up = "failure documents were given up early; they are kept";
+    ended(background.deliveries, given_up).await;
+    background.capsules.await.unwrap_or_default();
     down(platform, &options, &rooms, &note).await;
-    quiet.stop();
-    if let Err(error) = logs.await {
-        tracing::warn!(%error, "the newest log lines may not be written");
+    background.quiet.stop();
+    ended(background.logs, "the newest log lines may not be written").await;
+    match background.failure.await {
+        Ok(Some(reason)) => Err(StartError::DiskFailed(reason)),
+        Ok(None) | Err(_) => Ok(()),
     }
-    Ok(())
+}
+
+/// What runs beside the doors.
+struct Background {
+    /// Of the disk, which ends the server.
+    failure: Task<Option<String>>,
+    deliveries: Task<()>,
+    capsules: Task<()>,
+    housekeeping: Task<()>,
+    logs: Task<()>,
+    /// Ends the logs, after everything that may say something.
+    quiet: Stop,
+}
+
+impl Background {
+    fn start(platform: &Platform, rooms: &Arc<Rooms>, end: &Arc<Stop>, stop: StopToken) -> Self {
+        let failure = watch_disk(platform, rooms, Arc::clone(end), stop.clone());
+        let deliveries = Arc::clone(&rooms.deliveries).run(stop.clone());
+        let deliveries = platform.tasks.spawn("deliveries", deliveries);
+        if let Some(points) = &rooms.points {
+            let faults = faults::run(Arc::clone(rooms), Arc::clone(points), stop.clone());
+            drop(platform.tasks.spawn("faults", faults));
+        }
+        let capsules = Arc::clone(&rooms.capsules).run(stop.clone());
+        let capsules = platform.tasks.spawn("capsules", capsules);
+        let housekeeping = Housekeeping::new(Arc::clone(rooms)).run(stop);
+        let housekeeping = platform.tasks.spawn("housekeeping", housekeeping);
+        let (quiet, silence) = Stop::new();
+        let logs = Arc::clone(&rooms.logs);
+        let logs = async move { logs.run(&silence).await };
+        Self {
+            failure,
+            deliveries,
+            capsules,
+            housekeeping,
+            logs: platform.tasks.spawn("logs", logs),
+            quiet,
+        }
+    }
+}
+
+/// Ends everything when the log has stopped although nobody asked for it, and says why.
+fn watch_disk(
+    platform: &Platform,
+    rooms: &Rooms,
+    end: Arc<Stop>,
+    stop: StopToken,
+) -> Task<Option<String>> {
+    let log = rooms.log.clone();
+    platform.tasks.spawn("watch of the log", async move {
+        tokio::select! {
+            biased;
+            () = stop.stopped() => None,
+            log::Stopped(reason) = log.stopped() => {
+                end.stop();
+                Some(reason)
+            }
+        }
+    })
 }
 
 fn events(platform: &Platform, rooms: &Arc<Rooms>, stop: &StopToken) -> (Arc<Events>, Task<()>) {

@@ -22,6 +22,10 @@ pub enum OpenError {
     },
     #[error("open the data directory {}: it may not be written: {reason}; nothing was changed", dir.display())]
     Unwritable { dir: PathBuf, reason: io::Error },
+    #[error(
+        "open the data directory {}: its disk is full; nothing that was acknowledged is lost", dir.display()
+    )]
+    Full { dir: PathBuf },
     #[error("open the view: {0}")]
     View(String),
     #[error("open the log: {0}")]

@@ -12,7 +12,7 @@ use std::{
 
 use platform::{DiskLock, LockError, Platform, Task};
 use tokio::sync::{Notify, Semaphore};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::{
     Log, Settings, ViewKind,
@@ -20,7 +20,7 @@ use crate::{
     clean::Cleaner,
     commit::Commit,
     committer::Committer,
-    errors::OpenError,
+    errors::{OpenError, Stopped},
     format,
     frame::crc_of,
     keyring::Keyring,
@@ -77,6 +77,21 @@ impl Log {
         dir: &Path,
         settings: Settings,
     ) -> Result<Self, OpenError> {
+        let opened = Self::open_as_it_is(platform, dir, settings).await;
+        opened.map_err(|error| {
+            if matches!(&error, OpenError::Io(error) if is_full(error.kind())) {
+                let dir = dir.to_owned();
+                return OpenError::Full { dir };
+            }
+            error
+        })
+    }
+
+    async fn open_as_it_is(
+        platform: &Platform,
+        dir: &Path,
+        settings: Settings,
+    ) -> Result<Self, OpenError> {
         let disk = &platform.disk;
         let lock = take(platform, dir).await?;
         let new = format::check(platform, dir).await?;
@@ -118,6 +133,7 @@ impl Log {
             unchecked_bytes: 0,
             untold_bytes: 0,
         };
+        debug!(end = durable, "log opened");
         if !found.recovered.clean {
             shared.place_counters();
         }
@@ -200,6 +216,24 @@ impl Shared {
             warn!(%refused, "the counters are not written down");
         }
     }
+}
+
+impl Log {
+    /// Resolves once the log has stopped, by request or because a disk operation failed.
+    pub async fn stopped(&self) -> Stopped {
+        // Nothing ever reaches this far, so only a stop ends the wait.
+        let stopped = self.shared.durable(u64::MAX).await;
+        stopped
+            .err()
+            .unwrap_or_else(|| Stopped("the last handle is gone".to_owned()))
+    }
+}
+
+fn is_full(kind: std::io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+    )
 }
 
 /// An error that says no more than a number gets the name of the directory.

@@ -225,6 +225,19 @@ pub fn parked(
         .done()
 }
 
+/// Whose progress row a key names.
+#[must_use]
+pub fn progress_of(key: &[u8]) -> Option<LeaseKey> {
+    let (&namespace, _) = key.split_first()?;
+    if namespace != Namespace::Progress as u8 {
+        return None;
+    }
+    let shard = ShardId(u32::from_be_bytes(*key.last_chunk()?));
+    let trigger = trigger_in(key)?;
+    let lease = LeaseKey { trigger, shard };
+    (progress(&lease) == key).then_some(lease)
+}
+
 fn of_shard(namespace: Namespace, trigger: &TriggerName, shard: ShardId) -> Bytes {
     Key::of(namespace)
         .text(trigger.as_str().as_bytes())

@@ -19,6 +19,12 @@ impl Rng {
         Self::of(StdRng::from_os_rng(), false)
     }
 
+    /// A sequence that a number stands for, in any world.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self::of(StdRng::seed_from_u64(seed), false)
+    }
+
     #[cfg(feature = "simulation")]
     pub(crate) fn simulated(seed: u64) -> Self {
         Self::of(StdRng::seed_from_u64(seed), true)

@@ -65,6 +65,51 @@ impl Tasks {
         }
     }
 
+    /// SIGSTOP: no task of this handle and its clones runs until `thaw`, while time goes on for everybody else. Does
+    /// nothing to real tasks.
+    #[cfg(feature = "simulation")]
+    pub fn freeze(&self) {
+        match &self.world {
+            World::Real => {}
+            World::Simulated(process) => process.freeze(),
+        }
+    }
+
+    /// SIGCONT.
+    #[cfg(feature = "simulation")]
+    pub fn thaw(&self) {
+        match &self.world {
+            World::Real => {}
+            World::Simulated(process) => process.thaw(),
+        }
+    }
+
+    /// Resolves once the simulated process has said `die`: whoever plays the operating system then kills it.
+    #[cfg(feature = "simulation")]
+    pub async fn dying(&self) {
+        match &self.world {
+            World::Real => std::future::pending().await,
+            World::Simulated(process) => process.dying().await,
+        }
+    }
+
+    /// Ends this process at once, as a kill from outside would: nothing is written, flushed or given back. Never returns;
+    /// the caller does nothing more.
+    pub async fn die(&self) -> ! {
+        match &self.world {
+            World::Real => {
+                let pid = rustix::process::getpid();
+                // Where even that is refused, standing still is the nearest to being gone.
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+            #[cfg(feature = "simulation")]
+            World::Simulated(process) => process.die(),
+        }
+        loop {
+            std::future::pending::<()>().await;
+        }
+    }
+
     fn of(world: World) -> Self {
         let handlers = HandlerPool {
             world: world.clone(),

@@ -267,3 +267,30 @@ async fn a_warmed_stream_has_the_shards_it_was_warmed_for() {
     streams.rebalance(&BTreeMap::new()).await;
     assert_eq!(open(&streams), 10);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_shard_takes_and_gives_nothing_for_a_while_without_any_limits() {
+    let (platform, streams) = started(false, 2, StreamMode::Provisioned).await;
+    let lasts = Duration::from_secs(3);
+    assert!(!streams.throttle(&flights(), ShardId(7), lasts));
+    assert!(streams.throttle(&flights(), ShardId(0), lasts));
+    let put = async |producer: Option<ProducerMark>| {
+        let records = vec![of_size(9, 0), of_size(9, u128::MAX)];
+        streams.put(&flights(), records, producer).await
+    };
+    let mark = |number| {
+        Some(ProducerMark {
+            id: "p".to_owned(),
+            number,
+        })
+    };
+    assert_eq!(put(None).await.unwrap().refused, [(0, ShardId(0))]);
+    let whole = put(mark(1)).await;
+    assert_eq!(whole.unwrap_err(), PutError::ShardFull(ShardId(0)));
+    assert!(!streams.may_read(&flights(), ShardId(0)));
+    assert!(streams.may_read(&flights(), ShardId(1)));
+    platform.clock.sleep(lasts).await;
+    assert_eq!(put(None).await.unwrap().refused, []);
+    assert_eq!(put(mark(1)).await.unwrap().refused, []);
+    assert!(streams.may_read(&flights(), ShardId(0)));
+}

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -79,6 +79,8 @@ pub(crate) struct Shared {
     /// Counts published changes, so that waiting readers look again.
     pub(crate) changes: watch::Sender<u64>,
     pub(crate) data_keys: DataKeys,
+    /// Whether a test has throttled a shard since the start.
+    pub(crate) throttles: AtomicBool,
 }
 
 impl Streams {
@@ -132,6 +134,7 @@ impl Streams {
                 subscriptions: std::sync::Mutex::default(),
                 changes: watch::Sender::new(0),
                 data_keys,
+                throttles: AtomicBool::new(false),
             }),
         })
     }

@@ -1,6 +1,9 @@
 //! Where meters and gates stand on a record's way: what puts and reads add to them, whom they refuse, and what they say.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use model::{NewRecord, ShardId, StreamKey, seams::Page};
 use platform::Monotonic;
@@ -11,7 +14,7 @@ use crate::{
     limits::RECORD_BYTES_DEFAULT,
     registry::StreamEntry,
     route::{Routed, covering},
-    traffic::{Noted, Operation, Passed, StreamTraffic},
+    traffic::{Noted, Operation, Passed, ShardMeter, StreamTraffic},
 };
 
 impl Streams {
@@ -69,18 +72,43 @@ impl Streams {
     /// Whether a shard may be read now by those who share it. Reading more than AWS lets is noted.
     #[must_use]
     pub fn may_read(&self, key: &StreamKey, shard: ShardId) -> bool {
+        let limited = self.shared.settings.aws_limits;
         let refused = |stream: &Arc<StreamEntry>| {
             let meter = stream.meter(shard)?;
             let now = self.shared.platform.clock.monotonic();
-            if meter.gates().read.pass(now) {
+            let passes = {
+                let mut gates = meter.gates();
+                !gates.is_shut(now) && (!limited || gates.read.pass(now))
+            };
+            if passes {
                 return None;
             }
             meter.refuse_read();
             stream.meters.stream.refuse_read();
             Some(())
         };
-        let limited = self.shared.settings.aws_limits;
-        !limited || self.existing(key).ok().as_ref().and_then(refused).is_none()
+        let gated = limited || self.throttles();
+        !gated || self.existing(key).ok().as_ref().and_then(refused).is_none()
+    }
+
+    /// For tests: the shard takes and gives nothing for so long, as if it were over AWS's limits; `false` where there is no
+    /// such shard.
+    pub fn throttle(&self, key: &StreamKey, shard: ShardId, lasts: Duration) -> bool {
+        let Ok(stream) = self.existing(key) else {
+            return false;
+        };
+        let Some(meter) = stream.meter(shard) else {
+            return false;
+        };
+        let now = self.shared.platform.clock.monotonic();
+        meter.gates().shut(now, lasts);
+        self.shared.throttles.store(true, Ordering::Relaxed);
+        true
+    }
+
+    /// Whether any shard was ever throttled: puts and reads need not look otherwise.
+    pub(crate) fn throttles(&self) -> bool {
+        self.shared.throttles.load(Ordering::Relaxed)
     }
 
     /// Whether an iterator of a shard may be given now.
@@ -142,6 +170,7 @@ impl StreamEntry {
     pub(crate) fn refuse_over_rate(
         &self,
         records: &mut Vec<NewRecord>,
+        limited: bool,
         now: Monotonic,
     ) -> Vec<(usize, ShardId)> {
         let max = self.record_bytes_max();
@@ -152,7 +181,10 @@ impl StreamEntry {
             let bytes = count(record.counted_len());
             let full = shard.filter(|shard| {
                 let meter = self.meter(*shard);
-                meter.is_some_and(|meter| !meter.gates().write.pass(bytes, max, now))
+                meter.is_some_and(|meter| {
+                    let mut gates = meter.gates();
+                    gates.is_shut(now) || limited && !gates.write.pass(bytes, max, now)
+                })
             });
             refused.extend(full.map(|shard| (place, shard)));
             place += 1;
@@ -168,23 +200,32 @@ impl StreamEntry {
     }
 
     /// The first shard that has no room at all for what should go there. Where all have some, all records are taken.
-    pub(crate) fn full_shard(&self, records: &[NewRecord], now: Monotonic) -> Option<ShardId> {
+    pub(crate) fn full_shard(
+        &self,
+        records: &[NewRecord],
+        limited: bool,
+        now: Monotonic,
+    ) -> Option<ShardId> {
         let meters = records.iter().filter_map(|record| {
             let shard = covering(self.routes(), record.hash_key())?.id;
             Some((shard, self.meter(shard)?, count(record.counted_len())))
         });
         let meters: Vec<_> = meters.collect();
         let mut full = meters.iter();
-        if let Some((shard, meter, _)) =
-            full.find(|(_, meter, _)| !meter.gates().write.has_room(now))
-        {
+        let refuses = |meter: &ShardMeter| {
+            let gates = meter.gates();
+            gates.is_shut(now) || limited && !gates.write.has_room(now)
+        };
+        if let Some((shard, meter, _)) = full.find(|(_, meter, _)| refuses(meter)) {
             let refused = count(records.len());
             meter.refuse_writes(refused);
             self.meters.stream.refuse_writes(refused);
             return Some(*shard);
         }
-        for (_, meter, bytes) in meters {
-            meter.gates().write.charge(bytes, now);
+        if limited {
+            for (_, meter, bytes) in meters {
+                meter.gates().write.charge(bytes, now);
+            }
         }
         None
     }

@@ -134,13 +134,13 @@ impl Streams {
             let turn = stream.meters.stream.take_turns(0);
             spread(records, producer, turn);
         }
-        if !limited {
+        if !limited && !self.throttles() {
             return Ok(Vec::new());
         }
         let now = self.shared.platform.clock.monotonic();
         match producer {
-            None => Ok(stream.refuse_over_rate(records, now)),
-            Some(_) => match stream.full_shard(records, now) {
+            None => Ok(stream.refuse_over_rate(records, limited, now)),
+            Some(_) => match stream.full_shard(records, limited, now) {
                 Some(full) => Err(PutError::ShardFull(full)),
                 None => Ok(Vec::new()),
             },

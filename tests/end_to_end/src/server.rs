@@ -60,6 +60,12 @@ impl Server {
         Self::start(project, port, &[])
     }
 
+    /// Waits until the process ends by itself.
+    #[must_use]
+    pub fn ended(self) -> Said {
+        self.running.end()
+    }
+
     /// SIGTERM, as a supervisor would, and what the process says to that.
     #[must_use]
     pub fn stop(self) -> Said {

@@ -75,6 +75,9 @@ impl ShardTask {
     fn invoke(&mut self, lane: LaneId, mut work: Work, now: Timestamp) {
         let records = self.delivered(&work);
         assert!(batch_is_ordered(&records), "a batch is out of order");
+        let (trigger, shard) = (&self.settings.name, self.shard.id);
+        let (token, first) = (self.holder.token(), records.first().map(|it| it.position));
+        debug!(%trigger, %shard, %token, ?first, "function invoked");
         self.counters.invocations += 1;
         self.counters.invoked_records += u64::try_from(records.len()).unwrap_or(u64::MAX);
         if let Some(last) = records.last() {

@@ -209,6 +209,9 @@ impl ShardTask {
                 Ok(at) => {
                     self.placed = at;
                     self.written = low;
+                    let (trigger, shard) = (&self.settings.name, self.shard.id);
+                    let token = self.holder.token();
+                    debug!(%trigger, %shard, %token, ?low, at = at.0, "checkpoint placed");
                     self.unwritten_since = None;
                     if advances {
                         self.lease.note_checkpoint();

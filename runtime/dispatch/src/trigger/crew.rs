@@ -45,15 +45,27 @@ pub(super) struct Crew {
     /// Shards whose progress cannot be read.
     pub(super) broken: BTreeSet<ShardId>,
     pub(super) tasks: BTreeMap<ShardId, Task<()>>,
+    /// Workers whose shards others have taken.
+    pub(super) replaced: Vec<Task<()>>,
 }
 
 impl Crew {
-    pub(super) async fn run(mut self, mut ended: mpsc::Receiver<(ShardId, TaskEnd)>) {
+    pub(super) async fn run(
+        mut self,
+        mut ended: mpsc::Receiver<(ShardId, TaskEnd)>,
+        mut replaced: mpsc::Receiver<ShardId>,
+    ) {
         loop {
             let (shard, end) = tokio::select! {
                 biased;
                 () = self.token.stopped() => break,
                 Some(end) = ended.recv() => end,
+                Some(shard) = replaced.recv() => {
+                    if let Err(error) = self.replace(shard).await {
+                        warn!(trigger = %self.settings.name, %shard, %error, "worker not replaced");
+                    }
+                    continue;
+                }
             };
             info!(trigger = %self.settings.name, %shard, ?end, "shard left");
             if end == TaskEnd::Ended {
@@ -65,6 +77,11 @@ impl Crew {
             }
         }
         drop(ended);
+        let replaced = std::mem::take(&mut self.replaced);
+        for task in replaced {
+            // It could change nothing any more.
+            let _ = task.await;
+        }
         for (shard, task) in self.tasks {
             if let Err(error) = task.await {
                 warn!(%shard, %error, "shard did not stop cleanly");
@@ -201,6 +218,31 @@ impl Crew {
         });
         self.tasks.insert(id, task);
         Ok(())
+    }
+
+    /// Gives the shard to another worker, whatever the one does that has it: that one is fenced from here on, and nobody
+    /// sees its status any more.
+    async fn replace(&mut self, shard: ShardId) -> Result<(), StartError> {
+        if self.ended.contains(&shard) || !self.tasks.contains_key(&shard) {
+            return Ok(());
+        }
+        let shards = self.rooms.source.shards(&self.settings.stream)?;
+        let Some(facts) = shards.into_iter().find(|facts| facts.id == shard) else {
+            return Ok(());
+        };
+        {
+            let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(status) = statuses.get_mut(&shard) {
+                let last = ShardStatus {
+                    counters: Counters::default(),
+                    in_flight: 0,
+                    ..status.borrow().clone()
+                };
+                *status = watch::channel(last).0;
+            }
+        }
+        self.replaced.extend(self.tasks.remove(&shard));
+        self.launch(facts).await
     }
 
     fn key(&self, shard: ShardId) -> LeaseKey {

@@ -205,7 +205,7 @@ impl Api {
             ("POST", ["triggers", name, "pause"]) => triggers::pause(rooms, name, &call).await,
             ("POST", ["triggers", name, "resume"]) => triggers::resume(rooms, name, &call).await,
             ("POST", ["triggers", name, "run"]) => schedules::run(rooms, name).await,
-            ("POST", ["triggers", name, "seek"]) => seek::seek(rooms, name, &call).await,
+            ("POST", ["triggers", name, "seek"]) => seek::seek(&self.rooms, name, &call).await,
             ("GET", ["why"]) => triggers::why(rooms, &call),
             ("GET", ["logs"]) => logs::logs(rooms, &call).await,
             ("GET", ["state", trigger]) => state::list(rooms, trigger, &call),

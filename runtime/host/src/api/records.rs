@@ -2,7 +2,10 @@
 //!
 //! The place of a reader in every shard is one opaque text, which the reader hands back; the server keeps nothing.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::pending,
+};
 
 use futures_util::future::select_all;
 use model::{
@@ -23,15 +26,21 @@ pub(crate) async fn page(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply {
     let stream = key(rooms, name)?;
     let mut places = places(rooms, name, &stream, call)?;
     let limit = call.query.limit()?;
-    let mut found = read_all(rooms, &stream, &mut places, limit).await?;
+    let (mut found, ended) = read_all(rooms, &stream, &mut places, limit).await?;
     let wait = call.query.wait()?;
     if found.is_empty() && !wait.is_zero() {
+        // Nothing more comes from a shard that has ended.
         let waits: Vec<_> = places
             .iter()
+            .filter(|(shard, _)| !ended.contains(shard))
             .map(|(shard, from)| rooms.streams.wait(&stream, ShardId(*shard), *from))
             .collect();
-        news(rooms, wait, select_all(waits)).await;
-        found = read_all(rooms, &stream, &mut places, limit).await?;
+        if waits.is_empty() {
+            news(rooms, wait, pending::<()>()).await;
+        } else {
+            news(rooms, wait, select_all(waits)).await;
+        }
+        (found, _) = read_all(rooms, &stream, &mut places, limit).await?;
     }
     let records: Vec<Value> = found
         .iter()
@@ -45,30 +54,41 @@ async fn read_all(
     stream: &StreamKey,
     places: &mut Places,
     limit: usize,
-) -> Result<Vec<(ShardId, Record)>, ApiError> {
-    let mut found = Vec::new();
+) -> Result<(Vec<(ShardId, Record)>, BTreeSet<u32>), ApiError> {
+    let (mut found, mut ended) = (Vec::new(), BTreeSet::new());
     let mut left = ReadLimit {
         records: limit,
         bytes: API_PAGE_BYTES_MAX,
     };
+    let shards = rooms.streams.shards(stream).unwrap_or_default();
+    let read: BTreeSet<u32> = places.keys().copied().collect();
     for (shard, from) in places {
         if left.records == 0 || left.bytes == 0 {
             break;
         }
         let shard = ShardId(*shard);
+        // Children come after all of their parents.
+        let facts = shards.iter().find(|known| known.facts.id == shard);
+        let mut parents = facts.iter().flat_map(|known| &known.facts.parents);
+        if parents.any(|parent| read.contains(&parent.0) && !ended.contains(&parent.0)) {
+            continue;
+        }
         let page = rooms
             .streams
             .read(stream, shard, *from, left)
             .await
             .map_err(ApiError::failed)?;
         *from = page.next;
+        if page.ended {
+            ended.insert(shard.0);
+        }
         left.records = left.records.saturating_sub(page.records.len());
         let bytes: usize = page.records.iter().map(|record| record.data.len()).sum();
         left.bytes = left.bytes.saturating_sub(bytes);
         found.extend(page.records.into_iter().map(|record| (shard, record)));
     }
     found.sort_by_key(|(_, record)| record.arrived);
-    Ok(found)
+    Ok((found, ended))
 }
 
 fn places(
@@ -79,7 +99,16 @@ fn places(
 ) -> Result<Places, ApiError> {
     let shards = rooms.streams.shards(stream).map_err(|_| missing(name))?;
     if let Some(after) = call.query.get("after") {
-        return parsed(after);
+        let mut places = parsed(after)?;
+        // What became of a shard since is read from its first record on, unless one shard alone is wanted.
+        let shards = shards.iter().map(|shard| &shard.facts);
+        for facts in shards.filter(|_| call.query.get("shard").is_none()) {
+            let known = |parent: &ShardId| places.contains_key(&parent.0);
+            if !places.contains_key(&facts.id.0) && facts.parents.iter().any(known) {
+                places.insert(facts.id.0, ReadFrom::Oldest);
+            }
+        }
+        return Ok(places);
     }
     let from = read_from(call.query.get("from").unwrap_or("latest"))?;
     if let ReadFrom::At(number) = from

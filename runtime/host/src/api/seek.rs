@@ -2,6 +2,8 @@
 //!
 //! Every seek that moves leaves a bookmark of the old place, which is its undo, and a row in the audit log.
 
+use std::sync::Arc;
+
 use dispatch::{Counters, Moved, SeekTo, ShardState, ShardStatus, Target, TriggerSettings};
 use model::{Checkpoint, SequenceNumber, ShardId, ViewWrite};
 use serde::Deserialize;
@@ -35,27 +37,38 @@ enum ValuesAfter {
     Clear,
 }
 
-pub(crate) async fn seek(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply {
-    let settings = &triggers::known(rooms, name)?;
+/// Carried out to its end, also when whoever asked goes away: half-way the trigger stands still.
+pub(crate) async fn seek(rooms: &Arc<Rooms>, name: &str, call: &Call<'_>) -> Reply {
+    let settings = triggers::known(rooms, name)?;
     let asked: Asked = serde_json::from_slice(&call.body)
         .map_err(|error| ApiError::bad(&format!("read where to seek: {error}")))?;
+    let shared = Arc::clone(rooms);
+    let carried_out = async move { carry_out(&shared, &settings, &asked).await };
+    let tasks = &rooms.platform.tasks;
+    tasks
+        .spawn("seek", carried_out)
+        .await
+        .map_err(ApiError::failed)?
+}
+
+async fn carry_out(rooms: &Rooms, settings: &TriggerSettings, asked: &Asked) -> Reply {
     let _one_at_a_time = rooms.runners.order(&settings.name).await;
     let to = SeekTo {
-        target: target(rooms, settings, &asked)?,
+        target: target(rooms, settings, asked)?,
         shard: shard_of(rooms, settings, asked.shard.as_deref())?,
     };
     let parts = rooms.runners.parts(&settings.name);
     let (shared, _) = parts.ok_or_else(|| ApiError::failed("the trigger does not run"))?;
     let anew = dispatch::is_another_stream(&shared, settings);
     if anew.map_err(ApiError::failed)? {
-        return begin_anew(rooms, settings, &to, &asked).await;
+        return begin_anew(rooms, settings, &to, asked).await;
     }
     refuse_what_is_nowhere(&shared, settings, &to).await?;
     let looked = dispatch::look(&shared, settings, to.clone()).await;
     let looked = looked.map_err(ApiError::failed)?;
     let report = report(rooms, settings, &looked, asked.dry_run);
     let repeats = report["repeats"].as_u64().unwrap_or(0);
-    values(rooms, settings, &asked, repeats)?;
+    values(rooms, settings, asked, repeats)?;
     if asked.dry_run {
         return Ok(report);
     }
@@ -64,7 +77,7 @@ pub(crate) async fn seek(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply {
     }
     // Only now does nothing write values any more.
     let with = || {
-        let writes = values(rooms, settings, &asked, repeats);
+        let writes = values(rooms, settings, asked, repeats);
         writes.map_err(|refused| refused.sentence().to_owned())
     };
     let moved = rooms.runners.seek(&settings.name, to, with).await;

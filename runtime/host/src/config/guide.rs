@@ -4,14 +4,35 @@
 use std::fmt::Write as _;
 
 use super::defaults::PLACES;
+use super::fault_keys::KINDS;
 use super::keys::Place;
 
 /// Every key that `triggers.yaml` may hold, with type, default, range and meaning.
 #[must_use]
 pub fn keys_as_markdown() -> String {
+    let mut text = table(PLACES);
+    text.push_str("\nKnown to the format, refused by this version:\n\n");
+    for place in PLACES.iter().filter(|place| !place.later.is_empty()) {
+        let keys: Vec<String> = place
+            .later
+            .iter()
+            .map(|name| format!("`{}`", in_full(place, name)))
+            .collect();
+        let _ = writeln!(text, "- {}", keys.join(", "));
+    }
+    text
+}
+
+/// The same for a file of faults.
+#[must_use]
+pub fn fault_keys_as_markdown() -> String {
+    table(&KINDS)
+}
+
+fn table(places: &[&Place]) -> String {
     let mut text =
         String::from("| key | type | default | range | meaning |\n|---|---|---|---|---|\n");
-    for place in PLACES {
+    for place in places {
         for row in place.keys.iter().map(|key| key.row()) {
             let key = in_full(place, row.name);
             let (kind, meaning) = (row.kind, row.meaning);
@@ -22,15 +43,6 @@ pub fn keys_as_markdown() -> String {
                 "| `{key}` | {kind} | {default} | {range} | {meaning} |"
             );
         }
-    }
-    text.push_str("\nKnown to the format, refused by this version:\n\n");
-    for place in PLACES.iter().filter(|place| !place.later.is_empty()) {
-        let keys: Vec<String> = place
-            .later
-            .iter()
-            .map(|name| format!("`{}`", in_full(place, name)))
-            .collect();
-        let _ = writeln!(text, "- {}", keys.join(", "));
     }
     text
 }
@@ -64,23 +76,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_guide_shows_the_table_of_the_code() {
-        let path = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../docs/guides/triggers-file.md"
-        );
-        let guide = std::fs::read_to_string(path).expect("the guide is in the repository");
-        let (_, after) = guide
-            .split_once("<!-- keys -->\n")
-            .expect("the guide has a place for it");
-        let (shown, _) = after
-            .split_once("<!-- end of keys -->")
-            .expect("and an end of it");
-        let expect = keys_as_markdown();
-        assert!(
-            shown == expect,
-            "put this between the two comments of docs/guides/triggers-file.md:\n\n{expect}"
-        );
+    fn the_guides_show_the_tables_of_the_code() {
+        let guides = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides/");
+        for (name, expect) in [
+            ("triggers-file.md", keys_as_markdown()),
+            ("faults.md", fault_keys_as_markdown()),
+        ] {
+            let guide = std::fs::read_to_string(format!("{guides}{name}"));
+            let guide = guide.expect("the guide is in the repository");
+            let (_, after) = guide
+                .split_once("<!-- keys -->\n")
+                .expect("the guide has a place for it");
+            let (shown, _) = after
+                .split_once("<!-- end of keys -->")
+                .expect("and an end of it");
+            assert!(
+                shown == expect,
+                "put this between the two comments of docs/guides/{name}:\n\n{expect}"
+            );
+        }
     }
 
     #[test]

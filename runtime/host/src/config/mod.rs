@@ -10,6 +10,8 @@ mod destinations;
 mod diagnostic;
 mod environments;
 mod event_keys;
+mod fault_keys;
+mod faults;
 mod filter;
 mod functions;
 mod guide;
@@ -48,7 +50,8 @@ use std::collections::BTreeMap;
 use std::{path::Path, time::Duration};
 
 pub use diagnostic::{Diagnostic, Refused};
-pub use guide::keys_as_markdown;
+pub use faults::read_faults;
+pub use guide::{fault_keys_as_markdown, keys_as_markdown};
 pub use names::AppName;
 pub(crate) use spelling::did_you_mean;
 pub(crate) use start::parse as parse_start;

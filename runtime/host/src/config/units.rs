@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use model::ByteSize;
+use platform::Rng;
 
 use super::limits::INTEGER_MAX;
 
@@ -111,6 +112,27 @@ impl<M: Measure> Measure for Option<M> {
 
     fn print(self) -> String {
         self.map_or_else(|| "none".to_owned(), M::print)
+    }
+}
+
+/// What a range of can be drawn from.
+pub(super) trait Drawable: Measure {
+    /// One of those from the first to the last, both included.
+    fn between(from: Self, to: Self, rng: &Rng) -> Self;
+}
+
+impl Drawable for Duration {
+    fn between(from: Self, to: Self, rng: &Rng) -> Self {
+        let millis = |time: Self| u64::try_from(time.as_millis()).unwrap_or(INTEGER_MAX);
+        let width = millis(to).saturating_sub(millis(from));
+        from + Self::from_millis(rng.below(width + 1))
+    }
+}
+
+impl Drawable for u32 {
+    fn between(from: Self, to: Self, rng: &Rng) -> Self {
+        let width = u64::from(to.saturating_sub(from));
+        from + Self::try_from(rng.below(width + 1)).unwrap_or(0)
     }
 }
 

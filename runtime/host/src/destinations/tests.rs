@@ -110,6 +110,7 @@ impl World {
             aws_limits: false,
             tls: None,
             testing: false,
+            faults: None,
             transition: None,
             runtimes: None,
             server_json: None,

@@ -38,6 +38,7 @@ async fn start(platform: &Platform) -> Arc<Rooms> {
         aws_limits: false,
         tls: None,
         testing: false,
+        faults: None,
         transition: None,
         runtimes: None,
         server_json: None,

@@ -62,6 +62,57 @@ async fn a_killed_process_drops_its_tasks_and_no_others() {
     assert_eq!(std::sync::Arc::strong_count(&held), 2);
 }
 
+#[cfg(feature = "simulation")]
+#[tokio::test(start_paused = true)]
+async fn a_frozen_process_stands_still_while_time_goes_on_and_then_meets_what_happened() {
+    let world = crate::Platform::simulated(1);
+    let process = world.process();
+    let clock = world.clock.clone();
+    let began = clock.monotonic();
+    let second = || {
+        let clock = clock.clone();
+        async move {
+            clock.sleep(Duration::from_secs(1)).await;
+            clock.monotonic()
+        }
+    };
+    let outside = world.tasks.spawn("outside", second());
+    let inside = process.tasks.spawn("inside", second());
+    clock.sleep(Duration::from_millis(500)).await;
+    process.tasks.freeze();
+    assert_eq!(
+        outside.await,
+        Ok(crate::Monotonic(began.0 + Duration::from_secs(1)))
+    );
+    clock.sleep(Duration::from_secs(9)).await;
+    assert!(!inside.is_finished());
+    process.tasks.thaw();
+    assert_eq!(
+        inside.await,
+        Ok(crate::Monotonic(began.0 + Duration::from_secs(10)))
+    );
+    process.tasks.freeze();
+    drop(process.tasks.spawn("never", pending::<()>()));
+    process.tasks.kill().await;
+}
+
+#[cfg(feature = "simulation")]
+#[tokio::test(start_paused = true)]
+async fn a_process_that_dies_says_so_and_does_nothing_more() {
+    let world = crate::Platform::simulated(1);
+    let process = world.process();
+    let (tasks, went_on) = (process.tasks.clone(), std::sync::Arc::new(()));
+    let held = std::sync::Arc::clone(&went_on);
+    let dying = async move {
+        let _held = held;
+        tasks.die().await;
+    };
+    drop(process.tasks.spawn("dies", dying));
+    process.tasks.dying().await;
+    process.tasks.kill().await;
+    assert_eq!(std::sync::Arc::strong_count(&went_on), 1);
+}
+
 #[tokio::test]
 async fn a_task_goes_on_when_nobody_waits_for_it() {
     let (sender, receiver) = tokio::sync::oneshot::channel();

@@ -24,6 +24,8 @@ pub(crate) struct Gates {
     pub(crate) write: WriteGate,
     pub(crate) read: ReadGate,
     iterators: Bucket,
+    /// Until then a test wants nothing to pass.
+    shut_until: Duration,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,6 +44,15 @@ pub(crate) struct ReadGate {
 }
 
 impl Gates {
+    /// Lets nothing through for so long, whatever limits are kept.
+    pub(crate) fn shut(&mut self, now: Monotonic, lasts: Duration) {
+        self.shut_until = self.shut_until.max(now.0.saturating_add(lasts));
+    }
+
+    pub(crate) fn is_shut(&self, now: Monotonic) -> bool {
+        now.0 < self.shut_until
+    }
+
     pub(crate) fn pass_iterator(&mut self, now: Monotonic) -> bool {
         self.iterators.pass(ITERATORS, 1, now)
     }
