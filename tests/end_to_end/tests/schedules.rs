@@ -75,13 +75,18 @@ fn slots_that_pass_are_run_and_failed_ones_are_dead_letters() {
         "schedule: { expression: rate(1 day), missed: all }, input: { fail: \"no data\" }, retry: { attempts: 2, backoff: { first: 1ms, max: 1ms } }",
     );
     let server = project.up_with(&["--testing"]);
+    // Each look asks the server; what is due comes by itself.
+    let given_up = |slots: usize| {
+        let mut looks = (0..500).map(|_| project.json(&["dead-letter", "list"]));
+        looks
+            .find(|letters| letters.as_array().is_some_and(|it| it.len() >= slots))
+            .expect("slots are given up in time")
+    };
+    given_up(1);
     let day = json!({ "advance_ms": 86_400_000_u64 }).to_string();
     let answer = server.verb("/_shardmill/clock", &day);
     assert_eq!(answer.status, 200, "{answer:?}");
-    // Each look asks the server; what is due comes by itself.
-    let looks = (0..500).map(|_| project.json(&["dead-letter", "list"]));
-    let mut given_up = looks.filter(|letters| letters.as_array().is_some_and(|it| it.len() >= 2));
-    let letters = given_up.next().expect("two slots are given up in time");
+    let letters = given_up(2);
     assert_eq!(letters[0]["condition"], "RetryAttemptsExhausted");
     assert_eq!(letters[0]["attempts"], 2);
     let id = letters[0]["id"].as_str().expect("an id");

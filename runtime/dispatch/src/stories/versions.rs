@@ -76,6 +76,8 @@ async fn an_open_breaker_probes_with_the_version_of_now() {
     world.until(&runner, 0, open).await;
     world.platform.clock.sleep(Duration::from_secs(60)).await;
     deploy(&world, 2);
+    // Past the next probe, so that what waits behind it is read before the state is looked at.
+    world.platform.clock.sleep(Duration::from_secs(10)).await;
     world.caught_up(&runner).await;
     assert_eq!(world.tape.outputs(), ["bad", "worse"]);
     assert_eq!(world.dead(), []);
