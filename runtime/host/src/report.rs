@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_line_reads_as_lambdas() {
         let usage = Usage {
-            duration: Duration::from_micros(2_345),
+            duration: Duration::from_micros(2_346),
             memory_bytes: 3 * MIB + 1,
             fuel: None,
             mark: None,

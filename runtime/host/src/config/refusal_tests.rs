@@ -156,12 +156,6 @@ fn windows_that_a_trigger_cannot_have() {
 
 #[test]
 fn keys_of_the_format_that_this_version_does_not_read() {
-    insta::assert_snapshot!(trigger("stream: flights\nfunction: late\nwas: board"), @r"
-    error: triggers.yaml:8:5: `was` in trigger `late-flights` is not supported yet
-        8 |     was: board
-          |     ^^^
-    hint: remove it: this version would not act on it
-    ");
     insta::assert_snapshot!(trigger("stream: flights\nfunction: late@a/b"), @r"
     error: triggers.yaml:7:15: `a/b` of trigger `late-flights` cannot be a version or an alias
         7 |     function: late@a/b

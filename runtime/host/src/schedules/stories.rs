@@ -166,15 +166,18 @@ impl World {
             bytes: 1 << 20,
         };
         let streams = &self.rooms.streams;
-        let page = streams
-            .read(&done, ShardId(0), ReadFrom::Oldest, limit)
-            .await;
-        let text = |data: &bytes::Bytes| String::from_utf8(data.to_vec()).unwrap();
-        page.unwrap()
-            .records
-            .iter()
-            .map(|record| text(&record.data))
-            .collect()
+        let mut from = ReadFrom::Oldest;
+        let mut texts = Vec::new();
+        // A page may end where a server was killed.
+        loop {
+            let page = streams.read(&done, ShardId(0), from, limit).await.unwrap();
+            if page.records.is_empty() {
+                return texts;
+            }
+            from = page.next;
+            let text = |data: &bytes::Bytes| String::from_utf8(data.to_vec()).unwrap();
+            texts.extend(page.records.iter().map(|record| text(&record.data)));
+        }
     }
 
     async fn until(&self, is: impl FnMut(&ScheduleStatus) -> bool) -> ScheduleStatus {
