@@ -72,8 +72,8 @@ async fn an_open_breaker_probes_with_the_version_of_now() {
     world.put(0, &["bad"]);
     let runner = world.start().await.unwrap();
     let open = |state: &ShardState| matches!(state, ShardState::BreakerOpen { .. });
-    world.put(0, &["worse"]);
     world.until(&runner, 0, open).await;
+    world.put(0, &["worse"]);
     world.platform.clock.sleep(Duration::from_secs(60)).await;
     deploy(&world, 2);
     // Past the next probe, so that what waits behind it is read before the state is looked at.

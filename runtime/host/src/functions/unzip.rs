@@ -65,6 +65,10 @@ fn directory(bytes: &[u8]) -> Result<Vec<Entry>, BadZip> {
     let tail = bytes.get(from..).unwrap_or_default();
     let end = tail.windows(4).rposition(|window| window == END);
     let end = from + end.ok_or(damaged("the end of its directory is missing"))?;
+    let comment = usize::from(u16_at(bytes, end + 20)?);
+    if bytes.len() < end + 22 + comment {
+        return Err(CUT);
+    }
     let count = usize::from(u16_at(bytes, end + 10)?);
     let mut at = u32_at(bytes, end + 16)?;
     if at == u32::MAX as usize {
