@@ -1,6 +1,5 @@
 //! What becomes of events that nobody waits for: how often and how long they are tried, and who is told.
 
-use catalog::Entry;
 use http::StatusCode;
 use model::Timestamp;
 use serde_json::{Map, Value, json};
@@ -45,16 +44,16 @@ pub(super) async fn call(
         ("GET", []) => own.map(ok).ok_or_else(missing),
         (_, []) if is_delete(call) => {
             own.ok_or_else(missing)?;
-            put(functions, &named, None).await?;
+            named.keep(functions, KEPT, None).await?;
             Ok(Reply::empty(StatusCode::NO_CONTENT))
         }
         ("PUT", []) => {
             let config = read(&named, call, None, now)?;
-            put(functions, &named, Some(config)).await.map(ok)
+            named.keep(functions, KEPT, Some(config)).await.map(ok)
         }
         ("POST", []) => {
             let config = read(&named, call, Some(own.ok_or_else(missing)?), now)?;
-            put(functions, &named, Some(config)).await.map(ok)
+            named.keep(functions, KEPT, Some(config)).await.map(ok)
         }
         _ => Err(LambdaError::unknown_operation()),
     }
@@ -131,28 +130,4 @@ fn destination(said: &Map<String, Value>, side: &str) -> Result<Option<Value>, L
         }
     }
     Ok(Some(json!({ "Destination": arn })))
-}
-
-async fn put(
-    functions: &dyn Functions,
-    named: &names::Named,
-    config: Option<Value>,
-) -> Result<Value, LambdaError> {
-    let shown = config.clone().unwrap_or_default();
-    let qualifier = named.qualifier();
-    let change = move |entry: &mut Entry| {
-        let all = entry.head.words.entry(KEPT.to_owned());
-        let all = all.or_insert_with(|| json!({}));
-        if let Some(all) = all.as_object_mut() {
-            match config {
-                Some(config) => drop(all.insert(qualifier, config)),
-                None => drop(all.remove(&qualifier)),
-            }
-        }
-        Ok(())
-    };
-    functions
-        .change(named.name.name.clone(), Box::new(change))
-        .await?;
-    Ok(shown)
 }

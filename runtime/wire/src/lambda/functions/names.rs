@@ -2,6 +2,7 @@
 
 use catalog::Entry;
 use model::FunctionVersion;
+use serde_json::{Value, json};
 
 use super::{Functions, LambdaError};
 use crate::lambda::{call::Call, function_name::FunctionName};
@@ -88,6 +89,32 @@ impl Named {
 
     pub(super) fn qualified_arn(&self) -> String {
         format!("{}:{}", self.arn(), self.qualifier())
+    }
+
+    /// Keeps a configuration of the qualifier in the head of the function, below `kind`, or removes it. What is kept comes back.
+    pub(super) async fn keep(
+        &self,
+        functions: &dyn Functions,
+        kind: &'static str,
+        config: Option<Value>,
+    ) -> Result<Value, LambdaError> {
+        let shown = config.clone().unwrap_or_default();
+        let qualifier = self.qualifier();
+        let change = move |entry: &mut Entry| {
+            let all = entry.head.words.entry(kind.to_owned());
+            let all = all.or_insert_with(|| json!({}));
+            if let Some(all) = all.as_object_mut() {
+                match config {
+                    Some(config) => drop(all.insert(qualifier, config)),
+                    None => drop(all.remove(&qualifier)),
+                }
+            }
+            Ok(())
+        };
+        functions
+            .change(self.name.name.clone(), Box::new(change))
+            .await?;
+        Ok(shown)
     }
 
     /// Refuses a qualifier that leads nowhere.

@@ -1,7 +1,6 @@
 //! Function URLs: their configuration, by qualifier, is kept and shown. Nothing is served at such an address, and every
 //! answer that makes one says so in its hint.
 
-use catalog::Entry;
 use http::StatusCode;
 use model::Timestamp;
 use serde_json::{Value, json};
@@ -63,18 +62,18 @@ pub(super) async fn call(
             config["FunctionArn"] = json!(named.name.arn());
             config["CreationTime"] = json!(moment(now.as_millis()));
             config["LastModifiedTime"] = json!(moment(now.as_millis()));
-            let made = put(functions, &named, Some(config)).await?;
+            let made = named.keep(functions, KEPT, Some(config)).await?;
             Ok(unserved(created(made)))
         }
         "PUT" => {
             let mut config = read(call, own.ok_or_else(missing)?)?;
             config["LastModifiedTime"] = json!(moment(now.as_millis()));
-            let changed = put(functions, &named, Some(config)).await?;
+            let changed = named.keep(functions, KEPT, Some(config)).await?;
             Ok(unserved(ok(changed)))
         }
         _ if is_delete(call) => {
             own.ok_or_else(missing)?;
-            put(functions, &named, None).await?;
+            named.keep(functions, KEPT, None).await?;
             Ok(Reply::empty(StatusCode::NO_CONTENT))
         }
         _ => Err(LambdaError::unknown_operation()),
@@ -111,28 +110,4 @@ fn read(call: &Call, before: Value) -> Result<Value, LambdaError> {
         config["Cors"] = json!(cors);
     }
     Ok(config)
-}
-
-async fn put(
-    functions: &dyn Functions,
-    named: &names::Named,
-    config: Option<Value>,
-) -> Result<Value, LambdaError> {
-    let shown = config.clone().unwrap_or_default();
-    let qualifier = named.qualifier();
-    let change = move |entry: &mut Entry| {
-        let all = entry.head.words.entry(KEPT.to_owned());
-        let all = all.or_insert_with(|| json!({}));
-        if let Some(all) = all.as_object_mut() {
-            match config {
-                Some(config) => drop(all.insert(qualifier, config)),
-                None => drop(all.remove(&qualifier)),
-            }
-        }
-        Ok(())
-    };
-    functions
-        .change(named.name.name.clone(), Box::new(change))
-        .await?;
-    Ok(shown)
 }
