@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
+use model::lambda::web::percent_decoded;
 use serde_json::{Value, json};
 
 use crate::limits::{API_ROWS_MAX, API_WAIT_MAX};
@@ -56,34 +57,15 @@ impl Query {
 /// The parts of a path; a part may hold a `/` of its own as `%2F`.
 pub(crate) fn segments(path: &str) -> Vec<String> {
     let parts = path.split('/').filter(|part| !part.is_empty());
-    parts.map(decoded).collect()
+    parts.map(percent_decoded).collect()
 }
 
 /// Names and values of a query, where `+` is a space.
 fn form(text: &str) -> String {
-    decoded(&text.replace('+', " "))
+    percent_decoded(&text.replace('+', " "))
 }
 
 /// Takes `%XX` apart; what is not valid stays as it is.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let hex = tail.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        match (first, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            (byte, _) => {
-                bytes.push(*byte);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 /// Why a verb was not carried out, in words, with what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ApiError {

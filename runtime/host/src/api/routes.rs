@@ -3,7 +3,7 @@
 use dispatch::Switch;
 use serde_json::{Value, json};
 
-use super::{ApiError, Reply, audit};
+use super::Reply;
 use crate::{assemble::Rooms, routes::Gate};
 
 pub(crate) fn all(rooms: &Rooms) -> Vec<Value> {
@@ -88,22 +88,10 @@ pub(crate) fn waiting(rooms: &Rooms, only: Option<&str>) -> Vec<Value> {
 pub(crate) async fn turn(rooms: &Rooms, name: &str, to: Switch) -> Option<Reply> {
     let gate = rooms.routes.get(name)?;
     let settings = &gate.settings;
-    if to == Switch::On && !settings.trigger.enabled {
-        return Some(Err(super::triggers::disabled(name)));
-    }
-    let row = |order| audit::row(rooms, order, &settings.name, Value::Null);
-    let written = match to {
-        Switch::On => {
-            let row = row("trigger resume");
-            rooms.runners.resume(&settings.name, None, row).await
-        }
-        Switch::Paused | Switch::Disabled => {
-            let row = row("trigger pause");
-            rooms.runners.pause(&settings.name, None, row).await
-        }
-    };
-    if let Err(error) = written {
-        return Some(Err(ApiError::failed(error)));
+    if let Err(refused) =
+        super::triggers::order(rooms, &settings.name, settings.trigger.enabled, to).await
+    {
+        return Some(Err(refused));
     }
     rooms.routes.turn(&settings.name, to);
     show(rooms, name).map(Ok)

@@ -5,7 +5,7 @@ use model::{Outcome, Timestamp};
 use sandbox::Called;
 use serde_json::{Value, json};
 
-use super::{ApiError, Reply, audit};
+use super::{ApiError, Reply};
 use crate::{
     assemble::Rooms,
     limits::SCHEDULE_SLOTS_SHOWN,
@@ -132,22 +132,9 @@ fn hint(name: &str, state: &ScheduleState) -> Option<String> {
 /// None where no schedule has this name.
 pub(crate) async fn turn(rooms: &Rooms, name: &str, to: Switch) -> Option<Reply> {
     let (settings, _) = rooms.schedules.get(name)?;
-    if to == Switch::On && !settings.enabled {
-        return Some(Err(super::triggers::disabled(name)));
-    }
-    let row = |order| audit::row(rooms, order, &settings.name, Value::Null);
-    let written = match to {
-        Switch::On => {
-            let row = row("trigger resume");
-            rooms.runners.resume(&settings.name, None, row).await
-        }
-        Switch::Paused | Switch::Disabled => {
-            let row = row("trigger pause");
-            rooms.runners.pause(&settings.name, None, row).await
-        }
-    };
-    if let Err(error) = written {
-        return Some(Err(ApiError::failed(error)));
+    if let Err(refused) = super::triggers::order(rooms, &settings.name, settings.enabled, to).await
+    {
+        return Some(Err(refused));
     }
     rooms.schedules.turn(&settings.name, to);
     show(rooms, name).map(Ok)

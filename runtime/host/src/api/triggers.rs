@@ -236,6 +236,30 @@ pub(crate) fn disabled(name: &str) -> ApiError {
     .with_hint("say `enabled: true` there and start the server again")
 }
 
+/// Writes down that a trigger without a stream pauses or goes on, and by whose order.
+pub(crate) async fn order(
+    rooms: &Rooms,
+    name: &TriggerName,
+    is_enabled: bool,
+    to: Switch,
+) -> Result<(), ApiError> {
+    if to == Switch::On && !is_enabled {
+        return Err(disabled(name.as_str()));
+    }
+    let row = |order| audit::row(rooms, order, name, Value::Null);
+    let written = match to {
+        Switch::On => {
+            let row = row("trigger resume");
+            rooms.runners.resume(name, None, row).await
+        }
+        Switch::Paused | Switch::Disabled => {
+            let row = row("trigger pause");
+            rooms.runners.pause(name, None, row).await
+        }
+    };
+    written.map_err(ApiError::failed)
+}
+
 /// Of a trigger without a stream; nothing where none has this name.
 async fn turn(rooms: &Rooms, name: &str, to: Switch) -> Option<Reply> {
     match schedules::turn(rooms, name, to).await {
