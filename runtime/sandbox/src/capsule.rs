@@ -4,7 +4,7 @@
 //! is run without effects: what comes of it is compared with what came of it then. Whoever keeps capsules implements
 //! `CapsuleSink`.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use base64_simd::STANDARD;
 use bytes::Bytes;
@@ -119,16 +119,14 @@ impl Facts {
 const REPLAY: &str = "replay";
 
 /// Whose words the log takes down: what is said in a repeated run is not said by its trigger.
-pub(crate) fn heard(invocation: &Invocation, is_replay: bool) -> Invocation {
-    let mut heard = Invocation {
-        records: Arc::default(),
-        ..invocation.clone()
-    };
-    if is_replay {
-        heard.request_id = format!("replay/{}", heard.request_id);
-        heard.trigger = TriggerName::parse(REPLAY).unwrap_or(heard.trigger);
+pub(crate) fn heard(invocation: &Invocation, is_replay: bool) -> Cow<'_, Invocation> {
+    if !is_replay {
+        return Cow::Borrowed(invocation);
     }
-    heard
+    let mut heard = invocation.clone();
+    heard.request_id = format!("replay/{}", heard.request_id);
+    heard.trigger = TriggerName::parse(REPLAY).unwrap_or(heard.trigger);
+    Cow::Owned(heard)
 }
 
 /// Whether any of its records will be delivered again, or given up. What could not be run at all says nothing.
