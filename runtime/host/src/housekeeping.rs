@@ -14,7 +14,7 @@ use platform::StopToken;
 use tracing::{debug, info, warn};
 
 use crate::{
-    api::triggers,
+    api,
     assemble::Rooms,
     lag,
     limits::{
@@ -85,7 +85,7 @@ impl Housekeeping {
         }
         let now = self.rooms.platform.clock.wall();
         self.rooms.logs.expire(now).await;
-        for loss in triggers::losses(&self.rooms) {
+        for loss in api::status::losses(&self.rooms) {
             warn!("{loss}");
         }
         let audit = AuditLog::new(Arc::clone(&self.rooms.journal));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dispatch::{Counters, TriggerSettings};
 
-use super::triggers::is_moving;
+use super::why::is_moving;
 use crate::{assemble::Rooms, lag, metrics};
 
 #[derive(Debug, Default)]

@@ -23,11 +23,13 @@ mod schedules;
 mod seek;
 mod server;
 mod state;
+pub(crate) mod status;
 pub(crate) mod streams;
 mod testing;
 pub(crate) mod triggers;
 mod versions;
 mod wait;
+mod why;
 
 use std::{sync::Arc, time::Duration};
 
@@ -166,7 +168,7 @@ impl Api {
             ("POST", ["_shardmill", "reset"]) => testing::reset(rooms).await,
             ("POST", ["_shardmill", "clock"]) => testing::clock(rooms, &call).await,
             ("GET", ["_shardmill", "clock"]) => Ok(testing::shown(rooms)),
-            ("GET", ["status"]) => triggers::status(rooms).await,
+            ("GET", ["status"]) => status::status(rooms).await,
             ("GET", ["server"]) => server::show(rooms),
             ("GET", ["streams"]) => streams::list(rooms),
             ("GET", ["streams", name]) => streams::show(rooms, name),
@@ -206,7 +208,7 @@ impl Api {
             ("POST", ["triggers", name, "resume"]) => triggers::resume(rooms, name, &call).await,
             ("POST", ["triggers", name, "run"]) => schedules::run(rooms, name).await,
             ("POST", ["triggers", name, "seek"]) => seek::seek(&self.rooms, name, &call).await,
-            ("GET", ["why"]) => triggers::why(rooms, &call),
+            ("GET", ["why"]) => why::why(rooms, &call),
             ("GET", ["logs"]) => logs::logs(rooms, &call).await,
             ("GET", ["state", trigger]) => state::list(rooms, trigger, &call),
             ("GET", ["state", trigger, key]) => state::get(rooms, trigger, key),

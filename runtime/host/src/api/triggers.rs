@@ -1,105 +1,15 @@
-//! `status`, `trigger list|show|pause|resume`, `why`.
+//! `trigger list|show|pause|resume|delete`.
 
 use dispatch::{ShardState, ShardStatus, Switch, TriggerSettings};
-use model::{ByteSize, Checkpoint, ShardId, TriggerName};
+use model::{Checkpoint, ShardId, TriggerName};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Call, Reply, audit, deliveries, functions, routes, schedules, streams};
+use super::{ApiError, Call, Reply, audit, routes, schedules, why::is_moving};
 use crate::{
-    assemble::Rooms,
-    config::did_you_mean,
-    detached, forecast, lag,
-    limits::{DEAD_LETTERS_READ_MAX, LOSS_SAID},
-    mappings, renaming,
+    assemble::Rooms, config::did_you_mean, detached, lag, limits::DEAD_LETTERS_READ_MAX, mappings,
+    renaming,
 };
-
-pub(crate) async fn status(rooms: &Rooms) -> Reply {
-    let log = rooms.log.status();
-    Ok(json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "node": rooms.node,
-        "data": rooms.data.display().to_string(),
-        "address": rooms.address.to_string(),
-        "log": {
-            "durable": log.durable,
-            "placed": log.placed,
-            "segments": log.segments,
-            "bytes": log.bytes,
-            "syncs": log.syncs,
-            "poisoned": log.poisoned,
-        },
-        "streams": streams::all(rooms),
-        "functions": functions::all(rooms),
-        "triggers": all(rooms)?,
-        "schedules": schedules::all(rooms),
-        "routes": routes::all(rooms),
-        "dead_letters": {
-            "bytes": rooms.dead_letters.bytes().map_err(ApiError::failed)?.bytes(),
-            "max_bytes": rooms.dead_letters.max().bytes(),
-        },
-        "destinations": deliveries::all(rooms),
-        "logs": { "bytes": rooms.logs.bytes().await.bytes() },
-        "notes": notes(rooms)?,
-    }))
-}
-
-/// What holds always, and which store is nearly full.
-fn notes(rooms: &Rooms) -> Result<Vec<String>, ApiError> {
-    let mut notes: Vec<String> = rooms.drift.clone();
-    notes.extend(deliveries::notes(rooms));
-    notes.extend(unaccounted(rooms));
-    notes.extend(losses(rooms));
-    for name in rooms.triggers.now().keys() {
-        notes.extend(rooms.runners.why_it_stands(name));
-    }
-    let left = detached::all(rooms.journal.as_ref(), &rooms.triggers.now());
-    notes.extend(left.map_err(ApiError::failed)?.iter().map(|name| {
-        format!("trigger {name} is detached: triggers.yaml no longer has it; what it left is kept until `shardmill trigger delete {name}`")
-    }));
-    let dead_letters = &rooms.dead_letters;
-    let bytes = dead_letters.bytes().map_err(ApiError::failed)?;
-    notes.extend(nearly_full(
-        "the dead-letter store",
-        bytes,
-        dead_letters.max(),
-    ));
-    for name in rooms.triggers.now().keys() {
-        if let Some(state) = rooms.runners.state(name) {
-            let bytes = state.bytes().map_err(ApiError::failed)?;
-            let store = format!("the state of trigger {name}");
-            notes.extend(nearly_full(&store, bytes, state.max()));
-        }
-    }
-    Ok(notes)
-}
-
-/// Shards from which retention takes records before long, if nothing changes.
-pub(crate) fn losses(rooms: &Rooms) -> Vec<String> {
-    let mut said = Vec::new();
-    for settings in rooms.triggers.now().values() {
-        for status in rooms.runners.status(&settings.name) {
-            let loses_in = lag::loses_in(rooms, settings, status.shard);
-            if let Some(span) = loses_in.filter(|span| *span <= LOSS_SAID) {
-                said.push(format!(
-                    "at this rate {} of trigger {} loses data in {}: `shardmill why {}` says what it waits for, `shardmill stream retention {} DURATION` gives it time",
-                    status.shard,
-                    settings.name,
-                    forecast::said(span),
-                    settings.name,
-                    settings.stream.name
-                ));
-            }
-        }
-    }
-    said
-}
-
-/// At four fifths.
-fn nearly_full(store: &str, bytes: ByteSize, max: ByteSize) -> Option<String> {
-    let nearly = bytes.bytes() / 4 >= max.bytes() / 5;
-    nearly.then(|| format!("{store} is nearly full: {bytes} of {max}"))
-}
 
 /// Whatever drives them.
 pub(crate) fn list(rooms: &Rooms) -> Reply {
@@ -109,7 +19,7 @@ pub(crate) fn list(rooms: &Rooms) -> Reply {
     Ok(Value::Array(listed))
 }
 
-fn all(rooms: &Rooms) -> Result<Vec<Value>, ApiError> {
+pub(super) fn all(rooms: &Rooms) -> Result<Vec<Value>, ApiError> {
     rooms
         .triggers
         .now()
@@ -129,23 +39,6 @@ pub(crate) fn show(rooms: &Rooms, name: &str) -> Reply {
 /// Whether a trigger without a stream has this name.
 pub(crate) fn reads_nothing(rooms: &Rooms, name: &str) -> bool {
     rooms.schedules.get(name).is_some() || rooms.routes.get(name).is_some()
-}
-
-/// Shards on which the records that were read are not all passed, settled, given up or in flight.
-fn unaccounted(rooms: &Rooms) -> Vec<String> {
-    let triggers = rooms.triggers.now();
-    let statuses = triggers.keys().flat_map(|name| {
-        let shards = rooms.runners.status(name).into_iter();
-        shards.map(move |status| (name, status))
-    });
-    let wrong = statuses.filter(|(_, status)| !status.is_conserved());
-    let note = |(name, status): (&TriggerName, ShardStatus)| {
-        format!(
-            "the counts of trigger {name} on {} do not add up, which is a mistake of shardmill: {:?}",
-            status.shard, status.counters
-        )
-    };
-    wrong.map(note).collect()
 }
 
 /// The settings of a trigger by name, or the error that says there is none.
@@ -404,40 +297,6 @@ fn shard(rooms: &Rooms, settings: &TriggerSettings, status: &ShardStatus) -> Val
     })
 }
 
-/// A shard that runs or has nothing to do needs no explanation.
-pub(crate) fn is_moving(state: &ShardState) -> bool {
-    match state {
-        ShardState::Running
-        | ShardState::CaughtUp
-        | ShardState::Collecting { .. }
-        | ShardState::Ended => true,
-        ShardState::BackingOff { .. }
-        | ShardState::BreakerOpen { .. }
-        | ShardState::Paused
-        | ShardState::PausedShard
-        | ShardState::Held
-        | ShardState::Disabled
-        | ShardState::Blocked { .. }
-        | ShardState::WaitingForParent(_)
-        | ShardState::NoLease(_)
-        | ShardState::DiskFull
-        | ShardState::DeadLettersFull { .. }
-        | ShardState::StateFull { .. }
-        | ShardState::ParkFull { .. }
-        | ShardState::NoOutput(_)
-        | ShardState::WaitingForSlot
-        | ShardState::LogStopped(_)
-        | ShardState::Fenced { .. }
-        | ShardState::Broken(_)
-        | ShardState::Stopped => false,
-    }
-}
-
-/// Nothing is left to do, now or for ever.
-fn is_at_rest(state: &ShardState) -> bool {
-    matches!(state, ShardState::CaughtUp | ShardState::Ended)
-}
-
 pub(crate) fn checkpoint(checkpoint: Checkpoint) -> String {
     match checkpoint {
         Checkpoint::AtTimestamp(at) => format!("AT_TIMESTAMP {}", at.as_millis()),
@@ -446,142 +305,6 @@ pub(crate) fn checkpoint(checkpoint: Checkpoint) -> String {
         Checkpoint::Settled(position) => position.to_string(),
         Checkpoint::ShardEnd => "SHARD_END".to_owned(),
     }
-}
-
-fn hint(trigger: &TriggerName, shard: ShardId, state: &ShardState) -> Option<String> {
-    match state {
-        ShardState::PausedShard => {
-            let shard = shard.0;
-            Some(format!("`shardmill trigger resume {trigger} --shard {shard}`"))
-        }
-        ShardState::Paused => Some(format!("`shardmill trigger resume {trigger}`")),
-        ShardState::Disabled => {
-            Some("say `enabled: true` in triggers.yaml and start the server again".to_owned())
-        }
-        ShardState::DeadLettersFull { .. } => Some(
-            "raise `server.dead_letters.max` in triggers.yaml, or say `when_full: drop-oldest`, and start the server again".to_owned(),
-        ),
-        ShardState::Blocked { .. } => Some(format!(
-            "mend the function, start again, then `shardmill trigger resume {trigger}`"
-        )),
-        ShardState::BackingOff { .. } | ShardState::BreakerOpen { .. } => Some(format!(
-            "`shardmill logs {trigger}` shows what the function said"
-        )),
-        ShardState::ParkFull { .. } => Some(format!(
-            "mend the function and `shardmill key unpark {trigger} KEY`, or raise `retry.park.max` of the trigger in triggers.yaml"
-        )),
-        ShardState::StateFull { .. } => Some(format!(
-            "raise `max` or set `ttl` under `triggers.{trigger}.state` in triggers.yaml, and start the server again"
-        )),
-        ShardState::NoOutput(stream) => Some(format!(
-            "create stream {stream} again, or name another under `triggers.{trigger}.outputs` and start the server again"
-        )),
-        ShardState::WaitingForSlot => Some(
-            "raise `concurrency` of the function in triggers.yaml, or make it faster".to_owned(),
-        ),
-        ShardState::DiskFull => {
-            Some("free space or shorten retention: `shardmill stream list`".to_owned())
-        }
-        ShardState::NoLease(_)
-        | ShardState::LogStopped(_)
-        | ShardState::Fenced { .. }
-        | ShardState::Broken(_)
-        | ShardState::Stopped => {
-            Some("start the server again: everything acknowledged is kept".to_owned())
-        }
-        ShardState::Running
-        | ShardState::CaughtUp
-        | ShardState::Collecting { .. }
-        | ShardState::WaitingForParent(_)
-        | ShardState::Held
-        | ShardState::Ended => None,
-    }
-}
-
-pub(crate) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
-    let asked = call.query.get("trigger");
-    let mut others = schedules::waiting(rooms, asked);
-    others.extend(routes::waiting(rooms, asked));
-    if asked.is_some_and(|name| reads_nothing(rooms, name)) {
-        return Ok(json!({ "waiting": others, "moving": 0, "caught_up": 0 }));
-    }
-    let only = call
-        .query
-        .get("trigger")
-        .map(|name| known(rooms, name))
-        .transpose()?
-        .map(|settings| settings.name);
-    let only = only.as_ref();
-    let shard = call
-        .query
-        .get("shard")
-        .map(|shard| worked_on(rooms, only, shard))
-        .transpose()?;
-    let mut waiting = Vec::new();
-    let mut moving = 0_usize;
-    let mut caught_up = 0_usize;
-    for name in rooms
-        .triggers
-        .now()
-        .keys()
-        .filter(|name| only.is_none_or(|only| only == *name))
-    {
-        for status in rooms
-            .runners
-            .status(name)
-            .iter()
-            .filter(|status| shard.is_none_or(|shard| shard == status.shard))
-        {
-            let held = rooms.development.as_ref();
-            if let Some(why) = held.and_then(|held| held.waits(name, status.shard)) {
-                waiting.push(json!({
-                    "trigger": name,
-                    "shard": status.shard.to_string(),
-                    "reason": why,
-                    "hint": "the keys of `shardmill dev` let it go on, as does its next save",
-                }));
-            } else if is_moving(&status.state) {
-                moving += 1;
-                caught_up += usize::from(is_at_rest(&status.state));
-            } else {
-                let settings = rooms.triggers.now().get(name).cloned();
-                let loses_in = settings
-                    .and_then(|settings| lag::loses_in(rooms, &settings, status.shard))
-                    .map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
-                waiting.push(json!({
-                    "loses_in_ms": loses_in,
-                    "trigger": name,
-                    "shard": status.shard.to_string(),
-                    "reason": status.state.to_string(),
-                    "hint": hint(name, status.shard, &status.state),
-                }));
-            }
-        }
-    }
-    if shard.is_none() {
-        waiting.extend(standing(rooms, only));
-        waiting.extend(deliveries::waiting(rooms, only));
-        waiting.append(&mut others);
-    }
-    Ok(json!({ "waiting": waiting, "moving": moving, "caught_up": caught_up }))
-}
-
-/// Triggers none of whose shards is worked on, each with its reason.
-fn standing(rooms: &Rooms, only: Option<&TriggerName>) -> Vec<Value> {
-    let triggers = rooms.triggers.now();
-    let meant = triggers
-        .keys()
-        .filter(|name| only.is_none_or(|only| only == *name));
-    let stands = |name: &TriggerName| {
-        let because = rooms.runners.why_it_stands(name)?;
-        Some(json!({
-            "trigger": name,
-            "shard": "all shards",
-            "reason": because,
-            "hint": format!("`shardmill trigger seek {name} --from oldest`, or latest, or a time"),
-        }))
-    };
-    meant.filter_map(stands).collect()
 }
 
 /// A shard that some trigger works on: the named one, or any.
