@@ -299,6 +299,11 @@ impl Ledger {
         }
     }
 
+    /// An outage is over: what waited through it runs what was deployed meanwhile, as the invocation that ended it did.
+    pub(crate) fn take_the_version_of_now(&mut self) {
+        self.works_mut().for_each(|work| work.version = None);
+    }
+
     fn works_mut(&mut self) -> impl Iterator<Item = &mut Work> {
         self.queues
             .values_mut()

@@ -17,6 +17,9 @@ impl ShardTask {
         stop: &StopToken,
     ) -> Result<Option<Outcome>, Halt> {
         let Some(fault) = whole_failure(&outcome, work.invoked().len()) else {
+            if self.breaker.is_probing() {
+                self.ledger.take_the_version_of_now();
+            }
             self.breaker.succeeded();
             self.pulse.beat(now);
             return Ok(Some(outcome));

@@ -83,3 +83,25 @@ async fn an_open_breaker_probes_with_the_version_of_now() {
     assert_eq!(world.dead(), []);
     runner.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn parts_of_one_batch_go_on_with_the_version_that_ended_the_outage() {
+    let mut world = World::new(mended);
+    world.settings.retry.isolate = crate::Isolate::Halves;
+    world.settings.retry.breaker = Some(BreakerPolicy {
+        failures: 2,
+        probe: Duration::from_secs(5),
+    });
+    world.put(0, &["one", "two", "three"]);
+    let runner = world.start().await.unwrap();
+    let open = |state: &ShardState| matches!(state, ShardState::BreakerOpen { .. });
+    world.until(&runner, 0, open).await;
+    deploy(&world, 2);
+    world.platform.clock.sleep(Duration::from_secs(10)).await;
+    world.caught_up(&runner).await;
+    assert_eq!(world.dead(), []);
+    let mut outputs = world.tape.outputs();
+    outputs.sort_unstable();
+    assert_eq!(outputs, ["one", "three", "two"]);
+    runner.stop().await;
+}
