@@ -6,16 +6,18 @@
 mod error;
 mod leaf;
 mod pattern;
+mod wanted;
 mod wildcard;
 
 #[cfg(test)]
 mod tests;
 
 use model::UserRecord;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 pub use error::FilterError;
 pub use pattern::Pattern;
+use wanted::Wanted;
 
 use crate::limits::FILTERS_MAX;
 
@@ -40,6 +42,8 @@ pub enum Sifted {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
     patterns: Vec<Pattern>,
+    /// What any of them looks at.
+    wanted: Wanted,
     unparsable: Unparsable,
 }
 
@@ -49,8 +53,14 @@ impl Filter {
             return Err(FilterError::TooMany(patterns.len()));
         }
         let patterns = patterns.iter().map(Pattern::compile);
+        let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
+        let mut wanted = Wanted::default();
+        for pattern in &patterns {
+            pattern.add_wanted(&mut wanted);
+        }
         Ok(Self {
-            patterns: patterns.collect::<Result<_, _>>()?,
+            patterns,
+            wanted,
             unparsable,
         })
     }
@@ -60,12 +70,14 @@ impl Filter {
         if self.patterns.is_empty() {
             return Sifted::Kept;
         }
-        let mut event = metadata(record);
-        let body: Option<Value> = serde_json::from_slice(&record.data).ok();
-        let parsed = body.is_some();
-        let text = || Value::from(String::from_utf8_lossy(&record.data));
-        event.insert("data".to_owned(), body.unwrap_or_else(text));
-        let event = pattern::undotted(Value::Object(event));
+        let mut event = self.metadata(record);
+        let body = self.wanted.inside("data").map(|of| of.read(&record.data));
+        let parsed = !matches!(body, Some(None));
+        if let Some(body) = body {
+            let text = || Value::from(String::from_utf8_lossy(&record.data));
+            event.insert("data".to_owned(), body.unwrap_or_else(text));
+        }
+        let event = Value::Object(event);
         let fits = |pattern: &Pattern| pattern.reads_text() != parsed || !pattern.reads_data();
         let mut fitting = self.patterns.iter().filter(|pattern| fits(pattern));
         if fitting.any(|pattern| pattern.matches(&event)) {
@@ -80,22 +92,26 @@ impl Filter {
             Unparsable::Drop => Sifted::FilteredOut,
         }
     }
-}
 
-/// What stands beside `data` in the event that AWS matches (FL-1).
-fn metadata(record: &UserRecord) -> Map<String, Value> {
-    let arrived = record.arrived.as_millis();
-    let members = json!({
-        "kinesisSchemaVersion": "1.0",
-        "partitionKey": String::from_utf8_lossy(&record.partition_key),
-        "sequenceNumber": record.position.sequence.to_string(),
-        "approximateArrivalTimestamp": seconds(arrived),
-    });
-    match members {
-        Value::Object(members) => members,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Map::new()
-        }
+    /// What stands beside `data` in the event that AWS matches (FL-1), as far as a pattern looks at it.
+    fn metadata(&self, record: &UserRecord) -> Map<String, Value> {
+        let mut members = Map::new();
+        let mut member = |name: &str, value: &dyn Fn() -> Value| {
+            if self.wanted.inside(name).is_some() {
+                members.insert(name.to_owned(), value());
+            }
+        };
+        member("kinesisSchemaVersion", &|| Value::from("1.0"));
+        member("partitionKey", &|| {
+            Value::from(String::from_utf8_lossy(&record.partition_key))
+        });
+        member("sequenceNumber", &|| {
+            Value::from(record.position.sequence.to_string())
+        });
+        member("approximateArrivalTimestamp", &|| {
+            Value::from(seconds(record.arrived.as_millis()))
+        });
+        members
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{FilterError, leaf::Test};
+use super::{FilterError, leaf::Test, wanted::Wanted};
 use crate::limits::PATTERN_CHARACTERS_MAX;
 
 const OPERATORS: [&str; 9] = [
@@ -68,6 +68,10 @@ impl Pattern {
         rules.any(|rule| matches!(rule, Rule::AnyOf(_)))
     }
 
+    pub(super) fn add_wanted(&self, wanted: &mut Wanted) {
+        self.0.add_wanted(wanted);
+    }
+
     /// `event` has its keys with dots taken apart.
     #[must_use]
     pub fn matches(&self, event: &Value) -> bool {
@@ -110,6 +114,18 @@ impl Fields {
         let choices = self.choices.iter().flatten();
         let inner = choices.flat_map(move |fields| fields.rules_of(name));
         Box::new(self.fields.get(name).into_iter().chain(inner))
+    }
+
+    fn add_wanted(&self, wanted: &mut Wanted) {
+        for (name, rule) in &self.fields {
+            let member = wanted.inside_mut(name);
+            match rule {
+                Rule::AnyOf(_) => member.want_whole(),
+                Rule::Inside(fields) => fields.add_wanted(member),
+            }
+        }
+        let choices = self.choices.iter().flatten();
+        choices.for_each(|fields| fields.add_wanted(wanted));
     }
 
     fn match_value(&self, value: Option<&Value>) -> bool {
@@ -167,7 +183,7 @@ pub(super) fn undotted(value: Value) -> Value {
     }
 }
 
-fn put(members: &mut Map<String, Value>, name: &str, value: Value) {
+pub(super) fn put(members: &mut Map<String, Value>, name: &str, value: Value) {
     if let Some((outer, inner)) = name.split_once('.') {
         let place = members
             .entry(outer.to_owned())

@@ -1,0 +1,211 @@
+//! Reads of a body only the members that some pattern names; the rest is checked to be JSON and skipped.
+//!
+//! A pattern says the same of what comes out as of the whole body. A record of 1 KiB that a filter drops costs what it takes
+//! to look at its bytes once, not a tree of all of its members.
+
+use std::collections::BTreeMap;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use super::pattern::{put, undotted};
+
+/// Members by name, and what is wanted of each of them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Wanted {
+    whole: bool,
+    inside: BTreeMap<String, Self>,
+}
+
+impl Wanted {
+    pub(super) fn inside(&self, name: &str) -> Option<&Self> {
+        self.inside.get(name)
+    }
+
+    pub(super) fn inside_mut(&mut self, name: &str) -> &mut Self {
+        self.inside.entry(name.to_owned()).or_default()
+    }
+
+    pub(super) fn want_whole(&mut self) {
+        self.whole = true;
+    }
+
+    /// Keys with dots are taken apart. Nothing where `body` is not JSON.
+    pub(super) fn read(&self, body: &[u8]) -> Option<Value> {
+        // What is skipped is not looked at as text any more.
+        let text = std::str::from_utf8(body).ok()?;
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let value = self.deserialize(&mut reader).ok()?;
+        reader.end().ok()?;
+        Some(value)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &Wanted {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
+        if self.whole {
+            return serde::Deserialize::deserialize(reader).map(undotted);
+        }
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &Wanted {
+    type Value = Value;
+
+    fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("any JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut read = Map::new();
+        let mut dotted = false;
+        while let Some(name) = members.next_key::<std::borrow::Cow<'de, str>>()? {
+            let outer = name.split('.').next().unwrap_or(&name);
+            let Some(wanted) = self.inside(outer) else {
+                members.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let value = if outer.len() == name.len() {
+                members.next_value_seed(wanted)?
+            } else {
+                dotted = true;
+                undotted(members.next_value()?)
+            };
+            read.insert(name.into_owned(), value);
+        }
+        if !dotted {
+            return Ok(Value::Object(read));
+        }
+        let mut nested = Map::new();
+        for (name, value) in read {
+            put(&mut nested, &name, value);
+        }
+        Ok(Value::Object(nested))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        let mut read = Vec::new();
+        while let Some(element) = elements.next_element_seed(self)? {
+            read.push(element);
+        }
+        Ok(Value::Array(read))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::filter::Pattern;
+
+    /// Few names, so that patterns meet members.
+    fn name() -> impl Strategy<Value = String> {
+        prop::sample::select(vec!["a", "b", "c", "a.b", "b.c.a", ""]).prop_map(str::to_owned)
+    }
+
+    fn body() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            Just(json!("x")),
+            Just(json!("tab\t")),
+            (-2_i64..3).prop_map(Value::from),
+            Just(json!(0.5)),
+            Just(json!(true)),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                prop::collection::btree_map(name(), inner, 0..5)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn pattern() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(json!(["x", 1])),
+            Just(json!([{"exists": false}])),
+            Just(json!([{"exists": true}])),
+            Just(json!([{"anything-but": ["x"]}])),
+            Just(json!([null])),
+            Just(json!([{"numeric": [">", 0]}])),
+        ];
+        let members = |inner| {
+            prop::collection::btree_map(name(), inner, 1..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect()))
+        };
+        let inside = leaf.prop_recursive(3, 12, 3, move |inner| members(inner));
+        members(inside.boxed()).prop_flat_map(|fields| {
+            let choice = json!({"$or": [fields.clone(), {"c": ["x"]}]});
+            prop::sample::select(vec![fields, choice])
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_pattern_says_the_same_of_what_is_read_as_of_the_whole_body(pattern in pattern(), body in body()) {
+            let Ok(pattern) = Pattern::compile(&pattern) else { return Ok(()) };
+            let mut wanted = Wanted::default();
+            pattern.add_wanted(&mut wanted);
+            let read = wanted.read(body.to_string().as_bytes()).unwrap();
+            prop_assert_eq!(pattern.matches(&read), pattern.matches(&undotted(body)));
+        }
+
+        #[test]
+        fn whatever_bytes_come_they_are_json_or_not(body: Vec<u8>) {
+            let mut wanted = Wanted::default();
+            wanted.inside_mut("a").want_whole();
+            let whole: Option<Value> = serde_json::from_slice(&body).ok();
+            prop_assert_eq!(wanted.read(&body).is_some(), whole.is_some());
+        }
+    }
+
+    #[test]
+    fn what_is_skipped_must_be_json_all_the_same() {
+        let mut wanted = Wanted::default();
+        wanted.inside_mut("a").want_whole();
+        assert_eq!(
+            wanted.read(br#"{"b": [1, {"c": "d"}], "a": 1}"#),
+            Some(json!({"a": 1}))
+        );
+        for wrong in [
+            r#"{"b": [1,], "a": 1}"#,
+            r#"{"b": "no end, "a": 1}"#,
+            r#"{"b": 01, "a": 1}"#,
+            r#"{"a": 1} {}"#,
+            "",
+        ] {
+            assert_eq!(wanted.read(wrong.as_bytes()), None, "{wrong}");
+        }
+        assert_eq!(wanted.read(b"{\"b\": \"\xff\", \"a\": 1}"), None);
+    }
+}
