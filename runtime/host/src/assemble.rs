@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time
 use catalog::{Alias, Told, Unchanged};
 use dispatch::{DeadLetterStore, OwedDocuments, TriggerSettings};
 use leases::LeaseBook;
-use log::{Log, ViewKind};
+use log::{ArchiveSettings, Folder, Log, Store, ViewKind};
 use model::{
     AccountId, FunctionName, FunctionVersion, Invocation, NodeId, StreamKey, Timestamp,
     TriggerName,
@@ -20,9 +20,10 @@ use streams::{Autoscale, StreamMode, Streams, World};
 use tracing::warn;
 
 use crate::{
+    bucket::Bucket,
     capsules::Capsules,
     config::{FunctionSource, Project},
-    destinations::{Deliveries, Names, Sender},
+    destinations::{Credentials, Deliveries, Names, Sender, Target},
     development::{Development, Reload, Reloaded},
     encrypted,
     errors::{StartError, Unloaded},
@@ -31,7 +32,7 @@ use crate::{
     forecast::Forecast,
     functions::{self, Bound, ChangeError, CodeStore, Functions},
     journal::LogJournal,
-    limits::SIMULATED_SEGMENT_BYTES,
+    limits::{SIMULATED_ARCHIVE_AFTER, SIMULATED_SEGMENT_BYTES},
     logs::LogStore,
     mappings,
     options::UpOptions,
@@ -348,8 +349,40 @@ async fn open_log(
         view,
         segment_bytes,
         durability: plan::durability(project.server.durability).in_log(),
+        archive: archive(platform, project, options),
     };
     Ok(Log::open(platform, &options.data, settings).await?)
+}
+
+/// Where records go that outlive the log.
+fn archive(platform: &Platform, project: &Project, options: &UpOptions) -> ArchiveSettings {
+    let said = &project.server.archive;
+    let after = if platform.disk.is_simulated() {
+        // Stories are short, and each is to read what it archived.
+        SIMULATED_ARCHIVE_AFTER
+    } else {
+        said.after
+    };
+    let elsewhere = said.to.as_ref().and_then(|to| match &to.target {
+        Target::Directory(dir) => {
+            let store: Arc<dyn Store> = Arc::new(Folder::new(&platform.disk, dir));
+            Some(store)
+        }
+        Target::Bucket { bucket, prefix } => {
+            let store: Arc<dyn Store> = Arc::new(Bucket {
+                platform: platform.clone(),
+                calls: platform.tasks.here(),
+                credentials: Credentials::of(&options.env),
+                endpoint: to.endpoint.clone(),
+                region: project.server.region.as_str().to_owned(),
+                name: bucket.clone(),
+                prefix: prefix.clone(),
+            });
+            Some(store)
+        }
+        Target::Queue { .. } | Target::Topic { .. } | Target::Http(_) | Target::Stream(_) => None,
+    });
+    ArchiveSettings { after, elsewhere }
 }
 
 /// What functions say.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use log::{
     OpenError,
-    stopped::{self, Directory, FormatFound, Found, Hole, Survey},
+    stopped::{self, Directory, FormatFound, Found, Hole, Lost, Survey},
 };
 use platform::Platform;
 use serde_json::{Value, json};
@@ -84,6 +84,7 @@ pub async fn read_data(
         | OpenError::Unwritable { .. }
         | OpenError::Full { .. }
         | OpenError::View(_)
+        | OpenError::Archive(_)
         | OpenError::Io(_) => failed(error.to_string()),
     })?;
     let survey = stopped::survey(&directory, scratch).await;
@@ -124,6 +125,7 @@ impl DataFolder {
             ));
         }
         sentences.extend(self.keys());
+        sentences.extend(self.archive());
         sentences.extend(self.caches());
         sentences.extend(self.damage());
         Checked {
@@ -143,6 +145,9 @@ impl DataFolder {
                 "torn_bytes": survey.torn_bytes,
                 "log_is_damaged": survey.log_is_damaged(),
                 "cache_is_damaged": survey.cache_is_damaged(),
+                "archived_objects": survey.archive.len(),
+                "archived_records": survey.archive.iter().map(|object| object.records).sum::<u64>(),
+                "archived_bytes": survey.archive.iter().map(|object| object.bytes).sum::<u64>(),
                 "damage": self.damage(),
                 "data_keys": streams::stored_keys(&survey.registry).len(),
             }),
@@ -180,6 +185,27 @@ impl DataFolder {
             )
         }));
         sentences
+    }
+
+    fn archive(&self) -> Vec<String> {
+        let objects = &self.survey.archive;
+        if objects.is_empty() {
+            return Vec::new();
+        }
+        let elsewhere = objects
+            .iter()
+            .filter(|object| object.found == Found::NotCompared);
+        let mut sentence = format!(
+            "archive  {} objects, {} records, {} bytes",
+            objects.len(),
+            objects.iter().map(|object| object.records).sum::<u64>(),
+            objects.iter().map(|object| object.bytes).sum::<u64>()
+        );
+        let elsewhere = elsewhere.count();
+        if elsewhere > 0 {
+            sentence += &format!("; {elsewhere} of them lie elsewhere and were not read");
+        }
+        vec![sentence]
     }
 
     fn caches(&self) -> Vec<String> {
@@ -226,7 +252,33 @@ impl DataFolder {
         for hole in &survey.holes {
             sentences.extend(self.hole(hole));
         }
+        for object in survey.archive.iter().filter(|object| !object.is_right()) {
+            let what = match &object.found {
+                Found::Wrong(what) => what.as_str(),
+                Found::Missing | Found::Good { .. } | Found::NotCompared => "it is missing",
+            };
+            sentences.push(format!("damaged  {}: {what}", object.path.display()));
+            sentences.extend(object.lost.iter().map(|lost| self.lost(lost)));
+        }
         sentences
+    }
+
+    fn lost(&self, lost: &Lost) -> String {
+        let last = lost.first_index + u64::from(lost.count.saturating_sub(1));
+        match self.atlas.place(lost.slot) {
+            Some(place) => format!(
+                "  holds  {} records of stream {} {}: {} to {}",
+                lost.count,
+                place.stream,
+                place.shard,
+                place.number(lost.first_index, lost.arrived),
+                place.number(last, lost.arrived)
+            ),
+            None => format!(
+                "  holds  {} records of the shard in slot {}, which no stream names: indexes {} to {last}",
+                lost.count, lost.slot.0, lost.first_index
+            ),
+        }
     }
 
     fn hole(&self, hole: &Hole) -> Vec<String> {
@@ -250,23 +302,7 @@ impl DataFolder {
                 "  holds  {frames} frames of which something is known"
             ));
         }
-        for lost in &hole.lost {
-            let last = lost.first_index + u64::from(lost.count.saturating_sub(1));
-            sentences.push(match self.atlas.place(lost.slot) {
-                Some(place) => format!(
-                    "  holds  {} records of stream {} {}: {} to {}",
-                    lost.count,
-                    place.stream,
-                    place.shard,
-                    place.number(lost.first_index, lost.arrived),
-                    place.number(last, lost.arrived)
-                ),
-                None => format!(
-                    "  holds  {} records of the shard in slot {}, which no stream names: indexes {} to {last}",
-                    lost.count, lost.slot.0, lost.first_index
-                ),
-            });
-        }
+        sentences.extend(hole.lost.iter().map(|lost| self.lost(lost)));
         if hole.writes > 0 || !hole.kept.is_empty() {
             sentences.push(format!(
                 "  holds  {} writes of coordination keys; the view still has the values of {}",
@@ -301,6 +337,12 @@ impl DataFolder {
             "repaired {} bytes taken out of the log, {} coordination keys kept",
             done.dropped_bytes, done.keys_kept
         )];
+        if done.archive_mended > 0 {
+            sentences.push(format!(
+                "archive  {} objects now hold what was right in them",
+                done.archive_mended
+            ));
+        }
         for path in &done.aside {
             sentences.push(format!("aside    {}", path.display()));
         }

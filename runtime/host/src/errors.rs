@@ -155,6 +155,6 @@ fn data_hint(error: &OpenError) -> Option<&'static str> {
             Some("give this user the right to write there, or take another folder: `--data DIR`")
         }
         OpenError::Full { .. } => Some("free some space and start again"),
-        OpenError::View(_) | OpenError::Io(_) => None,
+        OpenError::View(_) | OpenError::Archive(_) | OpenError::Io(_) => None,
     }
 }

@@ -5,6 +5,7 @@
 
 mod api;
 mod assemble;
+mod bucket;
 mod capsules;
 pub mod config;
 pub mod data;

@@ -18,6 +18,8 @@ pub(crate) const SECRET_BYTES_MAX: usize = 64 << 10;
 pub(crate) const FILE_VERSIONS_KEPT_MAX: usize = 100;
 /// Bytes of a segment of the log on a simulated disk.
 pub(crate) const SIMULATED_SEGMENT_BYTES: u64 = 128 << 10;
+/// How old the records of a segment are there when they move into the archive.
+pub(crate) const SIMULATED_ARCHIVE_AFTER: Duration = Duration::from_millis(200);
 /// Newest log lines kept in memory.
 pub(crate) const LOG_LINES_MAX: usize = 20_000;
 /// Bytes that they may take.
@@ -39,6 +41,10 @@ pub(crate) const MAPPINGS_PAGE: usize = 100;
 pub(crate) const DELIVERIES_PAGE: usize = 100;
 /// Owed documents that are counted for `why`.
 pub(crate) const DELIVERIES_COUNTED_MAX: usize = 1_000;
+/// Bytes of an archived object, or of a block of one, that are taken from a bucket at once.
+pub(crate) const ARCHIVED_ANSWER_BYTES_MAX: usize = 128 << 20;
+/// For one call about an archived object: what is longer than that is tried again.
+pub(crate) const ARCHIVE_CALL_TIMEOUT: Duration = Duration::from_mins(2);
 /// Bytes of a destination's answer that are kept.
 pub(crate) const DELIVERY_ANSWER_BYTES_MAX: usize = 4 << 10;
 /// Bytes of an event within a document: in an object or a file, and in a POST.

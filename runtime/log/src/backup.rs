@@ -1,4 +1,5 @@
-//! A copy of a running log as it is at one position: pages of whole frames, each checked before it is handed out.
+//! A copy of a running log as it is at one position: pages of whole frames, each checked before it is handed out; then
+//! the objects of the archive.
 //!
 //! Whatever was acknowledged before the position is in it, and nothing later. The segments stay readable while the copy
 //! is being made, also those that are cleaned meanwhile. It waits for nothing and holds up nobody.
@@ -9,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::{
     Log,
+    archive::Object,
     errors::Stopped,
     frame::PartKind,
     frames::Frames,
@@ -23,17 +25,21 @@ pub struct Backup {
     position: u64,
     /// Each with the position where it ends.
     segments: Vec<(Arc<Segment>, u64)>,
+    /// Each with the place where it ends, as if they followed the log.
+    objects: Vec<(Arc<Object>, u64)>,
+    log: Log,
 }
 
-/// A piece of one segment file.
+/// A piece of one segment file, or of an archived object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     pub segment: u64,
     /// Where the piece belongs in its file.
     pub offset: u64,
     pub bytes: Bytes,
+    /// Those of the archive are not counted.
     pub records: u64,
-    /// The log position of the page that follows.
+    /// The place of the page that follows.
     pub next: u64,
 }
 
@@ -49,10 +55,17 @@ impl Log {
             .filter(|(segment, _)| segment.base < position)
             .map(|(segment, end)| (Arc::clone(segment), end.min(position)))
             .collect();
+        let mut end = position;
+        let objects = state.objects.values().map(|object| {
+            end += object.bytes;
+            (Arc::clone(object), end)
+        });
         Ok(Backup {
+            objects: objects.collect(),
             begins: segments.first().map_or(position, |(first, _)| first.base),
             position,
             segments,
+            log: self.clone(),
         })
     }
 }
@@ -69,8 +82,17 @@ impl Backup {
         self.position
     }
 
+    /// Where the last page ends.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.objects.last().map_or(self.position, |(_, end)| *end)
+    }
+
     /// The page at `from`: the beginning, or `next` of the page before; `None` at the end.
-    pub fn page(&self, from: u64) -> io::Result<Option<Page>> {
+    pub async fn page(&self, from: u64) -> io::Result<Option<Page>> {
+        if from >= self.position {
+            return self.archived(from).await;
+        }
         let inside = |(segment, end): &&(Arc<Segment>, u64)| (segment.base..*end).contains(&from);
         let Some((segment, end)) = self.segments.iter().find(inside) else {
             return Ok(None);
@@ -97,6 +119,29 @@ impl Backup {
             bytes,
             records,
             next,
+        }))
+    }
+}
+
+impl Backup {
+    async fn archived(&self, from: u64) -> io::Result<Option<Page>> {
+        let Some((object, end)) = self.objects.iter().find(|(_, end)| from < *end) else {
+            return Ok(None);
+        };
+        let offset = from - (end - object.bytes);
+        let until = object.bytes.min(offset + BACKUP_PAGE_BYTES);
+        let archive = &self.log.shared.archive;
+        let read = archive.read(object.elsewhere, object.id, offset..until);
+        let bytes = read.await?;
+        if bytes.len() as u64 != until - offset {
+            return Err(io::Error::other("an object of the archive is too short"));
+        }
+        Ok(Some(Page {
+            segment: object.id,
+            offset,
+            bytes,
+            records: 0,
+            next: from + (until - offset),
         }))
     }
 }

@@ -97,6 +97,15 @@ impl Cleaner {
         Ok(live)
     }
 
+    /// Places writes of the cleaner's own; durable and applied when it returns. `None` when the log stops meanwhile.
+    pub(crate) async fn place_writes(&self, writes: Vec<ViewWrite>) -> io::Result<Option<()>> {
+        let mut load = Load::default();
+        for write in writes {
+            load.push(write);
+        }
+        self.place(load, None).await
+    }
+
     /// Places what nobody has written since, waits until it is durable and applied, then rests. Only the cleaner applies,
     /// so an entry that the overlay does not know is still the one that was read from the view. `begins` is where the log
     /// begins from now on: whoever misses what was before knows that it went as it should.

@@ -5,9 +5,11 @@
 
 use std::{collections::BTreeMap, io, sync::Arc};
 
+use model::Timestamp;
 use tracing::debug;
 
 use crate::{
+    archive::Looked,
     segment::Segment,
     shared::{Claim, EndsOnPanic, Shared},
     spares::Pace,
@@ -21,6 +23,9 @@ pub(crate) struct Cleaner {
     /// What was found in segments without readable records, and how far the log reached then.
     pub measured: BTreeMap<u64, (Measured, u64)>,
     pub pace: Option<Pace>,
+    pub looked: Looked,
+    /// When deletions in the archive are tried again.
+    pub strays_from: Option<Timestamp>,
 }
 
 /// A segment in which no record is readable any more, and where it ends.
@@ -37,6 +42,17 @@ impl Dead {
 }
 
 impl Cleaner {
+    pub(crate) fn new(shared: &Arc<Shared>, claim: Arc<Claim>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            claim,
+            measured: BTreeMap::new(),
+            pace: None,
+            looked: Looked::default(),
+            strays_from: None,
+        }
+    }
+
     pub(crate) async fn run(mut self) {
         let _guard = EndsOnPanic(Arc::clone(&self.shared));
         loop {
@@ -47,13 +63,28 @@ impl Cleaner {
             if self.shared.ends() {
                 return;
             }
-            self.shared.applied.notified().await;
+            self.woken().await;
+        }
+    }
+
+    /// Until there is something to do, or what the archive refused may be tried again.
+    async fn woken(&self) {
+        let more = self.shared.applied.notified();
+        let clock = &self.shared.platform.clock;
+        let strays = !self.shared.state().strays.is_empty();
+        let deletes = self.strays_from.filter(|_| strays);
+        match [self.looked.retry, deletes].into_iter().flatten().min() {
+            None => more.await,
+            // Woken or not, there is a round.
+            Some(at) => drop(clock.timeout(at.since(clock.wall()), more).await),
         }
     }
 
     async fn round(&mut self) -> io::Result<()> {
         self.shared.apply(&self.claim)?;
         self.seal().await?;
+        self.archive().await?;
+        self.remove_archived().await?;
         loop {
             let dead = self.oldest_dead();
             let Some(count) = self.worth_cleaning(&dead)? else {

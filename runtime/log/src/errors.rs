@@ -28,6 +28,8 @@ pub enum OpenError {
     Full { dir: PathBuf },
     #[error("open the view: {0}")]
     View(String),
+    #[error("open the archive: {0}; nothing was changed")]
+    Archive(String),
     #[error("open the log: {0}")]
     Io(#[from] io::Error),
 }

@@ -1,15 +1,19 @@
 //! Where the records of each shard are, durable frames only: one small entry a frame for recent segments, one a segment
-//! for sealed ones. Pure.
+//! for sealed ones, one an object for archived ones. Pure.
 //!
 //! Indexes of a shard grow but have gaps (a counter is shared by several shards), so everything is a binary search. What
 //! lies in a sealed segment is known here only by its ends; who needs more is told where to look.
 
-use std::{collections::VecDeque, ops::Range};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    ops::Range,
+    time::Duration,
+};
 
 use model::Timestamp;
 use platform::watch;
 
-use crate::{durability::Durability, sealed::Run};
+use crate::{durability::Durability, limits::RETENTION_UNSAID, sealed::Run};
 
 /// One shard's records within one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +36,7 @@ impl FrameRef {
     }
 }
 
-/// One shard's records within one sealed segment.
+/// One shard's records within one sealed segment, or one archived object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
     pub segment: u64,
@@ -101,6 +105,8 @@ pub(crate) struct Shard {
     pub counter: Option<u32>,
     /// `None` where the log's own holds.
     pub durability: Option<Durability>,
+    /// How long its records are kept; trimming is the caller's.
+    pub retention: Duration,
     pub tail: watch::Sender<u64>,
     pub sealed: VecDeque<Span>,
     /// Those behind the sealed segments.
@@ -116,6 +122,7 @@ impl Shard {
         Self {
             counter: None,
             durability: None,
+            retention: RETENTION_UNSAID,
             tail: watch::Sender::new(0),
             sealed: VecDeque::new(),
             frames: VecDeque::new(),
@@ -165,6 +172,46 @@ impl Shard {
                 live_frames: count as u64,
             });
         }
+    }
+
+    pub(crate) fn sealed_at(&self, segment: u64) -> Option<Span> {
+        let mut spans = self.sealed.iter();
+        spans.find(|span| span.segment == segment).copied()
+    }
+
+    pub(crate) fn has_sealed(&self, segment: u64) -> bool {
+        self.sealed_at(segment).is_some()
+    }
+
+    /// Puts archived spans in the place of a sealed segment; those that are still readable. None where it went meanwhile.
+    pub(crate) fn replace(&mut self, segment: u64, spans: Vec<Span>) -> Vec<Span> {
+        let at = self.sealed.iter().position(|span| span.segment == segment);
+        let Some(at) = at.filter(|at| self.sealed.remove(*at).is_some()) else {
+            return Vec::new();
+        };
+        let readable = |span: &Span| span.run.last_arrived >= self.hidden_before;
+        let spans: Vec<Span> = spans.into_iter().filter(readable).collect();
+        for span in spans.iter().rev() {
+            self.sealed.insert(at, *span);
+        }
+        spans
+    }
+
+    /// Forgets segments whose records were archived.
+    pub(crate) fn forget_segments(&mut self, segments: &BTreeSet<u64>) {
+        self.sealed.retain(|span| !segments.contains(&span.segment));
+        self.frames
+            .retain(|frame| !segments.contains(&frame.segment));
+    }
+
+    /// Archived spans that recovery found.
+    pub(crate) fn take_in(&mut self, spans: Vec<Span>) {
+        for span in &spans {
+            self.end = self.end.max(span.run.end_index);
+        }
+        self.sealed.extend(spans);
+        let sealed = self.sealed.make_contiguous();
+        sealed.sort_by_key(|span| span.run.first_index);
     }
 
     /// Watchers of the tail learn that nothing more will come.

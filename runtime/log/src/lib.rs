@@ -6,6 +6,7 @@
 //! log for good; opening it again reads what the disk really holds.
 
 mod apply;
+pub mod archive;
 pub mod backup;
 mod carry;
 pub mod cipher;
@@ -45,6 +46,7 @@ use std::{
     future::Future,
     ops::Range,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -55,6 +57,7 @@ use open::Held;
 use shared::Shared;
 use view::ViewFailed;
 
+pub use archive::{ArchiveSettings, Store, folder::Folder};
 pub use commit::{Append, Assigned, Commit, Placed, ProducerMark};
 pub use durability::Durability;
 pub use errors::{OpenError, ReadError, Refused, Stopped};
@@ -69,6 +72,7 @@ pub struct Settings {
     pub view: ViewKind,
     /// Of everything that no shard decides otherwise.
     pub durability: Durability,
+    pub archive: ArchiveSettings,
 }
 
 /// Where the current values of coordination keys are kept.
@@ -87,6 +91,7 @@ impl Default for Settings {
             segment_bytes: 64 << 20,
             view: ViewKind::Sled,
             durability: Durability::Sync,
+            archive: ArchiveSettings::default(),
         }
     }
 }
@@ -98,6 +103,11 @@ pub struct LogStatus {
     pub placed: LogPosition,
     pub segments: usize,
     pub bytes: u64,
+    /// Objects of the archive, and their bytes.
+    pub archived_objects: usize,
+    pub archived_bytes: u64,
+    /// Why records that are due stay in the log, until the archive takes them.
+    pub archive_refused: Option<String>,
     /// Group commits made durable since the start.
     pub syncs: u64,
     pub poisoned: Option<String>,
@@ -172,6 +182,14 @@ impl Log {
     pub fn set_durability(&self, slot: ShardSlot, durability: Option<Durability>) {
         if let Some(shard) = self.shared.state().shards.get_mut(&slot) {
             shard.durability = durability;
+        }
+    }
+
+    /// How long the caller keeps the records of a shard: what outlives its segment is archived with what expires on the
+    /// same day.
+    pub fn set_retention(&self, slot: ShardSlot, retention: Duration) {
+        if let Some(shard) = self.shared.state().shards.get_mut(&slot) {
+            shard.retention = retention;
         }
     }
 
@@ -289,6 +307,9 @@ impl Log {
             placed: LogPosition(state.next),
             segments: state.segments.len(),
             bytes: state.durable.saturating_sub(begins),
+            archived_objects: state.objects.len(),
+            archived_bytes: state.objects.values().map(|object| object.bytes).sum(),
+            archive_refused: state.archive_refused.clone(),
             syncs: state.syncs,
             poisoned: state.stopped.clone(),
             recovered: self.recovered,

@@ -18,6 +18,17 @@ pub const FILLING_SHARE: u64 = 5;
 pub const TAIL_BYTES_MAX: usize = 64 << 20;
 /// Bytes of frame entries of sealed segments that are kept in memory for those who read there.
 pub const INDEX_CACHE_BYTES_MAX: usize = 8 << 20;
+/// Bytes of records that an archived block is closed at; its last part may reach further.
+pub const ARCHIVE_BLOCK_BYTES: usize = 1 << 20;
+/// Compressed bytes at which an archived object is closed.
+pub const ARCHIVE_OBJECT_BYTES: usize = 16 << 20;
+/// Bytes of unpacked blocks that are kept in memory for those who read there.
+pub const BLOCK_CACHE_BYTES_MAX: usize = 16 << 20;
+/// Between two looks at what could be archived, and before another try when the archive failed.
+pub const ARCHIVE_LOOK_PAUSE: Duration = Duration::from_secs(1);
+pub const ARCHIVE_RETRY_PAUSE: Duration = Duration::from_secs(10);
+/// Of a shard of which nobody said how long its records are kept.
+pub const RETENTION_UNSAID: Duration = Duration::from_hours(24);
 /// Keys of earlier runs that are kept derived, for each data key.
 pub const RUN_KEYS_MAX: usize = 32;
 /// Producers whose last answer is kept; the least recently used goes first.

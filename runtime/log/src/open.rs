@@ -4,7 +4,6 @@
 //! than it saw.
 
 use std::{
-    collections::BTreeMap,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -17,6 +16,7 @@ use tracing::{debug, warn};
 use crate::{
     Log, Settings, ViewKind,
     apply::view_dir,
+    archive::{Archive, opening},
     clean::Cleaner,
     commit::Commit,
     committer::Committer,
@@ -29,7 +29,7 @@ use crate::{
     queue,
     recovery::{Found, recover},
     shared::{Claim, Shared},
-    stopped::is_readonly,
+    stopped::{self, is_readonly},
     view::{NotOpened, View, file::FileView, memory::MemoryView, sled::SledView},
 };
 
@@ -103,6 +103,11 @@ impl Log {
             new.then_some(0)
         };
         let (view, mut found) = recover_all(platform, dir, &settings, clean_end).await?;
+        let archive = Archive::new(platform, dir, &settings.archive);
+        let restored = stopped::restored_until(platform, dir).await?;
+        let manifests = opening::manifests(view.as_ref(), restored)?;
+        let log = (&mut found.state, found.log_id);
+        opening::open(platform, dir, &archive, log, manifests).await?;
         if disk.exists(&marker).await {
             disk.remove_file(&marker).await?;
             disk.sync_dir(dir).await?;
@@ -120,6 +125,7 @@ impl Log {
             applied: Notify::new(),
             room: Arc::new(Semaphore::new(WAITING_BYTES_MAX)),
             indexes: Mutex::default(),
+            archive,
             keyring: Keyring::default(),
         });
         shared.measure_space().await?;
@@ -137,12 +143,7 @@ impl Log {
         if !found.recovered.clean {
             shared.place_counters();
         }
-        let cleaner = Cleaner {
-            shared: Arc::clone(&shared),
-            claim,
-            measured: BTreeMap::new(),
-            pace: None,
-        };
+        let cleaner = Cleaner::new(&shared, claim);
         let running = Running {
             committer: platform.tasks.dedicated("log committer", committer.run()),
             cleaner: platform.tasks.dedicated("log cleaner", cleaner.run()),

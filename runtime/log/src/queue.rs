@@ -18,6 +18,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     Log,
+    archive::{Home, Object, is_object},
     commit::{Assigned, Commit, Placed, ProducerMark},
     durability::Durability,
     encode,
@@ -27,6 +28,7 @@ use crate::{
     keyring::Keyring,
     limits::{FILLING_SHARE, LOG_BEGINS, PAGE_BYTES, RESERVED_SEGMENTS, TRANSACTION_BYTES_MAX},
     producers::{Producers, Seen},
+    sealed::Run,
     segment::{SEGMENT_HEADER_BYTES, Segment},
     shared::Claim,
     tail::Tail,
@@ -86,9 +88,16 @@ pub(crate) struct State {
     pub last_commits: BTreeMap<u64, u64>,
     /// Segments whose frames are in an index file.
     pub sealed: BTreeSet<u64>,
+    /// When the last record of each sealed segment arrived.
+    pub newest_in: BTreeMap<u64, Timestamp>,
+    /// What is archived, and what is to be deleted there: whether it lies elsewhere.
+    pub objects: BTreeMap<u64, Arc<Object>>,
+    pub strays: BTreeMap<u64, bool>,
+    /// Why what is due does not move.
+    pub archive_refused: Option<String>,
     /// Files that can become segments without new space.
     pub spares: Vec<PathBuf>,
-    /// Frames with unexpired records, by segment.
+    /// Frames with unexpired records, by segment and by object.
     pub live: BTreeMap<u64, u64>,
     /// No space for puts; everything else still goes through.
     pub full: bool,
@@ -373,6 +382,21 @@ impl State {
         self.live.remove(&base);
         self.last_commits.remove(&base);
         self.sealed.remove(&base);
+        self.newest_in.remove(&base);
+    }
+
+    /// Where the frames of a span are, unless it went meanwhile.
+    pub(crate) fn home(&self, base: u64) -> Option<Home> {
+        if is_object(base) {
+            return self.objects.get(&base).cloned().map(Home::Object);
+        }
+        self.segments.get(&base).cloned().map(Home::Segment)
+    }
+
+    /// Notes how new a sealed segment's records are.
+    pub(crate) fn note_newest(&mut self, base: u64, runs: &[Run]) {
+        let newest = runs.iter().map(|run| run.last_arrived).max();
+        self.newest_in.extend(newest.map(|newest| (base, newest)));
     }
 
     fn durability_of(&self, encoded: &Encoded) -> Durability {

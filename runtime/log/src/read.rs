@@ -2,12 +2,13 @@
 //!
 //! Recent frames come from memory without a copy; older ones are read from their segment and checked again.
 
-use std::{ops::Range, sync::Arc};
+use std::{io, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use model::{HashKey, ShardSlot, Timestamp};
 
 use crate::{
+    archive::{Archive, Home, Object, is_object, object_name, opening::index_again},
     encode,
     errors::ReadError,
     frame::Seal,
@@ -58,7 +59,21 @@ pub struct StoredRecord {
 struct Source {
     frame: FrameRef,
     recent: Option<Bytes>,
-    segment: Option<Arc<Segment>>,
+    home: Option<Home>,
+}
+
+/// Why there are no frames to read from.
+#[derive(Debug)]
+enum Unfound {
+    Read(ReadError),
+    /// The index of an object is damaged, and can be made again from the object.
+    Index(Arc<Object>, io::Error),
+}
+
+impl From<ReadError> for Unfound {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
 }
 
 pub(crate) async fn read(
@@ -68,7 +83,19 @@ pub(crate) async fn read(
     limit: ReadLimit,
 ) -> Result<Chunk, ReadError> {
     let Cursor::Index(index) = from;
-    let sources = sources(shared, slot, index, limit)?;
+    let sources = match sources(shared, slot, index, limit) {
+        Err(Unfound::Index(object, error)) => {
+            let (platform, dir) = (&shared.platform, &shared.dir);
+            let made = index_again(platform, dir, &shared.archive, &object).await?;
+            made.ok_or(error)?;
+            sources(shared, slot, index, limit)
+        }
+        found => found,
+    };
+    let sources = sources.map_err(|unfound| match unfound {
+        Unfound::Read(error) => error,
+        Unfound::Index(_, error) => error.into(),
+    })?;
     let mut chunk = Chunk {
         records: Vec::new(),
         next: from,
@@ -76,7 +103,7 @@ pub(crate) async fn read(
     };
     let mut bytes = 0;
     for source in sources {
-        let part = source.part().await?;
+        let part = source.part(&shared.archive).await?;
         let encrypted = is_encrypted(&part);
         let plain = shared.keyring.records(part, slot, source.frame.count);
         let mut part = plain.map_err(|unopened| source.damaged(&unopened.to_string()))?;
@@ -123,11 +150,11 @@ fn sources(
     slot: ShardSlot,
     mut index: u64,
     limit: ReadLimit,
-) -> Result<Vec<Source>, ReadError> {
+) -> Result<Vec<Source>, Unfound> {
     loop {
-        let (span, segment, hidden_before) = {
+        let (span, home, hidden_before) = {
             let state = shared.state();
-            state.claim()?;
+            state.claim().map_err(ReadError::from)?;
             let shard = state
                 .shards
                 .get(&slot)
@@ -135,12 +162,15 @@ fn sources(
             let Some(span) = shard.sealed_from(index) else {
                 return Ok(within(&state, shard.from(index), index, limit));
             };
-            let segment = state.segments.get(&span.segment).cloned();
-            (span, segment, shard.hidden_before)
+            (span, state.home(span.segment), shard.hidden_before)
         };
-        // Trimmed a moment ago: the next look finds something else.
-        let Some(segment) = segment else { continue };
-        let frames = shared.run(&span, &segment)?;
+        // Trimmed or archived a moment ago: the next look finds something else.
+        let Some(home) = home else { continue };
+        let frames = match (shared.run(&span, &home), home) {
+            (Ok(frames), _) => frames,
+            (Err(error), Home::Object(object)) => return Err(Unfound::Index(object, error)),
+            (Err(error), Home::Segment(_)) => return Err(ReadError::from(error).into()),
+        };
         let visible = frames
             .iter()
             .filter(|frame| frame.end_index() > index && frame.arrived >= hidden_before);
@@ -170,18 +200,21 @@ fn within<'a>(
             let around = u64::from(frame.count) * encode::AROUND_RECORD_BYTES_MAX;
             bytes += u64::from(frame.part_len).saturating_sub(around);
         }
+        // Places in an object are no positions of the log.
+        let recent = (!is_object(frame.segment)).then(|| state.tail.get(frame.position));
         sources.push(Source {
             frame: *frame,
-            recent: state.tail.get(frame.position),
-            segment: state.segments.get(&frame.segment).cloned(),
+            recent: recent.flatten(),
+            home: state.home(frame.segment),
         });
     }
     sources
 }
 
-/// The first visible record that arrived at `time` or later; the end where there is none, or nobody can say.
+/// The first visible record that arrived at `time` or later; the end where there is none. Where an index has to be made
+/// again, one that is too early: nothing is left out.
 pub(crate) fn index_at_time(shared: &Shared, slot: ShardSlot, time: Timestamp) -> u64 {
-    let (span, segment, time) = {
+    let (span, home, time) = {
         let state = shared.state();
         let Some(shard) = state.shards.get(&slot) else {
             return 0;
@@ -190,13 +223,14 @@ pub(crate) fn index_at_time(shared: &Shared, slot: ShardSlot, time: Timestamp) -
             Sought::Index(index) => return index,
             Sought::Within(span) => (
                 span,
-                state.segments.get(&span.segment).cloned(),
+                state.home(span.segment),
                 time.max(shard.hidden_before),
             ),
         }
     };
-    let frames = segment.and_then(|segment| shared.run(&span, &segment).ok());
-    let frames = frames.unwrap_or_default();
+    let Some(frames) = home.and_then(|home| shared.run(&span, &home).ok()) else {
+        return span.run.first_index;
+    };
     let at = frames.partition_point(|frame| frame.arrived < time);
     frames
         .get(at)
@@ -211,11 +245,11 @@ pub(crate) fn count(shared: &Shared, slot: ShardSlot, range: &Range<u64>) -> Cou
             return counted;
         };
         let spans = shard.sealed_in(range).into_iter();
-        let spans = spans.map(|span| (span, state.segments.get(&span.segment).cloned()));
+        let spans = spans.map(|span| (span, state.home(span.segment)));
         let recent = Counted::of(shard.from(range.start), range);
         (spans.collect::<Vec<_>>(), recent, shard.hidden_before)
     };
-    for (span, segment) in spans {
+    for (span, home) in spans {
         let run = &span.run;
         let whole = run.first_index >= range.start
             && run.end_index <= range.end
@@ -227,7 +261,7 @@ pub(crate) fn count(shared: &Shared, slot: ShardSlot, range: &Range<u64>) -> Cou
                 oldest: Some(run.first_arrived),
             }
         } else {
-            let frames = segment.and_then(|segment| shared.run(&span, &segment).ok());
+            let frames = home.and_then(|home| shared.run(&span, &home).ok());
             let frames = frames.unwrap_or_default();
             let visible = frames.iter().filter(|frame| frame.arrived >= hidden_before);
             Counted::of(visible, range)
@@ -238,10 +272,12 @@ pub(crate) fn count(shared: &Shared, slot: ShardSlot, range: &Range<u64>) -> Cou
 }
 
 impl Source {
-    async fn part(&self) -> Result<Bytes, ReadError> {
-        let bodies = match &self.recent {
-            Some(recent) => recent.clone(),
-            None => self.load().await?,
+    async fn part(&self, archive: &Archive) -> Result<Bytes, ReadError> {
+        let bodies = match (&self.recent, &self.home) {
+            (Some(recent), _) => recent.clone(),
+            (None, Some(Home::Segment(segment))) => self.load(segment).await?,
+            (None, Some(Home::Object(object))) => self.unpack(archive, object).await?,
+            (None, None) => return Err(self.damaged("its segment is gone")),
         };
         let end = u64::from(self.frame.part_at) + u64::from(self.frame.part_len);
         match (usize::try_from(self.frame.part_at), usize::try_from(end)) {
@@ -250,10 +286,19 @@ impl Source {
         }
     }
 
-    async fn load(&self) -> Result<Bytes, ReadError> {
-        let missing = || self.damaged("its segment is gone");
-        let segment = self.segment.as_ref().ok_or_else(missing)?;
-        let len = usize::try_from(self.frame.frame_len).map_err(std::io::Error::other)?;
+    async fn unpack(&self, archive: &Archive, object: &Object) -> Result<Bytes, ReadError> {
+        let (offset, len) = (self.frame.position, self.frame.frame_len);
+        let raw = archive.block(object, offset, len).await?;
+        raw.ok_or_else(|| {
+            let name = object_name(object.id);
+            self.damaged(&format!(
+                "its checksum in the archived object {name} is wrong"
+            ))
+        })
+    }
+
+    async fn load(&self, segment: &Segment) -> Result<Bytes, ReadError> {
+        let len = usize::try_from(self.frame.frame_len).map_err(io::Error::other)?;
         let seal: Seal = segment.seal(self.frame.position);
         let bytes = segment.file.read_at(len, seal.offset).await?;
         let (_, bodies) =
@@ -265,6 +310,36 @@ impl Source {
         ReadError::Damaged {
             position: self.frame.position,
             what: what.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::object_id;
+
+    #[test]
+    fn a_place_in_an_object_is_no_place_in_the_log() {
+        let mut state = State::default();
+        state.tail.add(56, Bytes::from_static(b"of the log"));
+        let all = ReadLimit {
+            records: 1,
+            bytes: 1,
+        };
+        for (segment, known) in [(0, true), (object_id(8), false)] {
+            let frame = FrameRef {
+                first_index: 0,
+                count: 1,
+                arrived: Timestamp::default(),
+                position: 56,
+                frame_len: 64,
+                segment,
+                part_at: 0,
+                part_len: 10,
+            };
+            let found = within(&state, [frame].iter(), 0, all);
+            assert_eq!(found[0].recent.is_some(), known);
         }
     }
 }

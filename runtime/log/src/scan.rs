@@ -216,6 +216,7 @@ impl<'a> Scan<'a> {
             *known = (*known).max(*next);
         }
         state.sealed.insert(segment.base);
+        state.note_newest(segment.base, &contents.runs);
         state.arrived = state.arrived.max(contents.arrived);
         state.next = end;
         state.durable = end;

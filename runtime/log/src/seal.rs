@@ -15,12 +15,13 @@ use platform::{OpenMode, Platform};
 use tracing::{debug, warn};
 
 use crate::{
+    archive::Home,
     clean::Cleaner,
     committer::frame_refs,
     frames::Frames,
     index::{FrameRef, Span},
     limits::INDEX_CACHE_BYTES_MAX,
-    sealed::{self, Contents, FIXED_BYTES},
+    sealed::{self, Contents, FIXED_BYTES, Identity},
     segment::Segment,
     shared::Shared,
 };
@@ -68,12 +69,19 @@ pub(crate) fn index_path(segment: &Segment) -> PathBuf {
 
 /// The contents of a segment's index, if there is a right one.
 pub(crate) async fn contents(platform: &Platform, segment: &Segment) -> Option<Contents> {
-    let path = index_path(segment);
-    let file = platform.disk.open(&path, OpenMode::Read).await.ok()?;
+    contents_at(platform, &index_path(segment), segment.identity()).await
+}
+
+pub(crate) async fn contents_at(
+    platform: &Platform,
+    path: &Path,
+    of: Identity,
+) -> Option<Contents> {
+    let file = platform.disk.open(path, OpenMode::Read).await.ok()?;
     let fixed = file.read_at(FIXED_BYTES, 0).await.ok()?;
     let len = sealed::head_len(&fixed)?;
     let head = file.read_at(len, 0).await.ok()?;
-    sealed::decode(segment, &head)
+    sealed::decode(of, &head)
 }
 
 /// Deletes indexes whose segment is gone, and unfinished ones.
@@ -94,27 +102,35 @@ pub(crate) async fn remove_strays(
 }
 
 impl Shared {
-    /// The frames of a run, from memory, from the index, or from the segment.
-    pub(crate) fn run(&self, span: &Span, segment: &Segment) -> io::Result<Arc<[FrameRef]>> {
-        let key = (segment.base, span.run.slot);
+    /// The frames of a run, from memory, from the index, or from the segment. The index of an object may have to be made
+    /// again first.
+    pub(crate) fn run(&self, span: &Span, home: &Home) -> io::Result<Arc<[FrameRef]>> {
+        let key = (home.base(), span.run.slot);
         let cached = self.indexes().get(key);
         if let Some(frames) = cached {
             return Ok(frames);
         }
-        let frames: Arc<[FrameRef]> = match self.read_run(span, segment) {
-            Some(frames) => frames.into(),
-            None => self.scan_run(span, segment)?.into(),
+        let path = match home {
+            Home::Segment(segment) => index_path(segment),
+            Home::Object(object) => self.archive.index_path(object.id),
+        };
+        let frames: Arc<[FrameRef]> = match (self.read_run(span, &path, home.base()), home) {
+            (Some(frames), _) => frames.into(),
+            (None, Home::Segment(segment)) => self.scan_run(span, segment)?.into(),
+            (None, Home::Object(_)) => {
+                let what = format!("the index {} is damaged", path.display());
+                return Err(io::Error::other(what));
+            }
         };
         self.indexes().add(key, &frames);
         Ok(frames)
     }
 
-    fn read_run(&self, span: &Span, segment: &Segment) -> Option<Vec<FrameRef>> {
-        let path = index_path(segment);
-        let file = self.platform.disk.open_now(&path, OpenMode::Read).ok()?;
+    fn read_run(&self, span: &Span, path: &Path, base: u64) -> Option<Vec<FrameRef>> {
+        let file = self.platform.disk.open_now(path, OpenMode::Read).ok()?;
         let run = &span.run;
         let bytes = file.read_now(run.file_len(), run.offset).ok()?;
-        run.decode(&bytes, segment.base)
+        run.decode(&bytes, base)
     }
 
     fn scan_run(&self, span: &Span, segment: &Segment) -> io::Result<Vec<FrameRef>> {
@@ -147,7 +163,7 @@ impl Cleaner {
                 mut contents,
                 shards,
             } = full;
-            let bytes = sealed::encode(&segment, &mut contents, &shards);
+            let bytes = sealed::encode(segment.identity(), &mut contents, &shards);
             let disk = &self.shared.platform.disk;
             let written = disk.replace(&index_path(&segment), &bytes).await;
             if let Err(error) = &written
@@ -159,6 +175,7 @@ impl Cleaner {
             }
             written?;
             let mut state = self.shared.state();
+            state.note_newest(segment.base, &contents.runs);
             for run in contents.runs {
                 if let Some(shard) = state.shards.get_mut(&run.slot) {
                     shard.seal(segment.base, contents.end, run);

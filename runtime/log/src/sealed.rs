@@ -1,5 +1,5 @@
-//! The index file beside a sealed segment: where each shard's records are, and what recovery would learn from a scan.
-//! Here it is only laid out and recognised.
+//! The index file beside a sealed segment or an archived object: where each shard's records are, and what recovery would
+//! learn from a scan. Here it is only laid out and recognised.
 //!
 //! ```text
 //! head     96 bytes: magic, version u32, head length u32, log id u128, salt, base, end, last commit, arrived, frames,
@@ -19,7 +19,6 @@ use model::{ShardSlot, Timestamp};
 use crate::{
     frame::{crc_of, narrow, u32_at, u64_at},
     index::FrameRef,
-    segment::Segment,
 };
 
 const MAGIC: &[u8; 8] = b"shardidx";
@@ -28,6 +27,14 @@ pub(crate) const FIXED_BYTES: usize = 96;
 const COUNTER_BYTES: usize = 16;
 const RUN_BYTES: usize = 72;
 const FRAME_BYTES: usize = 40;
+
+/// Whose index it is. An archived object has no salt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub log_id: u128,
+    pub salt: u64,
+    pub base: u64,
+}
 
 /// The frames of one shard in one sealed segment, which are in the index file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +89,7 @@ impl Run {
 
 /// The whole file, and its contents with the runs' places; `shards` are each shard's frames in this segment.
 pub(crate) fn encode(
-    segment: &Segment,
+    of: Identity,
     contents: &mut Contents,
     shards: &[(ShardSlot, Vec<FrameRef>)],
 ) -> Vec<u8> {
@@ -108,7 +115,7 @@ pub(crate) fn encode(
             bytes: refs.iter().map(|frame| u64::from(frame.part_len)).sum(),
         });
     }
-    let mut out = put_head(segment, contents, head_len);
+    let mut out = put_head(of, contents, head_len);
     let crc = crc_of(&out);
     out.extend_from_slice(&crc.to_le_bytes());
     out.extend_from_slice(&frames);
@@ -124,15 +131,15 @@ fn put_frame(out: &mut Vec<u8>, frame: &FrameRef) {
     }
 }
 
-fn put_head(segment: &Segment, contents: &Contents, head_len: usize) -> Vec<u8> {
+fn put_head(of: Identity, contents: &Contents, head_len: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(head_len);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&VERSION.to_le_bytes());
     out.extend_from_slice(&narrow(head_len).to_le_bytes());
-    out.extend_from_slice(&segment.log_id.to_le_bytes());
+    out.extend_from_slice(&of.log_id.to_le_bytes());
     for number in [
-        segment.salt,
-        segment.base,
+        of.salt,
+        of.base,
         contents.end,
         contents.last_commit,
         contents.arrived.as_millis(),
@@ -182,14 +189,14 @@ pub(crate) fn salt_in(fixed: &[u8]) -> Option<u64> {
 }
 
 /// `head` has the length that `head_len` said. `None` where it is not the index of this use of this segment.
-pub(crate) fn decode(segment: &Segment, head: &[u8]) -> Option<Contents> {
+pub(crate) fn decode(of: Identity, head: &[u8]) -> Option<Contents> {
     let (body, crc) = head.split_last_chunk::<4>()?;
     if body.len() < FIXED_BYTES || crc_of(body).to_le_bytes() != *crc {
         return None;
     }
-    let ours = body[16..32] == segment.log_id.to_le_bytes()
-        && u64_at(body, 32) == segment.salt
-        && u64_at(body, 40) == segment.base;
+    let ours = body[16..32] == of.log_id.to_le_bytes()
+        && u64_at(body, 32) == of.salt
+        && u64_at(body, 40) == of.base;
     let counters = usize::try_from(u32_at(body, 80)).ok()? * COUNTER_BYTES;
     let runs = usize::try_from(u32_at(body, 84)).ok()? * RUN_BYTES;
     if !ours || body.len() != FIXED_BYTES + counters + runs {

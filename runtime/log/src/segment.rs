@@ -10,7 +10,10 @@ use std::{
 
 use platform::{DiskFile, OpenMode, Platform};
 
-use crate::frame::{Seal, crc_of, u32_at, u64_at};
+use crate::{
+    frame::{Seal, crc_of, u32_at, u64_at},
+    sealed::Identity,
+};
 
 pub(crate) const SEGMENT_HEADER_BYTES: u64 = 4096;
 const SUFFIX: &str = ".seg";
@@ -148,6 +151,15 @@ impl Segment {
         let bytes = self.file.read_at(len, start).await?;
         self.file.write_all_at(&[bytes], start).await?;
         self.file.sync_data().await
+    }
+
+    /// By which its index is known.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity {
+            log_id: self.log_id,
+            salt: self.salt,
+            base: self.base,
+        }
     }
 
     pub(crate) fn seal(&self, position: u64) -> Seal {

@@ -14,6 +14,7 @@ use tracing::error;
 
 use crate::{
     Settings,
+    archive::Archive,
     errors::Stopped,
     keyring::Keyring,
     progress::{Asked, Progress},
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub applied: Notify,
     pub room: Arc<Semaphore>,
     pub indexes: Mutex<IndexCache>,
+    pub archive: Archive,
     pub keyring: Keyring,
 }
 

@@ -8,6 +8,7 @@ use platform::{OpenMode, Platform};
 
 use super::*;
 
+mod archive;
 mod cleaning;
 mod crashes;
 mod durability;

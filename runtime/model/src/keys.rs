@@ -32,6 +32,8 @@ pub enum Namespace {
     Producer = b'q',
     /// Sequence counters, owned by `log`.
     Counter = b'c',
+    /// Objects of the archive, owned by `log`.
+    Archive = b'h',
     /// Function versions, owned by `catalog`.
     Function = b'v',
     /// What operators said about triggers, owned by `host`.

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use futures_util::future::{AbortHandle, abortable};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 #[derive(Clone, Debug)]
@@ -158,6 +158,15 @@ impl Tasks {
         }
     }
 
+    /// The runtime of whoever asks, for those who are called from dedicated threads and need sockets.
+    #[must_use]
+    pub fn here(&self) -> Spawner {
+        Spawner {
+            world: self.world.clone(),
+            runtime: Handle::try_current().ok(),
+        }
+    }
+
     #[must_use]
     pub fn handlers(&self) -> &HandlerPool {
         &self.handlers
@@ -186,6 +195,32 @@ impl Tasks {
             #[cfg(feature = "simulation")]
             World::Simulated(_) => Ticker { _stop: None },
         }
+    }
+}
+
+/// Starts tasks where it was made, whoever asks it to.
+#[derive(Clone, Debug)]
+pub struct Spawner {
+    world: World,
+    runtime: Option<Handle>,
+}
+
+impl Spawner {
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        f: impl Future<Output = T> + Send + 'static,
+    ) -> Task<T> {
+        let (task, work) = tracked(name, f);
+        match &self.world {
+            World::Real => match &self.runtime {
+                Some(runtime) => drop(runtime.spawn(work)),
+                None => drop(tokio::spawn(work)),
+            },
+            #[cfg(feature = "simulation")]
+            World::Simulated(process) => process.spawn(work),
+        }
+        task
     }
 }
 

@@ -229,7 +229,7 @@ impl Changes {
     }
 }
 
-/// Opens shards of a stream, and lets the log acknowledge records of all its shards as the stream says. Indexes of earlier
+/// Opens shards of a stream, and lets the log acknowledge and keep records of all its shards as the stream says. Indexes of earlier
 /// records are the log's own memory; here only the floor of a new counter is said.
 pub(crate) fn open_shards<'a>(
     log: &Log,
@@ -248,6 +248,7 @@ pub(crate) fn open_shards<'a>(
     let durability = stream.traits.durability.map(Durability::in_log);
     for shard in &stream.shards {
         log.set_durability(shard.slot, durability);
+        log.set_retention(shard.slot, stream.retention());
     }
 }
 

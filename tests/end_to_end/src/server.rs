@@ -40,6 +40,11 @@ impl Server {
         }
     }
 
+    /// Waits until the server has said something on standard error.
+    pub fn says(&mut self, wanted: &str) -> String {
+        self.running.line(|line| line.contains(wanted))
+    }
+
     #[must_use]
     pub fn port(&self) -> u16 {
         let port = self.address.rsplit_once(':').map(|(_, port)| port);

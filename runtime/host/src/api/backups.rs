@@ -39,7 +39,7 @@ impl Backups {
 
     pub(crate) fn begin(&self, rooms: &Rooms) -> Reply {
         let backup = rooms.log.backup().map_err(ApiError::failed)?;
-        let (begins, position) = (backup.begins(), backup.position());
+        let (begins, position, end) = (backup.begins(), backup.position(), backup.end());
         let id = {
             let mut state = self.state();
             if state.held.len() >= BACKUPS_MAX {
@@ -73,7 +73,7 @@ impl Backups {
             }
         };
         drop(rooms.platform.tasks.spawn("backup", watch));
-        Ok(json!({ "id": id, "begins": begins, "position": position }))
+        Ok(json!({ "id": id, "begins": begins, "position": position, "end": end }))
     }
 
     fn pages(&self, id: u64) -> Option<u64> {
@@ -85,7 +85,7 @@ impl Backups {
     }
 
     /// The page at a log position; without data at the end.
-    pub(crate) fn page(&self, id: &str, from: &str) -> Reply {
+    pub(crate) async fn page(&self, id: &str, from: &str) -> Reply {
         let missing =
             || ApiError::not_found("this backup").with_hint("begin again: `shardmill data backup`");
         let (Ok(id), Ok(from)) = (id.parse::<u64>(), from.parse::<u64>()) else {
@@ -97,7 +97,7 @@ impl Backups {
             held.pages += 1;
             Arc::clone(&held.backup)
         };
-        let Some(page) = backup.page(from).map_err(ApiError::failed)? else {
+        let Some(page) = backup.page(from).await.map_err(ApiError::failed)? else {
             return Ok(json!({ "next": null }));
         };
         Ok(json!({

@@ -215,7 +215,7 @@ impl Api {
             ("GET", ["dead-letters"]) => dead_letters::list(rooms, &call),
             ("GET", ["dead-letters", trigger, id]) => dead_letters::show(rooms, trigger, id),
             ("POST", ["backups"]) => self.backups.begin(rooms),
-            ("GET", ["backups", id, from]) => self.backups.page(id, from),
+            ("GET", ["backups", id, from]) => self.backups.page(id, from).await,
             ("DELETE", ["backups", id]) => self.backups.end(id),
             ("DELETE", ["dead-letters", trigger, id]) => {
                 dead_letters::drop(rooms, trigger, id).await

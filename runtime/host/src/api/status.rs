@@ -19,6 +19,8 @@ pub(super) async fn status(rooms: &Rooms) -> Reply {
             "placed": log.placed,
             "segments": log.segments,
             "bytes": log.bytes,
+            "archived_objects": log.archived_objects,
+            "archived_bytes": log.archived_bytes,
             "syncs": log.syncs,
             "poisoned": log.poisoned,
         },
@@ -41,6 +43,9 @@ pub(super) async fn status(rooms: &Rooms) -> Reply {
 fn notes(rooms: &Rooms) -> Result<Vec<String>, ApiError> {
     let mut notes: Vec<String> = rooms.drift.clone();
     notes.extend(deliveries::notes(rooms));
+    notes.extend(rooms.log.status().archive_refused.map(|why| {
+        format!("records that should be archived stay in the log, it is tried again: {why}")
+    }));
     notes.extend(unaccounted(rooms));
     notes.extend(losses(rooms));
     for name in rooms.triggers.now().keys() {

@@ -15,7 +15,7 @@ use super::project::{SandboxPolicy, Then};
 use super::route_keys::{ROUTE, ROUTE_AUTH, ROUTE_TRIGGER};
 use super::schedule_keys::{RETRY as SCHEDULE_RETRY, SCHEDULE, SCHEDULE_BACKOFF, SCHEDULE_TRIGGER};
 use super::secret_keys::{SECRET, SECRETS};
-use super::server_keys::{DEAD_LETTERS, LOGS, SERVER};
+use super::server_keys::{ARCHIVE, DEAD_LETTERS, LOGS, SERVER};
 use super::stream_keys::{AUTOSCALE, STREAM};
 use super::tumbling_keys::TUMBLING;
 
@@ -26,6 +26,7 @@ pub(super) const DAY: u64 = 24 * HOUR;
 pub(super) static PLACES: &[&Place] = &[
     &ROOT,
     &SERVER,
+    &ARCHIVE,
     &DEAD_LETTERS,
     &LOGS,
     &STREAM,

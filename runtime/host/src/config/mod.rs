@@ -5,6 +5,7 @@
 //! Text becomes a tree with places (`tree`), the tree is read key by key against the table of keys (`reader`,
 //! `defaults`), and what the keys say about each other is checked where it is read (`server`, `functions`, `triggers`).
 
+mod archive;
 mod defaults;
 mod destinations;
 mod diagnostic;
@@ -101,9 +102,9 @@ pub fn read_as(
 
     version(&mut reader, &mut root);
     let app = server::app(&mut reader, &mut root);
-    let server = server::server(&mut reader, &mut root);
-    let streams = server::streams(&mut reader, &mut root);
     let folder = path.parent().unwrap_or(Path::new(""));
+    let server = server::server(&mut reader, &mut root, folder);
+    let streams = server::streams(&mut reader, &mut root);
     let secrets = secrets::secrets(&mut reader, &mut root, folder);
     let functions = functions::functions(&mut reader, &mut root, (folder, &secrets));
     let destinations = destinations::destinations(&mut reader, &mut root, &streams, folder);

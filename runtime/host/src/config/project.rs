@@ -39,8 +39,17 @@ pub struct Server {
     /// Of every stream that does not say otherwise, and of what triggers keep.
     pub durability: Durability,
     pub limits: Limits,
+    pub archive: Archive,
     pub dead_letters: DeadLetters,
     pub logs: Logs,
+}
+
+/// What becomes of records that outlive the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archive {
+    pub after: Duration,
+    /// A directory or a bucket; in the data folder where nothing is said.
+    pub(crate) to: Option<Destination>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

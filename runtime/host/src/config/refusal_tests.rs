@@ -59,6 +59,28 @@ fn streams_that_cannot_scale_as_they_are_told() {
 }
 
 #[test]
+fn archives_that_cannot_be() {
+    insta::assert_snapshot!(refused("version: 1\nserver: { archive: { directory: a, s3: s3://acme-archive } }"), @r"
+    error: triggers.yaml:2:36: `archive` of `server` of the file has both a `directory` and `s3`
+        2 | server: { archive: { directory: a, s3: s3://acme-archive } }
+          |                                    ^^
+    hint: remove one of them: there is one archive
+    ");
+    insta::assert_snapshot!(refused("version: 1\nserver: { archive: { s3: acme-archive } }"), @r"
+    error: triggers.yaml:2:26: `s3: acme-archive` of `archive` of `server` of the file is no ARN of this kind
+        2 | server: { archive: { s3: acme-archive } }
+          |                          ^^^^^^^^^^^^
+    hint: write s3://BUCKET/PREFIX
+    ");
+    insta::assert_snapshot!(refused("version: 1\nserver: { archive: { endpoint: http://127.0.0.1:4100 } }"), @r"
+    error: triggers.yaml:2:22: `archive` of `server` of the file has an `endpoint`, but no `s3`
+        2 | server: { archive: { endpoint: http://127.0.0.1:4100 } }
+          |                      ^^^^^^^^
+    hint: remove it, or name the bucket
+    ");
+}
+
+#[test]
 fn keys_that_are_not_ours() {
     insta::assert_snapshot!(trigger("stream: flights\nfuncton: late\nfunction: late"), @r"
     error: triggers.yaml:7:5: unknown key `functon` in trigger `late-flights`

@@ -2,10 +2,12 @@
 //! come out; nothing here looks at functions or triggers.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use model::{Region, StreamName};
 
+use super::archive::archive;
 use super::defaults::APP;
 use super::keys::Plain;
 use super::names::{AppName, Name};
@@ -26,11 +28,12 @@ pub(super) fn app(reader: &mut Reader<'_>, root: &mut Section) -> Option<AppName
     name_or_default(reader, root, &APP)
 }
 
-pub(super) fn server(reader: &mut Reader<'_>, root: &mut Section) -> Option<Server> {
+pub(super) fn server(reader: &mut Reader<'_>, root: &mut Section, folder: &Path) -> Option<Server> {
     let mut section = reader.subsection(root, &SERVER, "server");
     let region: Option<Region> = name_or_default(reader, &mut section, &REGION);
     let durability = reader.choice(&mut section, &DURABILITY);
     let limits = reader.choice(&mut section, &LIMITS);
+    let archive = archive(reader, &mut section, folder);
     let mut kept = reader.subsection(&mut section, &DEAD_LETTERS, "dead_letters");
     let dead_letters = DeadLetters {
         keep: reader.measured(&mut kept, &DEAD_LETTERS_KEEP),
@@ -46,6 +49,7 @@ pub(super) fn server(reader: &mut Reader<'_>, root: &mut Section) -> Option<Serv
         region: region?,
         durability,
         limits,
+        archive,
         dead_letters,
         logs,
     })

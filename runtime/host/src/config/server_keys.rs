@@ -34,12 +34,58 @@ pub(super) const LIMITS: Choice<Limits> = Choice {
     later: &[],
     meaning: "what shards and accounts may take and give: all they can, or as much as AWS lets them",
 };
+pub(super) const ARCHIVE_AFTER: Measured<Duration> = Measured {
+    name: "after",
+    default: Duration::from_secs(DAY),
+    min: Duration::from_secs(1),
+    max: Duration::from_secs(365 * DAY),
+    meaning: "how old records are before those with long to live move into the archive",
+};
+pub(super) const ARCHIVE_DIRECTORY: Plain = Plain {
+    name: "directory",
+    kind: "path",
+    default: "in the data folder",
+    range: "",
+    meaning: "where the archive is",
+};
+pub(super) const ARCHIVE_S3: Plain = Plain {
+    name: "s3",
+    kind: "address",
+    default: "none",
+    range: "s3://BUCKET/PREFIX",
+    meaning: "the archive is in a bucket, in `server.region`",
+};
+pub(super) const ARCHIVE_ENDPOINT: Plain = Plain {
+    name: "endpoint",
+    kind: "address",
+    default: "AWS",
+    range: "http:// or https://",
+    meaning: "of a server that stands in for AWS",
+};
+pub(super) static ARCHIVE: Place = Place {
+    path: "server.archive",
+    keys: &[
+        &ARCHIVE_AFTER,
+        &ARCHIVE_DIRECTORY,
+        &ARCHIVE_S3,
+        &ARCHIVE_ENDPOINT,
+    ],
+    later: &[],
+};
+
 pub(super) static SERVER: Place = Place {
     path: "server",
     keys: &[
         &REGION,
         &DURABILITY,
         &LIMITS,
+        &Plain {
+            name: "archive",
+            kind: "map",
+            default: "",
+            range: "",
+            meaning: "records that outlive the log, compressed",
+        },
         &Plain {
             name: "dead_letters",
             kind: "map",

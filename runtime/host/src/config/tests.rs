@@ -13,6 +13,7 @@ use model::{ByteSize, FunctionName, StreamName, TriggerName, invocation::ItemFai
 use serde_json::json;
 
 use super::*;
+use crate::destinations::{Address, Target};
 
 const SMALL: &str = "
 version: 1
@@ -27,6 +28,7 @@ version: 1
 app: flights
 server:
   region: eu-west-1
+  archive: { after: 36h, s3: "s3://acme-archive/flights/", endpoint: "http://127.0.0.1:4100" }
   dead_letters: { keep: 14d, max: 10GiB, when_full: drop-oldest }
   logs: { keep: 3d, max: 2GiB }
 streams:
@@ -94,7 +96,7 @@ fn trigger_of(project: &Project, name: &str) -> Trigger {
 fn a_small_file_gets_every_default() {
     let project = resolved(SMALL);
     insta::assert_snapshot!(format!("{:?}", (&project.app, &project.server)), @r#"
-    (AppName(TriggerName("app")), Server { region: Region("us-east-1"), durability: Sync, limits: None, dead_letters: DeadLetters { keep: 1209600s, max: ByteSize(10737418240), when_full: Block }, logs: Logs { keep: 604800s, max: ByteSize(1073741824) } })
+    (AppName(TriggerName("app")), Server { region: Region("us-east-1"), durability: Sync, limits: None, archive: Archive { after: 86400s, to: None }, dead_letters: DeadLetters { keep: 1209600s, max: ByteSize(10737418240), when_full: Block }, logs: Logs { keep: 604800s, max: ByteSize(1073741824) } })
     "#);
     insta::assert_snapshot!(format!("{:?}", project.streams[&stream("late-flights")]), @r"
     Stream { shards: 1, retention: 604800s, durability: None, capacity: None, autoscale: None }
@@ -115,6 +117,14 @@ fn the_example_means_what_it_says() {
     assert_eq!(project.server.region.as_str(), "eu-west-1");
     assert_eq!(project.server.dead_letters.when_full, WhenFull::DropOldest);
     assert_eq!(project.server.logs.max, ByteSize::gib(2));
+    let archive = &project.server.archive;
+    assert_eq!(archive.after, Duration::from_hours(36));
+    let to = archive.to.as_ref().unwrap();
+    assert_eq!(
+        to.target,
+        Target::bucket("s3://acme-archive/flights").unwrap()
+    );
+    assert_eq!(to.endpoint, Address::parse("http://127.0.0.1:4100"));
     let scaled = Autoscale {
         min: 1,
         max: 8,
@@ -213,7 +223,7 @@ fn the_example_means_what_it_says() {
             range_check: dispatch::RangeCheck::Kcl,
             was: None,
             allow_loop: false,
-            line: 24,
+            line: 25,
         }
     );
 }

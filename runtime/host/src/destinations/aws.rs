@@ -158,16 +158,39 @@ pub(super) fn put_object(
     (document, now): (Vec<u8>, Timestamp),
 ) -> Outgoing {
     let path = encoded_path(&format!("/{bucket}/{key}"));
-    debug_assert!(path.parse::<Uri>().is_ok());
-    let aws = || Address::of_aws(format!("s3.{region}.amazonaws.com"));
-    let to = endpoint.cloned().unwrap_or_else(aws).at(&path);
+    let object = Object {
+        endpoint,
+        region,
+        path: &path,
+    };
+    let headers = vec![header("content-type", "application/json")];
+    call_object(credentials, &object, ("PUT", headers), (document, now))
+}
+
+/// An object in a bucket; its path is encoded.
+pub(crate) struct Object<'a> {
+    pub(crate) endpoint: Option<&'a Address>,
+    pub(crate) region: &'a str,
+    pub(crate) path: &'a str,
+}
+
+/// One call of S3 about an object.
+pub(crate) fn call_object(
+    credentials: &Credentials,
+    object: &Object<'_>,
+    (method, headers): (&'static str, Vec<(String, String)>),
+    (body, now): (Vec<u8>, Timestamp),
+) -> Outgoing {
+    debug_assert!(object.path.parse::<Uri>().is_ok());
+    let aws = || Address::of_aws(format!("s3.{}.amazonaws.com", object.region));
+    let to = object.endpoint.cloned().unwrap_or_else(aws).at(object.path);
     let call = Unsigned {
         service: "s3",
-        region,
-        method: "PUT",
+        region: object.region,
+        method,
         to,
-        headers: vec![header("content-type", "application/json")],
-        body: document,
+        headers,
+        body,
     };
     credentials.signed(call, now)
 }

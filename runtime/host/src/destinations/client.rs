@@ -2,6 +2,8 @@
 //!
 //! Each request has a connection of its own and a deadline. What comes back is a status and the beginning of a body.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -13,8 +15,20 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::Address;
 use crate::limits::{DELIVERY_ANSWER_BYTES_MAX, DELIVERY_TIMEOUT};
 
+/// What an answer may cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) bytes_max: usize,
+    pub(crate) timeout: Duration,
+}
+
+const DELIVERIES: Patience = Patience {
+    bytes_max: DELIVERY_ANSWER_BYTES_MAX,
+    timeout: DELIVERY_TIMEOUT,
+};
+
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(crate) struct Outgoing {
     pub(super) method: &'static str,
     pub(super) to: Address,
     /// `host` among them.
@@ -28,22 +42,48 @@ pub(super) struct Answered {
     pub(super) body: String,
 }
 
+/// An answer whose body is wanted for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fetched {
+    pub(crate) status: u16,
+    /// What the answer says of its length, or of that of the body it leaves out.
+    pub(crate) length: Option<u64>,
+    /// Nothing where it was longer than it may be.
+    pub(crate) body: Bytes,
+}
+
 /// The error is a sentence for people.
 pub(super) async fn send(platform: &Platform, request: Outgoing) -> Result<Answered, String> {
+    let fetched = fetch(platform, request, DELIVERIES).await?;
+    Ok(Answered {
+        status: fetched.status,
+        body: String::from_utf8_lossy(&fetched.body).into_owned(),
+    })
+}
+
+/// As `send`, for answers of another size and in another time.
+pub(crate) async fn fetch(
+    platform: &Platform,
+    request: Outgoing,
+    patience: Patience,
+) -> Result<Fetched, String> {
     let place = request.to.authority();
-    let sent = platform
-        .clock
-        .timeout(DELIVERY_TIMEOUT, exchange(platform, request));
+    let exchanged = exchange(platform, request, patience.bytes_max);
+    let sent = platform.clock.timeout(patience.timeout, exchanged);
     match sent.await {
         Ok(answered) => answered,
         Err(_) => Err(format!(
             "{place} did not answer within {} s",
-            DELIVERY_TIMEOUT.as_secs()
+            patience.timeout.as_secs()
         )),
     }
 }
 
-async fn exchange(platform: &Platform, request: Outgoing) -> Result<Answered, String> {
+async fn exchange(
+    platform: &Platform,
+    request: Outgoing,
+    bytes_max: usize,
+) -> Result<Fetched, String> {
     let to = &request.to;
     let place = to.authority();
     let unreachable = |error: std::io::Error| format!("connect to {place}: {error}");
@@ -59,9 +99,9 @@ async fn exchange(platform: &Platform, request: Outgoing) -> Result<Answered, St
     let connection: Connection = connected.map_err(unreachable)?;
     if to.secure {
         let secured = super::tls::secured(&to.host, connection).await;
-        spoken(platform, secured.map_err(unreachable)?, request).await
+        spoken(platform, secured.map_err(unreachable)?, request, bytes_max).await
     } else {
-        spoken(platform, connection, request).await
+        spoken(platform, connection, request, bytes_max).await
     }
 }
 
@@ -69,7 +109,8 @@ async fn spoken<C>(
     platform: &Platform,
     connection: C,
     request: Outgoing,
-) -> Result<Answered, String>
+    bytes_max: usize,
+) -> Result<Fetched, String>
 where
     C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -94,14 +135,17 @@ where
     let answered = async {
         let response = sender.send_request(whole).await.map_err(broken)?;
         let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), DELIVERY_ANSWER_BYTES_MAX)
+        let length = response.headers().get(http::header::CONTENT_LENGTH);
+        let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = Limited::new(response.into_body(), bytes_max)
             .collect()
             .await
             .map(|body| body.to_bytes())
             .unwrap_or_default();
-        Ok(Answered {
+        Ok(Fetched {
             status,
-            body: String::from_utf8_lossy(&body).into_owned(),
+            length,
+            body,
         })
     };
     let answered = answered.await;

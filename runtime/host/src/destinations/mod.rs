@@ -17,6 +17,8 @@ mod tls;
 mod tests;
 
 pub(crate) use address::Address;
+pub(crate) use aws::{Credentials, Object, call_object};
+pub(crate) use client::{Fetched, Patience, fetch};
 pub(crate) use delivering::{Deliveries, Held};
 pub(crate) use sending::{Names, Sender};
 pub(crate) use target::{Destination, Target};

@@ -3,6 +3,7 @@
 //! `survey` reads everything and changes nothing; `repair` takes what a survey found out of the log, keeps the bytes
 //! aside, and never touches a log without damage. Both hold the lock of the directory, so that no server runs meanwhile.
 
+mod archived;
 mod caches;
 mod gap;
 mod repair;
@@ -19,7 +20,9 @@ use platform::{DiskLock, Platform};
 
 use crate::{errors::OpenError, open};
 
+pub use archived::Archived;
 pub use repair::{Repaired, repair};
+pub(crate) use restore::restored_until;
 pub use restore::{BackupFile, Restored, restore};
 pub use survey::{Fault, FormatFound, Found, Hole, Lost, Survey, Totals, survey};
 

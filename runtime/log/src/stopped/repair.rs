@@ -39,6 +39,8 @@ pub struct Repaired {
     /// Where what was taken out is now.
     pub aside: Vec<PathBuf>,
     pub dropped_bytes: u64,
+    /// Objects of the archive that now hold what was right in them.
+    pub archive_mended: u64,
     /// Coordination keys whose value was saved from the view.
     pub keys_kept: u64,
 }
@@ -80,6 +82,11 @@ pub async fn repair(directory: &Directory, survey: &Survey) -> io::Result<Repair
             file.write_all_at(&[page.into()], 0).await?;
             file.sync_all().await?;
         }
+    }
+    for damaged in survey.archive.iter().filter(|object| !object.is_right()) {
+        let set_aside = damaged.mend(directory, &aside).await?;
+        done.aside.extend(set_aside);
+        done.archive_mended += 1;
     }
     for hole in &survey.holes {
         done.dropped_bytes += hole.until - hole.from;
@@ -138,7 +145,7 @@ async fn set_bytes_aside(
     Ok(Some(path))
 }
 
-async fn move_aside(disk: &Disk, aside: &Path, path: &Path) -> io::Result<PathBuf> {
+pub(super) async fn move_aside(disk: &Disk, aside: &Path, path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().unwrap_or_default();
     let to = aside.join(name);
     disk.rename(path, &to).await?;

@@ -1,4 +1,4 @@
-//! The file of a backup: pages in log order, each under a checksum, and an end that says what there must have been. It is
+//! The file of a backup: pages in log order, then those of the archive, each under a checksum, and an end that says what there must have been. It is
 //! written piece by piece, and restored into an empty folder that opens only when all of it was right.
 //!
 //! ```text
@@ -16,8 +16,9 @@ use std::{
 use bytes::Bytes;
 use platform::{DiskFile, OpenMode, Platform};
 
-use super::{Directory, survey};
+use super::{Archived, Directory, survey};
 use crate::{
+    archive::{archive_dir, is_object, object_name},
     backup::Page,
     format::FORMAT,
     frame::{crc_of, u32_at, u64_at},
@@ -28,6 +29,8 @@ use crate::{
 const MAGIC: &[u8; 20] = b"shardmill backup 1\n\0";
 const HEAD_BYTES: usize = 40;
 const END: u64 = u64::MAX;
+/// The file that says up to where a log came out of a backup.
+const RESTORED: &str = "RESTORED";
 
 /// A backup that is being written, beside its final name until it is whole.
 #[derive(Debug)]
@@ -137,22 +140,41 @@ pub async fn restore(
         return Err(wrong("the folder to restore into is not empty"));
     }
     disk.create_dir_all(&log_dir).await?;
-    let promised = pages(platform, &file, &log_dir).await?;
+    let promised = pages(platform, &file, dir).await?;
     disk.sync_tree(dir)?;
     let directory = Directory::hold(platform, dir)
         .await
         .map_err(io::Error::other)?;
     let found = survey(&directory, scratch).await?;
-    let whole = found.holes.is_empty() && found.strangers.is_empty() && found.headers.is_empty();
+    let whole = found.holes.is_empty()
+        && found.strangers.is_empty()
+        && found.headers.is_empty()
+        && found.archive.iter().all(Archived::is_right);
     if !whole || found.end != promised.position || found.totals.records != promised.records {
         return Err(wrong("what was restored is not what the backup says"));
     }
+    let until = format!("{}\n", promised.position);
+    disk.replace(&dir.join(RESTORED), until.as_bytes()).await?;
     disk.replace(&dir.join("FORMAT"), format!("{FORMAT}\n").as_bytes())
         .await?;
     Ok(promised)
 }
 
-async fn pages(platform: &Platform, file: &DiskFile, log_dir: &Path) -> io::Result<Restored> {
+/// Up to which position the log of a folder is a copy of another one; 0 where it is none.
+pub(crate) async fn restored_until(platform: &Platform, dir: &Path) -> io::Result<u64> {
+    let path = dir.join(RESTORED);
+    if !platform.disk.exists(&path).await {
+        return Ok(0);
+    }
+    let text = platform.disk.read(&path).await?;
+    let position = std::str::from_utf8(&text)
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    // Whoever changed it gets the careful answer.
+    Ok(position.unwrap_or(u64::MAX))
+}
+
+async fn pages(platform: &Platform, file: &DiskFile, dir: &Path) -> io::Result<Restored> {
     let mut at = MAGIC.len() as u64;
     let (mut records, mut bytes) = (0, 0);
     loop {
@@ -183,7 +205,12 @@ async fn pages(platform: &Platform, file: &DiskFile, log_dir: &Path) -> io::Resu
         at += len as u64;
         bytes += len as u64;
         records += count;
-        let path = log_dir.join(file_name(segment));
+        let path = if is_object(segment) {
+            platform.disk.create_dir_all(&archive_dir(dir)).await?;
+            archive_dir(dir).join(object_name(segment))
+        } else {
+            dir.join("log").join(file_name(segment))
+        };
         let to = platform.disk.open(&path, OpenMode::ReadWrite).await?;
         to.write_all_at(&[page], offset).await?;
     }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use model::{ShardSlot, Timestamp};
 use platform::OpenMode;
 
-use super::{Directory, caches, walk::Walk};
+use super::{Archived, Directory, archived, caches, walk::Walk};
 use crate::{
     format::{self, Known},
     frames::Frames,
@@ -110,6 +110,8 @@ pub struct Survey {
     /// By the file of the segment's index.
     pub indexes: Vec<(PathBuf, Found)>,
     pub view: Found,
+    /// Objects of the archive that the log names.
+    pub archive: Vec<Archived>,
     /// The newest value of every registry key, to name shards by.
     pub registry: BTreeMap<Bytes, Bytes>,
     pub(crate) segments: Vec<Arc<Segment>>,
@@ -124,6 +126,7 @@ impl Survey {
             || !self.strangers.is_empty()
             || !self.headers.is_empty()
             || !self.holes.is_empty()
+            || !self.archive.iter().all(Archived::is_right)
     }
 
     /// Whether the next start builds something again.
@@ -174,7 +177,10 @@ pub async fn survey(directory: &Directory, scratch: &Path) -> io::Result<Survey>
         Found::NotCompared
     };
     view.remove(directory).await?;
+    let log_id = files.segments.first().map(|first| first.log_id);
+    let archive = archived::survey(directory, &walk.manifests, log_id).await?;
     Ok(Survey {
+        archive,
         format,
         clean_end,
         begins: files.segments.first().map_or(0, |first| first.base),

@@ -38,6 +38,8 @@ pub(crate) struct Walk {
     pub(crate) holes: Vec<Hole>,
     pub(crate) counters: BTreeMap<u32, u64>,
     pub(crate) registry: BTreeMap<Bytes, Bytes>,
+    /// What the log says about the archive.
+    pub(crate) manifests: BTreeMap<Bytes, Bytes>,
     /// Where the log says that it begins, and what its first frame continues or follows.
     begins: Option<u64>,
     counters_noted: bool,
@@ -70,6 +72,7 @@ impl Walk {
             holes: Vec::new(),
             counters: BTreeMap::new(),
             registry: BTreeMap::new(),
+            manifests: BTreeMap::new(),
             begins: None,
             counters_noted: false,
             first_link: None,
@@ -229,11 +232,16 @@ impl Walk {
             }
             self.counters_noted = true;
         }
-        if key.starts_with(&keys::namespace(keys::Namespace::Registry)) {
-            match &value {
-                Some(value) => self.registry.insert(key.clone(), value.clone()),
-                None => self.registry.remove(&key),
-            };
+        for (namespace, noted) in [
+            (keys::Namespace::Registry, &mut self.registry),
+            (keys::Namespace::Archive, &mut self.manifests),
+        ] {
+            if key.starts_with(&keys::namespace(namespace)) {
+                match &value {
+                    Some(value) => noted.insert(key.clone(), value.clone()),
+                    None => noted.remove(&key),
+                };
+            }
         }
         if self.applied.is_some_and(|applied| position < applied) {
             match value {

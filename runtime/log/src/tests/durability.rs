@@ -11,6 +11,7 @@ async fn open(platform: &Platform, durability: Durability) -> Log {
         segment_bytes: 64 << 10,
         view: ViewKind::Memory,
         durability,
+        ..Settings::default()
     };
     let log = Log::open(platform, Path::new(DIR), settings).await.unwrap();
     log.open_shard(A, 7, 100);

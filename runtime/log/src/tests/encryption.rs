@@ -17,7 +17,7 @@ use crate::{
 const KEY: u32 = 9;
 const PLAIN: &str = "nobody else may read this";
 
-fn secret(byte: u8) -> Secret {
+pub(super) fn secret(byte: u8) -> Secret {
     Secret::new([byte; 32])
 }
 
@@ -28,7 +28,7 @@ async fn unlocked(world: &World) -> Log {
 }
 
 /// Whether any file below `dir` holds these bytes.
-fn holds(dir: &Path, text: &str) -> bool {
+pub(super) fn holds(dir: &Path, text: &str) -> bool {
     files(dir).iter().any(|(_, bytes)| {
         bytes
             .windows(text.len())
@@ -161,7 +161,7 @@ async fn check_repair_and_backup_need_no_key() {
     let mut file = BackupFile::create(&world.platform, &path).await.unwrap();
     let backup = log.backup().unwrap();
     let mut at = backup.begins();
-    while let Some(page) = backup.page(at).unwrap() {
+    while let Some(page) = backup.page(at).await.unwrap() {
         at = page.next;
         file.add(&page).await.unwrap();
     }

@@ -259,7 +259,7 @@ async fn a_directory_that_may_not_be_written_is_named() {
 
 #[tokio::test]
 async fn a_clock_that_jumps_back_over_a_restart_puts_no_record_before_another() {
-    let hour = std::time::Duration::from_secs(3600);
+    let hour = Duration::from_secs(3600);
     let mut world = World::new();
     world.platform.clock.shift(hour);
     let log = world.open().await;

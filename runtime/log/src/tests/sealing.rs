@@ -6,7 +6,7 @@ use super::*;
 use crate::{index::Counted, seal::index_path, segment::Segment};
 
 /// Enough for some segments of two shards, with the time and the index of every record.
-async fn fill(world: &World, log: &Log) -> Vec<(ShardSlot, u64, Timestamp)> {
+pub(super) async fn fill(world: &World, log: &Log) -> Vec<(ShardSlot, u64, Timestamp)> {
     let mut put = Vec::new();
     for n in 0..120_usize {
         let slot = if n % 3 == 0 { B } else { A };
@@ -21,7 +21,7 @@ async fn fill(world: &World, log: &Log) -> Vec<(ShardSlot, u64, Timestamp)> {
 }
 
 /// What every way of asking answers, beside what was put.
-async fn compare(log: &Log, put: &[(ShardSlot, u64, Timestamp)]) {
+pub(super) async fn compare(log: &Log, put: &[(ShardSlot, u64, Timestamp)]) {
     for slot in [A, B] {
         let ours: Vec<_> = put.iter().filter(|(at, _, _)| *at == slot).collect();
         for from in ours.iter().step_by(7) {

@@ -238,7 +238,7 @@ async fn backed_up(world: &World, log: &Log) -> (PathBuf, u64) {
     let path = world.dir.path().join("the.backup");
     let mut file = BackupFile::create(&world.platform, &path).await.unwrap();
     let mut from = backup.begins();
-    while let Some(page) = backup.page(from).unwrap() {
+    while let Some(page) = backup.page(from).await.unwrap() {
         file.add(&page).await.unwrap();
         from = page.next;
     }

@@ -62,10 +62,12 @@ pub(super) struct Known {
 
 impl Known {
     /// With another log that has lived for a while.
-    pub(super) async fn new(seed: u64) -> Self {
+    pub(super) async fn new(seed: u64, archive_after: Duration) -> Self {
         let platform = Platform::simulated(seed + 1);
         let promised = Arc::new(Promised::default());
-        let mut trace = Trace::begin(&platform, &promised).await.unwrap();
+        let mut trace = Trace::begin(&platform, &promised, archive_after)
+            .await
+            .unwrap();
         for _ in 0..300 {
             trace.step().await.unwrap();
         }

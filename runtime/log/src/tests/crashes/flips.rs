@@ -9,7 +9,7 @@ use super::*;
 async fn stopped_log(seed: u64, clean: bool) -> (Platform, Book, Vec<PathBuf>) {
     let platform = Platform::simulated(seed);
     let promised = Arc::new(Promised::default());
-    let mut trace = Trace::begin(&platform, &promised).await.unwrap();
+    let mut trace = Trace::begin(&platform, &promised, SOON).await.unwrap();
     while trace.book.sent.len() < 45 {
         trace.step().await.unwrap();
     }
@@ -20,9 +20,10 @@ async fn stopped_log(seed: u64, clean: bool) -> (Platform, Book, Vec<PathBuf>) {
     let book = trace.end(clean).await;
     let dir: PathBuf = DIR.into();
     let mut files: Vec<PathBuf> = ["FORMAT", "CLEAN"].map(|name| dir.join(name)).into();
-    for folder in ["log", "view"] {
-        for name in platform.disk.list(&dir.join(folder)).await.unwrap() {
-            files.push(dir.join(folder).join(name));
+    for folder in ["log", "view", "archive"] {
+        let folder = dir.join(folder);
+        for name in platform.disk.list(&folder).await.unwrap() {
+            files.push(folder.join(name));
         }
     }
     (platform, book, files)
@@ -67,7 +68,7 @@ async fn every_flip(seed: u64, clean: bool, stride: usize) {
         for bit in (0..bits).step_by(stride) {
             let disk = platform.disk.after_power_loss(Survival::Everything);
             flip(&disk, &path, bit).await;
-            match open(&world_on(disk, seed)).await {
+            match open(&world_on(disk, seed), SOON).await {
                 Err(OpenError::Damaged { .. } | OpenError::Newer { .. }) => refused += 1,
                 Err(other) => panic!("{} bit {bit}: {other}", path.display()),
                 Ok(log) if !is_read(&log).await => refused += 1,

@@ -27,11 +27,20 @@ use trace::Trace;
 const DIR: &str = "/volume/data";
 /// Of a trace of which every crash point is tried.
 const STEPS: usize = 1_000;
+/// The same with an archive: each object costs some twenty operations, and each of those four disks to open.
+const ARCHIVING_STEPS: usize = 250;
+/// How old records are when they move: some segments wait for it, others move while more is put.
+const SOON: Duration = Duration::from_millis(7);
+const NEVER: Duration = Duration::from_hours(24 * 365);
 
-fn settings() -> Settings {
+fn settings(archive_after: Duration) -> Settings {
     Settings {
         segment_bytes: 16 << 10,
         view: ViewKind::File,
+        archive: ArchiveSettings {
+            after: archive_after,
+            ..ArchiveSettings::default()
+        },
         ..Settings::default()
     }
 }
@@ -43,8 +52,8 @@ fn world_on(disk: Disk, seed: u64) -> Platform {
     }
 }
 
-async fn open(platform: &Platform) -> Result<Log, OpenError> {
-    let log = Log::open(platform, DIR.as_ref(), settings()).await?;
+async fn open(platform: &Platform, archive_after: Duration) -> Result<Log, OpenError> {
+    let log = Log::open(platform, DIR.as_ref(), settings(archive_after)).await?;
     log.open_shard(A, 7, 100);
     log.open_shard(B, 7, 100);
     Ok(log)
@@ -85,17 +94,29 @@ struct Left {
 #[derive(Debug, Default)]
 struct TakenOver {
     segments: usize,
+    objects: usize,
     views: usize,
     views_rebuilt: usize,
 }
 
 impl TakenOver {
     /// Of a log that was opened this moment.
-    fn add(&mut self, log: &Log) {
-        let rebuilt = log.status().recovered.view_rebuilt;
-        self.segments += log.shared.state().sealed.len();
-        self.views += usize::from(!rebuilt);
-        self.views_rebuilt += usize::from(rebuilt);
+    fn of(log: &Log) -> Self {
+        let status = log.status();
+        let rebuilt = status.recovered.view_rebuilt;
+        Self {
+            segments: log.shared.state().sealed.len(),
+            objects: status.archived_objects,
+            views: usize::from(!rebuilt),
+            views_rebuilt: usize::from(rebuilt),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.segments += other.segments;
+        self.objects += other.objects;
+        self.views += other.views;
+        self.views_rebuilt += other.views_rebuilt;
     }
 }
 
@@ -122,12 +143,12 @@ fn photograph(platform: &Platform, promised: &Arc<Promised>) -> Arc<Mutex<Vec<Le
 }
 
 /// Of the steps whose number leaves `rest` when divided by two: two halves run side by side.
-async fn every_crash_point(seed: u64, steps: usize, rest: usize) {
+async fn every_crash_point(seed: u64, steps: usize, rest: usize, after: Duration) -> TakenOver {
     let platform = Platform::simulated(seed);
     let promised = Arc::new(Promised::default());
     let left = photograph(&platform, &promised);
-    let mut trace = Trace::begin(&platform, &promised).await.unwrap();
-    let mut known = Known::new(seed).await;
+    let mut trace = Trace::begin(&platform, &promised, after).await.unwrap();
+    let mut known = Known::new(seed, after).await;
     let mut taken_over = TakenOver::default();
     for step in 0..steps {
         trace.step().await.unwrap();
@@ -147,42 +168,43 @@ async fn every_crash_point(seed: u64, steps: usize, rest: usize) {
                 }
                 _ => {}
             }
-            opens_whole(&name, left, inner, &trace.book, &mut taken_over).await;
+            let opened = opens_whole(&name, left, inner, &trace.book, after);
+            taken_over.add(&opened.await);
         }
     }
-    assert!(taken_over.segments > 10 * steps, "{taken_over:?}");
-    assert!(taken_over.views > 5 * steps, "{taken_over:?}");
-    assert!(taken_over.views_rebuilt > steps / 10, "{taken_over:?}");
+    taken_over
 }
 
 /// Opens what is left, compares, goes on a little, loses the power once more, in recovery or later, and compares again.
-async fn opens_whole(name: &str, left: Left, seed: u64, book: &Book, taken_over: &mut TakenOver) {
+/// What came back is the log as it was opened first.
+async fn opens_whole(name: &str, left: Left, seed: u64, book: &Book, after: Duration) -> TakenOver {
     let platform = world_on(left.disk, seed);
     let mut book = book.clone();
     if seed.is_multiple_of(3) {
         let late = platform.rng.below(12);
         platform.disk.fault(late, DiskFault::PowerLoss);
-        if let Ok(log) = open(&platform).await {
+        if let Ok(log) = open(&platform, after).await {
             // The fault may come later, in the background, but nothing was promised yet.
             drop(log);
         }
         platform.disk.wear(platform.rng.clone(), Duration::ZERO);
         platform.disk.crash();
     }
-    let log = open(&platform).await;
+    let log = open(&platform, after).await;
     let log = log.unwrap_or_else(|error| panic!("{name}: {error}"));
-    taken_over.add(&log);
+    let found = TakenOver::of(&log);
     book.check(name, &log, left.promised.acknowledged()).await;
     let promised = Arc::new(left.promised);
-    let mut trace = Trace::on(&platform, log, book, &promised);
+    let mut trace = Trace::on(&platform, log, book, &promised, after);
     for _ in 0..2 {
         trace.put().await.unwrap();
     }
     let mut book = trace.end(false).await;
     platform.disk.crash();
-    let log = open(&platform).await;
+    let log = open(&platform, after).await;
     let log = log.unwrap_or_else(|error| panic!("{name}, second crash: {error}"));
     book.check(name, &log, promised.acknowledged()).await;
+    found
 }
 
 /// One operation goes wrong; the log refuses or stops, and what it acknowledged is there when it is opened again.
@@ -193,9 +215,9 @@ async fn every_fault(seed: u64, steps: usize, fault: DiskFault) {
         platform.disk.fault(operation, fault);
         let promised = Arc::new(Promised::default());
         let name = format!("seed {seed} {fault:?} at operation {operation}");
-        let mut trace = match Trace::begin(&platform, &promised).await {
+        let mut trace = match Trace::begin(&platform, &promised, SOON).await {
             Ok(trace) => trace,
-            Err(_) => Trace::begin(&platform, &promised)
+            Err(_) => Trace::begin(&platform, &promised, SOON)
                 .await
                 .unwrap_or_else(|error| panic!("{name}: {error}")),
         };
@@ -211,9 +233,9 @@ async fn every_fault(seed: u64, steps: usize, fault: DiskFault) {
                 platform.disk.wear(platform.rng.clone(), Duration::ZERO);
                 platform.disk.crash();
             }
-            let log = match open(&platform).await {
+            let log = match open(&platform, SOON).await {
                 Ok(log) => log,
-                Err(_) if !power_loss => open(&platform)
+                Err(_) if !power_loss => open(&platform, SOON)
                     .await
                     .unwrap_or_else(|error| panic!("{name}: {error}")),
                 Err(error) => panic!("{name}: {error}"),
@@ -227,14 +249,38 @@ async fn every_fault(seed: u64, steps: usize, fault: DiskFault) {
     }
 }
 
+async fn a_thousand_steps(rest: usize) {
+    let taken_over = every_crash_point(1, STEPS, rest, NEVER).await;
+    assert!(taken_over.segments > 10 * STEPS, "{taken_over:?}");
+    assert!(taken_over.views > 5 * STEPS, "{taken_over:?}");
+    assert!(taken_over.views_rebuilt > STEPS / 10, "{taken_over:?}");
+}
+
+async fn archiving_steps(rest: usize) {
+    let taken_over = every_crash_point(6, ARCHIVING_STEPS, rest, SOON).await;
+    assert!(taken_over.objects > ARCHIVING_STEPS, "{taken_over:?}");
+    assert!(taken_over.views > 5 * ARCHIVING_STEPS, "{taken_over:?}");
+    assert!(taken_over.views_rebuilt > 0, "{taken_over:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_crash_point_of_a_thousand_steps_leaves_a_log_that_opens_whole_first_half() {
-    every_crash_point(1, STEPS, 0).await;
+    a_thousand_steps(0).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_crash_point_of_a_thousand_steps_leaves_a_log_that_opens_whole_second_half() {
-    every_crash_point(1, STEPS, 1).await;
+    a_thousand_steps(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_crash_point_beside_an_archive_leaves_a_log_that_opens_whole_first_half() {
+    archiving_steps(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_crash_point_beside_an_archive_leaves_a_log_that_opens_whole_second_half() {
+    archiving_steps(1).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ pub(super) struct Trace {
     pub book: Book,
     promised: Arc<Promised>,
     producer_number: u64,
+    archive_after: Duration,
 }
 
 impl From<Stopped> for Ended {
@@ -32,18 +33,27 @@ impl Trace {
     pub(super) async fn begin(
         platform: &Platform,
         promised: &Arc<Promised>,
+        archive_after: Duration,
     ) -> Result<Self, OpenError> {
-        let log = open(platform).await?;
-        Ok(Self::on(platform, log, Book::default(), promised))
+        let log = open(platform, archive_after).await?;
+        let book = Book::default();
+        Ok(Self::on(platform, log, book, promised, archive_after))
     }
 
-    pub(super) fn on(platform: &Platform, log: Log, book: Book, promised: &Arc<Promised>) -> Self {
+    pub(super) fn on(
+        platform: &Platform,
+        log: Log,
+        book: Book,
+        promised: &Arc<Promised>,
+        archive_after: Duration,
+    ) -> Self {
         Self {
             platform: platform.clone(),
             log: Some(log),
             book,
             promised: Arc::clone(promised),
             producer_number: 0,
+            archive_after,
         }
     }
 
@@ -216,7 +226,7 @@ impl Trace {
             self.log().stop().await;
         }
         self.log = None;
-        self.log = Some(open(&self.platform).await?);
+        self.log = Some(open(&self.platform, self.archive_after).await?);
         Ok(())
     }
 }
