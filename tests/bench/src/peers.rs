@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     load::{self, Call},
     nats,
-    report::{Report, Row, say},
+    report::{Report, Row, Target, say},
     requests::{RECORDS_PER_PUT, put_record, put_records},
     server::{Project, Ready, Server, free_address},
     streams::Page,
@@ -32,6 +32,9 @@ const PAGE_RECORDS: usize = 100;
 const BODIES_READ: usize = 4;
 const ACTIVE_MAX: Duration = Duration::from_secs(30);
 const ACTIVE_LOOK: Duration = Duration::from_millis(50);
+/// Durable against what others do in memory.
+const PUT_RATIO_MIN: f64 = 4.0;
+const GET_RATIO_MIN: f64 = 3.0;
 
 /// One way to run a peer, or why there is none.
 #[derive(Debug, Deserialize)]
@@ -57,7 +60,7 @@ enum Protocol {
 }
 
 /// One kind of load, on a server of its own: some peers get slower with everything that they keep.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     PutRecords,
     PutRecord,
@@ -66,6 +69,13 @@ enum Kind {
 
 impl Kind {
     const ALL: [Self; 3] = [Self::PutRecords, Self::PutRecord, Self::GetRecords];
+}
+
+/// Processor time that a server of the Kinesis API takes for a record.
+struct Cost {
+    server: String,
+    kind: Kind,
+    us: f64,
 }
 
 /// `installed` is the file that says which peers there are.
@@ -78,12 +88,13 @@ pub(crate) async fn measure(
     let text = std::fs::read_to_string(installed)
         .with_context(|| format!("read {}", installed.display()))?;
     let peers: Vec<Peer> = serde_json::from_str(&text).context("read which peers there are")?;
+    let (mut ours, mut others) = (Vec::new(), Vec::new());
     for kind in Kind::ALL {
         let server = project
             .start(&format!("peers-{kind:?}"), "version: 1\n")
             .await
             .context("start our own server")?;
-        drive(report, &server, "shardmill", Protocol::Kinesis, kind).await?;
+        ours.extend(drive(report, &server, "shardmill", Protocol::Kinesis, kind).await?);
     }
     for peer in &peers {
         if let Some(why) = &peer.not_run {
@@ -95,13 +106,51 @@ pub(crate) async fn measure(
                 let server = start(project, peer, kind).await?;
                 drive(report, &server, &peer.name, peer.protocol, kind).await
             };
-            if let Err(error) = measured.await {
-                let what = format!("{}: {kind:?}", peer.name);
-                report.not_run(&what, &format!("{error:#}"));
+            match measured.await {
+                Ok(cost) => others.extend(cost),
+                Err(error) => {
+                    let what = format!("{}: {kind:?}", peer.name);
+                    report.not_run(&what, &format!("{error:#}"));
+                }
             }
         }
     }
+    compare(report, &ours, &others);
     Ok(())
+}
+
+/// Us, durable, against the cheapest of those that keep everything in memory.
+fn compare(report: &mut Report, ours: &[Cost], others: &[Cost]) {
+    for (kind, of, whom, least) in [
+        (
+            Kind::PutRecords,
+            "",
+            "the fastest of the others in memory",
+            PUT_RATIO_MIN,
+        ),
+        (
+            Kind::GetRecords,
+            "ferrokinesis",
+            "ferrokinesis",
+            GET_RATIO_MIN,
+        ),
+    ] {
+        let in_memory = |cost: &&Cost| {
+            cost.kind == kind && cost.server.starts_with(of) && cost.server.ends_with("in memory")
+        };
+        let costs = others.iter().filter(in_memory).map(|cost| cost.us);
+        let cheapest = costs.fold(f64::INFINITY, f64::min);
+        let what = format!(
+            "{kind:?} of 1 KiB, durable, against {whom}, records for each second of server CPU"
+        );
+        match ours.iter().find(|cost| cost.kind == kind) {
+            Some(own) if cheapest.is_finite() => {
+                let row = Row::new(what, cheapest / own.us, "x");
+                report.add(row.target(Target::AtLeast(least)));
+            }
+            Some(_) | None => report.not_run(&what, "none of them was measured"),
+        }
+    }
 }
 
 async fn start(project: &Project, peer: &Peer, kind: Kind) -> Result<Server> {
@@ -131,48 +180,62 @@ async fn start(project: &Project, peer: &Peer, kind: Kind) -> Result<Server> {
 }
 
 /// The same for everybody, through the API alone.
+/// What a record costs there, where that is compared.
 async fn drive(
     report: &mut Report,
     server: &Server,
     name: &str,
     protocol: Protocol,
     kind: Kind,
-) -> Result<()> {
+) -> Result<Option<Cost>> {
     match protocol {
         Protocol::Kinesis => create(server).await?,
         Protocol::Nats => {}
     }
-    match (protocol, kind) {
-        (Protocol::Kinesis, Kind::PutRecords) => put_many(report, server, name).await,
-        (Protocol::Kinesis, Kind::PutRecord) => put_one(report, server, name).await,
-        (Protocol::Kinesis, Kind::GetRecords) => get(report, server, name).await,
-        (Protocol::Nats, Kind::PutRecords) => nats::put_many(report, server, name).await,
-        (Protocol::Nats, Kind::PutRecord) => nats::put_one(report, server, name).await,
+    let us = match (protocol, kind) {
+        (Protocol::Kinesis, Kind::PutRecords) => put_many(report, server, name).await?,
+        (Protocol::Kinesis, Kind::PutRecord) => put_one(report, server, name).await?,
+        (Protocol::Kinesis, Kind::GetRecords) => get(report, server, name).await?,
+        (Protocol::Nats, Kind::PutRecords) => {
+            nats::put_many(report, server, name).await?;
+            return Ok(None);
+        }
+        (Protocol::Nats, Kind::PutRecord) => {
+            nats::put_one(report, server, name).await?;
+            return Ok(None);
+        }
         // It is here for the durable append.
-        (Protocol::Nats, Kind::GetRecords) => Ok(()),
-    }
+        (Protocol::Nats, Kind::GetRecords) => return Ok(None),
+    };
+    let server = name.to_owned();
+    Ok(Some(Cost { server, kind, us }))
 }
 
-async fn put_many(report: &mut Report, server: &Server, name: &str) -> Result<()> {
+/// The processor time for a record, with the connections that cost least.
+async fn put_many(report: &mut Report, server: &Server, name: &str) -> Result<f64> {
     let bodies = put_records(STREAM, KIB);
+    let mut least = f64::INFINITY;
     for connections in [1, 4] {
         let load = load::run(server, connections, Call::Kinesis("PutRecords"), &bodies).await?;
         let what = format!("{name}: PutRecords 500 x 1 KiB, {connections} connections");
         let rate = load.per_second() * RECORDS_PER_PUT as f64;
-        report.add(Row::new(what, rate, "records/s").server_us(load.server_us(RECORDS_PER_PUT)));
+        let us = load.server_us(RECORDS_PER_PUT);
+        report.add(Row::new(what, rate, "records/s").server_us(us));
+        least = least.min(us);
     }
-    Ok(())
+    Ok(least)
 }
 
-async fn put_one(report: &mut Report, server: &Server, name: &str) -> Result<()> {
+async fn put_one(report: &mut Report, server: &Server, name: &str) -> Result<f64> {
     let bodies = put_record(STREAM, KIB);
     let load = load::run(server, 64, Call::Kinesis("PutRecord"), &bodies).await?;
     let what = format!("{name}: PutRecord 1 KiB, 64 connections");
-    report.add(Row::new(what, load.per_second(), "requests/s").server_us(load.server_us(1)));
-    Ok(())
+    let us = load.server_us(1);
+    report.add(Row::new(what, load.per_second(), "requests/s").server_us(us));
+    Ok(us)
 }
 
-async fn get(report: &mut Report, server: &Server, name: &str) -> Result<()> {
+async fn get(report: &mut Report, server: &Server, name: &str) -> Result<f64> {
     let mut connection = server.connect().await?;
     for body in put_records(STREAM, KIB).into_iter().take(BODIES_READ) {
         connection.kinesis("PutRecords", body).await?;
@@ -181,8 +244,9 @@ async fn get(report: &mut Report, server: &Server, name: &str) -> Result<()> {
     let load = page.load(server).await?;
     let what = format!("{name}: GetRecords, {} x 1 KiB a page", page.records);
     let rate = load.per_second() * page.records as f64;
-    report.add(Row::new(what, rate, "records/s").server_us(load.server_us(page.records)));
-    Ok(())
+    let us = load.server_us(page.records);
+    report.add(Row::new(what, rate, "records/s").server_us(us));
+    Ok(us)
 }
 
 async fn create(server: &Server) -> Result<()> {
@@ -205,5 +269,40 @@ async fn create(server: &Server) -> Result<()> {
             bail!("its stream did not become active");
         }
         tokio::time::sleep(ACTIVE_LOOK).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn we_are_compared_with_the_cheapest_in_memory() {
+        let cost = |server: &str, kind, us| Cost {
+            server: server.to_owned(),
+            kind,
+            us,
+        };
+        let ours = [
+            cost("shardmill", Kind::PutRecords, 2.0),
+            cost("shardmill", Kind::GetRecords, 1.0),
+        ];
+        let others = [
+            cost("ferrokinesis 0.7.0 in memory", Kind::PutRecords, 12.0),
+            cost("ferrokinesis 0.7.0 durable", Kind::PutRecords, 3.0),
+            cost("kinesalite 3 in memory", Kind::PutRecords, 10.0),
+            cost("kinesalite 3 in memory", Kind::GetRecords, 0.5),
+        ];
+        let mut report = Report::default();
+        compare(&mut report, &ours, &others);
+        let table = report.table();
+        for part in [
+            "PutRecords of 1 KiB, durable, against the fastest of the others in memory",
+            " 5.00 ",
+            ">= 4.00 reached",
+            "against ferrokinesis, records for each second of server CPU, because none of them was",
+        ] {
+            assert!(table.contains(part), "{part}: {table}");
+        }
     }
 }
