@@ -314,7 +314,11 @@ pub(crate) struct StreamNoun {
 #[derive(Debug, Subcommand)]
 pub(crate) enum StreamVerb {
     /// All streams
-    List,
+    List {
+        /// The largest first, each with what it stores
+        #[arg(long)]
+        by_size: bool,
+    },
     /// One stream
     Show {
         #[arg(value_parser = name)]

@@ -25,7 +25,8 @@ fn the_words_fit_together() {
 fn lines() {
     check("version", Ok("Version"));
     check("streams", Ok("Stream(StreamNoun { verb: None })"));
-    check("stream list -o json", Ok("Some(List)"));
+    check("stream list -o json", Ok("Some(List { by_size: false })"));
+    check("stream list --by-size", Ok("by_size: true"));
     check(
         "stream create a --shards 4 --retention 7d",
         Ok("shards: 4, retention: Some(604800s)"),

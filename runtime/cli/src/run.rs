@@ -140,7 +140,12 @@ async fn ask(server: Option<&str>, asking: Asking, output: Output) -> Result<(),
         Asking::Status(arguments) => status::status(client, output, &arguments).await,
         Asking::Wait(arguments) => status::wait(client, output, &arguments).await,
         Asking::Stream(noun) => {
-            things::stream(client, output, &noun.verb.unwrap_or(StreamVerb::List)).await
+            things::stream(
+                client,
+                output,
+                &noun.verb.unwrap_or(StreamVerb::List { by_size: false }),
+            )
+            .await
         }
         Asking::Function(noun) => {
             things::function(client, output, &noun.verb.unwrap_or(FunctionVerb::List)).await

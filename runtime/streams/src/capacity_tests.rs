@@ -126,6 +126,26 @@ async fn reads_and_iterators_have_their_rates() {
     assert_eq!(streams.traffic(&flights()).unwrap().totals.reads_refused, 5);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_fan_out_delivers_takes_nothing_of_what_a_shard_gives_to_readers() {
+    let (platform, streams) = started(false, 1, StreamMode::Provisioned).await;
+    let large = vec![of_size(MIB, 0)];
+    streams.put(&flights(), large, None).await.unwrap();
+    let key = flights();
+    let page = streams.read(&key, ShardId(0), ReadFrom::Oldest, ALL);
+    let page = page.await.unwrap();
+    for (shared, taken) in [(false, false), (true, true)] {
+        streams.observe();
+        streams.count_read(&flights(), ShardId(0), &page, shared);
+        platform.clock.sleep(Duration::from_secs(2)).await;
+        streams.observe();
+        let told = streams.traffic(&flights()).unwrap();
+        assert_eq!(told.now.read_bytes > 0, taken, "{:?}", told.now);
+        assert_eq!(told.shards[0].now.read_bytes > 0, taken);
+        assert!(told.totals.out_bytes > 0);
+    }
+}
+
 /// Puts so many MiB a second for a while, evenly over all keys, looking every ten seconds.
 async fn load(platform: &Platform, streams: &Streams, mibps: usize, seconds: u64) {
     let autoscaled = BTreeMap::new();

@@ -121,7 +121,7 @@ impl Streams {
         meter.is_none_or(|meter| meter.gates().pass_iterator(now))
     }
 
-    /// Counts a page that a client read; `shared` when others have to wait for their turn then.
+    /// Counts a page that a client read; `shared` when it is taken from what the shard gives to all, as fan-out is not.
     pub fn count_read(&self, key: &StreamKey, shard: ShardId, page: &Page, shared: bool) {
         let Ok(stream) = self.existing(key) else {
             return;
@@ -131,9 +131,9 @@ impl Streams {
             bytes: count(page.records.iter().map(bytes).sum()),
             records: count(page.records.len()),
         };
-        stream.meters.stream.read(passed, page.behind_ms);
+        stream.meters.stream.read(passed, page.behind_ms, shared);
         if let Some(meter) = stream.meter(shard) {
-            meter.read(passed, page.behind_ms);
+            meter.read(passed, page.behind_ms, shared);
             if shared && self.shared.settings.aws_limits {
                 let now = self.shared.platform.clock.monotonic();
                 meter.gates().read.charge(passed.bytes, now);

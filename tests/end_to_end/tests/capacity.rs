@@ -36,7 +36,15 @@ fn put_hot(project: &Project, server: &Server) {
     let input = json!({ "StreamName": "flights", "Records": records });
     let answer = server.kinesis("PutRecords", &input.to_string());
     assert_eq!(answer.status, 200, "{}", answer.body);
-    assert!(project.json(&["stream", "list"]).is_array());
+    project.done(&["stream", "create", "aside"]);
+    let streams = project.json(&["stream", "list", "--by-size"]);
+    let largest = &items(&streams)[0];
+    assert_eq!(
+        (&largest["name"], &largest["stored_records"]),
+        (&json!("flights"), &json!(400))
+    );
+    assert!(largest["stored_bytes"].as_u64() > Some(400), "{largest}");
+    assert_eq!(items(&streams)[1]["stored_records"], 0);
 }
 
 #[test]

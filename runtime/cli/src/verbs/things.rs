@@ -22,6 +22,12 @@ const STREAMS: &[Column] = &[
     ("RETENTION", "/retention_ms"),
     ("REGION", "/region"),
 ];
+const SIZES: &[Column] = &[
+    ("NAME", "/name"),
+    ("BYTES", "/stored_bytes"),
+    ("RECORDS", "/stored_records"),
+    ("RETENTION", "/retention_ms"),
+];
 const SHARDS: &[Column] = &[
     ("SHARD", "/id"),
     ("OPEN", "/open"),
@@ -63,7 +69,11 @@ pub(crate) async fn stream(
     verb: &StreamVerb,
 ) -> Result<(), Failure> {
     match verb {
-        StreamVerb::List => list(client, output, "streams", STREAMS).await,
+        StreamVerb::List { by_size: false } => list(client, output, "streams", STREAMS).await,
+        StreamVerb::List { by_size: true } => {
+            let answer = client.get("streams?by=size").await?;
+            output.list(&items(&answer, "streams"), SIZES)
+        }
         StreamVerb::Show { name } => stream::show(client, output, name).await,
         StreamVerb::Shards { name, hot: true } => stream::hot(client, output, name).await,
         StreamVerb::Export { name, file, binary } => {

@@ -170,7 +170,7 @@ impl Api {
             ("GET", ["_shardmill", "clock"]) => Ok(testing::shown(rooms)),
             ("GET", ["status"]) => status::status(rooms).await,
             ("GET", ["server"]) => server::show(rooms),
-            ("GET", ["streams"]) => streams::list(rooms),
+            ("GET", ["streams"]) => streams::list(rooms, &call),
             ("GET", ["streams", name]) => streams::show(rooms, name),
             ("POST", ["streams"]) => streams::create(rooms, &call).await,
             ("DELETE", ["streams", name]) => streams::delete(rooms, name).await,

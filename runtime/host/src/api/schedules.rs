@@ -114,7 +114,7 @@ fn hint(name: &str, state: &ScheduleState) -> Option<String> {
         )),
         ScheduleState::NoOutput(stream) => Some(format!("create stream {stream} again")),
         ScheduleState::DiskFull => {
-            Some("free space or shorten retention: `shardmill stream list`".to_owned())
+            Some("free space or shorten retention: `shardmill stream list --by-size`".to_owned())
         }
         ScheduleState::DeadLettersFull { .. } => Some(
             "raise `server.dead_letters.max` in triggers.yaml, or say `when_full: drop-oldest`, and start the server again".to_owned(),

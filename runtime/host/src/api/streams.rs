@@ -15,8 +15,33 @@ use crate::{
     needs,
 };
 
-pub(crate) fn list(rooms: &Rooms) -> Reply {
-    Ok(Value::Array(all(rooms)))
+/// With `by=size` the largest first, each with what it stores.
+pub(crate) fn list(rooms: &Rooms, call: &Call<'_>) -> Reply {
+    match call.query.get("by") {
+        None => Ok(Value::Array(all(rooms))),
+        Some("size") => Ok(Value::Array(by_size(rooms))),
+        Some(_) => Err(ApiError::bad("`by` is size, or not said")),
+    }
+}
+
+fn by_size(rooms: &Rooms) -> Vec<Value> {
+    let listing = rooms.streams.list(&rooms.world, None, API_ROWS_MAX);
+    let sized = listing.streams.iter().map(|facts| {
+        let (mut bytes, mut records) = (0, 0);
+        for shard in rooms.streams.shards(&facts.key).unwrap_or_default() {
+            let from = ReadFrom::Oldest;
+            let held = rooms.streams.backlog(&facts.key, shard.facts.id, from);
+            let held = held.unwrap_or_default();
+            bytes += held.bytes;
+            records += held.records;
+        }
+        let mut document = document(rooms, facts);
+        (document["stored_bytes"], document["stored_records"]) = (json!(bytes), json!(records));
+        (bytes, document)
+    });
+    let mut sized: Vec<(u64, Value)> = sized.collect();
+    sized.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+    sized.into_iter().map(|(_, document)| document).collect()
 }
 
 pub(crate) fn all(rooms: &Rooms) -> Vec<Value> {

@@ -162,7 +162,7 @@ fn hint(trigger: &TriggerName, shard: ShardId, state: &ShardState) -> Option<Str
             "raise `concurrency` of the function in triggers.yaml, or make it faster".to_owned(),
         ),
         ShardState::DiskFull => {
-            Some("free space or shorten retention: `shardmill stream list`".to_owned())
+            Some("free space or shorten retention: `shardmill stream list --by-size`".to_owned())
         }
         ShardState::NoLease(_)
         | ShardState::LogStopped(_)

@@ -45,6 +45,8 @@ pub(crate) struct Meters {
 pub(crate) struct StreamMeter {
     incoming: Tally,
     outgoing: Tally,
+    /// Of it, what readers share; what fan-out delivers takes nothing of a shard's own.
+    shared: Tally,
     writes_refused: AtomicU64,
     reads_refused: AtomicU64,
     age_ms: AtomicU64,
@@ -59,6 +61,8 @@ pub(crate) struct StreamMeter {
 pub(crate) struct ShardMeter {
     incoming: Tally,
     outgoing: Tally,
+    /// Of it, what readers share; what fan-out delivers takes nothing of a shard's own.
+    shared: Tally,
     writes_refused: AtomicU64,
     reads_refused: AtomicU64,
     age_ms: AtomicU64,
@@ -135,8 +139,11 @@ impl StreamMeter {
         self.reads_refused.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn read(&self, passed: Passed, age_ms: u64) {
+    pub(crate) fn read(&self, passed: Passed, age_ms: u64, shared: bool) {
         self.outgoing.add(passed);
+        if shared {
+            self.shared.add(passed);
+        }
         self.age_ms.store(age_ms, Relaxed);
     }
 
@@ -195,7 +202,7 @@ impl StreamMeter {
     }
 
     fn totals(&self) -> Rates {
-        totals(&self.incoming, &self.outgoing)
+        totals(&self.incoming, &self.shared)
     }
 }
 
@@ -212,8 +219,11 @@ impl ShardMeter {
         self.reads_refused.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn read(&self, passed: Passed, age_ms: u64) {
+    pub(crate) fn read(&self, passed: Passed, age_ms: u64, shared: bool) {
         self.outgoing.add(passed);
+        if shared {
+            self.shared.add(passed);
+        }
         self.age_ms.store(age_ms, Relaxed);
     }
 
@@ -273,7 +283,7 @@ impl ShardMeter {
     }
 
     fn totals(&self) -> Rates {
-        totals(&self.incoming, &self.outgoing)
+        totals(&self.incoming, &self.shared)
     }
 }
 
@@ -326,12 +336,12 @@ pub(crate) fn part_begins(range: HashKeyRange, part: usize) -> u128 {
 
 const PARTS: u128 = HASH_RANGES as u128;
 
-fn totals(incoming: &Tally, outgoing: &Tally) -> Rates {
-    let (incoming, outgoing) = (incoming.sum(), outgoing.sum());
+fn totals(incoming: &Tally, shared: &Tally) -> Rates {
+    let (incoming, shared) = (incoming.sum(), shared.sum());
     Rates {
         write_bytes: incoming.bytes,
         write_records: incoming.records,
-        read_bytes: outgoing.bytes,
+        read_bytes: shared.bytes,
     }
 }
 

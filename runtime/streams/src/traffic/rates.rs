@@ -15,6 +15,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub struct Rates {
     pub write_bytes: u64,
     pub write_records: u64,
+    /// Of what readers share: fan-out has its own.
     pub read_bytes: u64,
 }
 
