@@ -73,7 +73,7 @@ impl Gathered {
     }
 }
 
-/// Gives records without an explicit hash key one of their own, evenly over all: their partition keys decide nothing.
+/// Gives records hash keys of their own, evenly over all: partition keys and explicit hash keys of producers decide nothing.
 /// What a producer sends again falls where it fell before.
 pub(crate) fn spread(records: &mut [NewRecord], producer: Option<&ProducerMark>, turn: u64) {
     let start = producer.map_or(turn, |mark| {
@@ -83,7 +83,7 @@ pub(crate) fn spread(records: &mut [NewRecord], producer: Option<&ProducerMark>,
     for (index, record) in (0_u64..).zip(records) {
         let high = mix(start.wrapping_add(index));
         let key = u128::from(high) << 64 | u128::from(mix(high));
-        record.explicit_hash_key.get_or_insert(HashKey(key));
+        record.explicit_hash_key = Some(HashKey(key));
     }
 }
 

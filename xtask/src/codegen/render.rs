@@ -19,8 +19,8 @@ pub(super) struct GeneratedFile {
 }
 
 /// The model calls the key optional since streams may distribute records by themselves (strategy AUTO).
-/// All streams here take the user's key, and for those AWS still answers that it must not be null.
-const REQUIRED_ALL_THE_SAME: [(&str, &str); 2] = [
+/// For all others AWS still answers that it must not be null.
+const NEEDED_UNLESS_SPREAD: [(&str, &str); 2] = [
     ("PutRecordInput", "PartitionKey"),
     ("PutRecordsRequestEntry", "PartitionKey"),
 ];
@@ -126,12 +126,12 @@ fn shapes(model: &ServiceModel, names: &BTreeSet<&str>, table: Table) -> Result<
     let (title, imports) = match table {
         Table::Inputs => (
             "What each action takes. Members come in the order in which AWS prints violations.",
-            "use super::super::schema::{Shape, input, optional, required, unless_arn};\nuse super::shapes;\n",
+            "use super::super::schema::{Shape, input, optional, required, unless_arn, unless_spread};\nuse super::shapes;\n",
         ),
         Table::Shapes => (
             "The shapes that inputs are made of. Values of enumerations come in the order AWS prints.",
             "use super::super::schema::{Shape, at_least, between, blob, integer, list, map, one_of};\n\
-             use super::super::schema::{optional, pattern, required, structure, text, unbounded};\n",
+             use super::super::schema::{optional, pattern, required, structure, text, unbounded, unless_spread};\n",
         ),
     };
     let mut text = head(model, title);
@@ -202,9 +202,9 @@ fn structure_body(name: &str, shape: &Shape, table: Table) -> Result<String> {
         Table::Shapes => (format!("structure({name:?}, &["), ""),
     };
     for (member, reference) in members {
-        let required = shape.required.contains(member)
-            || REQUIRED_ALL_THE_SAME.contains(&(name, member.as_str()));
-        let need = if required {
+        let need = if NEEDED_UNLESS_SPREAD.contains(&(name, member.as_str())) {
+            "unless_spread"
+        } else if shape.required.contains(member) {
             "required"
         } else if member == "StreamName" && by_arn && name != STREAM_BY_TOKEN {
             "unless_arn"

@@ -159,7 +159,7 @@ fn every_bound_of_every_member_is_held() {
         } in of_structure(members(row), "")
         {
             let object = value.as_object().unwrap();
-            let told = validate(members(row), object).unwrap_err();
+            let told = validate(members(row), object, false).unwrap_err();
             let expected = format!("at '{path}' failed to satisfy constraint: {constraint}");
             assert!(
                 told.contains(&expected),

@@ -23,6 +23,33 @@ pub(super) async fn register(client: &Client, name: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_consumer_is_named_once_or_the_same_twice() {
+    let client = Client::with_stream(1).await;
+    let arn = register(&client, "board").await;
+    let input = |stream: &str, name: &str| json!({"ConsumerARN": arn, "StreamARN": stream, "ConsumerName": name});
+    client
+        .done("DescribeStreamConsumer", input(STREAM, "board"))
+        .await;
+    for (stream, name) in [
+        (STREAM, "gate"),
+        (
+            "arn:aws:kinesis:eu-west-1:000000000000:stream/other",
+            "board",
+        ),
+    ] {
+        assert_eq!(
+            client
+                .refused("DescribeStreamConsumer", input(stream, name))
+                .await,
+            format!(
+                "InvalidArgumentException: ConsumerARN {arn} and the StreamARN and ConsumerName beside it do not name \
+                 the same consumer."
+            )
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_consumer_lives_from_creating_to_gone() {
     let client = Client::with_stream(1).await;
     let arn = register(&client, "board").await;

@@ -127,6 +127,7 @@ impl KinesisDoor {
             hosts: &self.hosts,
             keys: self.keys.as_deref(),
             now: self.platform.clock.unshifted_wall(),
+            streams: Some(&self.streams),
         };
         let call = match receive(parts, body, access) {
             Ok(call) => call,

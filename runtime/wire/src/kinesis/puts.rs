@@ -40,6 +40,7 @@ impl PutRecordsBody {
         let plain = PutRecordsFields::plain(body);
         let fields = plain.or_else(|| serde_json::from_slice(body).ok())?;
         let in_order = is_plain_stream(&fields.stream_name, &fields.stream_arn)
+            && fields.stream_id.is_none()
             && (1..=RECORDS_PER_PUT_MAX).contains(&fields.records.len())
             && fields.records.iter().all(EntryFields::in_order);
         if in_order {
@@ -78,6 +79,7 @@ impl PutRecordBody {
         let plain = PutRecordFields::plain(body);
         let fields = plain.or_else(|| serde_json::from_slice(body).ok())?;
         let in_order = is_plain_stream(&fields.stream_name, &fields.stream_arn)
+            && fields.stream_id.is_none()
             && fields.sequence_number_for_ordering.is_none()
             && fields.entry().in_order();
         if in_order {
@@ -114,6 +116,8 @@ struct PutRecordsFields<'a> {
     stream_name: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "StreamARN")]
     stream_arn: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    stream_id: Option<Cow<'a, str>>,
     dry_run: Option<bool>,
     #[serde(borrow)]
     records: Vec<EntryFields<'a>>,
@@ -124,7 +128,8 @@ struct PutRecordsFields<'a> {
 struct EntryFields<'a> {
     #[serde(borrow)]
     data: Cow<'a, [u8]>,
-    #[serde(borrow)]
+    /// Empty where there is none, which only a stream that spreads records takes.
+    #[serde(borrow, default)]
     partition_key: Cow<'a, str>,
     #[serde(borrow)]
     explicit_hash_key: Option<Cow<'a, str>>,
@@ -137,10 +142,13 @@ struct PutRecordFields<'a> {
     stream_name: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "StreamARN")]
     stream_arn: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    stream_id: Option<Cow<'a, str>>,
     dry_run: Option<bool>,
     #[serde(borrow)]
     data: Cow<'a, [u8]>,
-    #[serde(borrow)]
+    /// Empty where there is none, which only a stream that spreads records takes.
+    #[serde(borrow, default)]
     partition_key: Cow<'a, str>,
     #[serde(borrow)]
     explicit_hash_key: Option<Cow<'a, str>>,
@@ -198,6 +206,7 @@ impl<'a> PutRecordsFields<'a> {
         Some(Self {
             stream_name: name.map(Cow::Borrowed),
             stream_arn: None,
+            stream_id: None,
             dry_run: None,
             records,
         })
@@ -220,6 +229,7 @@ impl<'a> PutRecordFields<'a> {
         Some(Self {
             stream_name: name.map(Cow::Borrowed),
             stream_arn: None,
+            stream_id: None,
             dry_run: None,
             data,
             partition_key,

@@ -3,19 +3,22 @@
 //! In: the head of a request and its collected body. Out: a call whose input fits its shape, or the answer that
 //! ends the matter here. The order is AWS's, and visible in which error comes first: method and CORS, content
 //! type and body, target, signature, types of members, their bounds. Existence and state come later, in
-//! `actions`. Decides purely; never waits.
+//! `actions`; of streams only this is asked, whether one spreads records, because then they need no keys. Never waits.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use model::Timestamp;
 use serde_json::{Map, Value};
+use streams::{Distribution, Streams};
 
 use super::{
+    actions::stream_key,
     answer::{Answer, CBOR, Codec, JSON, OLD_JSON},
     cbor,
     decode::{check_types, parse_body},
     error::{AwsError, Kind},
     generated::Action,
+    input::Members,
     producer::ProducerMark,
     puts::{PutRecordBody, PutRecordsBody},
     schema::{ActionRow, Member, Shape},
@@ -59,6 +62,8 @@ pub(super) struct Access<'a> {
     pub(super) keys: Option<&'a Keyring>,
     /// By the clock that nobody shifts.
     pub(super) now: Timestamp,
+    /// Of which some spread records by themselves; without them none does.
+    pub(super) streams: Option<&'a Streams>,
 }
 
 /// Receives a request. The error is the answer that ends it.
@@ -107,7 +112,8 @@ pub(super) fn receive(parts: &Parts, body: &Bytes, access: Access<'_>) -> Result
     if let Some(text) = misplaced {
         return Err(refuse(AwsError::new(Kind::Serialization, text)));
     }
-    check_input(expected, &object).map_err(refuse)?;
+    let is_spread = is_spread(row.action, &object, &caller, access);
+    check_input(expected, &object, is_spread).map_err(refuse)?;
     Ok(Call {
         action: row.action,
         name: row.name,
@@ -220,9 +226,30 @@ fn identify(
     Ok((caller, producer))
 }
 
-fn check_input(members: &[Member], object: &Map<String, Value>) -> Result<(), AwsError> {
+fn check_input(
+    members: &[Member],
+    object: &Map<String, Value>,
+    is_spread: bool,
+) -> Result<(), AwsError> {
     check_types(members, object).map_err(|text| AwsError::new(Kind::Serialization, text))?;
-    validate(members, object).map_err(|text| AwsError::new(Kind::Validation, text))
+    validate(members, object, is_spread).map_err(|text| AwsError::new(Kind::Validation, text))
+}
+
+/// Whether a put is into a stream that spreads records by itself, so that they need no partition keys.
+fn is_spread(
+    action: Action,
+    object: &Map<String, Value>,
+    caller: &Caller,
+    access: Access<'_>,
+) -> bool {
+    let puts = action == Action::PutRecord || action == Action::PutRecords;
+    let Some(streams) = access.streams.filter(|_| puts) else {
+        return false;
+    };
+    let addressed = Members(object).stream().addressed(caller);
+    let named = addressed.and_then(|addressed| stream_key(&addressed));
+    let facts = named.ok().and_then(|key| streams.describe(&key).ok());
+    facts.is_some_and(|facts| facts.traits.distribution == Some(Distribution::Auto))
 }
 
 fn members(input: &'static Shape) -> &'static [Member] {

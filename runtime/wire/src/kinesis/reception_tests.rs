@@ -34,6 +34,7 @@ fn ask(asked: &Asked<'_>) -> Result<Call, Answer> {
         hosts: &AllowedHosts::default(),
         keys: None,
         now: Timestamp::from_millis(0),
+        streams: None,
     };
     receive(&parts, &body, access)
 }

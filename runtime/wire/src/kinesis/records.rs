@@ -148,8 +148,12 @@ fn json_records(body: &mut Vec<u8>, records: &[Record]) {
         // Appending grows a vector by exactly what it needs, which would copy it at every record.
         body.reserve(record.data.len() / 3 * 4 + RECORD_FRAME_BYTES);
         base64_simd::STANDARD.encode_append(&record.data, body);
-        body.extend_from_slice(br#"","PartitionKey":"#);
-        push_json_text(body, &String::from_utf8_lossy(&record.partition_key));
+        body.push(b'"');
+        // As AWS does for a record of a stream that spreads them, whose producer gave none.
+        if !record.partition_key.is_empty() {
+            body.extend_from_slice(br#","PartitionKey":"#);
+            push_json_text(body, &String::from_utf8_lossy(&record.partition_key));
+        }
         if record.encrypted {
             body.extend_from_slice(br#","EncryptionType":"KMS""#);
         }
@@ -185,7 +189,11 @@ fn cbor_records(
     cbor::push_text(body, "Records");
     cbor::push_array(body, records.len());
     for record in records {
-        cbor::push_map(body, 4 + usize::from(record.encrypted));
+        let has_key = !record.partition_key.is_empty();
+        cbor::push_map(
+            body,
+            3 + usize::from(has_key) + usize::from(record.encrypted),
+        );
         cbor::push_text(body, "SequenceNumber");
         cbor::push_text(body, record.sequence.decimal().as_str());
         cbor::push_text(body, "ApproximateArrivalTimestamp");
@@ -193,8 +201,10 @@ fn cbor_records(
         body.reserve(record.data.len() + RECORD_FRAME_BYTES);
         cbor::push_text(body, "Data");
         cbor::push_bytes(body, &record.data);
-        cbor::push_text(body, "PartitionKey");
-        cbor::push_text(body, &String::from_utf8_lossy(&record.partition_key));
+        if has_key {
+            cbor::push_text(body, "PartitionKey");
+            cbor::push_text(body, &String::from_utf8_lossy(&record.partition_key));
+        }
         if record.encrypted {
             cbor::push_text(body, "EncryptionType");
             cbor::push_text(body, ENCRYPTED);
@@ -285,7 +295,7 @@ mod tests {
 
     fn records() -> impl Strategy<Value = Vec<Record>> {
         let data = prop::collection::vec(any::<u8>(), 0..50);
-        let record = (any::<u64>(), 0_u64..1 << 50, ".{0,20}", data).prop_map(
+        let record = (any::<u64>(), 0_u64..1 << 50, ".{1,20}", data).prop_map(
             |(number, arrived_ms, key, data)| Record {
                 sequence: SequenceNumber([0, 0, number]),
                 arrived: Timestamp::from_millis(arrived_ms),

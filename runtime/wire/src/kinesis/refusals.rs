@@ -294,6 +294,13 @@ impl AwsError {
         )
     }
 
+    pub(super) fn arn_of_other_consumer(arn: &str) -> Self {
+        Self::invalid_argument(format_args!(
+            "ConsumerARN {} and the StreamARN and ConsumerName beside it do not name the same consumer.",
+            super::validate::shortened(arn)
+        ))
+    }
+
     pub(super) fn consumer_unnamed() -> Self {
         Self::invalid_argument(
             "Either ConsumerARN, or StreamARN and ConsumerName, should be provided.",

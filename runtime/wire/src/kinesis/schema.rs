@@ -62,6 +62,8 @@ pub(super) enum Need {
     Required,
     /// A stream's name, needed where its ARN is not given.
     UnlessArn,
+    /// A record's partition key, needed where the stream does not spread records by itself.
+    UnlessSpread,
 }
 
 /// Inclusive bounds of a value or a length.
@@ -111,6 +113,14 @@ pub(super) const fn unless_arn(name: &'static str, shape: &'static Shape) -> Mem
     Member {
         name,
         need: Need::UnlessArn,
+        shape,
+    }
+}
+
+pub(super) const fn unless_spread(name: &'static str, shape: &'static Shape) -> Member {
+    Member {
+        name,
+        need: Need::UnlessSpread,
         shape,
     }
 }

@@ -429,3 +429,85 @@ async fn accounts_have_limits_and_a_commitment_that_holds_for_a_day() {
     client.platform.clock.shift(Duration::from_hours(24));
     assert_eq!(status().await["Status"], "DISABLED");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_spreads_records_needs_no_keys_and_heeds_none() {
+    let client = Client::with_stream(1).await;
+    let auto = json!({"StreamName": "auto", "RecordDistributionStrategy": "AUTO"});
+    client.done("CreateStream", auto).await;
+    settle(&client);
+    for (action, input, path) in [
+        ("PutRecord", json!({"Data": "YQ=="}), "partitionKey"),
+        (
+            "PutRecords",
+            json!({"Records": [{"Data": "YQ=="}]}),
+            "records.1.member.partitionKey",
+        ),
+    ] {
+        let into = |stream: &str| {
+            let mut input = input.clone();
+            input["StreamName"] = stream.into();
+            input
+        };
+        client.done(action, into("auto")).await;
+        assert_eq!(
+            client.refused(action, into("flights")).await,
+            format!(
+                "ValidationException: 1 validation error detected: Value null at '{path}' failed to satisfy \
+                 constraint: Member must not be null"
+            )
+        );
+    }
+    let same = json!({"Data": "YQ==", "PartitionKey": "k", "ExplicitHashKey": "0"});
+    let records = json!({"StreamName": "auto", "Records": vec![same; 200]});
+    client.done("PutRecords", records).await;
+    let (mut with, mut without) = (Vec::new(), 0);
+    for shard in 0..4 {
+        let from = json!({
+            "StreamName": "auto", "ShardId": format!("shardId-{shard:012}"), "ShardIteratorType": "TRIM_HORIZON",
+        });
+        let iterator = client.done("GetShardIterator", from).await["ShardIterator"].clone();
+        let page = client
+            .done("GetRecords", json!({"ShardIterator": iterator}))
+            .await;
+        let records = page["Records"].as_array().unwrap();
+        let keyed = records
+            .iter()
+            .filter(|record| record["PartitionKey"] == "k");
+        with.push(keyed.count());
+        let keyless = records
+            .iter()
+            .filter(|record| record.get("PartitionKey").is_none());
+        without += keyless.count();
+    }
+    assert!(
+        with.iter().all(|count| (20..80).contains(count)),
+        "{with:?}"
+    );
+    assert_eq!((with.iter().sum::<usize>(), without), (200, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reserved_ids_of_streams_are_checked_with_every_action() {
+    let client = Client::with_stream(1).await;
+    let record = json!({"Data": "YQ==", "PartitionKey": "k"});
+    let mut one = record.clone();
+    one["StreamName"] = "flights".into();
+    for (action, mut input) in [
+        ("PutRecord", one),
+        (
+            "PutRecords",
+            json!({"StreamName": "flights", "Records": [record]}),
+        ),
+        ("DescribeStream", json!({"StreamName": "flights"})),
+    ] {
+        input["StreamId"] = "XX".into();
+        assert_eq!(
+            client.refused(action, input.clone()).await,
+            "ValidationException: 1 validation error detected: Value 'XX' at 'streamId' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [a-z0-9]{20}-[a-z0-9]{3}"
+        );
+        input["StreamId"] = "abcdefghij0123456789-abc".into();
+        client.done(action, input).await;
+    }
+}

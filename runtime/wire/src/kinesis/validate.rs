@@ -11,9 +11,17 @@ use super::{
 };
 use crate::limits::{PRINTED_VALUE_BYTES_MAX, VIOLATIONS_MAX};
 
-/// Checks all bounds. The error is the text of a `ValidationException`.
-pub(super) fn validate(members: &[Member], object: &Map<String, Value>) -> Result<(), String> {
-    let mut violations = Violations::default();
+/// Checks all bounds. The error is the text of a `ValidationException`. Of a stream that spreads records by itself, these
+/// need no keys.
+pub(super) fn validate(
+    members: &[Member],
+    object: &Map<String, Value>,
+    is_spread: bool,
+) -> Result<(), String> {
+    let mut violations = Violations {
+        is_spread,
+        ..Violations::default()
+    };
     violations.structure("", members, object);
     violations.into_result()
 }
@@ -53,6 +61,7 @@ pub(super) fn decoded_length(base64: impl AsRef<[u8]>) -> usize {
 #[derive(Default)]
 struct Violations {
     texts: Vec<String>,
+    is_spread: bool,
 }
 
 impl Violations {
@@ -97,6 +106,7 @@ impl Violations {
                 Need::Optional => false,
                 Need::Required => true,
                 Need::UnlessArn => given("StreamARN").is_none(),
+                Need::UnlessSpread => !self.is_spread,
             };
             match given(name) {
                 Some(value) => self.value(&path, shape, value),

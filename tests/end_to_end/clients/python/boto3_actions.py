@@ -132,6 +132,10 @@ assert warmed["WarmThroughput"]["TargetMiBps"] == 10, warmed
 active()
 kinesis.update_stream_record_distribution_strategy(StreamARN=arn, RecordDistributionStrategy="AUTO")
 assert active()["RecordDistributionStrategy"] == "AUTO"
+spread = kinesis.put_records(**STREAM, Records=[{"ExplicitHashKey": "0", "Data": b"keyless"}] * 100)
+assert len({record["ShardId"] for record in spread["Records"]}) > 1, spread
+kinesis.update_stream_record_distribution_strategy(StreamARN=arn, RecordDistributionStrategy="USER_PARTITION_KEY")
+assert active()["RecordDistributionStrategy"] == "USER_PARTITION_KEY"
 
 # Consumers and their subscriptions.
 consumer = kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="board", Tags={"kind": "fan-out"})["Consumer"]

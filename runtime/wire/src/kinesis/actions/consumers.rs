@@ -122,10 +122,15 @@ impl Carrier<'_> {
     fn named_consumer(&self, input: Members<'_>) -> Result<ConsumerKey, AwsError> {
         let name = input.text("ConsumerName");
         if let Some(arn) = input.text("ConsumerARN") {
-            return match self.resource(arn)? {
-                Resource::Consumer(consumer) => Ok(consumer),
-                Resource::Stream(_) => Err(AwsError::resource_unreadable(arn)),
+            let Resource::Consumer(consumer) = self.resource(arn)? else {
+                return Err(AwsError::resource_unreadable(arn));
             };
+            let stream = input.text("StreamARN");
+            let agrees = name.is_none_or(|name| name == consumer.name)
+                && stream.is_none_or(|stream| stream == consumer.stream.arn());
+            return agrees
+                .then_some(consumer)
+                .ok_or_else(|| AwsError::arn_of_other_consumer(arn));
         }
         match (name, input.text("StreamARN")) {
             (Some(name), Some(_)) => Ok(ConsumerKey {

@@ -181,7 +181,7 @@ impl Carrier<'_> {
 
     /// The stream of that name, if the caller may do to it what it asks.
     fn permitted(&self, addressed: &Addressed) -> Result<StreamKey, AwsError> {
-        let key = key(addressed)?;
+        let key = stream_key(addressed)?;
         self.permit(&Resource::Stream(key.clone()))?;
         Ok(key)
     }
@@ -265,7 +265,7 @@ impl Carrier<'_> {
 }
 
 /// Names that no stream can have belong to no stream.
-fn key(addressed: &Addressed) -> Result<StreamKey, AwsError> {
+pub(super) fn stream_key(addressed: &Addressed) -> Result<StreamKey, AwsError> {
     let parsed = (
         AccountId::parse(&addressed.account),
         Region::parse(&addressed.region),

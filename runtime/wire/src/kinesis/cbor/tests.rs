@@ -33,6 +33,7 @@ fn call(action: &str, body: impl Into<Bytes>) -> Result<Call, Answer> {
         hosts: &AllowedHosts::default(),
         keys: None,
         now: Timestamp::from_millis(0),
+        streams: None,
     };
     receive(&parts, &body.into(), access)
 }

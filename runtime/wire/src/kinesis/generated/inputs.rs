@@ -2,7 +2,7 @@
 //!
 //! Written by `cargo xtask codegen` from the service model 2013-12-02; change the generator, not this file.
 
-use super::super::schema::{Shape, input, optional, required, unless_arn};
+use super::super::schema::{Shape, input, optional, required, unless_arn, unless_spread};
 use super::shapes;
 
 pub(super) static ACKNOWLEDGE_DEAD_LETTER_QUEUE_RECORDS_INPUT: Shape = input(&[
@@ -243,7 +243,7 @@ pub(super) static MERGE_SHARDS_INPUT: Shape = input(&[
 
 pub(super) static PUT_RECORD_INPUT: Shape = input(&[
     optional("SequenceNumberForOrdering", &shapes::SEQUENCE_NUMBER),
-    required("PartitionKey", &shapes::PARTITION_KEY),
+    unless_spread("PartitionKey", &shapes::PARTITION_KEY),
     optional("StreamId", &shapes::STREAM_ID),
     optional("ExplicitHashKey", &shapes::HASH_KEY),
     optional("StreamARN", &shapes::STREAM_ARN),

@@ -3,7 +3,9 @@
 //! Written by `cargo xtask codegen` from the service model 2013-12-02; change the generator, not this file.
 
 use super::super::schema::{Shape, at_least, between, blob, integer, list, map, one_of};
-use super::super::schema::{optional, pattern, required, structure, text, unbounded};
+use super::super::schema::{
+    optional, pattern, required, structure, text, unbounded, unless_spread,
+};
 
 pub(super) static ACKNOWLEDGE_DEAD_LETTER_QUEUE_RECORDS_REQUEST_ENTRY: Shape = structure(
     "AcknowledgeDeadLetterQueueRecordsRequestEntry",
@@ -206,7 +208,7 @@ pub(super) static POSITIVE_INTEGER_OBJECT: Shape = integer(at_least(1));
 pub(super) static PUT_RECORDS_REQUEST_ENTRY: Shape = structure(
     "PutRecordsRequestEntry",
     &[
-        required("PartitionKey", &PARTITION_KEY),
+        unless_spread("PartitionKey", &PARTITION_KEY),
         optional("ExplicitHashKey", &HASH_KEY),
         required("Data", &DATA),
     ],
