@@ -1,4 +1,5 @@
-//! The clients of AWS that the end-to-end tests drive: boto3 and the AWS CLI, the SDKs for JavaScript, Go and Java, the KCL.
+//! The clients of AWS that the end-to-end tests drive: boto3 and the AWS CLI, the SDKs for JavaScript, Go, Java and Rust,
+//! the KCL.
 //!
 //! Each is installed once into `target/clients/` from the manifest and lock file beside its program in
 //! `tests/end_to_end/clients/`, and again when one of those changes. Out come the variables that tell the tests where
@@ -34,6 +35,7 @@ pub(crate) fn install() -> Result<Clients> {
         ("SHARDMILL_TEST_JAVASCRIPT", javascript()?),
         ("SHARDMILL_TEST_GO", go()?),
         ("SHARDMILL_TEST_JAVA", java()?),
+        ("SHARDMILL_TEST_RUST", Ok(rust()?)),
     ];
     let mut clients = Clients {
         settings: Vec::new(),
@@ -134,6 +136,29 @@ fn go() -> Result<Place> {
         kit.set_ready()?;
     }
     Ok(Ok(program))
+}
+
+/// The program. Cargo is there, since it runs this.
+fn rust() -> Result<PathBuf> {
+    let kit = Kit::new("rust", &["Cargo.toml", "Cargo.lock", "src/main.rs"])?;
+    let built = text(&kit.place.join("built"));
+    if !kit.is_ready() {
+        run(
+            "AWS SDK for Rust (about 20 MB, once; it takes minutes to build)",
+            &kit.sources,
+            &[
+                "cargo",
+                "build",
+                "--quiet",
+                "--locked",
+                "--target-dir",
+                &built,
+            ],
+            "crates.io is needed once; run again when the network is there",
+        )?;
+        kit.set_ready()?;
+    }
+    Ok(kit.place.join("built/debug/drive-kinesis"))
 }
 
 /// The folder of its classes and libraries.

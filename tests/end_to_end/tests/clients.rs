@@ -106,6 +106,16 @@ fn the_sdk_for_go() {
 }
 
 #[test]
+fn the_sdk_for_rust() {
+    check("SHARDMILL_TEST_RUST", |program| Command::new(program));
+}
+
+#[test]
+fn the_sdk_for_rust_signs_as_the_server_verifies() {
+    check_signed("SHARDMILL_TEST_RUST", |program| Command::new(program));
+}
+
+#[test]
 fn the_sdk_for_java_in_cbor() {
     java(&[]);
 }

@@ -5,11 +5,7 @@ use crate::manifest::{dependencies, entries};
 use crate::{Complaint, Repository};
 
 /// Workspaces of their own: another target, other profiles.
-const ELSEWHERE: &[&str] = &[
-    "functions/",
-    "tests/guests/",
-    "tests/end_to_end/clients/",
-];
+const ELSEWHERE: &[&str] = &["functions/", "tests/guests/", "tests/end_to_end/clients/"];
 
 /// Crates whose second version would double builds or split types; `deny.toml` names the same.
 const COME_ONCE: &[&str] = &[
