@@ -83,6 +83,8 @@ pub const TAGS_PER_PAGE_MAX: usize = 50;
 /// What a retention period may be set to, in hours.
 pub const RETENTION_HOURS_MIN: i64 = 24;
 pub const RETENTION_HOURS_MAX: i64 = 8760;
+/// What a stream on demand may be warmed for.
+pub const WARM_MIBPS_MAX: i64 = 10 << 10;
 
 /// A resource policy.
 pub const POLICY_BYTES_MAX: usize = 20 * 1024;

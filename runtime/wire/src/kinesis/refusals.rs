@@ -9,6 +9,7 @@ use super::{
 use crate::limits::{
     CONSUMERS_CREATING_MAX, CONSUMERS_PER_STREAM_MAX, ON_DEMAND_STREAMS_PER_ACCOUNT,
     RETENTION_HOURS_MAX, RETENTION_HOURS_MIN, SHARDS_PER_ACCOUNT, STREAMS_IN_TRANSITION_MAX,
+    WARM_MIBPS_MAX,
 };
 
 impl AwsError {
@@ -260,6 +261,15 @@ impl AwsError {
         )
         .with_hint(
             "call UpdateAccountSettings with MinimumThroughputBillingCommitment ENABLED first",
+        )
+    }
+
+    pub(super) fn warmth_over_maximum() -> Self {
+        Self::new(
+            Kind::LimitExceeded,
+            format_args!(
+                "This request would exceed the limit on the warm throughput of a stream. Limit: {WARM_MIBPS_MAX} MiB/s."
+            ),
         )
     }
 

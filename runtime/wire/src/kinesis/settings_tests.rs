@@ -511,3 +511,39 @@ async fn reserved_ids_of_streams_are_checked_with_every_action() {
         client.done(action, input).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_stream_is_warmed_for_is_asked_after_whether_it_is_there() {
+    let client = Client::with_stream(1).await;
+    let auto = json!({"StreamName": "auto", "RecordDistributionStrategy": "AUTO"});
+    client.done("CreateStream", auto).await;
+    settle(&client);
+    let warm =
+        |stream: &str, mibps: u32| json!({"StreamName": stream, "WarmThroughputMiBps": mibps});
+    let warmed = "UpdateStreamWarmThroughput";
+    assert_eq!(
+        client.refused(warmed, warm("none", 5)).await,
+        "ResourceNotFoundException: Stream none under account 000000000000 not found."
+    );
+    let commitment = json!({"MinimumThroughputBillingCommitment": {"Status": "ENABLED"}});
+    client.done("UpdateAccountSettings", commitment).await;
+    assert_eq!(
+        client.refused(warmed, warm("auto", 10_241)).await,
+        "LimitExceededException: This request would exceed the limit on the warm throughput of a stream. Limit: 10240 MiB/s."
+    );
+    client.done(warmed, warm("auto", 5)).await;
+    settle(&client);
+    // A provisioned stream has neither.
+    let arn = ARN.replace("flights", "auto");
+    let mode = json!({"StreamARN": arn, "StreamModeDetails": {"StreamMode": "PROVISIONED"}});
+    client.done("UpdateStreamMode", mode).await;
+    settle(&client);
+    let shown = client
+        .done("DescribeStreamSummary", json!({"StreamARN": arn}))
+        .await;
+    let shown = &shown["StreamDescriptionSummary"];
+    assert_eq!(shown["StreamModeDetails"]["StreamMode"], "PROVISIONED");
+    for gone in ["WarmThroughput", "RecordDistributionStrategy"] {
+        assert_eq!(shown.get(gone), None, "{shown}");
+    }
+}

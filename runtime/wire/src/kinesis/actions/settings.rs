@@ -18,7 +18,7 @@ use super::{
     lifecycle::not_active,
     tags::tags_at_creation,
 };
-use crate::limits::{RETENTION_HOURS_MAX, RETENTION_HOURS_MIN};
+use crate::limits::{RETENTION_HOURS_MAX, RETENTION_HOURS_MIN, WARM_MIBPS_MAX};
 
 /// In the order in which AWS lists them.
 const METRICS: [&str; 7] = [
@@ -140,12 +140,15 @@ impl Carrier<'_> {
         } else {
             StreamMode::Provisioned
         };
+        self.described(&key)?;
         let warm_mibps = self.asked_warmth(input, mode)?;
         self.update(key, move |amendment| {
             amendment.set_mode(mode);
-            if mode == StreamMode::OnDemand {
-                let traits = amendment.traits_mut();
-                traits.warm_mibps = warm_mibps.or(traits.warm_mibps);
+            let traits = amendment.traits_mut();
+            match mode {
+                StreamMode::OnDemand => traits.warm_mibps = warm_mibps.or(traits.warm_mibps),
+                // Neither is there for such a stream.
+                StreamMode::Provisioned => (traits.warm_mibps, traits.distribution) = (None, None),
             }
             warm_up(amendment)
         })
@@ -176,6 +179,7 @@ impl Carrier<'_> {
         input: Members<'_>,
     ) -> Result<Answer, AwsError> {
         let key = self.addressed(input)?;
+        self.described(&key)?;
         let warm_mibps = self.asked_warmth(input, StreamMode::OnDemand)?;
         let stream = key.clone();
         let before = self
@@ -248,6 +252,9 @@ impl Carrier<'_> {
         }
         if !self.streams.account_settings(&self.world()?).commitment {
             return Err(AwsError::warmth_without_commitment());
+        }
+        if asked > WARM_MIBPS_MAX {
+            return Err(AwsError::warmth_over_maximum());
         }
         Ok(u32::try_from(asked).ok())
     }
