@@ -7,6 +7,7 @@
 mod http;
 mod process;
 mod server;
+pub mod stand_in;
 
 use std::{
     path::{Path, PathBuf},

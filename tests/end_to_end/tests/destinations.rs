@@ -1,15 +1,17 @@
 //! Failure documents of the real binary: they arrive, and what was owed at a crash arrives after it.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::mpsc::{Receiver, channel},
     thread,
     time::Duration,
 };
 
 use serde_json::Value;
-use shardmill_end_to_end::{Project, guest, items};
+use shardmill_end_to_end::{
+    Project, guest, items,
+    stand_in::{Asked, free_port},
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -19,42 +21,16 @@ fn endpoint(listener: TcpListener) -> Receiver<(String, String)> {
     thread::spawn(move || {
         for connection in listener.incoming() {
             let Ok(connection) = connection else { return };
-            if send.send(request(connection)).is_err() {
+            let mut asked = Asked::of(connection);
+            let body = String::from_utf8(std::mem::take(&mut asked.body)).expect("text");
+            let got = (asked.path.clone(), body);
+            asked.answer(200, 0, b"");
+            if send.send(got).is_err() {
                 return;
             }
         }
     });
     receive
-}
-
-fn request(connection: TcpStream) -> (String, String) {
-    let mut reader = BufReader::new(connection);
-    let (mut path, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).expect("a head");
-        let line = line.trim_end();
-        if line.is_empty() {
-            break;
-        }
-        if path.is_empty() {
-            path = line.split(' ').nth(1).expect("a path").to_owned();
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
-            length = value.parse().expect("a length");
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).expect("a body");
-    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-    reader.get_mut().write_all(answer).expect("it listens");
-    (path, String::from_utf8(body).expect("text"))
-}
-
-/// A port on which nobody listens.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }
 
 #[test]
