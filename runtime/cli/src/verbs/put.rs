@@ -316,7 +316,11 @@ fn body(stream: &str, batch: &[Record], open: &[usize]) -> Bytes {
         .filter_map(|index| batch.get(*index))
         .map(|record| {
             let data = base64_simd::STANDARD.encode_to_string(&record.data);
-            let mut entry = json!({"PartitionKey": record.key, "Data": data});
+            let mut entry = json!({"Data": data});
+            // An exported record of a stream that spreads them may have none.
+            if !record.key.is_empty() {
+                entry["PartitionKey"] = json!(record.key);
+            }
             if let Some(key) = &record.hash_key {
                 entry["ExplicitHashKey"] = json!(key);
             }
