@@ -174,8 +174,9 @@ impl Shard {
         }
     }
 
+    /// Those of segments lie behind most of the archived ones.
     pub(crate) fn sealed_at(&self, segment: u64) -> Option<Span> {
-        let mut spans = self.sealed.iter();
+        let mut spans = self.sealed.iter().rev();
         spans.find(|span| span.segment == segment).copied()
     }
 
@@ -185,7 +186,7 @@ impl Shard {
 
     /// Puts archived spans in the place of a sealed segment; those that are still readable. None where it went meanwhile.
     pub(crate) fn replace(&mut self, segment: u64, spans: Vec<Span>) -> Vec<Span> {
-        let at = self.sealed.iter().position(|span| span.segment == segment);
+        let at = self.sealed.iter().rposition(|span| span.segment == segment);
         let Some(at) = at.filter(|at| self.sealed.remove(*at).is_some()) else {
             return Vec::new();
         };
