@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 
 use model::{Digest, FunctionVersion};
 
-use crate::row::{Alias, Code, Head, Origin, Published, Revision, Route, Share};
+use crate::row::{Alias, Code, Head, Origin, Published, Revision, Route, Share, TakenBack};
 
 /// Of `before`: further back than that nobody rolls.
 const BEFORE_MAX: usize = 50;
+
+/// Where aliases have their names.
+const BARE: &str = "";
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
@@ -166,6 +169,7 @@ impl Entry {
             head.before.drain(..surplus);
         }
         head.current = Some(route);
+        head.taken_back.remove(BARE);
         if retries {
             head.left = self.versions.keys().copied().collect();
         }
@@ -209,8 +213,31 @@ impl Entry {
 
     pub fn set_alias(&mut self, name: &str, alias: Alias) -> Result<(), Unchanged> {
         self.check(&alias.route)?;
+        self.head.taken_back.remove(name);
+        for version in alias.route.versions() {
+            self.head.left.remove(&version);
+        }
         self.head.aliases.insert(name.to_owned(), alias);
         Ok(())
+    }
+
+    /// The second version of what a qualifier means takes nothing more, and what it failed at is tried with the first. Says
+    /// whether there was anything to take back.
+    pub fn take_back(&mut self, qualifier: Option<&str>, told: TakenBack) -> bool {
+        let head = &mut self.head;
+        let route = match qualifier {
+            Some(alias) => head.aliases.get_mut(alias).map(|alias| &mut alias.route),
+            None => head.current.as_mut(),
+        };
+        let share = route.and_then(|route| route.other.as_mut());
+        let Some(share) = share.filter(|it| it.version == told.version && it.weight > 0.0) else {
+            return false;
+        };
+        share.weight = 0.0;
+        head.left.insert(told.version);
+        let qualifier = qualifier.unwrap_or(BARE).to_owned();
+        head.taken_back.insert(qualifier, told);
+        true
     }
 
     /// Its number is not given again.
@@ -398,6 +425,47 @@ mod tests {
         entry.head.latest = revision(1, 3);
         assert_eq!(entry.publish(None).0, 3);
         assert_eq!(entry.route(None).unwrap().version, FunctionVersion::LATEST);
+    }
+
+    #[test]
+    fn what_is_taken_back_takes_nothing_more_until_it_is_let_in_again() {
+        let mut entry = declared(&[1, 2]);
+        let route = Route {
+            version: FunctionVersion(2),
+            other: Some(Share {
+                version: FunctionVersion(1),
+                weight: 0.5,
+            }),
+        };
+        let told = |version| TakenBack {
+            version: FunctionVersion(version),
+            at_ms: 7,
+            because: "half of it failed".to_owned(),
+        };
+        entry.promote(route, false).unwrap();
+        assert!(!entry.take_back(Some("live"), told(1)));
+        assert!(!entry.take_back(None, told(2)));
+        assert!(entry.take_back(None, told(1)));
+        assert!(!entry.take_back(None, told(1)));
+        let canary = Some(FunctionVersion(1));
+        assert_eq!(entry.of_attempt(None, canary, 0.0).unwrap().0, 2);
+        assert_eq!(entry.head.taken_back[BARE], told(1));
+        assert_eq!(entry.route(None).unwrap().other.unwrap().weight, 0.0);
+
+        entry.promote(route, false).unwrap();
+        assert!(entry.head.taken_back.is_empty());
+        assert_eq!(entry.of_attempt(None, canary, 0.9).unwrap().0, 1);
+
+        let alias = Alias {
+            route,
+            description: String::new(),
+            id: String::new(),
+        };
+        entry.set_alias("live", alias.clone()).unwrap();
+        assert!(entry.take_back(Some("live"), told(1)));
+        assert_eq!(entry.of_attempt(Some("live"), None, 0.0).unwrap().0, 2);
+        entry.set_alias("live", alias).unwrap();
+        assert!(entry.head.taken_back.is_empty() && entry.head.left.is_empty());
     }
 
     #[test]

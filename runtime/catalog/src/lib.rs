@@ -17,7 +17,9 @@ use model::{
 };
 
 pub use entry::{Entry, Told, Unchanged};
-pub use row::{Alias, Code, Head, Origin, Package, Published, Revision, Route, Settings, Share};
+pub use row::{
+    Alias, Code, Head, Origin, Package, Published, Revision, Route, Settings, Share, TakenBack,
+};
 
 use row::Stored;
 
@@ -72,6 +74,16 @@ impl Catalog {
         before: Option<&Entry>,
         after: Option<&Entry>,
     ) -> Result<(), CatalogError> {
+        self.write_with(name, (before, after), None).await
+    }
+
+    /// Together with a row of somebody else's, where there is one.
+    pub async fn write_with(
+        &self,
+        name: &FunctionName,
+        (before, after): (Option<&Entry>, Option<&Entry>),
+        with: Option<ViewWrite>,
+    ) -> Result<(), CatalogError> {
         let none = BTreeMap::new();
         let (old, new) = (
             before.map_or(&none, |entry| &entry.versions),
@@ -97,6 +109,7 @@ impl Catalog {
         if writes.is_empty() {
             return Ok(());
         }
+        writes.extend(with);
         let transaction = Transaction {
             writes,
             ..Transaction::default()

@@ -44,9 +44,22 @@ pub struct Head {
     pub left: BTreeSet<FunctionVersion>,
     #[serde(default)]
     pub aliases: BTreeMap<String, Alias>,
+    /// Second versions that were rolled back because they failed, by alias; under no name that of the bare name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub taken_back: BTreeMap<String, TakenBack>,
     /// Documents about the whole function, in the words of whoever wrote them.
     #[serde(default)]
     pub words: BTreeMap<String, Value>,
+}
+
+/// A second version that takes nothing more, until somebody lets one in again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TakenBack {
+    pub version: FunctionVersion,
+    pub at_ms: u64,
+    /// What it did, in words.
+    pub because: String,
 }
 
 /// Code, and how it is run.

@@ -102,7 +102,7 @@ impl Ledger {
     /// Where records begin that must not be worked on yet, because a row has no room to name all before them.
     pub(crate) fn horizon(&self) -> Option<Position> {
         match self.lanes {
-            Lanes::Hashed(_) => None,
+            Lanes::Hashed(_) | Lanes::Split { .. } => None,
             Lanes::Keys(_) => self.window.nth_open(OPEN_KEYS_MAX),
         }
     }
@@ -351,23 +351,23 @@ impl Ledger {
         let is_above = |at: &&Position| Checkpoint::Settled(**at) > low;
         row.holes = self.holes.iter().filter(is_above).copied().collect();
         let through = self.through.max(low);
-        match self.lanes {
-            Lanes::Hashed(0 | 1) => Progress {
+        match self.lanes.numbered() {
+            Some(0 | 1) => Progress {
                 through,
                 tries: self.tries().collect(),
                 ..row
             },
-            Lanes::Hashed(lanes) => Progress {
+            Some(lanes) => Progress {
                 through,
                 tries: self.tries().collect(),
                 lanes: Some(self.lanes),
-                lane_through: (0..u128::from(lanes))
+                lane_through: (0..lanes)
                     .map(|lane| self.queues.get(&LaneId(lane)))
                     .map(|queue| queue.map_or(low, |queue| queue.through.max(low)))
                     .collect(),
                 ..row
             },
-            Lanes::Keys(_) => self.row_of_keys(Progress { through, ..row }),
+            None => self.row_of_keys(Progress { through, ..row }),
         }
     }
 

@@ -78,9 +78,9 @@ pub use owed::{Owed, OwedDocuments, OwedTo};
 pub use parking::{ParkedKey, ParkedKeys};
 pub use redrive::{Came, How, Redrive, RedriveOrder, Redriven, Refused};
 pub use settings::{
-    Backoff, BatchPolicy, BreakerPolicy, DeadLetterPolicy, ErrorClass, FailedItems, Isolate,
-    RangeCheck, RetryPolicy, StartAt, StatePolicy, Switch, Then, TriggerSettings, Tumbling,
-    WhenFull, WindowsBy,
+    Backoff, BatchPolicy, BreakerPolicy, Canary, CanaryBy, DeadLetterPolicy, ErrorClass,
+    FailedItems, Isolate, RangeCheck, RetryPolicy, RollBack, Shadow, StartAt, StatePolicy, Switch,
+    Then, TriggerSettings, Tumbling, WhenFull, WindowsBy,
 };
 pub use shard::Rooms;
 pub use stale::{LookError, Stale};

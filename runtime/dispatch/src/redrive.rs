@@ -20,9 +20,10 @@ use crate::{
     audit::Order,
     commit::{NotPlaced, Stores, effects},
     dead_letters::{Claim, DeadLetter, DeadLetterError, Note, id, key_of},
+    lanes::key_draw,
     limits::{LOG_TAIL_BYTES_MAX, NOTES_MAX},
     parking::ParkedKeys,
-    settings::TriggerSettings,
+    settings::{CanaryBy, TriggerSettings},
     settle::{Circumstances, Settlement, contradiction},
     shard::Rooms,
     stale::{self, LookError, Newer, Stale},
@@ -296,8 +297,11 @@ impl Redrive {
         let started = self.rooms.platform.clock.wall();
         let attempt = Self::attempt(letter);
         let request_id = format!("redrive/{}/{}", letter.trigger, letter.id);
-        let fraction = self.rooms.platform.rng.fraction();
-        let version = self.rooms.handler.version(None, fraction);
+        let draw = match (self.settings.canary.by, records.first()) {
+            (CanaryBy::Key, Some(record)) => key_draw(record),
+            (CanaryBy::Key | CanaryBy::Batch, _) => self.rooms.platform.rng.fraction(),
+        };
+        let version = self.rooms.handler.version(None, draw);
         let state = self.state.clone();
         let outputs: BTreeSet<String> = self.settings.outputs.keys().cloned().collect();
         let invocation = Invocation {

@@ -15,6 +15,10 @@ pub struct TriggerSettings {
     pub function: FunctionName,
     /// A version or an alias of it; none for what its bare name means.
     pub qualifier: Option<String>,
+    /// How a second version of the function is let in.
+    pub canary: Canary,
+    /// Another function, or another version, that gets the same and whose answers are only compared.
+    pub shadow: Option<Shadow>,
     /// Invocations at the same time over all shards, as whoever makes the handler holds them; none without such a bound.
     pub concurrency: Option<u32>,
     /// Read once, when the trigger first runs.
@@ -42,6 +46,40 @@ pub struct TriggerSettings {
     pub envelope: bool,
     /// The wish of whoever wrote the trigger; an operator's pause is another matter.
     pub enabled: bool,
+}
+
+/// How two versions of the function share what comes, where its alias or its bare name means two.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Canary {
+    pub by: CanaryBy,
+    /// None: nobody takes it back but an operator.
+    pub roll_back: Option<RollBack>,
+}
+
+/// What is drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CanaryBy {
+    /// A key meets one version as long as the shares stay.
+    Key,
+    /// As in Lambda: any batch may meet either.
+    Batch,
+}
+
+/// When a second version takes nothing more: its share of failed records is so much above that of the first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RollBack {
+    /// 0 to 1.
+    pub failures: f64,
+    /// That it was handed before it is judged, at least 1.
+    pub records: u64,
+}
+
+/// What is run beside the function, without effects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shadow {
+    pub function: FunctionName,
+    /// A version or an alias of it; none for what its bare name means.
+    pub qualifier: Option<String>,
 }
 
 /// What keeps the lanes of a trigger from working.

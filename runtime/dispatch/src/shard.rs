@@ -76,8 +76,10 @@ pub(crate) struct ShardTask {
     status: watch::Sender<ShardStatus>,
     outputs: Arc<std::collections::BTreeSet<String>>,
     stores: Stores,
-    /// As the settings say, once nothing is left of what an earlier holder divided otherwise (PF-5).
+    /// As is wanted, once nothing is left of what was divided otherwise (PF-5).
     lanes: Lanes,
+    /// As the settings say, and whether a second version of the function has keys of its own.
+    wanted: Lanes,
     ledger: Ledger,
     batchers: BTreeMap<LaneId, Batcher>,
     flights: Flights,
@@ -171,6 +173,7 @@ impl ShardTask {
                 parked: Arc::clone(&parked),
             },
             lanes: settings.lanes,
+            wanted: settings.lanes,
             ledger: Ledger::resume(&start, settings.lanes),
             batchers: BTreeMap::new(),
             flights: Flights::default(),

@@ -3,6 +3,7 @@
 mod actor;
 mod batches;
 mod bounds;
+mod canary;
 mod filters;
 mod handover;
 mod holds;

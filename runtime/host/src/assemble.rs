@@ -30,7 +30,7 @@ use crate::{
     faults::Points,
     fitting,
     forecast::Forecast,
-    functions::{self, Bound, ChangeError, CodeStore, Functions},
+    functions::{self, Bound, ChangeError, CodeStore, Functions, Shadows},
     journal::LogJournal,
     limits::{SIMULATED_ARCHIVE_AFTER, SIMULATED_SEGMENT_BYTES},
     logs::LogStore,
@@ -62,6 +62,8 @@ pub(crate) struct Rooms {
     pub(crate) streams: Streams,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) functions: Arc<Functions>,
+    /// What runs beside functions.
+    pub(crate) shadows: Shadows,
     pub(crate) triggers: Triggers,
     pub(crate) leases: Arc<LeaseBook>,
     pub(crate) runners: Runners,
@@ -157,6 +159,7 @@ pub(crate) async fn assemble(
         streams,
         journal,
         functions,
+        shadows: Shadows::default(),
         triggers: Triggers::new(triggers),
         leases: Arc::new(leases),
         runners,
@@ -536,14 +539,18 @@ async fn start(rooms: &Rooms) -> Result<(), StartError> {
 /// Starts one trigger; its starting positions are decided when it returns.
 pub(crate) async fn launch(rooms: &Rooms, settings: &TriggerSettings) -> Result<(), StartError> {
     if let Some(alias) = &settings.qualifier {
-        alias_of(rooms, settings, alias).await?;
+        alias_of(rooms, &settings.name, (&settings.function, alias)).await?;
     }
-    let handler = Arc::new(Bound::new(
-        Arc::clone(&rooms.functions),
-        settings.function.clone(),
-        settings.qualifier.clone(),
-        settings.concurrency,
-    )) as Arc<dyn Handler>;
+    if let Some(shadow) = &settings.shadow
+        && let Some(alias) = &shadow.qualifier
+    {
+        alias_of(rooms, &settings.name, (&shadow.function, alias)).await?;
+    }
+    let functions = Arc::clone(&rooms.functions);
+    let seen = rooms
+        .shadows
+        .begin(&settings.name, settings.shadow.is_some());
+    let handler = Arc::new(Bound::new(functions, settings, seen)) as Arc<dyn Handler>;
     let handler = match &rooms.development {
         Some(development) => development.before(handler),
         None => handler,
@@ -565,10 +572,9 @@ pub(crate) async fn launch(rooms: &Rooms, settings: &TriggerSettings) -> Result<
 /// An alias that a trigger names before anybody made it is made of what the function runs now; a version must be there.
 async fn alias_of(
     rooms: &Rooms,
-    settings: &TriggerSettings,
-    qualifier: &str,
+    name: &TriggerName,
+    (function, qualifier): (&FunctionName, &str),
 ) -> Result<(), StartError> {
-    let (name, function) = (&settings.name, &settings.function);
     let is_number = qualifier.bytes().all(|byte| byte.is_ascii_digit());
     let id = rooms.functions.id();
     let made = rooms.functions.change(function, |entry| {

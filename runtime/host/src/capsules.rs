@@ -146,6 +146,7 @@ impl CapsuleSink for Capsules {
         let id = capsule.id();
         let records = capsule.invocation.records.iter();
         let size: usize = records.map(|record| record.data.len()).sum();
+        let size = size + capsule.invocation.event.as_ref().map_or(0, Bytes::len);
         let (Some(name), true) = (file_name(&id), size <= CAPSULE_BYTES_MAX) else {
             debug!(id, size, "a failed invocation is too large to be kept");
             return;

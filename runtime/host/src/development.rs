@@ -430,6 +430,10 @@ impl Handler for Rehearsed {
         self.handler.version(before, fraction)
     }
 
+    fn share(&self) -> Option<f64> {
+        self.handler.share()
+    }
+
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome> {
         Box::pin(self.run(invocation))
     }

@@ -27,7 +27,10 @@ pub(crate) fn fits(
         needs,
         hint,
     };
-    let on_streams = project.triggers.iter().find(|(_, it)| it.function == *name);
+    let on_streams = project.triggers.iter().find(|(_, it)| {
+        let shadow = it.shadow.as_ref();
+        it.function == *name || shadow.is_some_and(|shadow| shadow.function == *name)
+    });
     if let (Some((trigger, _)), Kind::Http) = (on_streams, kind) {
         let needs = "a stream needs stream-handler, event-handler or a WASI command";
         let hint = "give it an http trigger, or mark a function with #[handler] and build again";

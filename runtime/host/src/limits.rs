@@ -91,6 +91,12 @@ pub(crate) const CAPSULE_BYTES_MAX: usize = 8 << 20;
 pub(crate) const CAPSULES_WAITING_MAX: usize = 64;
 /// Places where two runs came out otherwise, as they are listed.
 pub(crate) const DIFFERENCES_MAX: usize = 100;
+/// Batches of a trigger that its shadow is run with at the same time; further ones are passed over.
+pub(crate) const SHADOW_BATCHES_MAX: usize = 4;
+/// Differences of a shadow that are kept, the newest.
+pub(crate) const SHADOW_DIFFERENCES_MAX: usize = 100;
+/// Of a text within one, in bytes.
+pub(crate) const SHADOW_TEXT_MAX: usize = 512;
 /// Records behind a parked key that are counted, and that are shown.
 pub(crate) const PARKED_COUNTED_MAX: usize = 10_000;
 pub(crate) const PARKED_SHOWN_MAX: usize = 100;

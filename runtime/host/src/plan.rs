@@ -77,6 +77,8 @@ pub(crate) fn trigger(
         stream: stream_key(world, &trigger.stream),
         function: trigger.function.clone(),
         qualifier: trigger.qualifier.clone(),
+        canary: trigger.canary,
+        shadow: trigger.shadow.clone(),
         concurrency: trigger.concurrency,
         start: start(trigger.start, now),
         filter: trigger.filter.clone(),

@@ -86,6 +86,7 @@ mod tests {
                 outcome,
                 document: None,
                 init,
+                capsule: None,
             };
             assert_eq!(line("r-1", &called, ByteSize::mib(128)), expect);
         };

@@ -90,6 +90,10 @@ pub trait Handler: Send + Sync + fmt::Debug {
     /// Which version of the function runs an attempt; the invocation then names it. `before` ran the attempt before it, and
     /// runs this one too unless somebody said otherwise; `fraction` in [0, 1) is the draw between several.
     fn version(&self, before: Option<FunctionVersion>, fraction: f64) -> FunctionVersion;
+    /// Which share of what comes a second version takes, 0 to 1: a draw below it picks that one. None where one runs.
+    fn share(&self) -> Option<f64> {
+        None
+    }
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome>;
     /// What a record of this stream costs in a request, in bytes, at most.
     fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use model::{
     Answer, Digest, FaultClass, FencingToken, FunctionName, FunctionVersion, HashKey, Invocation,
     Outcome, Position, ShardId, StreamKey, Timestamp, TriggerName, UserRecord,
-    invocation::{Begun, ItemFailures},
+    invocation::{Begun, ItemFailures, StateReader, TumblingWindow, WindowKept},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -51,6 +51,12 @@ pub struct Facts {
     pub behind_ms: u64,
     pub started: Timestamp,
     pub records: Arc<[UserRecord]>,
+    /// What it was run with in place of records.
+    pub event: Option<Bytes>,
+    /// What a caller of the Lambda API handed over besides the event.
+    pub client_context: Option<Arc<str>>,
+    /// The tumbling window of the records, with what it had come to.
+    pub window: Option<TumblingWindow>,
     pub outputs: Vec<String>,
     pub has_state: bool,
     pub tracing: bool,
@@ -60,7 +66,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    pub(crate) fn of(invocation: &Invocation, digest: Digest) -> Self {
+    pub(crate) fn of(invocation: &Invocation, event: Option<Bytes>, digest: Digest) -> Self {
         Self {
             trigger: invocation.trigger.clone(),
             function: invocation.function.clone(),
@@ -75,6 +81,9 @@ impl Facts {
             behind_ms: invocation.behind_ms,
             started: invocation.started,
             records: Arc::clone(&invocation.records),
+            event,
+            client_context: invocation.client_context.clone(),
+            window: invocation.window.clone(),
             outputs: invocation.outputs.iter().cloned().collect(),
             has_state: invocation.state.is_some(),
             tracing: invocation.tracing,
@@ -84,11 +93,11 @@ impl Facts {
         }
     }
 
-    /// The invocation once more; its state is what was read of it.
-    pub(crate) fn invocation(&self, told: &Told) -> Invocation {
-        let state = self
-            .has_state
-            .then(|| Arc::new(Remembered(told.clone())) as _);
+    /// The invocation once more; its state is what was read of it, and `more` for what was not.
+    pub(crate) fn invocation(&self, told: &Told, more: Option<Arc<dyn StateReader>>) -> Invocation {
+        let told = told.clone();
+        let remembered = || Arc::new(Remembered { told, more }) as _;
+        let state = self.has_state.then(remembered);
         Invocation {
             trigger: self.trigger.clone(),
             function: self.function.clone(),
@@ -104,11 +113,11 @@ impl Facts {
             records: Arc::clone(&self.records),
             outputs: Arc::new(self.outputs.iter().cloned().collect()),
             state,
-            window: None,
+            window: self.window.clone(),
             tracing: self.tracing,
             envelope: self.envelope,
             item_failures: self.item_failures,
-            client_context: None,
+            client_context: self.client_context.clone(),
             begun: Begun::default(),
             replayed_to: self.replayed_to,
         }
@@ -220,6 +229,12 @@ struct Document {
     item_failures: Word,
     replayed_to: Option<Position>,
     records: Vec<RecordDocument>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event: Option<Base64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_context: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    window: Option<WindowDocument>,
     told: ToldDocument,
     result: Value,
 }
@@ -230,6 +245,17 @@ enum Word {
     Ignored,
     Named,
     Strict,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WindowDocument {
+    start_ms: u64,
+    end_ms: u64,
+    /// Of windows by shard; absent where values are kept by key.
+    state: Option<Base64>,
+    is_final: bool,
+    is_early: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -278,13 +304,30 @@ impl<'de> Deserialize<'de> for Base64 {
 }
 
 impl Capsule {
-    /// Of its first record: of a dead letter that came of it, that is the name too.
+    /// Of its first record: of a dead letter that came of it, that is the name too. Where there are no records, of the
+    /// window that closed, or of the request.
     #[must_use]
     pub fn id(&self) -> String {
         let facts = &self.invocation;
+        let (trigger, shard) = (&facts.trigger, facts.shard.0);
         let first = facts.records.first().map(|record| record.position);
-        let first = first.unwrap_or_default();
-        format!("{}/{}-{first}", facts.trigger, facts.shard.0)
+        match (first, &facts.window) {
+            (Some(first), _) => format!("{trigger}/{shard}-{first}"),
+            (None, Some(window)) => {
+                format!("{trigger}/{shard}-window-{}", window.start.as_millis())
+            }
+            (None, None) => format!("{trigger}/{}", self.request()),
+        }
+    }
+
+    /// The request as a part of a name.
+    fn request(&self) -> String {
+        let facts = &self.invocation;
+        let own = format!("{}/", facts.trigger);
+        let request = facts.request_id.strip_prefix(&own);
+        let request = request.unwrap_or(&facts.request_id);
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        request.chars().map(plain).collect()
     }
 
     #[must_use]
@@ -337,6 +380,9 @@ impl Capsule {
             },
             replayed_to: facts.replayed_to,
             records: facts.records.iter().map(record_document).collect(),
+            event: facts.event.clone().map(Base64),
+            client_context: facts.client_context.as_deref().map(str::to_owned),
+            window: facts.window.as_ref().map(window_document),
             told: told_document(&self.told),
             result: self.result.clone(),
         }
@@ -359,6 +405,9 @@ impl Capsule {
             behind_ms: document.behind_ms,
             started: Timestamp::from_millis(document.started_ms),
             records: records?.into(),
+            event: document.event.map(|event| event.0),
+            client_context: document.client_context.map(Arc::from),
+            window: document.window.map(window),
             outputs: document.outputs,
             has_state: document.has_state,
             tracing: document.tracing,
@@ -375,6 +424,31 @@ impl Capsule {
             told: told(document.told)?,
             result: document.result,
         })
+    }
+}
+
+fn window_document(window: &TumblingWindow) -> WindowDocument {
+    WindowDocument {
+        start_ms: window.start.as_millis(),
+        end_ms: window.end.as_millis(),
+        state: match &window.kept {
+            WindowKept::ByShard(state) => Some(Base64(state.clone())),
+            WindowKept::ByKey => None,
+        },
+        is_final: window.is_final,
+        is_early: window.is_early,
+    }
+}
+
+fn window(document: WindowDocument) -> TumblingWindow {
+    TumblingWindow {
+        start: Timestamp::from_millis(document.start_ms),
+        end: Timestamp::from_millis(document.end_ms),
+        kept: document
+            .state
+            .map_or(WindowKept::ByKey, |state| WindowKept::ByShard(state.0)),
+        is_final: document.is_final,
+        is_early: document.is_early,
     }
 }
 

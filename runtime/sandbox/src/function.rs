@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::Request;
 use model::{
     Digest, Fault, FaultClass, FunctionVersion, Invocation, Outcome, StreamKey, UserRecord,
-    invocation::{TumblingWindow, WindowKept},
+    invocation::{StateReader, TumblingWindow, WindowKept},
     lambda,
     outcome::Usage,
     seams::{BoxFuture, Handler},
@@ -157,6 +157,8 @@ pub struct Called {
     pub document: Option<Bytes>,
     /// How long the making of its sandbox took, where one was made.
     pub init: Option<Duration>,
+    /// What it was told, and what came of it, where somebody asked for that.
+    pub capsule: Option<Box<Capsule>>,
 }
 
 /// What a function is run with.
@@ -165,6 +167,16 @@ enum Given {
     Records,
     Event(Vec<u8>),
     Request(Box<Asked>),
+}
+
+/// In which world it is run.
+enum Run {
+    /// As it is; what fails is kept.
+    Now,
+    /// The same, and what it was told is handed back.
+    Watched,
+    /// As an earlier run found it.
+    Again(Told),
 }
 
 /// A request, and where its answer goes.
@@ -182,7 +194,12 @@ impl Function {
     /// Runs the function with the records of the invocation, or, where it takes events, with `event` as it is.
     pub async fn call(&self, invocation: Invocation, event: Option<Vec<u8>>) -> Called {
         let given = event.map_or(Given::Records, Given::Event);
-        self.run(invocation, given, None).await
+        self.run(invocation, given, Run::Now).await
+    }
+
+    /// Runs the function with the records of the invocation, and hands back what it was told.
+    pub async fn watched(&self, invocation: Invocation) -> Called {
+        self.run(invocation, Given::Records, Run::Watched).await
     }
 
     /// Runs a function of the kind *http*. The head of its answer is sent to `answer` once it is there, and its body goes
@@ -196,23 +213,34 @@ impl Function {
         self.run(
             invocation,
             Given::Request(Box::new((request, answer))),
-            None,
+            Run::Now,
         )
         .await
     }
 
     /// Runs an earlier invocation again, in a sandbox of its own and in the world as it was then.
     pub async fn replay(&self, capsule: &Capsule) -> Outcome {
-        let invocation = capsule.invocation.invocation(&capsule.told);
+        self.again(capsule, None).await
+    }
+
+    /// The same for a function that may ask for more than the earlier run did: what that did not read is read from `state`.
+    pub async fn beside(&self, capsule: &Capsule, state: Option<Arc<dyn StateReader>>) -> Outcome {
+        self.again(capsule, state).await
+    }
+
+    async fn again(&self, capsule: &Capsule, state: Option<Arc<dyn StateReader>>) -> Outcome {
         let told = capsule.told.clone();
-        let again = self.run(invocation, Given::Records, Some(told));
+        let invocation = capsule.invocation.invocation(&told, state);
+        let event = capsule.invocation.event.as_ref();
+        let given = event.map_or(Given::Records, |event| Given::Event(event.to_vec()));
+        let again = self.run(invocation, given, Run::Again(told));
         again.await.outcome
     }
 
-    async fn run(&self, invocation: Invocation, given: Given, played: Option<Told>) -> Called {
+    async fn run(&self, invocation: Invocation, given: Given, how: Run) -> Called {
         let inner = Arc::clone(&self.inner);
         let handlers = self.inner.engine.shared.platform.tasks.handlers();
-        let running = handlers.spawn("sandbox-invocation", inner.call(invocation, given, played));
+        let running = handlers.spawn("sandbox-invocation", inner.call(invocation, given, how));
         let mut running = Abandoned(running);
         (&mut running.0).await.unwrap_or_else(|error| {
             not_run(
@@ -284,20 +312,26 @@ fn not_run(kind: &str, message: String) -> Called {
         outcome: Outcome::Failed(fault),
         document: None,
         init: None,
+        capsule: None,
     }
 }
 
 impl Inner {
-    async fn call(
-        self: Arc<Self>,
-        invocation: Invocation,
-        given: Given,
-        played: Option<Told>,
-    ) -> Called {
-        let is_replay = played.is_some();
-        // What a tumbling window has come to is in no capsule.
-        let has_records = matches!(given, Given::Records) && invocation.window.is_none();
+    async fn call(self: Arc<Self>, invocation: Invocation, given: Given, how: Run) -> Called {
         let shared = &self.engine.shared;
+        let (played, watched) = match how {
+            Run::Now => (None, false),
+            Run::Watched => (None, true),
+            Run::Again(told) => (Some(told), false),
+        };
+        let is_replay = played.is_some();
+        let keeps = shared.capsules.get().is_some() && !is_replay;
+        // A request comes bit by bit, and is in no capsule.
+        let event = match &given {
+            Given::Event(event) if keeps => Some(Bytes::copy_from_slice(event)),
+            Given::Records | Given::Event(_) | Given::Request(_) => None,
+        };
+        let keeps = keeps && !matches!(given, Given::Request(_));
         let places = (self.running.acquire().await, shared.running.acquire().await);
         let (Ok(_running), Ok(_sandbox)) = places else {
             return not_run("NoSandbox", "the engine has been stopped".to_owned());
@@ -329,8 +363,12 @@ impl Inner {
         let context = sandbox.store.data_mut();
         context.log.finish();
         let document = context.call.document.take();
-        if has_failed(&outcome) && !is_replay && has_records {
-            self.encapsulate(&sandbox, &outcome);
+        let failed = keeps && has_failed(&outcome);
+        let capsule = (failed || watched)
+            .then(|| self.encapsulated((&sandbox, event), &outcome))
+            .map(Box::new);
+        if let (Some(capsule), Some(sink), true) = (&capsule, shared.capsules.get(), failed) {
+            sink.keep(capsule);
         }
         if matches!(outcome, Outcome::Answered(_)) && !is_replay {
             // Nobody may read the body of an answer any more.
@@ -341,6 +379,7 @@ impl Inner {
             outcome,
             document,
             init,
+            capsule: capsule.filter(|_| watched),
         }
     }
 
@@ -402,17 +441,18 @@ impl Inner {
         }
     }
 
-    /// Hands over what failed to whoever keeps it.
-    fn encapsulate(&self, sandbox: &Sandbox, outcome: &Outcome) {
-        let Some(sink) = self.engine.shared.capsules.get() else {
-            return;
-        };
+    /// All there is to run it again.
+    fn encapsulated(
+        &self,
+        (sandbox, event): (&Sandbox, Option<Bytes>),
+        outcome: &Outcome,
+    ) -> Capsule {
         let context = sandbox.store.data();
-        sink.keep(&Capsule {
-            invocation: Facts::of(&context.call.invocation, self.digest),
+        Capsule {
+            invocation: Facts::of(&context.call.invocation, event, self.digest),
             told: context.world.told(),
             result: capsule::result(outcome),
-        });
+        }
     }
 
     /// A warm sandbox of the lane, or a new one; always a new one for an earlier run.

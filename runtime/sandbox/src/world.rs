@@ -295,9 +295,12 @@ impl StateReader for Observed {
     }
 }
 
-/// Keyed state as an earlier run read it; what that run did not read is not there.
+/// Keyed state as an earlier run read it; what that run did not read comes from `more`, or is not there.
 #[derive(Debug)]
-pub(crate) struct Remembered(pub(crate) Told);
+pub(crate) struct Remembered {
+    pub(crate) told: Told,
+    pub(crate) more: Option<Arc<dyn StateReader>>,
+}
 
 impl StateReader for Remembered {
     fn get(
@@ -309,8 +312,11 @@ impl StateReader for Remembered {
         let same = |value: &&ToldValue| {
             value.hash_key == hash_key && value.partition_key == partition_key && value.name == name
         };
-        let found = self.0.values.iter().find(same);
-        Ok(found.and_then(|value| value.value.clone()))
+        match (self.told.values.iter().find(same), &self.more) {
+            (Some(found), _) => Ok(found.value.clone()),
+            (None, Some(more)) => more.get(hash_key, partition_key, name),
+            (None, None) => Ok(None),
+        }
     }
 
     fn names(
@@ -320,7 +326,10 @@ impl StateReader for Remembered {
     ) -> Result<Vec<String>, StateUnavailable> {
         let same =
             |names: &&ToldNames| names.hash_key == hash_key && names.partition_key == partition_key;
-        let found = self.0.names.iter().find(same);
-        Ok(found.map(|names| names.names.clone()).unwrap_or_default())
+        match (self.told.names.iter().find(same), &self.more) {
+            (Some(found), _) => Ok(found.names.clone()),
+            (None, Some(more)) => more.names(hash_key, partition_key),
+            (None, None) => Ok(Vec::new()),
+        }
     }
 }

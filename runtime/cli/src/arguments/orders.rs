@@ -42,6 +42,11 @@ pub(crate) enum TriggerVerb {
         #[arg(long, value_parser = name)]
         shard: Option<String>,
     },
+    /// What its shadow would have done otherwise: records with another result, the newest hundred
+    Shadow {
+        #[arg(value_parser = name)]
+        name: String,
+    },
     /// Run one with a schedule now, beside its slots
     Run {
         #[arg(value_parser = name)]

@@ -47,6 +47,7 @@ pub(crate) async fn switch(
         }
         TriggerVerb::List
         | TriggerVerb::Show { .. }
+        | TriggerVerb::Shadow { .. }
         | TriggerVerb::Seek(_)
         | TriggerVerb::Run { .. }
         | TriggerVerb::Delete { .. } => return Ok(()),

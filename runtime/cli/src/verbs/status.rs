@@ -190,6 +190,8 @@ fn reasons(answer: &Value) -> String {
             lines.push(format!("hint: {hint}"));
         }
     }
+    let notes = items(answer, "notes");
+    lines.extend(notes.iter().map(|note| format!("note: {}", text(note, ""))));
     let number = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or(0);
     let caught_up = number("caught_up");
     let working = number("moving").saturating_sub(caught_up);

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, IsTerminal};
 use serde_json::{Value, json};
 
 use super::orders::{self, of_entry};
-use super::{items, query, status, stream, tail, transfer};
+use super::{items, query, shadow, status, stream, tail, transfer};
 use crate::arguments::{
     Chosen, DeadLetterVerb, FunctionVerb, StateVerb, StreamVerb, Sure, TriggerVerb,
 };
@@ -150,6 +150,7 @@ pub(crate) async fn trigger(
             }
             output.list(&triggers, TRIGGERS)
         }
+        TriggerVerb::Shadow { name } => shadow::shadow(client, output, name).await,
         TriggerVerb::Run { name } => run_now(client, output, name).await,
         TriggerVerb::Show { name } => {
             let path = format!("triggers/{}", percent_encoded(name));

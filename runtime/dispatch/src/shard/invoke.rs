@@ -1,7 +1,10 @@
 //! One turn of a lane: its front work is invoked, and what comes back is settled.
 
 use super::{flights::Landed, *};
-use crate::{settings::Tumbling, settle::Origin};
+use crate::{
+    settings::{CanaryBy, Tumbling},
+    settle::Origin,
+};
 
 impl ShardTask {
     /// Invokes the front work of the lane, except for what is given up without that.
@@ -84,8 +87,11 @@ impl ShardTask {
             let age = now.since(last.arrived).as_millis();
             self.counters.iterator_age_ms = u64::try_from(age).unwrap_or(u64::MAX);
         }
-        let fraction = self.rooms.platform.rng.fraction();
-        let version = self.rooms.handler.version(work.version, fraction);
+        let draw = match self.settings.canary.by {
+            CanaryBy::Key => self.lanes.draw(lane, records.first()),
+            CanaryBy::Batch => self.rooms.platform.rng.fraction(),
+        };
+        let version = self.rooms.handler.version(work.version, draw);
         work.version = Some(version);
         let (window, values) = self.seen_window(&work).unzip();
         let state = self.stores.state.clone().map(|store| store as _);

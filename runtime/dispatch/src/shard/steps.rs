@@ -4,7 +4,7 @@
 //! reading on. Where nothing can be done, the answer is what is waited for and the one reason to show.
 
 use super::*;
-use crate::tumbling::InWindow;
+use crate::{settings::CanaryBy, tumbling::InWindow};
 
 /// What a shard does next.
 #[derive(Debug)]
@@ -34,8 +34,9 @@ pub(super) struct Wait {
 
 impl ShardTask {
     pub(super) fn step(&mut self, now: Timestamp) -> Result<Step, Halt> {
-        if self.lanes != self.settings.lanes && self.ledger.open() == 0 {
-            self.lanes = self.settings.lanes;
+        self.wanted = self.wanted_lanes();
+        if self.lanes != self.wanted && self.ledger.open() == 0 {
+            self.lanes = self.wanted;
             self.ledger.divide(self.lanes);
             self.batchers.clear();
         }
@@ -61,6 +62,15 @@ impl ShardTask {
             }
         }
         Ok(self.step_without_work(now))
+    }
+
+    /// How the shard is to be divided now: the keys of a canary have lanes of their own.
+    fn wanted_lanes(&self) -> Lanes {
+        let share = match self.settings.canary.by {
+            CanaryBy::Key => self.rooms.handler.share(),
+            CanaryBy::Batch => None,
+        };
+        self.settings.lanes.shared(share)
     }
 
     /// No lane can go on for now.
@@ -139,7 +149,8 @@ impl ShardTask {
 
     /// What an earlier holder divided otherwise is settled before anything else is read.
     fn is_draining(&self) -> bool {
-        self.lanes != self.settings.lanes
+        let serves = self.windows.is_none() && self.lanes.serves(self.wanted);
+        !serves && self.lanes != self.wanted
     }
 
     pub(super) fn is_free(&self, lane: LaneId) -> bool {
@@ -148,11 +159,9 @@ impl ShardTask {
 
     /// Whether what is read next could be run at once.
     fn has_free_lane(&self) -> bool {
-        match self.lanes {
-            Lanes::Hashed(lanes) => {
-                (0..u128::from(lanes.max(1))).any(|lane| self.is_free(LaneId(lane)))
-            }
-            Lanes::Keys(_) => self.flights.len() < self.lanes.at_once(),
+        match self.lanes.numbered() {
+            Some(lanes) => (0..lanes).any(|lane| self.is_free(LaneId(lane))),
+            None => self.flights.len() < self.lanes.at_once(),
         }
     }
 
@@ -160,7 +169,7 @@ impl ShardTask {
     fn has_room(&self) -> bool {
         let records = match self.lanes {
             Lanes::Hashed(0 | 1) => return true,
-            Lanes::Hashed(_) => OPEN_RECORDS_MAX,
+            Lanes::Hashed(_) | Lanes::Split { .. } => OPEN_RECORDS_MAX,
             Lanes::Keys(_) => OPEN_KEYS_MAX,
         };
         self.ledger.open() < records && self.ledger.open_bytes() < OPEN_BYTES_MAX
@@ -254,18 +263,9 @@ impl ShardTask {
 
     /// What the newest attempt of a work came to, in one line, and whose it was where there are several lanes.
     pub(super) fn because(&self, lane: LaneId, work: &Work) -> String {
-        let key = || {
-            let first = work.records.first();
-            first
-                .map(|record| record.key_text().into_owned())
-                .unwrap_or_default()
-        };
-        let whose = match self.lanes {
-            _ if lane == LaneId::PARKED => format!("key {:?} that was parked, ", key()),
-            Lanes::Hashed(0 | 1) => String::new(),
-            Lanes::Hashed(lanes) => format!("lane {} of {lanes}, ", lane.0 + 1),
-            Lanes::Keys(_) => format!("key {:?}, ", key()),
-        };
+        let first = work.records.first();
+        let key = first.map(UserRecord::key_text).unwrap_or_default();
+        let whose = self.lanes.said(lane, &key);
         let Some(note) = work.notes.last() else {
             return format!("{whose}an earlier failure");
         };

@@ -1,6 +1,6 @@
 //! A handler that follows a script and keeps a diary, and the scripts that many stories use.
 
-use std::{fmt, sync::Mutex, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Mutex, time::Duration};
 
 use model::{
     Answer, Emitted, Fault, FaultClass, FunctionVersion, Invocation, Outcome, StreamKey,
@@ -24,6 +24,10 @@ pub(super) struct Actor {
     pub(super) script: Script,
     /// That runs what has not been run before.
     pub(super) version: Mutex<FunctionVersion>,
+    /// A second one, and its share.
+    pub(super) canary: Mutex<Option<(FunctionVersion, f64)>>,
+    /// That run no further attempt.
+    pub(super) left: Mutex<BTreeSet<FunctionVersion>>,
     pub(super) seen: Mutex<Vec<(Duration, String)>>,
 }
 
@@ -36,8 +40,19 @@ impl fmt::Debug for Actor {
 }
 
 impl Handler for Actor {
-    fn version(&self, before: Option<FunctionVersion>, _: f64) -> FunctionVersion {
-        before.unwrap_or(*self.version.lock().unwrap())
+    fn version(&self, before: Option<FunctionVersion>, draw: f64) -> FunctionVersion {
+        let left = self.left.lock().unwrap();
+        if let Some(before) = before.filter(|before| !left.contains(before)) {
+            return before;
+        }
+        match *self.canary.lock().unwrap() {
+            Some((canary, share)) if draw < share => canary,
+            Some(_) | None => *self.version.lock().unwrap(),
+        }
+    }
+
+    fn share(&self) -> Option<f64> {
+        self.canary.lock().unwrap().map(|(_, share)| share)
     }
 
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome> {

@@ -23,9 +23,9 @@ use model::{
 use platform::{Platform, watch};
 
 use crate::{
-    Backoff, BatchPolicy, DeadLetter, DeadLetterPolicy, DeadLetterStore, DeadLetters, Isolate,
-    Owed, OwedDocuments, OwedTo, RangeCheck, RetryPolicy, Rooms, ShardState, StartAt, Then,
-    TriggerRunner, TriggerSettings, WhenFull, filter::Filter,
+    Backoff, BatchPolicy, Canary, CanaryBy, DeadLetter, DeadLetterPolicy, DeadLetterStore,
+    DeadLetters, Isolate, Owed, OwedDocuments, OwedTo, RangeCheck, RetryPolicy, Rooms, ShardState,
+    StartAt, Then, TriggerRunner, TriggerSettings, WhenFull, filter::Filter,
 };
 
 use super::actor::Actor;
@@ -349,6 +349,8 @@ impl World {
             events: false,
             script: Box::new(script),
             version: Mutex::new(FunctionVersion(1)),
+            canary: Mutex::default(),
+            left: Mutex::default(),
             seen: Mutex::default(),
         };
         Self {
@@ -486,6 +488,11 @@ fn settings() -> TriggerSettings {
         stream: stream("flights"),
         function: FunctionName::parse("copy").unwrap(),
         qualifier: None,
+        canary: Canary {
+            by: CanaryBy::Key,
+            roll_back: None,
+        },
+        shadow: None,
         concurrency: None,
         start: StartAt::Oldest,
         start_word: "oldest".to_owned(),

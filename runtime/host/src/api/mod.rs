@@ -22,6 +22,7 @@ mod routes;
 mod schedules;
 mod seek;
 mod server;
+mod shadow;
 mod state;
 pub(crate) mod status;
 pub(crate) mod streams;
@@ -204,6 +205,7 @@ impl Api {
             ("POST", ["functions", name, "invoke"]) => functions::invoke(rooms, name, &call).await,
             ("GET", ["triggers"]) => triggers::list(rooms),
             ("GET", ["triggers", name]) => triggers::show(rooms, name),
+            ("GET", ["triggers", name, "shadow"]) => shadow::show(rooms, name),
             ("POST", ["triggers", name, "pause"]) => triggers::pause(rooms, name, &call).await,
             ("POST", ["triggers", name, "resume"]) => triggers::resume(rooms, name, &call).await,
             ("POST", ["triggers", name, "run"]) => schedules::run(rooms, name).await,

@@ -4,7 +4,7 @@ use dispatch::ShardStatus;
 use model::{ByteSize, TriggerName};
 use serde_json::json;
 
-use super::{ApiError, Reply, deliveries, functions, routes, schedules, streams, triggers};
+use super::{ApiError, Reply, deliveries, functions, routes, schedules, shadow, streams, triggers};
 use crate::{assemble::Rooms, detached, forecast, lag, limits::LOSS_SAID};
 
 pub(super) async fn status(rooms: &Rooms) -> Reply {
@@ -48,6 +48,9 @@ fn notes(rooms: &Rooms) -> Result<Vec<String>, ApiError> {
     }));
     notes.extend(unaccounted(rooms));
     notes.extend(losses(rooms));
+    notes.extend(shadow::notes(rooms));
+    let taken_back = rooms.functions.taken_back();
+    notes.extend(taken_back.into_iter().map(|(_, _, sentence)| sentence));
     for name in rooms.triggers.now().keys() {
         notes.extend(rooms.runners.why_it_stands(name));
     }

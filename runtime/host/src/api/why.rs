@@ -75,7 +75,24 @@ pub(super) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
         waiting.extend(deliveries::waiting(rooms, only));
         waiting.append(&mut others);
     }
-    Ok(json!({ "waiting": waiting, "moving": moving, "caught_up": caught_up }))
+    let notes = rolled_back(rooms, only);
+    Ok(json!({ "waiting": waiting, "moving": moving, "caught_up": caught_up, "notes": notes }))
+}
+
+/// Canaries of the triggers that were rolled back.
+fn rolled_back(rooms: &Rooms, only: Option<&TriggerName>) -> Vec<String> {
+    let triggers = rooms.triggers.now();
+    let meant = triggers
+        .values()
+        .filter(|settings| only.is_none_or(|only| *only == settings.name));
+    let run: std::collections::BTreeSet<_> = meant
+        .map(|settings| (&settings.function, &settings.qualifier))
+        .collect();
+    let taken_back = rooms.functions.taken_back().into_iter();
+    taken_back
+        .filter(|(function, alias, _)| run.contains(&(function, alias)))
+        .map(|(_, _, sentence)| sentence)
+        .collect()
 }
 
 /// Triggers none of whose shards is worked on, each with its reason.

@@ -8,10 +8,12 @@ use model::ByteSize;
 
 use dispatch::{ErrorClass, Isolate, filter::Unparsable};
 
+use super::canary_keys::{CANARY, CANARY_MAP, ROLL_BACK, SHADOW};
 use super::event_keys::{ENVELOPE, RANGE_CHECK, REPORT_FAILURES, WAS};
 use super::keys::{Choice, Measured, Place, Plain};
 use super::lanes::{LANES, LANES_BY_KEY};
 use super::project::{SandboxPolicy, Then};
+use super::retry_keys::{BACKOFF, BREAKER, RETRY_BREAKER};
 use super::route_keys::{ROUTE, ROUTE_AUTH, ROUTE_TRIGGER};
 use super::schedule_keys::{RETRY as SCHEDULE_RETRY, SCHEDULE, SCHEDULE_BACKOFF, SCHEDULE_TRIGGER};
 use super::secret_keys::{SECRET, SECRETS};
@@ -19,7 +21,7 @@ use super::server_keys::{ARCHIVE, DEAD_LETTERS, LOGS, SERVER};
 use super::stream_keys::{AUTOSCALE, STREAM};
 use super::tumbling_keys::TUMBLING;
 
-const SECOND: u64 = 1;
+pub(super) const SECOND: u64 = 1;
 pub(super) const HOUR: u64 = 3600 * SECOND;
 pub(super) const DAY: u64 = 24 * HOUR;
 
@@ -36,6 +38,8 @@ pub(super) static PLACES: &[&Place] = &[
     &FUNCTION,
     &TRIGGER,
     &TRIGGER_STREAM,
+    &CANARY,
+    &ROLL_BACK,
     &BATCH,
     &LANES_BY_KEY,
     &TUMBLING,
@@ -305,6 +309,8 @@ pub(super) static TRIGGER: Place = Place {
             meaning: "what is run: what is deployed under that name, a version, or an alias",
         },
         &TRIGGER_CONCURRENCY,
+        &CANARY_MAP,
+        &SHADOW,
         &Plain {
             name: "outputs",
             kind: "name or map",
@@ -519,72 +525,6 @@ pub(super) const ERROR_CLASS: Choice<ErrorClass> = Choice {
     later: &[],
     meaning: "",
 };
-pub(super) const RETRY_BREAKER: Plain = Plain {
-    name: "breaker",
-    kind: "map",
-    default: "on",
-    range: "or `off`",
-    meaning: "while everything fails, nothing is given up",
-};
-pub(super) const BREAKER_FAILURES: Measured<u32> = Measured {
-    name: "failures",
-    default: 5,
-    min: 1,
-    max: 1000,
-    meaning: "record sets that failed for good, one after another, before it opens",
-};
-pub(super) const BREAKER_PROBE: Measured<Duration> = Measured {
-    name: "probe",
-    default: Duration::from_secs(30),
-    min: Duration::from_secs(SECOND),
-    max: Duration::from_secs(HOUR),
-    meaning: "between two tries while it is open",
-};
-pub(super) static BREAKER: Place = Place {
-    path: "triggers.NAME.retry.breaker",
-    keys: &[&BREAKER_FAILURES, &BREAKER_PROBE],
-    later: &[],
-};
-
-pub(super) const BACKOFF_FIRST: Measured<Duration> = Measured {
-    name: "first",
-    default: Duration::from_millis(500),
-    min: Duration::from_millis(1),
-    max: Duration::from_secs(HOUR),
-    meaning: "the first pause",
-};
-pub(super) const BACKOFF_FACTOR: Measured<f64> = Measured {
-    name: "factor",
-    default: 2.0,
-    min: 1.0,
-    max: 10.0,
-    meaning: "each pause is this many times the one before",
-};
-pub(super) const BACKOFF_MAX: Measured<Duration> = Measured {
-    name: "max",
-    default: Duration::from_secs(60),
-    min: Duration::from_millis(1),
-    max: Duration::from_secs(DAY),
-    meaning: "the longest pause; not below `first`",
-};
-pub(super) const BACKOFF_JITTER: Measured<f64> = Measured {
-    name: "jitter",
-    default: 0.5,
-    min: 0.0,
-    max: 1.0,
-    meaning: "the share of a pause that is random",
-};
-pub(super) static BACKOFF: Place = Place {
-    path: "triggers.NAME.retry.backoff",
-    keys: &[
-        &BACKOFF_FIRST,
-        &BACKOFF_FACTOR,
-        &BACKOFF_MAX,
-        &BACKOFF_JITTER,
-    ],
-    later: &[],
-};
-
 pub(super) const fn switch(
     name: &'static str,
     default: bool,

@@ -6,6 +6,8 @@
 //! `defaults`), and what the keys say about each other is checked where it is read (`server`, `functions`, `triggers`).
 
 mod archive;
+mod canary;
+mod canary_keys;
 mod defaults;
 mod destinations;
 mod diagnostic;
@@ -23,6 +25,7 @@ mod limits;
 mod names;
 mod project;
 mod reader;
+mod retry_keys;
 mod route_keys;
 mod routes;
 mod schedule_keys;

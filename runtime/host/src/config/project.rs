@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use catalog::schedule::{Missed, Schedule};
-use dispatch::{BreakerPolicy, ErrorClass, Isolate, Lanes, RangeCheck, Tumbling, filter::Filter};
+use dispatch::{
+    BreakerPolicy, Canary, ErrorClass, Isolate, Lanes, RangeCheck, Shadow, Tumbling, filter::Filter,
+};
 use model::{
     ByteSize, FunctionName, Region, StreamName, Timestamp, TriggerName, invocation::ItemFailures,
 };
@@ -177,6 +179,10 @@ pub struct Trigger {
     pub function: FunctionName,
     /// Behind the `@`: a version or an alias.
     pub qualifier: Option<String>,
+    /// How a second version of the function is let in.
+    pub canary: Canary,
+    /// What gets the same and is only compared.
+    pub shadow: Option<Shadow>,
     /// Invocations at the same time over all shards; none where only the function's own bound counts.
     pub concurrency: Option<u32>,
     /// Streams that the function may write, by the name of the output; the short form names `default`.

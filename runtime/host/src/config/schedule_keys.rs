@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use catalog::schedule::Missed;
 
-use super::defaults::{BACKOFF_FACTOR, BACKOFF_JITTER, DAY, HOUR};
+use super::defaults::{DAY, HOUR};
 use super::keys::{Choice, Measured, Place, Plain};
+use super::retry_keys::{BACKOFF_FACTOR, BACKOFF_JITTER};
 
 pub(super) use super::defaults::ENABLED;
 

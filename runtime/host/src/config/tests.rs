@@ -72,6 +72,8 @@ triggers:
     report_failures: strict
     envelope: true
     range_check: kcl
+    canary: { by: batch, roll_back: { failures: 25%, records: 1000 } }
+    shadow: late@next
 "#;
 
 fn resolved(text: &str) -> Project {
@@ -105,7 +107,7 @@ fn a_small_file_gets_every_default() {
     Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: None, concurrency: 64, secrets: [], line: 4 }
     "#);
     insta::assert_snapshot!(format!("{:?}", trigger_of(&project, "late-flights")), @r#"
-    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), qualifier: None, concurrency: None, outputs: {"default": StreamName("late-flights")}, filter: Filter { patterns: [], unparsable: DeadLetter }, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, lanes: Hashed(1), tumbling: None, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, isolate: Exact, classes: {}, breaker: Some(BreakerPolicy { failures: 5, probe: 30s }), then: DeadLetter, park_max: ByteSize(1073741824) }, on_failure: [], item_failures: Named, envelope: false, range_check: InRange, was: None, allow_loop: false, line: 5 }
+    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), qualifier: None, canary: Canary { by: Key, roll_back: Some(RollBack { failures: 0.1, records: 100 }) }, shadow: None, concurrency: None, outputs: {"default": StreamName("late-flights")}, filter: Filter { patterns: [], unparsable: DeadLetter }, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, lanes: Hashed(1), tumbling: None, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, isolate: Exact, classes: {}, breaker: Some(BreakerPolicy { failures: 5, probe: 30s }), then: DeadLetter, park_max: ByteSize(1073741824) }, on_failure: [], item_failures: Named, envelope: false, range_check: InRange, was: None, allow_loop: false, line: 5 }
     "#);
 }
 
@@ -174,6 +176,17 @@ fn the_example_means_what_it_says() {
             deaggregate: false,
             function: FunctionName::parse("airport-board").expect("a name"),
             qualifier: None,
+            canary: dispatch::Canary {
+                by: dispatch::CanaryBy::Batch,
+                roll_back: Some(dispatch::RollBack {
+                    failures: 0.25,
+                    records: 1_000,
+                }),
+            },
+            shadow: Some(dispatch::Shadow {
+                function: FunctionName::parse("late").expect("a name"),
+                qualifier: Some("next".to_owned()),
+            }),
             concurrency: None,
             outputs: BTreeMap::from([("default".to_owned(), stream("board"))]),
             batch: Batch {

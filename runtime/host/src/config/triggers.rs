@@ -7,12 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use dispatch::{BreakerPolicy, ErrorClass};
 use model::{FunctionName, StreamName, TriggerName};
 
+use super::canary;
 use super::defaults::{
-    ALLOW_LOOP, BACKOFF, BACKOFF_FACTOR, BACKOFF_FIRST, BACKOFF_JITTER, BACKOFF_MAX, BATCH,
-    BATCH_BYTES, BATCH_RECORDS, BATCH_WAIT, BREAKER, BREAKER_FAILURES, BREAKER_PROBE, DEAGGREGATE,
-    ENABLED, ERROR_CLASS, PARK, PARK_MAX, RETRY, RETRY_AGE, RETRY_ATTEMPTS, RETRY_BREAKER,
-    RETRY_CLASSES, RETRY_ISOLATE, RETRY_THEN, STATE, STATE_MAX, STATE_TTL, TRIGGER,
-    TRIGGER_CONCURRENCY, TRIGGER_STREAM,
+    ALLOW_LOOP, BATCH, BATCH_BYTES, BATCH_RECORDS, BATCH_WAIT, DEAGGREGATE, ENABLED, ERROR_CLASS,
+    PARK, PARK_MAX, RETRY, RETRY_AGE, RETRY_ATTEMPTS, RETRY_CLASSES, RETRY_ISOLATE, RETRY_THEN,
+    STATE, STATE_MAX, STATE_TTL, TRIGGER, TRIGGER_CONCURRENCY, TRIGGER_STREAM,
 };
 use super::destinations;
 use super::diagnostic::At;
@@ -25,6 +24,10 @@ use super::project::{
     State, Stream, Trigger,
 };
 use super::reader::{Reader, Section, listed};
+use super::retry_keys::{
+    BACKOFF, BACKOFF_FACTOR, BACKOFF_FIRST, BACKOFF_JITTER, BACKOFF_MAX, BREAKER, BREAKER_FAILURES,
+    BREAKER_PROBE, RETRY_BREAKER,
+};
 use super::route_keys::ROUTE_TRIGGER;
 use super::schedule_keys::SCHEDULE_TRIGGER;
 use super::secrets::SecretName;
@@ -229,6 +232,8 @@ fn trigger(
     let envelope = reader.choice(section, &ENVELOPE);
     let range_check = reader.choice(section, &RANGE_CHECK);
     let tumbling = tumbling::tumbling(reader, section, lanes, &retry);
+    let canary = canary::canary(reader, section, tumbling.is_some());
+    let shadow = canary::shadow(reader, section, functions, &function);
     let was = section.take("was");
     let was = was.and_then(|(_, node)| reader.name(&section.title, "was", node));
     let allow_loop = reader.choice(section, &ALLOW_LOOP);
@@ -255,6 +260,8 @@ fn trigger(
         deaggregate: read.deaggregate,
         function,
         qualifier,
+        canary,
+        shadow,
         concurrency,
         outputs: outputs
             .into_iter()
@@ -324,17 +331,26 @@ fn function(
         reader.absent(section, "function", "does not say what it runs", hint);
         return None;
     };
+    let title = section.title.clone();
+    referred(reader, &title, "function", node, functions)
+}
+
+/// A function of the file by its name, with a version or an alias behind an `@`.
+pub(super) fn referred(
+    reader: &mut Reader<'_>,
+    title: &str,
+    key: &str,
+    node: Node,
+    functions: &Functions,
+) -> Option<(FunctionName, Option<String>)> {
     let at = node.at;
-    let text = reader.scalar(&section.title, "function", node)?;
+    let text = reader.scalar(title, key, node)?;
     let (name, qualifier) = match text.split_once('@') {
         Some((name, qualifier)) => (name.to_owned(), Some(qualifier.to_owned())),
         None => (text, None),
     };
     if let Some(qualifier) = qualifier.as_deref().filter(|text| !is_qualifier(text)) {
-        let message = format!(
-            "`{qualifier}` of {} cannot be a version or an alias",
-            section.title
-        );
+        let message = format!("`{qualifier}` of {title} cannot be a version or an alias");
         reader.note(
             at,
             message,
@@ -346,7 +362,7 @@ fn function(
         at,
         value: Value::Bare(name),
     };
-    let (_, name) = declared(reader, &section.title, "function", node, functions)?;
+    let (_, name) = declared(reader, title, key, node, functions)?;
     Some((name, qualifier))
 }
 

@@ -26,6 +26,10 @@ impl Handler for FaultyHandler {
         self.inner.version(before, fraction)
     }
 
+    fn share(&self) -> Option<f64> {
+        self.inner.share()
+    }
+
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
             let worker = LeaseKey {

@@ -7,13 +7,22 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use catalog::Route;
+use dispatch::{RollBack, TriggerSettings};
 use model::{
-    Fault, FaultClass, FunctionName, FunctionVersion, Invocation, Outcome, StreamKey, UserRecord,
+    Fault, FaultClass, FunctionName, FunctionVersion, Invocation, Outcome, StreamKey, TriggerName,
+    UserRecord,
     outcome::Usage,
     seams::{BoxFuture, Handler},
 };
 
-use super::{Functions, Gate};
+use sandbox::Function;
+
+use super::{
+    Functions, Gate,
+    canary::Judge,
+    shadow::{Beside, Main, Seen},
+};
 
 #[derive(Debug)]
 pub(crate) struct Bound {
@@ -22,26 +31,81 @@ pub(crate) struct Bound {
     qualifier: Option<String>,
     /// Of the trigger, beside that of the function.
     gate: Arc<Gate>,
+    /// When a second version is taken back.
+    roll_back: Option<RollBack>,
+    judge: Judge,
+    /// What runs beside the function.
+    shadow: Option<Arc<Beside>>,
     /// Whether the version chosen last takes packed batches: asked for every record.
     packed: AtomicBool,
 }
 
 impl Bound {
+    /// `seen`: where what its shadow comes to is counted, where it has one.
     pub(crate) fn new(
         functions: Arc<Functions>,
-        name: FunctionName,
-        qualifier: Option<String>,
-        concurrency: Option<u32>,
+        settings: &TriggerSettings,
+        seen: Option<Arc<Seen>>,
     ) -> Self {
+        let shadow = settings.shadow.clone().zip(seen);
         let bound = Self {
             functions,
-            name,
-            qualifier,
-            gate: Gate::new(concurrency),
+            name: settings.function.clone(),
+            qualifier: settings.qualifier.clone(),
+            gate: Gate::new(settings.concurrency),
+            roll_back: settings.canary.roll_back,
+            judge: Judge::default(),
+            shadow: shadow.map(|(shadow, seen)| Arc::new(Beside::new(shadow, seen))),
             packed: AtomicBool::new(false),
         };
         bound.version(None, 0.0);
         bound
+    }
+
+    fn route(&self) -> Option<Route> {
+        let deployed = self.functions.get(&self.name)?;
+        deployed.entry.route(self.qualifier.as_deref()).ok()
+    }
+
+    /// Calls the function, and then what runs in its shadow, which nobody waits for.
+    async fn call(&self, function: &Function, invocation: Invocation) -> Outcome {
+        let shadow = self.shadow.as_ref().filter(|_| !invocation.tracing);
+        let Some((shadow, place)) = shadow.and_then(|shadow| Some((shadow, shadow.place()?)))
+        else {
+            return function.call(invocation, None).await.outcome;
+        };
+        let state = invocation.state.clone();
+        let called = function.watched(invocation).await;
+        let outcome = called.outcome;
+        if let Some(capsule) = called.capsule {
+            let main = Main {
+                capsule,
+                outcome: outcome.clone(),
+                state,
+            };
+            shadow.run(&self.functions, place, main);
+        }
+        outcome
+    }
+
+    /// Takes a second version back that fails too much.
+    async fn judge(
+        &self,
+        trigger: &TriggerName,
+        handed: (FunctionVersion, usize),
+        outcome: &Outcome,
+    ) {
+        let Some((limit, route)) = self.roll_back.zip(self.route()) else {
+            return;
+        };
+        let because = self.judge.note(&route, handed, outcome, limit);
+        if let Some((because, share)) = because.zip(route.other) {
+            let of = (&self.name, self.qualifier.as_deref());
+            let taken = self
+                .functions
+                .take_back(of, share.version, trigger, because);
+            taken.await;
+        }
     }
 }
 
@@ -59,6 +123,10 @@ impl Handler for Bound {
         chosen
     }
 
+    fn share(&self) -> Option<f64> {
+        Some(self.route()?.other?.weight)
+    }
+
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
             let Some(deployed) = self.functions.get(&self.name) else {
@@ -69,10 +137,15 @@ impl Handler for Bound {
             };
             let _of_trigger = self.gate.enter().await;
             let _of_function = deployed.gate.enter().await;
-            match self.functions.load(&deployed, invocation.version).await {
-                Ok(function) => function.call(invocation, None).await.outcome,
-                Err(why) => not_run(why),
-            }
+            let function = match self.functions.load(&deployed, invocation.version).await {
+                Ok(function) => function,
+                Err(why) => return not_run(why),
+            };
+            let trigger = invocation.trigger.clone();
+            let handed = (invocation.version, invocation.records.len());
+            let outcome = self.call(&function, invocation).await;
+            self.judge(&trigger, handed, &outcome).await;
+            outcome
         })
     }
 

@@ -6,11 +6,13 @@
 pub(crate) mod answering;
 mod bound;
 pub(crate) mod calling;
+mod canary;
 mod code;
 mod events;
 mod gate;
 pub(crate) mod lambda;
 mod package;
+mod shadow;
 mod unzip;
 
 use std::{
@@ -25,7 +27,7 @@ use catalog::{
     Catalog, CatalogError, Code, Entry, Origin, Package, Revision, Settings, Told, Unchanged,
 };
 use model::{
-    ByteSize, FunctionName, FunctionVersion,
+    ByteSize, FunctionName, FunctionVersion, ViewWrite,
     seams::{Handler, Journal},
 };
 use platform::Platform;
@@ -41,6 +43,7 @@ pub(crate) use events::Events;
 pub(crate) use gate::{Gate, Pass};
 pub(crate) use lambda::HostFunctions;
 pub use package::{HandlerFiles, Packer};
+pub(crate) use shadow::{Difference, Shadows};
 
 use crate::{config, limits::FILE_VERSIONS_KEPT_MAX};
 
@@ -280,13 +283,22 @@ impl Functions {
         name: &FunctionName,
         change: impl FnOnce(&mut Entry) -> Result<T, E> + Send,
     ) -> Result<T, ChangeError<E>> {
+        self.change_with(name, None, change).await
+    }
+
+    /// Together with a row of somebody else's.
+    pub(crate) async fn change_with<T, E>(
+        &self,
+        name: &FunctionName,
+        with: Option<ViewWrite>,
+        change: impl FnOnce(&mut Entry) -> Result<T, E> + Send,
+    ) -> Result<T, ChangeError<E>> {
         let _turn = self.turn.lock().await;
         let running = self.get(name).ok_or(ChangeError::NoFunction)?;
         let mut entry = running.entry.clone();
         let done = change(&mut entry).map_err(ChangeError::Refused)?;
-        self.catalog
-            .write(name, Some(&running.entry), Some(&entry))
-            .await?;
+        let change = (Some(&running.entry), Some(&entry));
+        self.catalog.write_with(name, change, with).await?;
         let gate = Arc::clone(&running.gate);
         if entry.head.origin == Origin::Api {
             gate.set(reserved(&entry));

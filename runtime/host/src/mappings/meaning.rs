@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use dispatch::{
-    Backoff, BatchPolicy, FailedItems, Isolate, Lanes, RangeCheck, RetryPolicy, StartAt, Then,
-    TriggerSettings, Tumbling, WindowsBy,
+    Backoff, BatchPolicy, Canary, CanaryBy, FailedItems, Isolate, Lanes, RangeCheck, RetryPolicy,
+    StartAt, Then, TriggerSettings, Tumbling, WindowsBy,
     filter::{Filter, Unparsable},
 };
 use model::{
@@ -65,6 +65,11 @@ pub(super) fn trigger(
         stream: source.stream,
         function,
         qualifier: mapping.function_arn.split(':').nth(7).map(str::to_owned),
+        canary: Canary {
+            by: CanaryBy::Batch,
+            roll_back: None,
+        },
+        shadow: None,
         concurrency: None,
         start: start(mapping),
         start_word: "by the Lambda API".to_owned(),
@@ -187,7 +192,7 @@ pub(super) fn of_trigger(settings: &TriggerSettings, uuid: String, since: Timest
             batch_size: u32::try_from(settings.batch.records).unwrap_or(u32::MAX),
             batching_window_s: u32::try_from(settings.batch.wait.as_secs()).unwrap_or(u32::MAX),
             parallelization_factor: match settings.lanes {
-                Lanes::Hashed(lanes) => lanes.into(),
+                Lanes::Hashed(lanes) | Lanes::Split { lanes, .. } => lanes.into(),
                 Lanes::Keys(keys) => keys.min(10),
             },
             bisect: settings.retry.isolate != Isolate::Off,

@@ -81,6 +81,7 @@ impl Runs for Reporter {
                 outcome,
                 document: None,
                 init: None,
+                capsule: None,
             }
         })
     }
