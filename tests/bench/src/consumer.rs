@@ -148,26 +148,30 @@ async fn poison(report: &mut Report, server: &Server) -> Result<()> {
     Ok(())
 }
 
-async fn put(connection: &mut Connection, bodies: Vec<Bytes>, records: usize) -> Result<()> {
+pub(crate) async fn put(
+    connection: &mut Connection,
+    bodies: Vec<Bytes>,
+    records: usize,
+) -> Result<()> {
     for body in bodies.into_iter().cycle().take(records / RECORDS_PER_PUT) {
         connection.kinesis("PutRecords", body).await?;
     }
     Ok(())
 }
 
-async fn order(connection: &mut Connection, trigger: &str, verb: &str) -> Result<Bytes> {
+pub(crate) async fn order(connection: &mut Connection, trigger: &str, verb: &str) -> Result<Bytes> {
     let path = format!("/_shardmill/api/triggers/{trigger}/{verb}");
     connection.post(&path, Bytes::new()).await
 }
 
-async fn shown(connection: &mut Connection, trigger: &str) -> Result<Value> {
+pub(crate) async fn shown(connection: &mut Connection, trigger: &str) -> Result<Value> {
     let path = format!("/_shardmill/api/triggers/{trigger}");
     let shown: Value = serde_json::from_slice(&connection.get(&path).await?)?;
     shown["shards"].get(0).cloned().context("find its shard")
 }
 
 /// Processor time of the host until these triggers have worked off what there is.
-async fn host_seconds(server: &Server, triggers: &[String]) -> Result<f64> {
+pub(crate) async fn host_seconds(server: &Server, triggers: &[String]) -> Result<f64> {
     let mut connection = server.connect().await?;
     let before = server.host_cpu_seconds()?;
     for trigger in triggers {

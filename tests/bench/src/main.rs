@@ -18,6 +18,7 @@ mod consumer;
 mod document;
 mod fan_out;
 mod fill;
+mod isolation;
 mod latency;
 mod load;
 mod machine;
@@ -108,6 +109,7 @@ async fn measure(project: &Project, arguments: &Arguments) -> Result<Report> {
     if arguments.has(Part::Triggers) {
         triggers::measure(&mut report, project).await?;
         consumer::measure(&mut report, project).await?;
+        isolation::measure(&mut report, project).await?;
     }
     if arguments.has(Part::Sandboxes) {
         sandboxes::measure(&mut report, project).await?;

@@ -17,12 +17,22 @@ pub(crate) fn put_records(stream: &str, record_bytes: usize) -> Vec<Bytes> {
 
 /// So many bodies, with these data in their records.
 pub(crate) fn put_made(stream: &str, bodies: usize, data: impl Fn(usize) -> Vec<u8>) -> Vec<Bytes> {
+    put_keyed(stream, bodies, |number| (key(number), data(number)))
+}
+
+/// So many bodies, with these keys and data in their records.
+pub(crate) fn put_keyed(
+    stream: &str,
+    bodies: usize,
+    record: impl Fn(usize) -> (String, Vec<u8>),
+) -> Vec<Bytes> {
     let body = |number: usize| {
         let records: Vec<Value> = (0..RECORDS_PER_PUT)
             .map(|index| {
                 let number = number * RECORDS_PER_PUT + index;
-                let data = base64_simd::STANDARD.encode_to_string(data(number));
-                json!({"Data": data, "PartitionKey": key(number)})
+                let (key, data) = record(number);
+                let data = base64_simd::STANDARD.encode_to_string(data);
+                json!({"Data": data, "PartitionKey": key})
             })
             .collect();
         Bytes::from(json!({"StreamName": stream, "Records": records}).to_string())

@@ -18,7 +18,7 @@ use crate::{client::Connection, load::Subject, machine};
 
 const START_MAX: Duration = Duration::from_secs(60);
 const START_LOOK: Duration = Duration::from_micros(500);
-const GUESTS: [&str; 3] = ["empty.wasm", "echo.wasm", "poisoned.wasm"];
+const GUESTS: [&str; 4] = ["empty.wasm", "echo.wasm", "poisoned.wasm", "trips.wasm"];
 
 /// What is measured, and where.
 #[derive(Debug)]
