@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a11_answers_that_fail_the_whole_batch() {
+    fn answers_that_fail_the_whole_batch() {
         for answer in [
             r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
             r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a12_answers_that_are_full_successes() {
+    fn answers_that_are_full_successes() {
         for answer in [
             "",
             "null",
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a14_without_the_switch_a_list_of_failures_says_nothing() {
+    fn without_the_switch_a_list_of_failures_says_nothing() {
         let list = r#"{"batchItemFailures":[{"itemIdentifier":"999999999"}]}"#;
         assert_eq!(named(list, ItemFailures::Ignored), Ok(vec![]));
         assert_eq!(named(list, ItemFailures::Named), Ok(vec![0]));

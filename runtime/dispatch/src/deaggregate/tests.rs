@@ -48,6 +48,14 @@ fn two_keys(records: Vec<SubRecord>) -> AggregatedRecord {
     }
 }
 
+/// Two sub-records, of the hash keys 0 and 7.
+pub(crate) fn straying() -> Vec<u8> {
+    packed(&two_keys(vec![
+        sub(0, Some(0), "in"),
+        sub(0, Some(1), "out"),
+    ]))
+}
+
 fn data(records: &[UserRecord]) -> Vec<(u64, &[u8])> {
     records
         .iter()
@@ -56,7 +64,7 @@ fn data(records: &[UserRecord]) -> Vec<(u64, &[u8])> {
 }
 
 #[test]
-fn a33_golden_aggregate_gives_two_user_records() {
+fn the_golden_aggregate_gives_two_user_records() {
     let unpacked = unpack(record(golden()), HashKeyRange::WHOLE, RangeCheck::InRange);
     assert_eq!(
         data(&unpacked.records),
@@ -73,7 +81,7 @@ fn a33_golden_aggregate_gives_two_user_records() {
 }
 
 #[test]
-fn a34_a_wrong_digest_leaves_the_record_raw() {
+fn a_wrong_digest_leaves_the_record_raw() {
     let mut bytes = golden();
     *bytes.last_mut().unwrap() ^= 1;
     let unpacked = unpack(record(bytes), HashKeyRange::WHOLE, RangeCheck::InRange);
@@ -83,11 +91,8 @@ fn a34_a_wrong_digest_leaves_the_record_raw() {
 }
 
 #[test]
-fn a35_sub_records_outside_the_shard_are_strays() {
-    let bytes = packed(&two_keys(vec![
-        sub(0, Some(0), "in"),
-        sub(0, Some(1), "out"),
-    ]));
+fn sub_records_outside_the_shard_are_strays() {
+    let bytes = straying();
     let range = HashKeyRange {
         starting: HashKey(0),
         ending: HashKey(3),

@@ -467,3 +467,83 @@ async fn a_shard_on_which_nothing_comes_any_more_closes_its_windows() {
     assert_eq!(sorted(&world), ["a 0 1"]);
     runner.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn windows_by_key_survive_a_merge_with_one_result_for_each_key() {
+    let half = u128::MAX / 2;
+    let halves = [(0, half), (half + 1, u128::MAX)].map(|(from, to)| HashKeyRange {
+        starting: HashKey(from),
+        ending: HashKey(to),
+    });
+    let world = by_time();
+    world.river.widen();
+    for (shard, range) in halves.into_iter().enumerate() {
+        world.river.narrow(shard, range);
+    }
+    let names: Vec<String> = (0..20).map(|index| format!("key{index}")).collect();
+    for name in &names {
+        let first = halves[0].contains(HashKey::of_partition_key(name));
+        put(&world, usize::from(!first), name, 5);
+    }
+    let runner = world.start().await.unwrap();
+    for shard in [0, 1] {
+        world
+            .until(&runner, shard, |state| *state == ShardState::CaughtUp)
+            .await;
+    }
+    world.river.merge(0, 1);
+    for at in [30, 95] {
+        names.iter().for_each(|name| put(&world, 2, name, at));
+    }
+    world.platform.clock.sleep(Duration::from_secs(1)).await;
+    world
+        .until(&runner, 2, |state| *state == ShardState::CaughtUp)
+        .await;
+    let mut expect: Vec<String> = names.iter().map(|name| format!("{name} 0 2")).collect();
+    expect.sort();
+    assert_eq!(sorted(&world), expect);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_by_key_may_keep_more_than_a_megabyte_and_closes_with_all_of_it() {
+    let mut world = by_time();
+    let actor = World::new(|invocation| {
+        let state = invocation.state.as_ref().expect("a window has values");
+        let record = &invocation.records[0];
+        let kept = state.get(record.effective_hash_key(), &record.partition_key, "all");
+        let kept = kept.unwrap().unwrap_or_default();
+        if window(invocation).is_final {
+            let Outcome::Answered(mut answer) = copied(invocation) else {
+                panic!("copies always succeed");
+            };
+            answer.outputs[0].data = kept.len().to_string().into();
+            return Outcome::Answered(answer);
+        }
+        Outcome::Answered(Answer {
+            state: vec![StateWrite {
+                source: 0,
+                name: "all".to_owned(),
+                value: Some([kept, vec![b'x'; 900_000].into()].concat().into()),
+            }],
+            effects_attributed: true,
+            ..Answer::default()
+        })
+    });
+    world.actor = actor.actor;
+    world.settings.batch.records = 1;
+    for at in [5, 6, 7] {
+        put(&world, 0, "a", at);
+    }
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    let kept = runner.state().unwrap().bytes().unwrap().bytes();
+    assert!((2_700_000..3_000_000).contains(&kept), "{kept}");
+    runner.stop().await;
+    // Also where another holder closes it.
+    let runner = world.start().await.unwrap();
+    put(&world, 0, "b", 200);
+    world.caught_up(&runner).await;
+    assert_eq!(world.tape.outputs(), ["2700000"]);
+    runner.stop().await;
+}
