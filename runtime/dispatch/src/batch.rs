@@ -105,6 +105,20 @@ impl Batcher {
         next.first().map(|record| record.position)
     }
 
+    /// When its oldest record arrived.
+    pub(crate) fn first_arrived(&self) -> Option<Timestamp> {
+        let next = self.closed.front().map_or(&self.open, |it| &it.records);
+        next.first().map(|record| record.arrived)
+    }
+
+    /// The next batch, also where more might have joined it.
+    pub(crate) fn close_now(&mut self) -> Option<Batch> {
+        if self.closed.is_empty() {
+            self.close();
+        }
+        self.closed.pop_front()
+    }
+
     /// The tumbling windows of what is in it, in order, some several times.
     pub(crate) fn windows(&self) -> impl Iterator<Item = Timestamp> {
         let open = (!self.open.is_empty()).then_some(self.window);

@@ -70,6 +70,8 @@ pub enum Condition {
     Unparsable,
     /// Its tumbling window has closed.
     Late,
+    /// Its shard could not go on, and the stream was about to lose it.
+    RetentionExpired,
 }
 
 /// What one attempt came to.

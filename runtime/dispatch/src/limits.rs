@@ -70,6 +70,11 @@ pub const AUDIT_KEPT: Duration = Duration::from_secs(365 * 24 * 3_600);
 /// Pause before a settlement is tried again when the disk or the dead-letter store is full.
 pub const FULL_PAUSE: Duration = Duration::from_secs(1);
 
+/// Records that wait become dead letters at most so long before retention takes them, and a shard that stands looks for them no
+/// more often than this.
+pub const RESCUE_AHEAD_MAX: Duration = Duration::from_secs(300);
+pub const RESCUE_LOOK_MIN: Duration = Duration::from_secs(1);
+
 const _: () = assert!(DEAD_LETTER_BYTES_MAX <= TRANSACTION_DEAD_LETTER_BYTES_MAX);
 /// A try takes at most 260 bytes as JSON, a hole 43.
 const _: () = assert!(TRIES_MAX * 300 + (HOLES_MAX + HOLES_SPARE) * 43 + 512 <= PROGRESS_BYTES_MAX);

@@ -236,21 +236,42 @@ pub fn settle(work: Work, outcome: Outcome, at: Circumstances<'_>) -> Settlement
 
 /// Takes off the leading records that are older than the policy allows (RT-3, RT-4).
 #[must_use]
-pub fn expire(mut work: Work, at: Circumstances<'_>) -> (Option<Discard>, Option<Work>) {
+pub fn expire(work: Work, at: Circumstances<'_>) -> (Option<Discard>, Option<Work>) {
     // What was parked waited for an operator, and what stands for a key has no age.
     let of_shard = work.origin == Origin::Shard;
     let Some(age) = at.policy.age.filter(|_| of_shard) else {
         return (None, Some(work));
     };
-    let old = |record: &&UserRecord| at.now.since(record.arrived) > age;
-    let count = work.records.iter().take_while(old).count();
+    let old = |record: &UserRecord| at.now.since(record.arrived) > age;
+    leading(work, old, Condition::RecordAgeExceeded)
+}
+
+/// Gives up the leading records that arrived before a moment, because their stream is about to lose them.
+pub(crate) fn lost_soon(work: Work, before: Timestamp) -> Option<Settlement> {
+    let lost = |record: &UserRecord| record.arrived < before;
+    let (discard, rest) = leading(work, lost, Condition::RetentionExpired);
+    discard.map(|discard| Settlement {
+        dead: vec![discard],
+        again: rest.into_iter().collect(),
+        ..Settlement::default()
+    })
+}
+
+/// Takes off the leading records that are given up.
+fn leading(
+    mut work: Work,
+    given_up: impl Fn(&UserRecord) -> bool,
+    condition: Condition,
+) -> (Option<Discard>, Option<Work>) {
+    let leading = work.records.iter().take_while(|record| given_up(record));
+    let count = leading.count();
     if count == 0 {
         return (None, Some(work));
     }
     let rest = work.split_off(count);
     let discard = Discard {
         records: work.records,
-        condition: Condition::RecordAgeExceeded,
+        condition,
         attempts: work.attempts,
         notes: work.notes.clone(),
     };

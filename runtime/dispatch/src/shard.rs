@@ -96,6 +96,8 @@ pub(crate) struct ShardTask {
     at_tip: bool,
     ended: bool,
     behind_ms: u64,
+    /// When it is looked again for records that retention is about to take.
+    rescues_at: Timestamp,
     /// When the oldest settlement that is not written yet was made.
     unwritten_since: Option<Monotonic>,
     /// The checkpoint of the newest row.
@@ -190,6 +192,7 @@ impl ShardTask {
             at_tip: false,
             ended: false,
             behind_ms: 0,
+            rescues_at: Timestamp::default(),
             unwritten_since: None,
             written: start.low,
             placed: LogPosition::default(),
@@ -243,6 +246,9 @@ impl ShardTask {
                     self.rooms.journal.durable(self.placed).await?;
                     return Ok(TaskEnd::Stopped);
                 } else {
+                    if stance != Stance::Held {
+                        self.rescue(true, stop).await?;
+                    }
                     self.pause(stop, stance).await?;
                 }
                 continue;
@@ -267,6 +273,7 @@ impl ShardTask {
                         .await?;
                     return Ok(TaskEnd::Ended);
                 }
+                Step::Rescue => self.rescue(false, stop).await?,
                 Step::Read => self.read().await?,
                 Step::Wait(wait) => self.idle(stop, wait).await?,
             }
@@ -329,6 +336,7 @@ mod invoke;
 mod parked;
 mod pauses;
 mod reading;
+mod rescue;
 mod steps;
 mod suspicion;
 mod windows;

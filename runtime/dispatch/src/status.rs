@@ -63,6 +63,8 @@ pub struct Counters {
     pub late: u64,
     /// Last invocations of tumbling windows that came to an end.
     pub windows_closed: u64,
+    /// Records that were given up because the stream was about to lose them.
+    pub retention_expired: u64,
     /// Records that were being tried when the stream's retention took them, and that no restart finds again.
     pub lost_to_retention: u64,
 }

@@ -1,6 +1,7 @@
 //! Stories of a trigger over a stream, a log and a handler in memory, on paused time.
 
 mod actor;
+mod aggregates;
 mod batches;
 mod bounds;
 mod canary;
@@ -12,6 +13,7 @@ mod outage;
 mod parking;
 mod partial;
 mod redrives;
+mod retention;
 mod seeks;
 mod tracing;
 mod versions;

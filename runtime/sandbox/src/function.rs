@@ -3,13 +3,15 @@
 //! Invocations run on the handlers' own runtime under the function's limits. Outputs and state are handed on only
 //! from an invocation that succeeded.
 
+mod again;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::Request;
 use model::{
     Digest, Fault, FaultClass, FunctionVersion, Invocation, Outcome, StreamKey, UserRecord,
-    invocation::{StateReader, TumblingWindow, WindowKept},
+    invocation::{TumblingWindow, WindowKept},
     lambda,
     outcome::Usage,
     seams::{BoxFuture, Handler},
@@ -23,7 +25,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::{
     bindings::{EventFunctionPre, StreamFunctionPre},
     bundle::Bundle,
-    capsule::{self, Capsule, Facts, has_failed, heard},
+    capsule::{Capsule, has_failed, heard},
     command::Stdin,
     context::{Call, Context, ContextFacts},
     counts::{Counting, FunctionCounts},
@@ -38,6 +40,7 @@ use crate::{
     warm::{FunctionNumber, Lane},
     world::{Observed, Told, World},
 };
+use again::Run;
 
 /// Cheap to clone; clones share their warm sandboxes and their limit of concurrent invocations.
 #[derive(Clone)]
@@ -169,16 +172,6 @@ enum Given {
     Request(Box<Asked>),
 }
 
-/// In which world it is run.
-enum Run {
-    /// As it is; what fails is kept.
-    Now,
-    /// The same, and what it was told is handed back.
-    Watched,
-    /// As an earlier run found it.
-    Again(Told),
-}
-
 /// A request, and where its answer goes.
 type Asked = (Request<HttpBody>, oneshot::Sender<Answered>);
 
@@ -197,11 +190,6 @@ impl Function {
         self.run(invocation, given, Run::Now).await
     }
 
-    /// Runs the function with the records of the invocation, and hands back what it was told.
-    pub async fn watched(&self, invocation: Invocation) -> Called {
-        self.run(invocation, Given::Records, Run::Watched).await
-    }
-
     /// Runs a function of the kind *http*. The head of its answer is sent to `answer` once it is there, and its body goes
     /// on as long as this does; nothing is sent where the function gives no answer.
     pub async fn serve(
@@ -216,25 +204,6 @@ impl Function {
             Run::Now,
         )
         .await
-    }
-
-    /// Runs an earlier invocation again, in a sandbox of its own and in the world as it was then.
-    pub async fn replay(&self, capsule: &Capsule) -> Outcome {
-        self.again(capsule, None).await
-    }
-
-    /// The same for a function that may ask for more than the earlier run did: what that did not read is read from `state`.
-    pub async fn beside(&self, capsule: &Capsule, state: Option<Arc<dyn StateReader>>) -> Outcome {
-        self.again(capsule, state).await
-    }
-
-    async fn again(&self, capsule: &Capsule, state: Option<Arc<dyn StateReader>>) -> Outcome {
-        let told = capsule.told.clone();
-        let invocation = capsule.invocation.invocation(&told, state);
-        let event = capsule.invocation.event.as_ref();
-        let given = event.map_or(Given::Records, |event| Given::Event(event.to_vec()));
-        let again = self.run(invocation, given, Run::Again(told));
-        again.await.outcome
     }
 
     async fn run(&self, invocation: Invocation, given: Given, how: Run) -> Called {
@@ -438,20 +407,6 @@ impl Inner {
         {
             Ok(result) => result,
             Err(_) => Err(DeadlinePassed.into()),
-        }
-    }
-
-    /// All there is to run it again.
-    fn encapsulated(
-        &self,
-        (sandbox, event): (&Sandbox, Option<Bytes>),
-        outcome: &Outcome,
-    ) -> Capsule {
-        let context = sandbox.store.data();
-        Capsule {
-            invocation: Facts::of(&context.call.invocation, event, self.digest),
-            told: context.world.told(),
-            result: capsule::result(outcome),
         }
     }
 

@@ -73,7 +73,10 @@ fn a_canary_that_fails_more_than_the_other_version_is_rolled_back_and_loses_noth
     assert_eq!(project.records("out").len(), 120);
     assert_eq!(project.json(&["why"])["notes"][0], *note);
     project.done(&["function", "promote", "copy", "2", "--weight", "10%"]);
-    assert_eq!(project.json(&["why"])["notes"], Value::from(Vec::<Value>::new()));
+    assert_eq!(
+        project.json(&["why"])["notes"],
+        Value::from(Vec::<Value>::new())
+    );
     assert_eq!(server.stop().code, Some(0));
 }
 
@@ -99,7 +102,9 @@ fn a_shadow_gets_the_same_records_and_what_it_does_otherwise_is_told() {
     let status = project.json(&["status"]);
     let notes: BTreeSet<&str> = items_of(&status["notes"]);
     assert!(
-        notes.iter().any(|note| note.contains("the shadow other of trigger copying")),
+        notes
+            .iter()
+            .any(|note| note.contains("the shadow other of trigger copying")),
         "{status}"
     );
     // Nothing that it wrote or failed at is anywhere.
@@ -122,8 +127,14 @@ fn what_a_trigger_cannot_have_is_refused_at_its_place() {
             "tumbling: { every: 1m }, canary: { by: key }",
             "trigger `copying` has tumbling windows and a canary by key",
         ),
-        ("shadow: copy", "`shadow` of trigger `copying` is what it runs"),
-        ("shadow: nobody", "`shadow` of trigger `copying` names `nobody`"),
+        (
+            "shadow: copy",
+            "`shadow` of trigger `copying` is what it runs",
+        ),
+        (
+            "shadow: nobody",
+            "`shadow` of trigger `copying` names `nobody`",
+        ),
         (
             "canary: { roll_back: { failures: 101% } }",
             "must be 0% to 100%",

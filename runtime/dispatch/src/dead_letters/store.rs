@@ -127,6 +127,14 @@ impl DeadLetterStore {
         self.stock.bytes().map(ByteSize)
     }
 
+    /// Whether so many bytes more need not wait for room.
+    pub(crate) fn has_room_for(&self, bytes: u64) -> Result<bool, CommitError> {
+        Ok(match self.policy.when_full {
+            WhenFull::DropOldest => true,
+            WhenFull::Block => self.stock.bytes()?.saturating_add(bytes) <= self.max().bytes(),
+        })
+    }
+
     /// Removes entries that are older than they are kept, at most `entries`, the oldest first; says how many.
     pub async fn expire(&self, now: Timestamp, entries: usize) -> Result<usize, CommitError> {
         let counting = self.stock.count().await?;

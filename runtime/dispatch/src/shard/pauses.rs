@@ -82,9 +82,15 @@ impl ShardTask {
             Stance::Disabled => ShardState::Disabled,
         };
         self.flush().await?;
+        let until = match stance {
+            Stance::Held => None,
+            Stance::On | Stance::Paused | Stance::PausedShard | Stance::Disabled => {
+                self.looks_for_lost_at(self.now())
+            }
+        };
         let wait = Wait {
             state,
-            until: None,
+            until,
             listen: false,
         };
         self.idle(stop, wait).await

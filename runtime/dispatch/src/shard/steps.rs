@@ -20,6 +20,8 @@ pub(super) enum Step {
     /// Records that needed no invocation, up to here.
     Pass(Checkpoint),
     End,
+    /// It is time to look for what retention is about to take.
+    Rescue,
     Read,
     Wait(Wait),
 }
@@ -40,10 +42,14 @@ impl ShardTask {
             self.ledger.divide(self.lanes);
             self.batchers.clear();
         }
+        if self.rescue_is_due(now) {
+            return Ok(Step::Rescue);
+        }
         if let Some((state, until)) = self.outage(now) {
+            let looks_at = self.looks_for_lost_at(now);
             return Ok(Step::Wait(Wait {
                 state,
-                until: Some(until),
+                until: looks_at.into_iter().chain([until]).min(),
                 listen: false,
             }));
         }
@@ -185,7 +191,7 @@ impl ShardTask {
         (useful && seen > self.ledger.through()).then_some(seen)
     }
 
-    fn work_of(&self, batch: Batch, now: Timestamp) -> Work {
+    pub(super) fn work_of(&self, batch: Batch, now: Timestamp) -> Work {
         let window = batch.window.filter(|_| !batch.oversized);
         let window = window.map(|start| InWindow {
             start,
@@ -248,6 +254,9 @@ impl ShardTask {
         };
         // A lane that has all its places taken is woken by what comes back.
         let looks_at = self.windows.as_ref().and_then(|it| it.looks_at(now));
+        let stands = !blocked.is_empty() || tries_at.is_some();
+        let lost_at = stands.then(|| self.looks_for_lost_at(now)).flatten();
+        let looks_at = looks_at.into_iter().chain(lost_at);
         let until = if self.may_start() {
             tries_at.into_iter().chain(closes_at).chain(looks_at).min()
         } else {

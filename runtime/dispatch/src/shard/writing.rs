@@ -173,6 +173,7 @@ impl ShardTask {
                 Condition::OutOfRange
                 | Condition::RetryAttemptsExhausted
                 | Condition::RecordAgeExceeded
+                | Condition::RetentionExpired
                 | Condition::Rejected => self.counters.out_of_range += 1,
             }
         }

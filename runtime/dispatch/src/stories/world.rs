@@ -169,12 +169,15 @@ impl Journal for Tape {
 /// Shards in order; each with its records and whether it is closed.
 #[derive(Debug)]
 pub(super) struct River {
+    /// How long it says that it keeps records; it trims them when it is told to.
+    pub(super) retention: Mutex<Option<Duration>>,
     shards: watch::Sender<Vec<(ShardFacts, Vec<Record>)>>,
 }
 
 impl River {
     fn new() -> Self {
         Self {
+            retention: Mutex::default(),
             shards: watch::channel(vec![(facts(0, &[]), Vec::new())]).0,
         }
     }
@@ -257,6 +260,10 @@ fn index_of(records: &[Record], from: ReadFrom) -> usize {
 impl Source for River {
     fn created(&self, _: &StreamKey) -> Result<Timestamp, SourceError> {
         Ok(Timestamp::default())
+    }
+
+    fn retention(&self, _: &StreamKey) -> Option<Duration> {
+        *self.retention.lock().unwrap()
     }
 
     fn shards(&self, _: &StreamKey) -> Result<Vec<ShardFacts>, SourceError> {

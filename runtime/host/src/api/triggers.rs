@@ -291,6 +291,7 @@ fn shard(rooms: &Rooms, settings: &TriggerSettings, status: &ShardStatus) -> Val
         "invocations": status.counters.invocations,
         "failures": status.counters.failures,
         "filtered_out": status.counters.filtered_out,
+        "retention_expired": status.counters.retention_expired,
         "lost_to_retention": status.counters.lost_to_retention,
         "in_flight": status.in_flight,
         "conserved": status.is_conserved(),

@@ -129,6 +129,7 @@ fn invocations(owed: &Owed) -> u32 {
         | Condition::OutOfRange
         | Condition::Rejected
         | Condition::Unparsable
+        | Condition::RetentionExpired
         | Condition::Late => owed.attempts,
     }
 }
@@ -147,6 +148,7 @@ fn response(owed: &Owed) -> Option<ResponseContext> {
         Condition::RecordAgeExceeded
         | Condition::OutOfRange
         | Condition::Unparsable
+        | Condition::RetentionExpired
         | Condition::Late => None,
     }
 }

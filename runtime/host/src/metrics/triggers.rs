@@ -101,6 +101,13 @@ pub(super) const TRIGGER: &[Metric<Measured>] = &[
     },
     Metric {
         aws: "-",
+        name: "shardmill_trigger_retention_expired_records_total",
+        kind: Kind::Counter,
+        help: "records that were given up, whole, because retention was about to take them",
+        value: |it| number(it.counters.retention_expired),
+    },
+    Metric {
+        aws: "-",
         name: "shardmill_trigger_lag_records",
         kind: Kind::Gauge,
         help: "records behind the checkpoints of all shards",
@@ -167,6 +174,7 @@ pub(crate) fn together(all: &mut Counters, one: &Counters) {
     all.dead_lettered += one.dead_lettered;
     all.settled += one.settled;
     all.oversized += one.oversized;
+    all.retention_expired += one.retention_expired;
     all.lost_to_retention += one.lost_to_retention;
     all.iterator_age_ms = all.iterator_age_ms.max(one.iterator_age_ms);
 }

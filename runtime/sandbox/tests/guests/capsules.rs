@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use model::{Invocation, Outcome};
+use model::{
+    Invocation, Outcome, Timestamp,
+    invocation::{TumblingWindow, WindowKept},
+};
 use serde_json::Value;
 use shardmill_sandbox::{Capsule, CapsuleError, CapsuleSink, Facts, result};
 
@@ -109,6 +112,73 @@ async fn state_is_as_it_was_read_and_other_code_comes_to_something_else() {
     };
     let once = Outcome::Answered(world.answer(&counter, unseen).await);
     assert_eq!(other, result(&once));
+    // Where somebody has the values of now, what the earlier run did not read is read there.
+    let more = Some(Arc::clone(&kept) as _);
+    let Outcome::Answered(beside) = counter.beside(&failed, more).await else {
+        panic!("it counts");
+    };
+    assert_eq!(beside.outputs[0].data, "2");
+}
+
+#[tokio::test]
+async fn an_event_that_failed_comes_to_the_same_from_its_file() {
+    let world = World::real();
+    let shelf = shelf(&world);
+    let replies = world.load("replies", generous()).await;
+    let told = |text: &str| Some(text.as_bytes().to_vec());
+    let asked = Invocation {
+        request_id: "board/2026-11-29T02:00:00Z".to_owned(),
+        client_context: Some("{}".into()),
+        ..batch(&[])
+    };
+    replies.call(asked.clone(), told("{\"reply\":1}")).await;
+    replies.call(asked, told("{\"fail\":\"as told\"}")).await;
+    let failed = shelf.only();
+    assert_eq!(failed.id(), "board/2026-11-29T02-00-00Z");
+    let failed = Capsule::decode(&failed.encode()).expect("it was written by us");
+    let event = failed.invocation.event.as_ref().expect("an event");
+    assert_eq!(event, "{\"fail\":\"as told\"}");
+    assert_eq!(failed.invocation.client_context.as_deref(), Some("{}"));
+    assert_eq!(failed.result["kind"], "Asked");
+    assert_eq!(result(&replies.replay(&failed).await), failed.result);
+    let echo = world.load("event-echo", generous()).await;
+    assert_ne!(result(&echo.replay(&failed).await), failed.result);
+    shelf.only();
+}
+
+#[tokio::test]
+async fn a_tumbling_window_is_in_its_capsule_with_what_it_had_come_to() {
+    let world = World::real();
+    let shelf = shelf(&world);
+    let windowed = |kept| TumblingWindow {
+        start: Timestamp::from_millis(60_000),
+        end: Timestamp::from_millis(120_000),
+        kept,
+        is_final: true,
+        is_early: false,
+    };
+    let tells = world.load("tells", generous()).await;
+    let by_shard = windowed(WindowKept::ByShard("7".into()));
+    let closing = Invocation {
+        window: Some(by_shard.clone()),
+        ..batch(&[("c", "panic")])
+    };
+    world.fault(&tells, closing).await;
+    let failed = shelf.only();
+    let failed = Capsule::decode(&failed.encode()).expect("it was written by us");
+    assert_eq!(failed.invocation.window, Some(by_shard));
+    assert_eq!(result(&tells.replay(&failed).await), failed.result);
+    let without_records = Capsule {
+        invocation: Facts {
+            records: Arc::default(),
+            window: Some(windowed(WindowKept::ByKey)),
+            ..failed.invocation.clone()
+        },
+        ..failed
+    };
+    assert_eq!(without_records.id(), "board/4-window-60000");
+    let read = Capsule::decode(&without_records.encode());
+    assert_eq!(read, Ok(without_records));
 }
 
 #[test]
