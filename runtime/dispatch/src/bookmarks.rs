@@ -14,8 +14,10 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    before,
     limits::{AUTOMATIC_BOOKMARKS_MAX, BOOKMARK_BYTES_MAX, BOOKMARKS_MAX},
     progress::Progress,
+    state::{StateStore, remove_values},
 };
 
 /// First byte of a stored row.
@@ -32,6 +34,9 @@ pub struct Bookmark {
     pub stream: StreamKey,
     /// Of the stream: a later one of the same name is another.
     pub created: Timestamp,
+    /// Values that change are kept as they were at this moment.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub values: bool,
     /// Where each shard stood, and what of it was open.
     pub shards: Vec<(ShardId, Progress)>,
 }
@@ -50,6 +55,14 @@ pub enum BookmarkError {
     TooMany,
     #[error("it is there already")]
     There,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature is serde's"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Bookmark {
@@ -140,7 +153,21 @@ impl Bookmarks {
         stored.map(|stored| Bookmark::decode(&stored)).transpose()
     }
 
-    /// Durable when it returns, with the row that says who asked.
+    /// The moments of those that know what values were, in order. One that cannot be read knows nothing.
+    pub(crate) fn marks(&self, trigger: &TriggerName) -> Result<Vec<u64>, CommitError> {
+        let prefix = keys::of_trigger(Namespace::Bookmark, trigger);
+        let all = BOOKMARKS_MAX + AUTOMATIC_BOOKMARKS_MAX + 1;
+        let page = self.journal.scan(&prefix, None, all)?;
+        let known = page
+            .iter()
+            .filter_map(|(_, row)| Bookmark::decode(row).ok());
+        let known = known.filter(|bookmark| bookmark.values);
+        let mut marks: Vec<u64> = known.map(|bookmark| bookmark.made_ms).collect();
+        marks.sort_unstable();
+        Ok(marks)
+    }
+
+    /// Durable when it returns, with the row that says who asked. Where the trigger keeps values nothing of it may run.
     pub async fn make(&self, bookmark: &Bookmark, audit: ViewWrite) -> Result<(), BookmarkError> {
         let name = &bookmark.name;
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -158,32 +185,64 @@ impl Bookmarks {
         Ok(())
     }
 
-    /// Says whether it was there.
+    /// Says whether it was there. Where the trigger keeps values, in `state` while it runs, nothing of it may run.
     pub async fn remove(
         &self,
         trigger: &TriggerName,
         name: &str,
+        state: Option<Arc<StateStore>>,
         audit: ViewWrite,
     ) -> Result<bool, BookmarkError> {
         let key = keys::bookmark(trigger, name);
-        if self.journal.get(&key)?.is_none() {
+        let Some(row) = self.journal.get(&key)? else {
             return Ok(false);
+        };
+        let gone: Vec<Bookmark> = Bookmark::decode(&row).into_iter().collect();
+        let writes = self.removal(trigger, &gone)?;
+        if writes.is_empty() {
+            // It cannot be read, and knows nothing.
+            self.write(vec![ViewWrite { key, value: None }, audit])
+                .await?;
+            return Ok(true);
         }
-        let gone = ViewWrite { key, value: None };
-        self.write(vec![gone, audit]).await?;
+        let journal = Arc::clone(&self.journal);
+        remove_values(journal, state.clone(), trigger, writes, audit).await?;
+        if let Some(state) = state {
+            state.look_for_bookmarks();
+        }
         Ok(true)
+    }
+
+    /// Their rows, and what becomes of what they knew.
+    fn removal(
+        &self,
+        trigger: &TriggerName,
+        gone: &[Bookmark],
+    ) -> Result<Vec<ViewWrite>, CommitError> {
+        let rows = gone.iter().map(|bookmark| ViewWrite {
+            key: keys::bookmark(trigger, &bookmark.name),
+            value: None,
+        });
+        let mut writes: Vec<ViewWrite> = rows.collect();
+        let known = gone.iter().filter(|bookmark| bookmark.values);
+        let known: Vec<u64> = known.map(|bookmark| bookmark.made_ms).collect();
+        let mut left = self.marks(trigger)?;
+        for mark in &known {
+            if let Some(at) = left.iter().position(|it| it == mark) {
+                left.remove(at);
+            }
+        }
+        let journal = self.journal.as_ref();
+        writes.extend(before::handed_on(journal, trigger, &known, &left)?);
+        Ok(writes)
     }
 
     /// What goes when another automatic one comes.
     pub(crate) fn overdue(&self, trigger: &TriggerName) -> Result<Vec<ViewWrite>, BookmarkError> {
         let there = self.list(trigger)?;
-        let automatic: Vec<&Bookmark> = there.iter().filter(|it| it.is_automatic()).collect();
+        let automatic: Vec<Bookmark> = there.into_iter().filter(Bookmark::is_automatic).collect();
         let old = automatic.len().saturating_sub(AUTOMATIC_BOOKMARKS_MAX - 1);
-        let gone = automatic.into_iter().take(old).map(|it| ViewWrite {
-            key: keys::bookmark(trigger, &it.name),
-            value: None,
-        });
-        Ok(gone.collect())
+        Ok(self.removal(trigger, &automatic[..old])?)
     }
 
     async fn write(&self, writes: Vec<ViewWrite>) -> Result<(), CommitError> {
@@ -217,6 +276,7 @@ mod tests {
                 name: StreamName::parse("flights").unwrap(),
             },
             created: Timestamp::default(),
+            values: false,
             shards: vec![(ShardId(0), row.clone())],
         };
         assert_eq!(Bookmark::decode(&bookmark.encode()), Ok(bookmark.clone()));

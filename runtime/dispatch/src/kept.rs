@@ -111,11 +111,6 @@ fn count_row(key: Bytes, bytes: u64) -> ViewWrite {
     }
 }
 
-/// The count of a store of one trigger that nobody else writes meanwhile.
-pub(crate) fn kept_row(store: Namespace, trigger: &TriggerName, bytes: u64) -> ViewWrite {
-    count_row(keys::kept(store, Some(trigger)), bytes)
-}
-
 /// The count of a store after its rows became so much longer, where it has one. Nobody else may write the store meanwhile.
 pub fn recounted(
     journal: &dyn Journal,

@@ -4,7 +4,10 @@
 //! removed by `clean`. What would grow the state past its bound is refused before it is written. A value that cannot
 //! be read is an error for its reader, never an absent value.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use model::{
@@ -16,8 +19,10 @@ use model::{
 use platform::Clock;
 
 use crate::{
+    before,
+    bookmarks::Bookmarks,
     commit::NotPlaced,
-    kept::{Counting, Stock, kept_row},
+    kept::{Counting, Stock},
     limits::{STATE_NAMES_MAX, STATE_PAGE_ROWS},
     settings::StatePolicy,
     window_state::WindowValues,
@@ -76,6 +81,8 @@ pub struct StateStore {
     trigger: TriggerName,
     policy: StatePolicy,
     stock: Stock,
+    /// The moment of the newest bookmark, or that there is none; nothing until somebody looked.
+    mark: Mutex<Option<Option<u64>>>,
 }
 
 /// What one look at a part of the state came to.
@@ -95,12 +102,29 @@ impl StateStore {
         policy: StatePolicy,
     ) -> Self {
         Self {
-            stock: Stock::new(Arc::clone(&journal), Namespace::State, Some(&trigger))
-                .with(Namespace::WindowState),
+            stock: stock(&journal, &trigger),
+            mark: Mutex::default(),
             journal,
             clock,
             trigger,
             policy,
+        }
+    }
+
+    /// Bookmarks came or went. Nothing of the trigger may run meanwhile.
+    pub fn look_for_bookmarks(&self) {
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn mark(&self) -> Result<Option<u64>, CommitError> {
+        let mut known = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        match *known {
+            Some(mark) => Ok(mark),
+            None => {
+                let mark = newest_mark(&self.journal, &self.trigger)?;
+                *known = Some(mark);
+                Ok(mark)
+            }
         }
     }
 
@@ -163,6 +187,11 @@ impl StateStore {
         transaction: &mut Transaction,
     ) -> Result<Counting<'_>, NotPlaced> {
         let counting = self.stock.count().await?;
+        if let Some(mark) = self.mark()? {
+            let (journal, trigger) = (self.journal.as_ref(), &self.trigger);
+            let saved = before::saved(journal, trigger, mark, &transaction.writes)?;
+            transaction.writes.extend(saved);
+        }
         let bytes = counting.after(&transaction.writes)?;
         if bytes > self.policy.max.bytes() && bytes > counting.bytes {
             return Err(NotPlaced::StateFull {
@@ -225,6 +254,33 @@ impl StateReader for StateStore {
     }
 }
 
+/// What counts against the bound of a trigger's state.
+fn stock(journal: &Arc<dyn Journal>, trigger: &TriggerName) -> Stock {
+    Stock::new(Arc::clone(journal), Namespace::State, Some(trigger))
+        .with(Namespace::WindowState)
+        .with(Namespace::StateBefore)
+}
+
+fn newest_mark(
+    journal: &Arc<dyn Journal>,
+    trigger: &TriggerName,
+) -> Result<Option<u64>, CommitError> {
+    let marks = Bookmarks::new(Arc::clone(journal)).marks(trigger)?;
+    Ok(marks.last().copied())
+}
+
+/// The row with the count of a trigger that does not run, once these are written.
+pub(crate) async fn counted(
+    journal: &Arc<dyn Journal>,
+    trigger: &TriggerName,
+    writes: &[ViewWrite],
+) -> Result<ViewWrite, CommitError> {
+    let stock = stock(journal, trigger);
+    let counting = stock.count().await?;
+    let bytes = counting.after(writes)?;
+    Ok(counting.row(bytes))
+}
+
 /// Removes values, also of a trigger that does not run (then `state` is None), and writes who said so. Nothing of the
 /// trigger may run. Durable when it returns.
 pub async fn remove_values(
@@ -234,9 +290,12 @@ pub async fn remove_values(
     mut writes: Vec<ViewWrite>,
     audit: ViewWrite,
 ) -> Result<(), CommitError> {
-    let own = Stock::new(Arc::clone(&journal), Namespace::State, Some(trigger));
+    let own = stock(&journal, trigger);
     let stock = state.as_ref().map_or(&own, |state| &state.stock);
     let counting = stock.count().await?;
+    if let Some(mark) = newest_mark(&journal, trigger)? {
+        writes.extend(before::saved(journal.as_ref(), trigger, mark, &writes)?);
+    }
     let bytes = counting.after(&writes)?;
     writes.push(counting.row(bytes));
     writes.push(audit);
@@ -247,12 +306,6 @@ pub async fn remove_values(
     let at = journal.commit(transaction).await?;
     drop(counting);
     journal.durable(at).await
-}
-
-/// The row that says that a trigger keeps nothing.
-#[must_use]
-pub fn no_values(trigger: &TriggerName) -> ViewWrite {
-    kept_row(Namespace::State, trigger, 0)
 }
 
 fn unavailable(error: impl std::fmt::Display) -> StateUnavailable {

@@ -13,6 +13,7 @@ mod outage;
 mod parking;
 mod partial;
 mod redrives;
+mod restores;
 mod retention;
 mod seeks;
 mod tracing;

@@ -35,7 +35,9 @@ mod start;
 
 pub use binding::{Mismatch, bound_stream, is_another_stream};
 use crew::Crew;
-pub use seek::{Counts, Moved, SeekTo, Target, begin_anew, bookmark, look, newest, seek};
+pub use seek::{
+    Counts, Moved, SeekTo, Target, begin_anew, bookmark, look, newest, restoring, seek,
+};
 
 /// Ends of tasks on their way to the trigger.
 const ENDS_MAX: usize = 64;

@@ -18,9 +18,10 @@ use streams::{Settings, Streams};
 use crate::{errors::StartError, options::UpOptions};
 
 /// What holds parts of records.
-const COPIES: [u8; 6] = [
+const COPIES: [u8; 7] = [
     Namespace::DeadLetter as u8,
     Namespace::State as u8,
+    Namespace::StateBefore as u8,
     Namespace::Owed as u8,
     Namespace::Windows as u8,
     Namespace::WindowState as u8,

@@ -20,10 +20,11 @@ use crate::{
 
 /// Whose keys begin with the length and the name of a trigger. What says which stream it is about is moved first: rows of
 /// encrypted streams are encrypted by it.
-const OF_TRIGGER: [Namespace; 10] = [
+const OF_TRIGGER: [Namespace; 11] = [
     Namespace::Lease,
     Namespace::Progress,
     Namespace::State,
+    Namespace::StateBefore,
     Namespace::DeadLetter,
     Namespace::Owed,
     Namespace::Bookmark,
@@ -140,13 +141,27 @@ fn moves(
         writes.push(write(moved, Some(row)));
         writes.push(write(key, None));
     }
-    let own = matches!(namespace, Namespace::State | Namespace::Parked);
+    let of_state = is_of_state(namespace);
+    let own = of_state || namespace == Namespace::Parked;
     let is_counted = own || namespace == Namespace::DeadLetter;
     if is_counted && !writes.is_empty() {
         let of = own.then_some(new);
-        writes.extend(dispatch::recounted(journal, namespace, of, longer)?);
+        let store = if of_state {
+            Namespace::State
+        } else {
+            namespace
+        };
+        writes.extend(dispatch::recounted(journal, store, of, longer)?);
     }
     Ok((!writes.is_empty()).then_some(writes))
+}
+
+/// What counts against the bound of the state.
+fn is_of_state(namespace: Namespace) -> bool {
+    matches!(
+        namespace,
+        Namespace::State | Namespace::StateBefore | Namespace::WindowState
+    )
 }
 
 fn length(key: &[u8], value: &[u8]) -> i64 {
@@ -158,7 +173,7 @@ fn renamed(namespace: Namespace, row: &Bytes, old: &TriggerName, new: &TriggerNa
     let Some((version, json)) = row.split_first() else {
         return row.clone();
     };
-    if matches!(namespace, Namespace::State | Namespace::WindowState) {
+    if is_of_state(namespace) {
         return row.clone();
     }
     let Ok(mut document) = serde_json::from_slice::<Value>(json) else {

@@ -58,6 +58,8 @@ pub enum Namespace {
     Audit = b'a',
     /// Places of triggers that somebody may want to go back to, owned by `dispatch`.
     Bookmark = b'n',
+    /// Values of keyed state as they were at bookmarks, owned by `dispatch`.
+    StateBefore = b'u',
 }
 
 #[derive(Debug)]
@@ -279,6 +281,15 @@ pub fn split_state<'a>(
         partition_key,
         std::str::from_utf8(name).ok()?,
     ))
+}
+
+/// What a value was at the moment of a bookmark; `of_state` is its key behind the trigger's name.
+#[must_use]
+pub fn state_before(trigger: &TriggerName, mark: u64, of_state: &[u8]) -> Bytes {
+    Key(of_trigger(Namespace::StateBefore, trigger).to_vec())
+        .raw(&mark.to_be_bytes())
+        .raw(of_state)
+        .done()
 }
 
 /// Dead letters sort by shard and position; the id comes from the position, so that writing one twice is harmless.

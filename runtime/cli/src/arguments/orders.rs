@@ -77,8 +77,8 @@ pub(crate) struct Seek {
     /// Only this shard, by its number or full id
     #[arg(long, value_parser = name)]
     pub(crate) shard: Option<String>,
-    /// What becomes of values that the records wrote before
-    #[arg(long, value_parser = ["keep", "clear"])]
+    /// What becomes of values that the records wrote before; `restore` as they were at the bookmark
+    #[arg(long, value_parser = ["keep", "clear", "restore"])]
     pub(crate) state: Option<String>,
     /// Drop what runs now instead of waiting for it
     #[arg(long)]

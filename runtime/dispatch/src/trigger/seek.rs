@@ -11,17 +11,19 @@ use leases::{HeldLease, NewLease};
 use model::{
     Checkpoint, FencingToken, LeaseKey, Position, SequenceNumber, ShardId, Transaction, UserRecord,
     ViewWrite, keys,
-    seams::{ReadFrom, ReadLimit, ShardFacts},
+    seams::{CommitError, Journal, ReadFrom, ReadLimit, ShardFacts},
 };
 use serde_json::json;
 
 use super::{StartError, binding, start};
 use crate::{
     audit::Order,
+    before,
     bookmarks::{Bookmark, Bookmarks},
     progress::{Progress, Standing},
     settings::{StartAt, TriggerSettings},
     shard::Rooms,
+    state::counted,
     walk::{Walk, reading_from},
     window_state::WindowValues,
 };
@@ -181,14 +183,26 @@ pub fn bookmark(
             shards.push((shard.id, row));
         }
     }
+    let marks = Bookmarks::new(Arc::clone(&rooms.journal)).marks(&settings.name)?;
+    let now = rooms.platform.clock.wall().as_millis();
     Ok(Bookmark {
         name,
         trigger: settings.name.clone(),
-        made_ms: rooms.platform.clock.wall().as_millis(),
+        // No two have the same, and later ones have later ones, whatever the clock says.
+        made_ms: marks.last().map_or(now, |newest| now.max(newest + 1)),
         stream: settings.stream.clone(),
         created: rooms.source.created(&settings.stream)?,
+        values: settings.state.is_some(),
         shards,
     })
+}
+
+/// Writes for a seek, after which every value is what it was at the moment of the bookmark.
+pub fn restoring(
+    journal: &dyn Journal,
+    bookmark: &Bookmark,
+) -> Result<Vec<ViewWrite>, CommitError> {
+    before::restored(journal, &bookmark.trigger, bookmark.made_ms)
 }
 
 /// Durable when it returns; a crash before that leaves every shard where it was. No lane of the trigger may run. `with` is
@@ -232,6 +246,14 @@ pub async fn seek(
     transaction.writes.extend(old.unwrap_or_default());
     let facts = json!({ "bookmark": mark.name, "to": said(&to), "shards": moves.iter().map(facts).collect::<Vec<_>>() });
     transaction.writes.push(mark.row());
+    if mark.values {
+        // What becomes of values with this seek is the first change after the place that it leaves.
+        let (journal, name) = (rooms.journal.as_ref(), &settings.name);
+        let saved = before::saved(journal, name, mark.made_ms, &transaction.writes)?;
+        transaction.writes.extend(saved);
+        let count = counted(&rooms.journal, name, &transaction.writes).await?;
+        transaction.writes.push(count);
+    }
     let order = Order::new(now, "trigger seek", Some(&settings.name), facts);
     transaction.writes.push(order.row(&rooms.platform));
     let at = rooms.journal.commit(transaction).await?;
@@ -279,6 +301,10 @@ pub async fn begin_anew(
     transaction.writes.push(binding::anew(rooms, settings)?);
     let windows = WindowValues::new(Arc::clone(&rooms.journal), settings.name.clone());
     transaction.writes.extend(windows.removal_of_all()?);
+    if settings.state.is_some() {
+        let count = counted(&rooms.journal, &settings.name, &transaction.writes).await?;
+        transaction.writes.push(count);
+    }
     let now = rooms.platform.clock.wall();
     let to = SeekTo::from(to);
     let facts = json!({ "to": said(&to), "because": "the stream was deleted and created again" });

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use dispatch::{Bookmark, BookmarkError, Bookmarks};
+use model::TriggerName;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Call, Reply, audit, triggers};
+use super::{ApiError, Call, Reply, audit, redrive, triggers};
 use crate::assemble::Rooms;
 
 pub(crate) fn list(rooms: &Rooms, call: &Call<'_>) -> Reply {
@@ -34,20 +35,36 @@ pub(crate) async fn create(rooms: &Rooms, trigger: &str, call: &Call<'_>) -> Rep
         .map_err(|error| ApiError::bad(&format!("read what to mark: {error}")))?;
     let parts = rooms.runners.parts(&settings.name);
     let (shared, _) = parts.ok_or_else(|| ApiError::failed("the trigger does not run"))?;
+    let _one_at_a_time = rooms.runners.order(&settings.name).await;
+    let _hold = still(rooms, &settings.name).await?;
     let bookmark = dispatch::bookmark(&shared, &settings, asked.name.clone());
     let bookmark = bookmark.map_err(ApiError::failed)?;
     let facts = json!({ "bookmark": asked.name });
     let row = audit::row(rooms, "bookmark create", &settings.name, facts);
     let made = store(rooms).make(&bookmark, row).await;
     made.map_err(|error| refused(trigger, &asked.name, &error))?;
+    if let Some(state) = rooms.runners.state(&settings.name) {
+        state.look_for_bookmarks();
+    }
     Ok(document(&bookmark))
+}
+
+/// A bookmark knows what values were, so none may change while one comes or goes.
+async fn still(rooms: &Rooms, name: &TriggerName) -> Result<Option<dispatch::Hold>, ApiError> {
+    if rooms.runners.state(name).is_none() {
+        return Ok(None);
+    }
+    redrive::held(rooms, name).await.map(Some)
 }
 
 pub(crate) async fn delete(rooms: &Rooms, trigger: &str, name: &str) -> Reply {
     let trigger = triggers::keeper(rooms, trigger)?;
     let facts = json!({ "bookmark": name });
     let row = audit::row(rooms, "bookmark delete", &trigger, facts);
-    let removed = store(rooms).remove(&trigger, name, row).await;
+    let _one_at_a_time = rooms.runners.order(&trigger).await;
+    let _hold = still(rooms, &trigger).await?;
+    let state = rooms.runners.state(&trigger);
+    let removed = store(rooms).remove(&trigger, name, state, row).await;
     if !removed.map_err(ApiError::failed)? {
         return Err(missing(&trigger.to_string(), name));
     }
@@ -90,6 +107,7 @@ fn document(bookmark: &Bookmark) -> Value {
         "trigger": bookmark.trigger,
         "made_ms": bookmark.made_ms,
         "automatic": bookmark.is_automatic(),
+        "values": bookmark.values,
         "stream": bookmark.stream.name,
         "shards": shards,
     })

@@ -35,6 +35,8 @@ struct Asked {
 enum ValuesAfter {
     Keep,
     Clear,
+    /// As they were at the bookmark.
+    Restore,
 }
 
 /// Carried out to its end, also when whoever asked goes away: half-way the trigger stands still.
@@ -68,7 +70,7 @@ async fn carry_out(rooms: &Rooms, settings: &TriggerSettings, asked: &Asked) -> 
     let looked = looked.map_err(ApiError::failed)?;
     let report = report(rooms, settings, &looked, asked.dry_run);
     let repeats = report["repeats"].as_u64().unwrap_or(0);
-    values(rooms, settings, asked, repeats)?;
+    values(rooms, settings, (asked, &to), repeats)?;
     if asked.dry_run {
         return Ok(report);
     }
@@ -77,10 +79,10 @@ async fn carry_out(rooms: &Rooms, settings: &TriggerSettings, asked: &Asked) -> 
     }
     // Only now does nothing write values any more.
     let with = || {
-        let writes = values(rooms, settings, asked, repeats);
+        let writes = values(rooms, settings, (asked, &to), repeats);
         writes.map_err(|refused| refused.sentence().to_owned())
     };
-    let moved = rooms.runners.seek(&settings.name, to, with).await;
+    let moved = rooms.runners.seek(&settings.name, to.clone(), with).await;
     moved.map_err(ApiError::failed)?;
     // What was settled between the look and the move is in neither count; it moved by itself.
     let undo = bookmarks::store(rooms).list(&settings.name);
@@ -108,7 +110,7 @@ async fn begin_anew(
         )));
     };
     // Values of the old stream are there, whatever is delivered.
-    let values = || values(rooms, settings, asked, 1);
+    let values = || values(rooms, settings, (asked, to), 1);
     values()?;
     if !asked.dry_run {
         let begun = rooms.runners.begin_anew(name, *start, values()?).await;
@@ -229,7 +231,7 @@ async fn refuse_what_is_nowhere(
 fn values(
     rooms: &Rooms,
     settings: &TriggerSettings,
-    asked: &Asked,
+    (asked, to): (&Asked, &SeekTo),
     repeats: u64,
 ) -> Result<Vec<ViewWrite>, ApiError> {
     let name = &settings.name;
@@ -243,12 +245,44 @@ fn values(
         Some(ValuesAfter::Keep) => Ok(Vec::new()),
         Some(ValuesAfter::Clear) if asked.dry_run => Ok(Vec::new()),
         Some(ValuesAfter::Clear) => state::clearing(rooms, name),
+        Some(ValuesAfter::Restore) => restoring(rooms, settings, asked, to),
         None if repeats == 0 || asked.dry_run => Ok(Vec::new()),
         None => Err(ApiError::conflict(format!(
             "seek {name}: it keeps state, and {repeats} records would meet values that they wrote before"
         ))
-        .with_hint("`--state keep` says that this is meant, `--state clear` begins with no values")),
+        .with_hint("`--state keep` says that this is meant, `--state clear` begins with no values, `--state restore` has them as they were at the bookmark")),
     }
+}
+
+/// Every value as it was at the bookmark.
+fn restoring(
+    rooms: &Rooms,
+    settings: &TriggerSettings,
+    asked: &Asked,
+    to: &SeekTo,
+) -> Result<Vec<ViewWrite>, ApiError> {
+    let name = &settings.name;
+    let refused = |why: &str| {
+        ApiError::conflict(format!("restore the state of trigger {name}: {why}"))
+            .with_hint("`--state keep` leaves values as they are, `--state clear` begins with none")
+    };
+    let bookmark = match (&to.target, to.shard) {
+        (Target::Bookmark(bookmark), None) => bookmark,
+        (Target::Bookmark(_), Some(_)) => {
+            return Err(refused("values of all shards go back together"));
+        }
+        (Target::Start(_) | Target::Sequence(_), _) => {
+            return Err(refused("what they were is known at bookmarks alone"));
+        }
+    };
+    if !bookmark.values {
+        return Err(refused("the bookmark was made without them"));
+    }
+    if asked.dry_run {
+        return Ok(Vec::new());
+    }
+    let writes = dispatch::restoring(rooms.journal.as_ref(), bookmark);
+    writes.map_err(ApiError::failed)
 }
 
 fn report(rooms: &Rooms, settings: &TriggerSettings, moves: &[Moved], dry_run: bool) -> Value {

@@ -100,9 +100,7 @@ pub(crate) async fn clear(rooms: &Rooms, trigger: &str, key: Option<&str>) -> Re
 /// Writes that remove every value of a trigger.
 pub(crate) fn clearing(rooms: &Rooms, name: &TriggerName) -> Result<Vec<ViewWrite>, ApiError> {
     let prefix = keys::of_trigger(Namespace::State, name);
-    let mut writes = removals(rooms, name, &prefix)?;
-    writes.push(dispatch::no_values(name));
-    Ok(writes)
+    removals(rooms, name, &prefix)
 }
 
 fn removals(rooms: &Rooms, name: &TriggerName, prefix: &[u8]) -> Result<Vec<ViewWrite>, ApiError> {
