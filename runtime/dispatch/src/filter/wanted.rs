@@ -163,9 +163,9 @@ mod tests {
             prop::collection::btree_map(name(), inner, 1..4)
                 .prop_map(|members| Value::Object(members.into_iter().collect()))
         };
-        let inside = leaf.prop_recursive(3, 12, 3, move |inner| members(inner));
+        let inside = leaf.prop_recursive(3, 12, 3, members);
         members(inside.boxed()).prop_flat_map(|fields| {
-            let choice = json!({"$or": [fields.clone(), {"c": ["x"]}]});
+            let choice = json!({"$or": [fields, {"c": ["x"]}]});
             prop::sample::select(vec![fields, choice])
         })
     }
