@@ -119,6 +119,12 @@ pub struct Settings {
     /// Their names; what they hold is stored nowhere.
     #[serde(default)]
     pub secrets: Vec<String>,
+    /// `HOST:PORT` of the servers it may ask.
+    #[serde(default)]
+    pub network: Vec<String>,
+    /// 0: none.
+    #[serde(default)]
+    pub scratch_bytes: u64,
     /// What else was said, in the words of whoever said it.
     #[serde(default)]
     pub words: BTreeMap<String, Value>,

@@ -133,6 +133,12 @@ impl Unloaded {
             Self::Unfit(LoadError::TooLarge { .. } | LoadError::Bundle(_)) => {
                 "leave out what it does not need: debug information, tests, data that a stream could bring"
             }
+            Self::Unfit(LoadError::NoUse { .. }) => {
+                "write it in Rust or C where it needs that: components have it"
+            }
+            Self::Unfit(LoadError::NoScratch) => {
+                "Rust: `cargo build --release --target wasm32-wasip2`; Go programs have no files"
+            }
             Self::Unfit(LoadError::Invalid(_) | LoadError::Import(_) | LoadError::Unfit(_)) => {
                 "build it again with the SDK of this version"
             }

@@ -22,7 +22,9 @@ pub use disk::{DiskFault, Survival};
 pub use net::{Connection, Listener, Net};
 pub use rng::Rng;
 pub use stop::{Stop, StopToken};
-pub use tasks::{HandlerPool, Spawner, Task, TaskFailed, Tasks, Ticker};
+pub use tasks::{
+    Ended, HandlerPool, Lines, Program, Running, Spawner, Task, TaskFailed, Tasks, Ticker,
+};
 
 /// Everything a room may ask of the world; clones share it.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "simulation")]
 mod simulated;
+mod tls;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

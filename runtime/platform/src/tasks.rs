@@ -3,6 +3,7 @@
 
 #[cfg(feature = "simulation")]
 mod process;
+mod program;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,8 @@ use std::time::Duration;
 use futures_util::future::{AbortHandle, abortable};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
+
+pub use program::{Ended, Lines, Program, Running};
 
 #[derive(Clone, Debug)]
 pub struct Tasks {

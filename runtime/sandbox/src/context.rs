@@ -17,9 +17,12 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use crate::{
     bundle::Bundle,
     command::{Printed, Stdin},
-    http::{Exchange, Outgoing},
+    http::Exchange,
     limits::TABLE_ELEMENTS_MAX,
     logs::{InvocationLog, Stream},
+    network::Network,
+    outgoing::Outgoing,
+    scratch::Scratch,
     world::World,
 };
 
@@ -38,6 +41,8 @@ pub(crate) struct Context {
     pub(crate) wasi: WasiP1Ctx,
     pub(crate) http: WasiHttpCtx,
     pub(crate) outgoing: Outgoing,
+    /// Files of its own, where they are granted.
+    pub(crate) scratch: Option<Scratch>,
 }
 
 impl HasData for Context {
@@ -73,6 +78,8 @@ impl Context {
             wasi.env(name, value);
         }
         let world = facts.world;
+        let function = &facts.call.invocation.function;
+        let outgoing = Outgoing::new(platform, &facts.network, function, &facts.log);
         wasi.wall_clock(GuestClock(world.clone()));
         wasi.monotonic_clock(GuestClock(world.clone()));
         wasi.secure_random(world.random());
@@ -93,7 +100,8 @@ impl Context {
             environment: Arc::clone(env),
             wasi: wasi.build_p1(),
             http: WasiHttpCtx::new(),
-            outgoing: Outgoing,
+            outgoing,
+            scratch: facts.scratch,
         }
     }
 }
@@ -107,6 +115,8 @@ pub(crate) struct ContextFacts {
     pub(crate) stdin: Option<Stdin>,
     pub(crate) bundle: Option<Arc<Bundle>>,
     pub(crate) world: World,
+    pub(crate) network: Arc<Network>,
+    pub(crate) scratch: Option<Scratch>,
 }
 
 /// One invocation as the guest's imports see it, with what it has caused so far.

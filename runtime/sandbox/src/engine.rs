@@ -4,7 +4,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
 use platform::Platform;
@@ -15,11 +15,14 @@ use wasmtime::{
     component::{HasSelf, Linker},
 };
 
+use wasmtime_wasi::p2::bindings::filesystem::{preopens, types as filesystem};
+
 use crate::{
     bindings::{bundle, host, invocation, state, types},
     capsule::CapsuleSink,
     compiled::Compiled,
     context::Context,
+    files::FilesOfGuest,
     heartbeat::Heartbeat,
     limits::{
         ASYNC_STACK_BYTES, CORE_INSTANCES_PER_COMPONENT_MAX, KEEP_RESIDENT_BLIND_BYTES,
@@ -68,6 +71,8 @@ pub(crate) struct Shared {
     /// Who waits here waits in order, instead of failing where the pool has no slot.
     pub(crate) running: Semaphore,
     pub(crate) warm: WarmSandboxes,
+    /// Bytes of scratch space that all sandboxes hold.
+    pub(crate) scratch: Arc<AtomicU64>,
     pub(crate) compiled: Compiled,
     pub(crate) runtimes: Runtimes,
 }
@@ -109,6 +114,7 @@ impl Engine {
             capsules: OnceLock::new(),
             running,
             warm,
+            scratch: Arc::default(),
             compiled,
             runtimes,
         };
@@ -174,6 +180,10 @@ fn pool() -> PoolingAllocationConfig {
 fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Context>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    linker.allow_shadowing(true);
+    preopens::add_to_linker::<_, FilesOfGuest>(&mut linker, Context::files)?;
+    filesystem::add_to_linker::<_, FilesOfGuest>(&mut linker, Context::files)?;
+    linker.allow_shadowing(false);
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     types::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
     invocation::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;

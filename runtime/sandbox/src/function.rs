@@ -4,6 +4,7 @@
 //! from an invocation that succeeded.
 
 mod again;
+mod life;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -25,20 +26,20 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::{
     bindings::{EventFunctionPre, StreamFunctionPre},
     bundle::Bundle,
-    capsule::{Capsule, has_failed, heard},
+    capsule::{Capsule, has_failed},
     command::Stdin,
-    context::{Call, Context, ContextFacts},
+    context::Context,
     counts::{Counting, FunctionCounts},
     engine::Engine,
     fault::{DeadlinePassed, Failed, diagnose},
     http::{Answered, Exchange, HttpBody},
-    limits::{TIMEOUT_GRACE, WARM_INVOCATIONS_MAX},
+    limits::TIMEOUT_GRACE,
     load::{FunctionLimits, Kind, SandboxPolicy},
-    logs::InvocationLog,
+    network::Network,
     packed,
+    process::Processes,
     sandbox::{GuestAnswer, Sandbox},
     warm::{FunctionNumber, Lane},
-    world::{Observed, Told, World},
 };
 use again::Run;
 
@@ -48,17 +49,18 @@ pub struct Function {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    engine: Engine,
+pub(crate) struct Inner {
+    pub(crate) engine: Engine,
     digest: Digest,
     guest: Guest,
     /// What a language runtime runs.
     bundle: Option<Arc<Bundle>>,
     environment: Arc<BTreeMap<String, String>>,
-    limits: FunctionLimits,
+    network: Arc<Network>,
+    pub(crate) limits: FunctionLimits,
     running: Semaphore,
     number: FunctionNumber,
-    counting: Counting,
+    pub(crate) counting: Counting,
 }
 
 impl Drop for Inner {
@@ -75,6 +77,8 @@ pub(crate) enum Guest {
     Command(CommandPre<Context>),
     /// A command as a core module.
     Program(InstancePre<Context>),
+    /// No guest at all.
+    Process(Arc<Processes>),
 }
 
 impl std::fmt::Debug for Function {
@@ -110,6 +114,7 @@ impl Function {
                         .chain(limits.env.clone())
                         .collect(),
                 ),
+                network: Arc::new(limits.network.clone()),
                 limits,
                 running,
                 number,
@@ -125,6 +130,7 @@ impl Function {
             Guest::Event(_) => Kind::Event,
             Guest::Http(_) => Kind::Http,
             Guest::Command(_) | Guest::Program(_) => Kind::Command,
+            Guest::Process(_) => Kind::Process,
         }
     }
 
@@ -165,7 +171,7 @@ pub struct Called {
 }
 
 /// What a function is run with.
-enum Given {
+pub(crate) enum Given {
     /// The records of its invocation.
     Records,
     Event(Vec<u8>),
@@ -173,7 +179,7 @@ enum Given {
 }
 
 /// A request, and where its answer goes.
-type Asked = (Request<HttpBody>, oneshot::Sender<Answered>);
+pub(crate) type Asked = (Request<HttpBody>, oneshot::Sender<Answered>);
 
 impl Called {
     /// The function could not be run, which is not its fault.
@@ -269,7 +275,7 @@ struct Input {
 /// Kind and fact of what a guest cannot be run with.
 type Unfit = (&'static str, String);
 
-fn not_run(kind: &str, message: String) -> Called {
+pub(crate) fn not_run(kind: &str, message: String) -> Called {
     let fault = Fault {
         class: FaultClass::Invoke,
         kind: kind.to_owned(),
@@ -306,6 +312,11 @@ impl Inner {
             return not_run("NoSandbox", "the engine has been stopped".to_owned());
         };
         invocation.begun.tell();
+        if let Guest::Process(processes) = &self.guest {
+            return self
+                .processed(processes, invocation, given, is_replay)
+                .await;
+        }
         let input = match self.input(&invocation, given) {
             Ok(input) => input,
             Err((kind, message)) => return not_run(kind, message),
@@ -381,7 +392,7 @@ impl Inner {
             }
             (Guest::Event(_), Given::Records) => Ok(bytes(lambda::kinesis_event(invocation))),
             (Guest::Event(_), Given::Event(event)) => Ok(bytes(event)),
-            (Guest::Command(_) | Guest::Program(_), given) => {
+            (Guest::Command(_) | Guest::Program(_) | Guest::Process(_), given) => {
                 let event = match given {
                     Given::Event(event) => event,
                     Given::Records | Given::Request(..) => lambda::kinesis_event(invocation),
@@ -408,108 +419,6 @@ impl Inner {
             Ok(result) => result,
             Err(_) => Err(DeadlinePassed.into()),
         }
-    }
-
-    /// A warm sandbox of the lane, or a new one; always a new one for an earlier run.
-    fn sandbox(
-        &self,
-        lane: &Lane,
-        mut invocation: Invocation,
-        stdin: Option<Stdin>,
-        played: Option<Told>,
-    ) -> Sandbox {
-        let shared = &self.engine.shared;
-        let clock = &shared.platform.clock;
-        let is_replay = played.is_some();
-        let warm = (self.is_warm() && played.is_none()).then(|| shared.warm.take(lane));
-        let warm = warm.flatten();
-        let mut seed = [0; 32];
-        shared.platform.rng.fill(&mut seed);
-        let world = match (played, &warm) {
-            (Some(told), _) => World::played(clock.clone(), told),
-            (None, Some(sandbox)) => {
-                let world = sandbox.store.data().world.clone();
-                world.next_invocation(seed, sandbox.invocations);
-                world
-            }
-            (None, None) => World::real(clock.clone(), seed),
-        };
-        let deadline = Monotonic(clock.monotonic().0 + self.limits.timeout);
-        let told = world.deadline(deadline, clock.wall().plus(self.limits.timeout));
-        invocation.state = invocation.state.map(|state| {
-            let world = world.clone();
-            Arc::new(Observed { state, world }) as _
-        });
-        let call = Call::new(
-            invocation,
-            deadline,
-            told,
-            to_usize(self.limits.output_bytes.bytes()),
-        );
-        if let Some(mut sandbox) = warm {
-            let context = sandbox.store.data_mut();
-            context.log.restart(&call.invocation);
-            context.memory.refused = false;
-            context.call = call;
-            return sandbox;
-        }
-        let heard = heard(&call.invocation, is_replay);
-        let log = InvocationLog::new(
-            Arc::clone(&shared.logs),
-            clock.clone(),
-            (
-                to_usize(self.limits.log_bytes.bytes()),
-                &self.limits.secrets,
-            ),
-            &heard,
-        );
-        let memory_bytes_max = to_usize(self.limits.memory.bytes());
-        let facts = ContextFacts {
-            call,
-            log,
-            memory_bytes_max,
-            stdin,
-            bundle: self.bundle.clone(),
-            world,
-        };
-        Sandbox::new(
-            shared,
-            Context::new(&shared.platform, &self.environment, facts),
-        )
-    }
-
-    /// Retired: what is old or holds more than three quarters of its memory.
-    fn keep(&self, lane: Lane, mut sandbox: Sandbox) {
-        let context = sandbox.store.data_mut();
-        let memory = &context.memory;
-        let fit =
-            sandbox.invocations < WARM_INVOCATIONS_MAX && memory.bytes <= memory.bytes_max / 4 * 3;
-        if self.is_warm() && fit {
-            // A sandbox that waits holds no batch.
-            context.call.invocation.records = Arc::default();
-            context.call.invocation.state = None;
-            context.call.state_newest.clear();
-            self.engine.shared.warm.keep(lane, sandbox);
-        }
-    }
-
-    fn is_warm(&self) -> bool {
-        match self.policy() {
-            // A command ends when it has answered.
-            SandboxPolicy::Warm => {
-                !self.engine.shared.settings.simulation
-                    && !matches!(self.guest, Guest::Command(_) | Guest::Program(_))
-            }
-            SandboxPolicy::Fresh => false,
-        }
-    }
-
-    fn policy(&self) -> SandboxPolicy {
-        let usual = match self.bundle {
-            Some(_) => SandboxPolicy::Warm,
-            None => SandboxPolicy::Fresh,
-        };
-        self.limits.sandbox.unwrap_or(usual)
     }
 
     fn usage(&self, sandbox: &Sandbox, started: Monotonic) -> Usage {
@@ -540,7 +449,7 @@ impl Inner {
     }
 
     /// What is said of a failure is kept and shown, so it must hold no secret.
-    fn hidden(&self, mut outcome: Outcome) -> Outcome {
+    pub(crate) fn hidden(&self, mut outcome: Outcome) -> Outcome {
         let secrets = &self.limits.secrets;
         match &mut outcome {
             Outcome::Failed(fault) => fault.message = secrets.hidden(&fault.message).into_owned(),

@@ -1,7 +1,7 @@
 //! `wasi:http`: a request goes into a guest, and its answer comes out while the guest still runs.
 //!
 //! Bodies stream both ways and are never held as a whole here. An answer that ends before its guest has ended well is
-//! cut off, so that no client takes half of it for all of it. Guests may ask nothing of the network: it is not granted.
+//! cut off, so that no client takes half of it for all of it. What guests ask others is in `outgoing`.
 
 use std::{
     fmt,
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use wasmtime::component::Resource;
 use wasmtime_wasi::{WasiCtxView, WasiView as _};
 use wasmtime_wasi_http::{
-    Error, RequestOptions, WasiBody, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+    Error, WasiHttpCtxView, WasiHttpView,
     p2::{
         bindings::http::types::Scheme,
         types::{HostIncomingRequest, HostResponseOutparam},
@@ -95,28 +95,6 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Served<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
-    }
-}
-
-/// What guests may do beyond answering: nothing yet.
-#[derive(Debug, Default)]
-pub(crate) struct Outgoing;
-
-impl WasiHttpHooks for Outgoing {
-    fn send_request(
-        &mut self,
-        _: Request<WasiBody>,
-        _: Option<RequestOptions>,
-        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<
-        dyn Future<
-                Output = wasmtime_wasi_http::Result<(
-                    Response<WasiBody>,
-                    Box<dyn Future<Output = Result<(), Error>> + Send>,
-                )>,
-            > + Send,
-    > {
-        Box::new(async { Err(Error::HttpRequestDenied) })
     }
 }
 

@@ -42,6 +42,31 @@ pub(crate) const FUEL_YIELD_INTERVAL: u64 = 50_000;
 /// After this many invocations a warm sandbox is retired, so that what it leaks stays bounded.
 pub(crate) const WARM_INVOCATIONS_MAX: u32 = 10_000;
 
+/// Requests to other servers that one sandbox may have open.
+pub(crate) const ASKED_AT_ONCE_MAX: usize = 32;
+/// How long each step of such a request may take where the guest does not say: no function lives longer.
+pub(crate) const ASKING_TIMEOUT: Duration = Duration::from_secs(900);
+
+/// Scratch space of all sandboxes together, whatever each is granted.
+pub(crate) const SCRATCH_ALL_BYTES_MAX: u64 = 1 << 30;
+/// One read or write of a file: nothing interrupts the host while it copies.
+pub(crate) const SCRATCH_COPY_BYTES_MAX: usize = 1 << 20;
+pub(crate) const SCRATCH_NAME_BYTES_MAX: usize = 255;
+pub(crate) const SCRATCH_DEPTH_MAX: usize = 64;
+
+/// How long a program of this machine may take until it asks for its first event, as on Lambda.
+pub(crate) const PROCESS_INIT_MAX: Duration = Duration::from_secs(10);
+/// Processes of one function that wait for its next invocation.
+pub(crate) const PROCESSES_IDLE_MAX: usize = 8;
+/// Memory of a process besides what its function has: its own code and stacks.
+pub(crate) const PROCESS_MEMORY_SLACK_BYTES: u64 = 64 << 20;
+/// How long the last lines of a process that has ended are waited for, and those of one that has answered.
+pub(crate) const PROCESS_LAST_WORDS_PAUSE: Duration = Duration::from_millis(200);
+pub(crate) const PROCESS_LINES_PAUSE: Duration = Duration::from_millis(1);
+pub(crate) const PROCESS_FILES_MAX: u32 = 1024;
+pub(crate) const PROCESS_CONNECTIONS_MAX: usize = 8;
+pub(crate) const PROCESS_ANSWER_BYTES_MAX: usize = 6_291_556;
+
 /// What one host call may copy out of a guest besides its output.
 pub(crate) const HOSTCALL_SLACK_BYTES: usize = 1 << 20;
 /// As Kinesis has it for each record: characters of its key, bytes of its data and key together.

@@ -23,6 +23,8 @@ use crate::{
     engine::{Engine, Shared},
     function::{Function, Guest},
     limits::{EXPORTS_SHOWN_MAX, FUNCTION_BYTES_MAX},
+    network::Network,
+    process::{ProcessSource, Processes},
     secrets::Secrets,
 };
 
@@ -37,6 +39,10 @@ pub struct FunctionLimits {
     /// The only environment variables the guest sees, besides its secrets.
     pub env: BTreeMap<String, String>,
     pub secrets: Secrets,
+    /// Of other servers, what it may ask.
+    pub network: Network,
+    /// Files in memory, gone after the invocation; 0: none.
+    pub scratch: ByteSize,
     /// None: warm for code that a language runtime runs, where a new sandbox costs most of a millisecond, else fresh.
     pub sandbox: Option<SandboxPolicy>,
     /// Invocations at the same time, at least 1.
@@ -62,6 +68,8 @@ pub enum Kind {
     Http,
     /// JSON events on standard input.
     Command,
+    /// JSON events through Lambda's runtime API: a program of this machine, in no sandbox.
+    Process,
 }
 
 impl Kind {
@@ -72,6 +80,7 @@ impl Kind {
             Self::Event => "event",
             Self::Http => "http",
             Self::Command => "command",
+            Self::Process => "process",
         }
     }
 
@@ -83,6 +92,7 @@ impl Kind {
             Self::Event => EVENT_HANDLER,
             Self::Http => INCOMING_HANDLER,
             Self::Command => RUN,
+            Self::Process => "nothing: it is a program of this machine",
         }
     }
 }
@@ -107,6 +117,15 @@ pub enum LoadError {
     Unfit(String),
     #[error("it is code in {language}, whose runtime {runtime} is not there")]
     NoRuntime { language: String, runtime: Digest },
+    #[error(
+        "it is a program of preview 1, for which there is no scratch space: leave `scratch` out, or build it for wasm32-wasip2"
+    )]
+    NoScratch,
+    #[error("it is code in {language}, whose runtime cannot use `{grant}`: leave that out")]
+    NoUse {
+        language: String,
+        grant: &'static str,
+    },
     #[error(transparent)]
     Bundle(#[from] BundleError),
 }
@@ -129,6 +148,7 @@ impl Engine {
         let digest = digest_of(bytes);
         if Bundle::is_one(bytes) {
             let bundle = Arc::new(Bundle::decode(bytes)?);
+            hold_grants(&bundle, &limits)?;
             let guest = self.shared.runtimes.guest(&self.shared, &bundle).await?;
             let bundle = Some(bundle);
             return Ok(Function::new(self.clone(), digest, guest, bundle, limits));
@@ -136,7 +156,23 @@ impl Engine {
         let compiled = &self.shared.compiled;
         let code = code(&self.shared, compiled, bytes, digest).await?;
         let guest = guest(&self.shared, &code)?;
+        if matches!(guest, Guest::Program(_)) && limits.scratch > ByteSize(0) {
+            return Err(LoadError::NoScratch);
+        }
         Ok(Function::new(self.clone(), digest, guest, None, limits))
+    }
+
+    /// A program of this machine as a function. It is not looked at: what it is shows when it runs.
+    #[must_use]
+    pub fn process(
+        &self,
+        source: ProcessSource,
+        digest: Digest,
+        limits: FunctionLimits,
+    ) -> Function {
+        let processes = Processes::new(self.shared.platform.clone(), source, &limits);
+        let guest = Guest::Process(Arc::new(processes));
+        Function::new(self.clone(), digest, guest, None, limits)
     }
 
     /// Removes compiled code that no function loaded so far has needed, and that is none of `used`.
@@ -144,6 +180,20 @@ impl Engine {
         let compiled = &self.shared.compiled;
         compiled.remove_unused(&self.shared, used).await;
     }
+}
+
+/// What a language runtime has no way to use is not granted in silence.
+fn hold_grants(bundle: &Bundle, limits: &FunctionLimits) -> Result<(), LoadError> {
+    let none = Network::default();
+    let grant = match (limits.network == none, limits.scratch == ByteSize(0)) {
+        (true, true) => return Ok(()),
+        (false, _) => "network",
+        (true, false) => "scratch",
+    };
+    Err(LoadError::NoUse {
+        language: bundle.language.clone(),
+        grant,
+    })
 }
 
 /// SHA-256.
@@ -170,6 +220,7 @@ pub(crate) fn guest(shared: &Shared, code: &Code) -> Result<Guest, LoadError> {
         Kind::Event => Guest::Event(EventFunctionPre::<Context>::new(pre).map_err(unfit)?),
         Kind::Http => Guest::Http(ProxyPre::<Context>::new(pre).map_err(unfit)?),
         Kind::Command => Guest::Command(CommandPre::<Context>::new(pre).map_err(unfit)?),
+        Kind::Process => return Err(LoadError::Unfit("a component is no program".to_owned())),
     })
 }
 

@@ -45,9 +45,9 @@ pub struct GuestLog {
 }
 
 /// Ranks of `host.log` in `function.wit`; larger numbers count as errors.
-const LEVEL_INFO: u32 = 2;
-const LEVEL_WARN: u32 = 3;
-const LEVEL_ERROR: u32 = 4;
+pub(crate) const LEVEL_INFO: u32 = 2;
+pub(crate) const LEVEL_WARN: u32 = 3;
+pub(crate) const LEVEL_ERROR: u32 = 4;
 
 /// The log of one invocation, shared by its imports and its output streams.
 #[derive(Debug, Clone)]

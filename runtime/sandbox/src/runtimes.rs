@@ -52,9 +52,13 @@ impl Runtimes {
                 linked.insert(bundle.runtime, pre.clone());
                 Ok(Guest::Event(pre))
             }
-            Guest::Stream(_) | Guest::Http(_) | Guest::Command(_) | Guest::Program(_) => Err(
-                LoadError::Unfit("a language runtime exports an event handler".to_owned()),
-            ),
+            Guest::Stream(_)
+            | Guest::Http(_)
+            | Guest::Command(_)
+            | Guest::Program(_)
+            | Guest::Process(_) => Err(LoadError::Unfit(
+                "a language runtime exports an event handler".to_owned(),
+            )),
         }
     }
 

@@ -131,6 +131,9 @@ impl Guest {
                 let program = pre.instantiate_async(&mut *store).await?;
                 Instance::Program(program.get_typed_func(store, START)?)
             }
+            Self::Process(_) => {
+                return Err(wasmtime::format_err!("a process has no instance"));
+            }
         })
     }
 }

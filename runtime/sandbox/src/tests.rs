@@ -57,6 +57,8 @@ fn limits() -> FunctionLimits {
         log_bytes: ByteSize(52),
         env: BTreeMap::new(),
         secrets: crate::Secrets::default(),
+        network: crate::Network::default(),
+        scratch: ByteSize(0),
         sandbox: Some(SandboxPolicy::Fresh),
         concurrency: 64,
     }

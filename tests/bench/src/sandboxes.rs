@@ -78,6 +78,8 @@ fn limits() -> FunctionLimits {
         log_bytes: ByteSize::kib(64),
         env: BTreeMap::new(),
         secrets: sandbox::Secrets::default(),
+        network: sandbox::Network::default(),
+        scratch: ByteSize(0),
         sandbox: Some(SandboxPolicy::Fresh),
         concurrency: 64,
     }

@@ -10,13 +10,14 @@ use dispatch::{ErrorClass, Isolate, filter::Unparsable};
 
 use super::canary_keys::{CANARY, CANARY_MAP, ROLL_BACK, SHADOW};
 use super::event_keys::{ENVELOPE, RANGE_CHECK, REPORT_FAILURES, WAS};
+use super::function_keys::FUNCTION;
 use super::keys::{Choice, Measured, Place, Plain};
 use super::lanes::{LANES, LANES_BY_KEY};
-use super::project::{SandboxPolicy, Then};
+use super::project::Then;
 use super::retry_keys::{BACKOFF, BREAKER, RETRY_BREAKER};
 use super::route_keys::{ROUTE, ROUTE_AUTH, ROUTE_TRIGGER};
 use super::schedule_keys::{RETRY as SCHEDULE_RETRY, SCHEDULE, SCHEDULE_BACKOFF, SCHEDULE_TRIGGER};
-use super::secret_keys::{SECRET, SECRETS};
+use super::secret_keys::SECRET;
 use super::server_keys::{ARCHIVE, DEAD_LETTERS, LOGS, SERVER};
 use super::stream_keys::{AUTOSCALE, STREAM};
 use super::tumbling_keys::TUMBLING;
@@ -184,58 +185,6 @@ pub(super) static DESTINATION: Place = Place {
     later: &[],
 };
 
-pub(super) const SOURCE: Plain = Plain {
-    name: "source",
-    kind: "path",
-    default: "required",
-    range: "a folder; a file ending in .wasm or .bundle; `app.py`, `index.mjs`, `app.py:handler`",
-    meaning: "relative to the file",
-};
-pub(super) const ENV: Plain = Plain {
-    name: "env",
-    kind: "map of text",
-    default: "none",
-    range: "",
-    meaning: "the environment of the function: nothing else is in it",
-};
-pub(super) const MEMORY: Measured<ByteSize> = Measured {
-    name: "memory",
-    default: ByteSize::mib(128),
-    min: ByteSize::mib(1),
-    max: ByteSize::gib(1),
-    meaning: "of one sandbox",
-};
-pub(super) const TIMEOUT: Measured<Duration> = Measured {
-    name: "timeout",
-    default: Duration::from_secs(3),
-    min: Duration::from_millis(1),
-    max: Duration::from_secs(900),
-    meaning: "of one invocation",
-};
-pub(super) const LOG: Measured<ByteSize> = Measured {
-    name: "log",
-    default: ByteSize::kib(64),
-    min: ByteSize(0),
-    max: ByteSize::mib(1),
-    meaning: "text kept of one invocation",
-};
-pub(super) const SANDBOX: Choice<Option<SandboxPolicy>> = Choice {
-    name: "sandbox",
-    default: None,
-    words: &[
-        ("fresh", Some(SandboxPolicy::Fresh)),
-        ("warm", Some(SandboxPolicy::Warm)),
-    ],
-    later: &[],
-    meaning: "warm keeps globals between batches: for Python and JavaScript unless fresh is said, for others where warm is said",
-};
-pub(super) const CONCURRENCY: Measured<u32> = Measured {
-    name: "concurrency",
-    default: 64,
-    min: 1,
-    max: 1000,
-    meaning: "invocations at the same time",
-};
 /// Only where it is said.
 pub(super) const TRIGGER_CONCURRENCY: Measured<u32> = Measured {
     name: "concurrency",
@@ -243,20 +192,6 @@ pub(super) const TRIGGER_CONCURRENCY: Measured<u32> = Measured {
     min: 1,
     max: 1000,
     meaning: "invocations at the same time, over all shards, besides what the function allows",
-};
-pub(super) static FUNCTION: Place = Place {
-    path: "functions.NAME",
-    keys: &[
-        &SOURCE,
-        &ENV,
-        &MEMORY,
-        &TIMEOUT,
-        &LOG,
-        &SANDBOX,
-        &CONCURRENCY,
-        &SECRETS,
-    ],
-    later: &["network", "scratch"],
 };
 
 pub(super) const ENABLED: Choice<bool> = switch(

@@ -6,7 +6,10 @@ use std::path::Path;
 
 use model::FunctionName;
 
-use super::defaults::{CONCURRENCY, ENV, FUNCTION, LOG, MEMORY, SANDBOX, SOURCE, TIMEOUT};
+use super::diagnostic::At;
+use super::function_keys::{
+    CONCURRENCY, ENV, FUNCTION, LOG, MEMORY, NETWORK, SANDBOX, SCRATCH, SOURCE, TIMEOUT,
+};
 use super::interpolate::is_variable_name;
 use super::names::Name as _;
 use super::project::{Function, FunctionSource, SecretSource};
@@ -34,6 +37,8 @@ pub(super) fn functions(
                 sandbox: reader.choice(&mut section, &SANDBOX),
                 concurrency: reader.measured(&mut section, &CONCURRENCY),
                 secrets: secrets(reader, &mut section, known),
+                network: network(reader, &mut section),
+                scratch: reader.measured(&mut section, &SCRATCH),
                 line: at.line,
             };
             (name, function)
@@ -57,6 +62,9 @@ fn source(reader: &mut Reader<'_>, section: &mut Section, folder: &Path) -> Func
     let extension = Path::new(file)
         .extension()
         .and_then(|extension| extension.to_str());
+    if let Some(reference) = text.strip_prefix("oci://") {
+        return layout(reader, section, at, (folder, reference)).unwrap_or(nowhere);
+    }
     let elsewhere = text.contains("://");
     if text.is_empty() {
         let message = format!("`source` of {} is empty", section.title);
@@ -79,6 +87,38 @@ fn source(reader: &mut Reader<'_>, section: &mut Section, folder: &Path) -> Func
     }
 }
 
+/// `oci://FOLDER@sha256:...` or `oci://FOLDER:NAME`: a layout of OCI, and what of it.
+fn layout(
+    reader: &mut Reader<'_>,
+    section: &Section,
+    at: At,
+    (folder, text): (&Path, &str),
+) -> Option<FunctionSource> {
+    let by_digest = text.split_once("@sha256:").filter(|(_, digest)| {
+        digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+    });
+    let by_digest = by_digest.map(|(place, digest)| (place, format!("sha256:{digest}")));
+    let by_name = || {
+        let (place, name) = text.rsplit_once(':')?;
+        (!text.contains('@')).then(|| (place, name.to_owned()))
+    };
+    let found = by_digest.or_else(by_name);
+    let found = found.filter(|(place, name)| !place.is_empty() && !name.is_empty());
+    let Some((place, reference)) = found else {
+        let message = format!(
+            "`source: oci://{text}` of {} names no artifact",
+            section.title
+        );
+        let hint = "write oci://FOLDER@sha256:DIGEST, or oci://FOLDER:NAME; the folder holds a layout of OCI";
+        reader.note(at, message, hint);
+        return None;
+    };
+    Some(FunctionSource::Code {
+        file: folder.join(place),
+        handler: Some(reference),
+    })
+}
+
 /// Names that `secrets` of the file declares.
 fn secrets(
     reader: &mut Reader<'_>,
@@ -99,6 +139,24 @@ fn secrets(
             "`secrets` of {} names `{text}`, which is no secret of the file",
             section.title
         );
+        reader.note(at, message, hint);
+    }
+    granted
+}
+
+/// Patterns of servers.
+fn network(reader: &mut Reader<'_>, section: &mut Section) -> Vec<String> {
+    let mut granted = Vec::new();
+    for (at, text) in reader.texts(section, NETWORK.name) {
+        if sandbox::Network::is_pattern(&text) {
+            granted.push(text);
+            continue;
+        }
+        let message = format!(
+            "`network` of {} names `{text}`, which is no `HOST:PORT`",
+            section.title
+        );
+        let hint = "such as \"api.example.com:443\", \"*.example.com:443\" or \"10.0.0.0/8:*\"";
         reader.note(at, message, hint);
     }
     granted

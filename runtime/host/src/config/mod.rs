@@ -16,6 +16,7 @@ mod event_keys;
 mod fault_keys;
 mod faults;
 mod filter;
+mod function_keys;
 mod functions;
 mod guide;
 mod interpolate;

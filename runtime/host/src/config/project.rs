@@ -136,6 +136,10 @@ pub struct Function {
     pub concurrency: u32,
     /// Names of secrets.
     pub secrets: Vec<String>,
+    /// `HOST:PORT` of the servers it may ask.
+    pub network: Vec<String>,
+    /// Files in memory; 0: none.
+    pub scratch: ByteSize,
     /// Where the file declares it.
     pub line: usize,
 }
@@ -155,7 +159,8 @@ pub enum FunctionSource {
     Folder(PathBuf),
     /// A file that is already WebAssembly, or a bundle.
     Component(PathBuf),
-    /// A file of a language whose code is data, and the function in it that handles events.
+    /// A file of a language whose code is data, and the function in it that handles events; or a folder with a layout of OCI,
+    /// and the digest or the name of an artifact in it.
     Code {
         file: PathBuf,
         /// None: the usual name is looked for.
@@ -228,6 +233,8 @@ pub struct ScheduleTrigger {
     /// JSON text. None: an event as EventBridge Scheduler sends it.
     pub input: Option<String>,
     pub retry: ScheduleRetry,
+    /// Names of destinations.
+    pub on_failure: Vec<String>,
     pub enabled: bool,
     pub line: usize,
 }

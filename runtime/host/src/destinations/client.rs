@@ -29,17 +29,17 @@ const DELIVERIES: Patience = Patience {
 
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    pub(super) method: &'static str,
-    pub(super) to: Address,
+    pub(crate) method: &'static str,
+    pub(crate) to: Address,
     /// `host` among them.
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Answered {
-    pub(super) status: u16,
-    pub(super) body: String,
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) body: String,
 }
 
 /// An answer whose body is wanted for itself.
@@ -53,7 +53,7 @@ pub(crate) struct Fetched {
 }
 
 /// The error is a sentence for people.
-pub(super) async fn send(platform: &Platform, request: Outgoing) -> Result<Answered, String> {
+pub(crate) async fn send(platform: &Platform, request: Outgoing) -> Result<Answered, String> {
     let fetched = fetch(platform, request, DELIVERIES).await?;
     Ok(Answered {
         status: fetched.status,
@@ -98,7 +98,7 @@ async fn exchange(
     }
     let connection: Connection = connected.map_err(unreachable)?;
     if to.secure {
-        let secured = super::tls::secured(&to.host, connection).await;
+        let secured = connection.secured(&to.host).await;
         spoken(platform, secured.map_err(unreachable)?, request, bytes_max).await
     } else {
         spoken(platform, connection, request, bytes_max).await

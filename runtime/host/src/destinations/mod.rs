@@ -11,14 +11,13 @@ mod delivering;
 mod document;
 mod sending;
 mod target;
-mod tls;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use address::Address;
 pub(crate) use aws::{Credentials, Object, call_object};
-pub(crate) use client::{Fetched, Patience, fetch};
+pub(crate) use client::{Fetched, Outgoing, Patience, fetch, send};
 pub(crate) use delivering::{Deliveries, Held};
 pub(crate) use sending::{Names, Sender};
 pub(crate) use target::{Destination, Target};

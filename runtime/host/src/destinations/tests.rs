@@ -105,6 +105,8 @@ impl World {
             components: BTreeMap::new(),
             environment: "dev".to_owned(),
             packer: None,
+            otlp: None,
+            allow_native: false,
             insecure: false,
             auth: None,
             aws_limits: false,

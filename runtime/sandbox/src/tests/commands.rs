@@ -164,3 +164,44 @@ async fn a_bundle_without_its_runtime_is_refused() {
     let error = engine(false).load(&bytes, limits()).await.unwrap_err();
     assert!(matches!(error, LoadError::NoRuntime { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn a_program_of_preview_1_is_refused_scratch_space() {
+    let limits = FunctionLimits {
+        scratch: ByteSize::mib(1),
+        ..generous()
+    };
+    let refused = engine(false).load(&command("{}", "", 0), limits).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(
+        refused.starts_with("it is a program of preview 1, for which there is no scratch space"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn code_that_is_data_is_refused_what_its_runtime_cannot_use() {
+    let bundle = crate::Bundle {
+        runtime: model::Digest([7; 32]),
+        language: "python".to_owned(),
+        entry: "app.py:handler".to_owned(),
+        files: Vec::new(),
+    };
+    let bytes = bundle.encode().unwrap();
+    let network = crate::Network::new(&["a.example:443".to_owned()]);
+    for (network, scratch, grant) in [
+        (network, ByteSize(0), "network"),
+        (crate::Network::default(), ByteSize::mib(1), "scratch"),
+    ] {
+        let limits = FunctionLimits {
+            network,
+            scratch,
+            ..generous()
+        };
+        let refused = engine(false).load(&bytes, limits).await.unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            format!("it is code in python, whose runtime cannot use `{grant}`: leave that out")
+        );
+    }
+}

@@ -2,7 +2,10 @@
 
 mod answers;
 mod capsules;
+mod files;
 mod lives;
 mod misbehaviour;
+mod neighbours;
+mod network;
 mod simulation;
 mod world;

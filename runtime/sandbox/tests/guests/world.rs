@@ -17,6 +17,7 @@ use model::{
     seams::Handler as _,
 };
 use platform::{Platform, watch};
+use serde_json::Value;
 use shardmill_sandbox::{
     Engine, EngineSettings, Function, FunctionLimits, GuestLog, LogSink, SandboxPolicy,
 };
@@ -95,6 +96,8 @@ pub(crate) fn generous() -> FunctionLimits {
         log_bytes: ByteSize::kib(64),
         env: BTreeMap::new(),
         secrets: shardmill_sandbox::Secrets::default(),
+        network: shardmill_sandbox::Network::default(),
+        scratch: ByteSize(0),
         sandbox: Some(SandboxPolicy::Fresh),
         concurrency: 64,
     }
@@ -162,6 +165,17 @@ impl World {
             Outcome::Answered(answer) => panic!("answered: {answer:?}"),
         }
     }
+}
+
+/// What an event function answers to an event.
+pub(crate) async fn told(world: &World, function: &Function, event: &Value) -> Value {
+    let called = function.call(batch(&[]), Some(event.to_string().into_bytes()));
+    let called = world.platform.clock.timeout(DEADLINE, called).await;
+    let called = called.expect("the invocation ends");
+    let document = called
+        .document
+        .unwrap_or_else(|| panic!("{:?}", called.outcome));
+    serde_json::from_slice(&document).expect("JSON")
 }
 
 /// A batch of these keys and data that may write to `default`.

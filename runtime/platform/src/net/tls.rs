@@ -1,22 +1,21 @@
-//! The encrypted way to a destination: the certificates that the machine trusts say whether it is who it says.
+//! The encrypted way to another machine: the certificates that this one trusts say whether it is who it says.
 
 use std::{
     io,
     sync::{Arc, OnceLock},
 };
 
-use platform::Connection;
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-pub(super) async fn secured(
-    host: &str,
-    connection: Connection,
-) -> io::Result<TlsStream<Connection>> {
-    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    TlsConnector::from(config()?)
-        .connect(name, connection)
-        .await
+use super::Connection;
+
+impl Connection {
+    /// What goes over it from now on only `host` can read, a name or an address. Waits for its greeting.
+    pub async fn secured(self, host: &str) -> io::Result<TlsStream<Self>> {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        TlsConnector::from(config()?).connect(name, self).await
+    }
 }
 
 /// Read once: a machine that changes whom it trusts starts the server again.
