@@ -4,6 +4,7 @@
 //! Accepts connections up to a bound and serves each on a task of its own. Stops accepting when asked, lets open requests
 //! finish within a grace time, and never looks into a record.
 
+mod body;
 mod connection;
 #[cfg(test)]
 mod tests;
@@ -25,10 +26,11 @@ use platform::{Listener, Platform, StopToken};
 use tokio::sync::Semaphore;
 use wire::{AnswerBody, lambda::LambdaDoor};
 
-use self::{connection::serve_connection, watch::Watch};
+use self::{body::PortBody, connection::serve_connection, watch::Watch};
 use crate::{
     api::Api,
     limits::{CONNECTIONS_MAX, STOP_GRACE},
+    routes::{Urls, url_named},
     tls::Tls,
 };
 
@@ -58,6 +60,7 @@ pub(crate) struct Doors {
     pub(crate) kinesis: wire::kinesis::KinesisDoor,
     pub(crate) lambda: LambdaDoor,
     pub(crate) api: Api,
+    pub(crate) urls: Urls,
     /// Whether verbs may come from other machines. They are not signed.
     pub(crate) verbs_from_afar: bool,
 }
@@ -85,14 +88,21 @@ impl Entrance {
 }
 
 impl Serves for Entrance {
-    type Body = AnswerBody;
+    type Body = PortBody;
 
     fn tls(&self) -> Option<&Tls> {
         self.tls.as_ref()
     }
 
-    async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<AnswerBody> {
-        answer(self, peer.ip().is_loopback(), request).await
+    async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<PortBody> {
+        if let Some(doors) = self.doors.get()
+            && let Some(id) = url_named(request.uri(), request.headers())
+        {
+            let answered = doors.urls.answer(&doors.lambda, (peer, &id), request).await;
+            return answered.map(PortBody::Function);
+        }
+        let answered = answer(self, peer.ip().is_loopback(), request).await;
+        answered.map(PortBody::Door)
     }
 
     fn closing(&self) {

@@ -105,7 +105,7 @@ pub(super) async fn commit(
     rooms.journal.durable(at).await.map_err(not_stored)
 }
 
-fn sent(answer: WebAnswer) -> Result<Response<HttpBody>, Refusal> {
+pub(super) fn sent(answer: WebAnswer) -> Result<Response<HttpBody>, Refusal> {
     let WebAnswer {
         status,
         headers,

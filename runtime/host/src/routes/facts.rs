@@ -31,24 +31,31 @@ pub(super) fn request_id(rooms: &Rooms) -> String {
     Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
+/// What the head of a request says by itself.
+pub(super) fn asked(head: &request::Parts) -> WebRequest<'_> {
+    let headers = head.headers.iter().map(|(name, value)| {
+        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.as_str(), text)
+    });
+    WebRequest {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
+        protocol: match head.version {
+            http::Version::HTTP_10 => "HTTP/1.0",
+            http::Version::HTTP_2 => "HTTP/2.0",
+            _ => "HTTP/1.1",
+        },
+        headers: headers.collect(),
+        ..WebRequest::default()
+    }
+}
+
 impl Facts<'_> {
     pub(super) fn event(&self, rooms: &Rooms, body: &[u8]) -> Vec<u8> {
         let route = self.settings.route().to_string();
-        let headers = self.head.headers.iter().map(|(name, value)| {
-            let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            (name.as_str(), text)
-        });
         web_event(&WebRequest {
             route: &route,
-            method: self.head.method.as_str(),
-            path: self.head.uri.path(),
-            query: self.head.uri.query().unwrap_or_default(),
-            protocol: match self.head.version {
-                http::Version::HTTP_10 => "HTTP/1.0",
-                http::Version::HTTP_2 => "HTTP/2.0",
-                _ => "HTTP/1.1",
-            },
-            headers: headers.collect(),
             path_parameters: self.parts.clone(),
             source_ip: self.peer.ip().to_string(),
             account: rooms.world.account.as_str(),
@@ -56,6 +63,7 @@ impl Facts<'_> {
             request_id: &self.id,
             at: self.at,
             body,
+            ..asked(self.head)
         })
     }
 

@@ -15,7 +15,10 @@ mod service;
 mod streamed;
 mod table;
 mod token;
+mod url_cors;
+mod urls;
 
 pub(crate) use gate::{Gate, RouteSettings};
 pub(crate) use pattern::Route;
 pub(crate) use service::{Routes, Web, WebDoor};
+pub(crate) use urls::{Urls, named as url_named};

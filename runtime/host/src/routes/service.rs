@@ -191,7 +191,7 @@ impl Web {
         let loaded = &loaded.map_err(Refusal::NotRun)?;
         match loaded.function.kind() {
             Kind::Http => streamed::answer(rooms, gate, loaded, facts, body).await,
-            Kind::Stream | Kind::Event | Kind::Command => {
+            Kind::Stream | Kind::Event | Kind::Command | Kind::Process => {
                 buffered::answer(rooms, gate, loaded, facts, body).await
             }
         }

@@ -31,6 +31,15 @@ pub struct WebRequest<'a> {
     pub request_id: &'a str,
     pub at: Timestamp,
     pub body: &'a [u8],
+    /// Of a request that had to be signed.
+    pub signer: Option<&'a WebSigner>,
+}
+
+/// Whose signature a request carries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WebSigner {
+    pub account: String,
+    pub key: String,
 }
 
 /// What a function wants to be sent.
@@ -101,6 +110,17 @@ pub fn web_event(request: &WebRequest<'_>) -> Vec<u8> {
     let parameters = joined(query_parameters(request.query));
     if !parameters.is_empty() {
         event["queryStringParameters"] = Value::Object(parameters);
+    }
+    if let Some(signer) = request.signer {
+        event["requestContext"]["authorizer"] = json!({ "iam": {
+            "accessKey": signer.key,
+            "accountId": signer.account,
+            "callerId": signer.key,
+            "cognitoIdentity": null,
+            "principalOrgId": null,
+            "userArn": format!("arn:aws:iam::{}:root", signer.account),
+            "userId": signer.key,
+        } });
     }
     if !request.path_parameters.is_empty() {
         event["pathParameters"] = Value::Object(joined(request.path_parameters.iter().cloned()));
@@ -324,6 +344,7 @@ mod tests {
             request_id: "r-1",
             at: Timestamp::from_millis(1_583_348_638_390),
             body: b"{\"n\":1}",
+            signer: None,
         }
     }
 

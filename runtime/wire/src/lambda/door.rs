@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body;
+use model::lambda::web::WebSigner;
 use platform::Platform;
 use serde_json::Value;
 
@@ -19,8 +20,12 @@ use super::{
     mappings::{self, Mappings},
 };
 use crate::{
-    body::AnswerBody, calendar::http_date, hosts::AllowedHosts, limits::LAMBDA_BODY_BYTES_MAX,
-    signature::Keyring,
+    body::AnswerBody,
+    calendar::http_date,
+    credentials,
+    hosts::AllowedHosts,
+    limits::LAMBDA_BODY_BYTES_MAX,
+    signature::{Keyring, Service, verify_for},
 };
 
 /// The answer to a call that succeeded.
@@ -123,6 +128,25 @@ impl LambdaDoor {
             Err(_) => Err(LambdaError::unreadable_body()),
         };
         self.respond(&replied)
+    }
+
+    /// Who has signed a request to a function's address; none where no signature of it holds.
+    #[must_use]
+    pub fn signer(&self, parts: &Parts, body: &Bytes) -> Option<WebSigner> {
+        let query = parts.uri.query().unwrap_or_default();
+        let claim = credentials::identify(&parts.headers, query).ok()?;
+        let mut account = claim.caller.account.clone();
+        if let Some(keys) = &self.keys {
+            let now = self.platform.clock.unshifted_wall();
+            let key = verify_for(Service::Lambda, parts, body, &claim, keys, now).ok()?;
+            if let Some(own) = &key.account {
+                own.as_str().clone_into(&mut account);
+            }
+        }
+        Some(WebSigner {
+            account,
+            key: claim.key_id.clone(),
+        })
     }
 
     async fn replied(&self, parts: &Parts, body: Bytes) -> Result<Reply, LambdaError> {

@@ -15,7 +15,9 @@ mod mappings;
 pub use door::LambdaDoor;
 pub use error::LambdaError;
 pub use function_name::FunctionName;
-pub use functions::{Asked, Change, Functions, Handed, Invoked, Package, Urgency};
+pub use functions::{
+    Asked, Change, Functions, Handed, Invoked, Package, URLS_KEPT, Urgency, url_id,
+};
 pub use mappings::{
     LastResult, Mapping, MappingSettings, MappingState, Mappings, Shown, StartingPosition,
 };

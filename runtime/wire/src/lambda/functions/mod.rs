@@ -28,6 +28,8 @@ use model::{Digest, seams::BoxFuture};
 use platform::Platform;
 use serde_json::json;
 
+pub use urls::{KEPT as URLS_KEPT, url_id};
+
 use super::{call::Call, door::Reply, error::LambdaError};
 
 /// What is changed about a function, all of it or nothing.
@@ -44,6 +46,8 @@ pub trait Functions: Send + Sync + fmt::Debug {
     fn id(&self) -> String;
     /// Where the package of a function can be fetched.
     fn location(&self, package: Digest) -> String;
+    /// Of this server, for addresses of functions.
+    fn port(&self) -> u16;
     /// Unpacks code, makes of it what runs, and keeps it. Waits while it is compiled.
     fn accept(&self, handed: Handed) -> BoxFuture<'_, Result<Revision, LambdaError>>;
     fn create(&self, name: String, entry: Entry) -> BoxFuture<'_, Result<(), LambdaError>>;

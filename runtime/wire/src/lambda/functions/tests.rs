@@ -46,7 +46,11 @@ impl Functions for Remembered {
     fn id(&self) -> String {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         *ids += 1;
-        format!("id-{ids}")
+        format!("{ids:032}")
+    }
+
+    fn port(&self) -> u16 {
+        4566
     }
 
     fn location(&self, package: Digest) -> String {
@@ -431,6 +435,13 @@ async fn urls_and_settings_of_events_are_kept() {
     assert_eq!(client.ask("GET", url, Value::Null).await.0, 404);
     let (status, made) = client.ask("POST", url, json!({ "AuthType": "NONE" })).await;
     assert_eq!((status, &made["InvokeMode"]), (201, &json!("BUFFERED")));
+    let address = made["FunctionUrl"].as_str().unwrap();
+    let id = super::url_id(address.trim_start_matches("http://"));
+    let id = id.unwrap_or_else(|| panic!("{address}"));
+    assert_eq!(
+        address,
+        format!("http://{id}.lambda-url.us-east-1.localhost:4566/")
+    );
     assert_eq!(
         client
             .ask("POST", url, json!({ "AuthType": "NONE" }))

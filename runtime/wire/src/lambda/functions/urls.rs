@@ -1,5 +1,5 @@
-//! Function URLs: their configuration, by qualifier, is kept and shown. Nothing is served at such an address, and every
-//! answer that makes one says so in its hint.
+//! Function URLs: their configuration, by qualifier, is kept and shown. An address is a name on the port of this server, which
+//! may be another one after the next start: it is shown as it is now.
 
 use http::StatusCode;
 use model::Timestamp;
@@ -11,23 +11,24 @@ use super::{
 use crate::lambda::{call::Call, mappings::Input};
 
 /// By qualifier, in the head of a function.
-pub(crate) const KEPT: &str = "Urls";
+pub const KEPT: &str = "Urls";
 const LISTED_MAX: usize = 50;
 const NONE: &str = "The resource you requested does not exist.";
 
 pub(super) async fn call(
     functions: &dyn Functions,
-    (call, now): (&Call, Timestamp),
+    (call, at): (&Call, Timestamp),
     text: &str,
     all: bool,
 ) -> Result<Reply, LambdaError> {
     let named = names::function(functions, call, text)?;
     named.hold_qualifier()?;
     let known = named.entry.head.words.get(KEPT).and_then(Value::as_object);
+    let now = |config| shown(functions, &named.name.region, config);
     if all {
         let all: Vec<(String, Value)> = known.cloned().unwrap_or_default().into_iter().collect();
         let (found, marker) = page(call, all, |(key, _)| key.clone(), LISTED_MAX)?;
-        let items: Vec<Value> = found.into_iter().map(|(_, config)| config).collect();
+        let items: Vec<Value> = found.into_iter().map(|(_, config)| now(config)).collect();
         return Ok(listed("FunctionUrlConfigs", &items, marker));
     }
     if let Some(qualifier) = &named.name.qualifier
@@ -40,7 +41,7 @@ pub(super) async fn call(
     let own = known.and_then(|all| all.get(&named.qualifier())).cloned();
     let missing = || LambdaError::not_found(NONE);
     match call.method.as_str() {
-        "GET" => own.map(ok).ok_or_else(missing),
+        "GET" => own.map(now).map(ok).ok_or_else(missing),
         "POST" => {
             if own.is_some() {
                 return Err(LambdaError::conflict(format!(
@@ -55,21 +56,18 @@ pub(super) async fn call(
                 input.check()?;
             }
             let id = functions.id().replace('-', "");
-            config["FunctionUrl"] = json!(format!(
-                "http://{id}.lambda-url.{}.localhost/",
-                named.name.region
-            ));
+            config["FunctionUrl"] = json!(address(&id, &named.name.region, functions.port()));
             config["FunctionArn"] = json!(named.name.arn());
-            config["CreationTime"] = json!(moment(now.as_millis()));
-            config["LastModifiedTime"] = json!(moment(now.as_millis()));
+            config["CreationTime"] = json!(moment(at.as_millis()));
+            config["LastModifiedTime"] = json!(moment(at.as_millis()));
             let made = named.keep(functions, KEPT, Some(config)).await?;
-            Ok(unserved(created(made)))
+            Ok(created(made))
         }
         "PUT" => {
             let mut config = read(call, own.ok_or_else(missing)?)?;
-            config["LastModifiedTime"] = json!(moment(now.as_millis()));
+            config["LastModifiedTime"] = json!(moment(at.as_millis()));
             let changed = named.keep(functions, KEPT, Some(config)).await?;
-            Ok(unserved(ok(changed)))
+            Ok(ok(now(changed)))
         }
         _ if is_delete(call) => {
             own.ok_or_else(missing)?;
@@ -80,13 +78,25 @@ pub(super) async fn call(
     }
 }
 
-fn unserved(reply: Reply) -> Reply {
-    let hint =
-        "nothing is served at this address: give the function an http trigger in triggers.yaml";
-    Reply {
-        headers: vec![("x-shardmill-hint", hint.to_owned())],
-        ..reply
+fn address(id: &str, region: &str, port: u16) -> String {
+    format!("http://{id}.lambda-url.{region}.localhost:{port}/")
+}
+
+/// The id in `ID.lambda-url.REGION.localhost:4566`, whatever stands behind the region.
+#[must_use]
+pub fn url_id(host: &str) -> Option<&str> {
+    let (id, rest) = host.split_once('.')?;
+    let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_id && rest.starts_with("lambda-url.")).then_some(id)
+}
+
+/// With the address as it is now.
+fn shown(functions: &dyn Functions, region: &str, mut config: Value) -> Value {
+    let url = config["FunctionUrl"].as_str().unwrap_or_default();
+    if let Some(id) = url_id(url.trim_start_matches("http://")) {
+        config["FunctionUrl"] = json!(address(id, region, functions.port()));
     }
+    config
 }
 
 fn read(call: &Call, before: Value) -> Result<Value, LambdaError> {
