@@ -6,11 +6,12 @@ mod deploying;
 mod tail;
 mod writing;
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum as _};
 
 use crate::moment;
 use crate::output::Format;
@@ -131,6 +132,22 @@ pub(crate) enum Asking {
     DeadLetter(DeadLetterNoun),
 }
 
+/// `-o` is the format of data everywhere but behind `build`, where a folder is named with it.
+pub(crate) fn spelled(mut words: Vec<OsString>) -> Vec<OsString> {
+    let is_build = words.iter().skip(1).any(|word| word == "build");
+    let is_format = |word: &OsString| {
+        let word = word.to_string_lossy();
+        Format::from_str(&word, true).is_ok()
+    };
+    let formats: Vec<bool> = words.iter().skip(1).map(is_format).collect();
+    for (word, next_is_format) in words.iter_mut().zip(formats) {
+        if is_build && *word == "-o" && !next_is_format {
+            *word = "--out".into();
+        }
+    }
+    words
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Project {
     #[arg(long, default_value = "triggers.yaml")]
@@ -142,6 +159,9 @@ pub(crate) struct Project {
 
 #[derive(Debug, Args)]
 pub(crate) struct Up {
+    /// A bundle of `build --release -o DIR`, which is run as it is; or the folder of a project
+    #[arg(value_name = "BUNDLE", conflicts_with = "file")]
+    pub(crate) place: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) project: Project,
     /// 0 picks a free port and says which
@@ -181,6 +201,12 @@ pub(crate) struct Up {
     /// How long a stream is CREATING, UPDATING or DELETING; 0s for tests that do not wait
     #[arg(long, value_name = "DURATION", value_parser = moment::parse_duration)]
     pub(crate) transition: Option<Duration>,
+    /// Send traces of batches to this collector, in OTLP over HTTP with JSON: http://127.0.0.1:4318
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp: Option<String>,
+    /// Run Lambda packages with programs for this machine as processes: in no sandbox, with all this user may do
+    #[arg(long)]
+    pub(crate) allow_native: bool,
     /// Listen on an address that others can reach, without credentials
     #[arg(long)]
     pub(crate) insecure: bool,

@@ -3,10 +3,12 @@
 
 mod arguments;
 mod batches;
+mod bundles;
 mod cache;
 mod client;
 mod dev;
 mod failure;
+mod layout;
 mod limits;
 mod moment;
 mod output;
@@ -36,7 +38,8 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let words = arguments::spelled(std::env::args_os().collect());
+    let arguments = match Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version go to standard output and are no failure; clap knows which is which.

@@ -16,7 +16,7 @@ use crate::verbs::{
     self, build, data, deploy, doctor, invoke, keys, logs, orders, put, replay, status, tail,
     things,
 };
-use crate::{dev, project, up};
+use crate::{bundles, dev, project, up};
 
 pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
     let Arguments { shared, command } = arguments;
@@ -55,7 +55,7 @@ async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<()
             only_dev("dev", &arguments.project.env)?;
             dev::dev(output, &arguments).await
         }
-        Here::Up(arguments) => up::up(output, &arguments).await,
+        Here::Up(arguments) => up::up(output, *arguments).await,
         Here::Check(file) => project::check(output, &file.file, &file.env).await,
         Here::Config(noun) => {
             let ConfigVerb::Show(file) = &noun.verb;
@@ -65,7 +65,12 @@ async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<()
             let project = project::read_as(&arguments.project.file, &arguments.project.env)?;
             let sources = project::sources(&project, arguments.function.as_deref())?;
             let place = project::builds(&arguments.project.file);
-            build::show(output, &build::build(output, &place, &sources)?)
+            let built = build::build(output, &place, &sources)?;
+            if let Some(folder) = &arguments.out {
+                let of = (&*arguments.project.file, &*arguments.project.env);
+                return bundles::make(output, of, folder, &built).await;
+            }
+            build::show(output, &built)
         }
         Here::Test(arguments) => {
             only_dev("test", &arguments.project.env)?;
@@ -115,6 +120,7 @@ async fn ask(server: Option<&str>, asking: Asking, output: Output) -> Result<(),
     match asking {
         Asking::Plan(project) => {
             let deploying = deploy::Deploying {
+                bundle: None,
                 file: &project.file,
                 env: &project.env,
                 retries: false,
@@ -124,6 +130,7 @@ async fn ask(server: Option<&str>, asking: Asking, output: Output) -> Result<(),
         }
         Asking::Deploy(arguments) => {
             let deploying = deploy::Deploying {
+                bundle: arguments.bundle.as_deref(),
                 file: &arguments.project.file,
                 env: &arguments.project.env,
                 retries: arguments.retries,

@@ -17,23 +17,33 @@ use crate::arguments::{Arguments, Command, Here, Up};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::verbs::build;
-use crate::{cache, project, server};
+use crate::{bundles, cache, project, server};
 
 /// Seeds that nobody named are below this.
 const SEEDS_DRAWN_MAX: u64 = 1_000_000;
 
-pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
+pub(crate) async fn up(output: Output, mut arguments: Up) -> Result<(), Failure> {
+    let bundle = placed(&mut arguments)?;
+    let arguments = &arguments;
     let file = &arguments.project.file;
     let project = project::read_as(file, &arguments.project.env)?;
     let platform = Platform::real();
     let faults = faults(&platform, arguments, &project)?;
-    let places = Places::of(arguments)?;
+    // What a server of a bundle keeps is not part of the bundle.
+    let beside = file.parent().filter(|_| bundle.is_none());
+    let places = Places::of(arguments, beside.unwrap_or_else(|| Path::new("")))?;
     let server_json = free_note(output, &places).await?;
-    let built = build::build(
-        output,
-        &project::builds(file),
-        &project::sources(&project, None)?,
-    )?;
+    let built = match &bundle {
+        Some(bundle) => {
+            bundle.hand_over(&places.data)?;
+            bundle.functions.clone()
+        }
+        None => build::build(
+            output,
+            &project::builds(file),
+            &project::sources(&project, None)?,
+        )?,
+    };
     let options = UpOptions {
         packer: Some(build::packer(output)),
         faults,
@@ -74,6 +84,21 @@ pub(crate) async fn up(output: Output, arguments: &Up) -> Result<(), Failure> {
     server.await.map_err(|error| failure(&error))
 }
 
+/// The bundle that was named, if it is one; the folder of a project leads to its file.
+fn placed(arguments: &mut Up) -> Result<Option<bundles::Opened>, Failure> {
+    let Some(place) = &arguments.place else {
+        return Ok(None);
+    };
+    let bundle = match bundles::is_one(place) {
+        true => Some(bundles::open(place)?),
+        false => None,
+    };
+    arguments.project.file = bundle
+        .as_ref()
+        .map_or_else(|| place.join("triggers.yaml"), |bundle| bundle.file.clone());
+    Ok(bundle)
+}
+
 /// What `up` would be told to run the server of this file.
 pub(crate) fn settings(file: &Path, port: u16, data: Option<&Path>) -> Result<Up, Failure> {
     let port = port.to_string();
@@ -99,7 +124,8 @@ pub(crate) async fn options_of(
     arguments: &Up,
     built: Vec<build::BuiltFunction>,
 ) -> Result<UpOptions, Failure> {
-    let places = Places::of(arguments)?;
+    let beside = arguments.project.file.parent();
+    let places = Places::of(arguments, beside.unwrap_or_else(|| Path::new("")))?;
     let server_json = free_note(output, &places).await?;
     Ok(UpOptions {
         packer: Some(build::packer(output)),
@@ -161,9 +187,7 @@ struct Places {
 
 impl Places {
     /// In full, so that they mean the same in every folder.
-    fn of(arguments: &Up) -> Result<Self, Failure> {
-        let file = &arguments.project.file;
-        let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    fn of(arguments: &Up, folder: &Path) -> Result<Self, Failure> {
         let store = folder.join(".shardmill").join(&arguments.project.env);
         let data = arguments.data.clone().unwrap_or_else(|| store.join("data"));
         let absolute = |path: PathBuf| {
@@ -224,6 +248,8 @@ fn options(
         components,
         environment: arguments.project.env.clone(),
         packer: None,
+        otlp: arguments.otlp.clone(),
+        allow_native: arguments.allow_native,
         insecure: arguments.insecure,
         aws_limits: arguments.limits.is_some(),
         transition: arguments.transition,

@@ -22,7 +22,7 @@ use tracing::warn;
 use crate::{
     bucket::Bucket,
     capsules::Capsules,
-    config::{FunctionSource, Project},
+    config::Project,
     destinations::{Credentials, Deliveries, Names, Sender, Target},
     development::{Development, Reload, Reloaded},
     encrypted,
@@ -30,9 +30,10 @@ use crate::{
     faults::Points,
     fitting,
     forecast::Forecast,
-    functions::{self, Bound, ChangeError, CodeStore, Functions, Shadows},
+    functions::{self, Bound, ChangeError, Functions, Shadows},
     journal::LogJournal,
     limits::{SIMULATED_ARCHIVE_AFTER, SIMULATED_SEGMENT_BYTES},
+    loading::deployed,
     logs::LogStore,
     mappings,
     options::UpOptions,
@@ -41,7 +42,6 @@ use crate::{
     routes::{Gate, Routes},
     runners::Runners,
     schedules::{self, Row, Runs, ScheduleHandle, ScheduleSettings, Schedules},
-    secrets,
     triggers::Triggers,
 };
 
@@ -138,6 +138,7 @@ pub(crate) async fn assemble(
     let engine = engine(platform, options, &logs)?;
     let capsules = Capsules::of(platform, &options.data, &engine, (&log, &streams));
     let functions = deployed(platform, project, options, (engine, &journal)).await?;
+    functions.report_to(&logs);
     let node = NodeId::parse(&format!("host-{:012x}", platform.rng.u64() >> 16)).map_err(other)?;
     let triggers = on_streams(&world, project, platform.clock.wall());
     let runners = Runners::new(Arc::clone(&journal));
@@ -426,59 +427,6 @@ fn engine(
         runtimes_dir: options.runtimes.clone(),
     };
     Engine::new(platform.clone(), settings, Arc::clone(logs) as _).map_err(other)
-}
-
-async fn deployed(
-    platform: &Platform,
-    project: &Project,
-    options: &UpOptions,
-    (engine, journal): (Engine, &Arc<dyn Journal>),
-) -> Result<Arc<Functions>, StartError> {
-    let code = CodeStore::new(platform.clone(), options.data.join("code"));
-    let functions = Functions::open(platform.clone(), engine, Arc::clone(journal), code);
-    let functions = Arc::new(functions.map_err(other)?);
-    functions.tell(secrets::read(platform, project, &options.env).await?);
-    load(platform, project, options, &functions).await?;
-    Ok(functions)
-}
-
-async fn load(
-    platform: &Platform,
-    project: &Project,
-    options: &UpOptions,
-    functions: &Functions,
-) -> Result<(), StartError> {
-    for (name, function) in &project.functions {
-        let source = match (&function.source, options.components.get(name.as_str())) {
-            (_, Some(built)) => built.clone(),
-            (FunctionSource::Component(path), None) => path.clone(),
-            (FunctionSource::Folder(path) | FunctionSource::Code { file: path, .. }, None) => {
-                return Err(StartError::Function {
-                    function: name.to_string(),
-                    path: path.clone(),
-                    reason: Unloaded::NotBuilt,
-                });
-            }
-        };
-        let failed = |reason: Unloaded| StartError::Function {
-            function: name.to_string(),
-            path: source.clone(),
-            reason,
-        };
-        let bytes = platform.disk.read(&source).await;
-        let bytes = bytes.map_err(|error| failed(error.into()))?;
-        let settings = functions::settings(function);
-        let offered = functions.offer(&bytes, settings).await;
-        let offered = offered.map_err(|error| failed(error.into()))?;
-        fitting::fits(project, name, &source, offered.kind())?;
-        let of_file = (source, function.concurrency);
-        functions
-            .declare(name, (offered, &bytes), of_file, Told::default())
-            .await
-            .map_err(other)?;
-    }
-    functions.clean().await;
-    Ok(())
 }
 
 /// How a function that was built again is put in place.

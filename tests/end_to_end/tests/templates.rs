@@ -8,7 +8,7 @@
 
 use std::{path::Path, process::Command};
 
-use shardmill_end_to_end::{Project, Running, root, run};
+use shardmill_end_to_end::{Project, Running, root, run, web};
 
 fn is_there(toolchain: &str) -> bool {
     toolchain.is_empty() || std::env::var_os(toolchain).is_some()
@@ -242,4 +242,73 @@ fn a_build_that_fails_shows_the_compilers_words_and_what_runs_goes_on() {
     dev.line(|line| line.starts_with("ready "));
     dev.say("q");
     assert_eq!(dev.end().code, Some(0));
+}
+
+/// What a template says of a function of its own runs, too: its tests in its language.
+fn tested(folder: &Path, program: &str, arguments: &[&str]) {
+    let said = run(Command::new(program).args(arguments).current_dir(folder));
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+}
+
+#[test]
+fn a_web_hook() {
+    if !is_there("SHARDMILL_TEST_JAVASCRIPT") {
+        return;
+    }
+    let project = made("http");
+    let folder = project.folder().join("hello");
+    let mut up = project.command(&["up", "--port", "0", "--http-port", "0"]);
+    up.current_dir(&folder)
+        .env("SHARDMILL_CACHE", root().join("target/function-tools"));
+    let mut up = Running::of_errors(&mut up);
+    let routes = up.line(|line| line.starts_with("routes "));
+    let routes = routes
+        .split("http://")
+        .nth(1)
+        .expect("an address")
+        .to_owned();
+    let body = br#"{"flight":"UA1545","dep_delay":2}"#;
+    let kind = [("content-type", "application/json")];
+    let taken = web(&routes, "POST /flights", &kind, body);
+    assert_eq!((taken.status, taken.body.as_str()), (202, "taken\n"));
+    let mut tail = project.command(&["tail", "late-flights", "--from", "oldest", "-n", "1"]);
+    let said = run(tail.current_dir(&folder));
+    assert!(
+        said.out.contains(r#"{"flight":"UA1545","late":2}"#),
+        "{}{}",
+        said.out,
+        said.err
+    );
+    tested(&folder.join("functions/hello"), "node", &["--test"]);
+}
+
+#[test]
+fn a_job_by_the_clock() {
+    if !is_there("SHARDMILL_TEST_PYTHON") {
+        return;
+    }
+    let project = made("schedule");
+    let folder = project.folder().join("hello");
+    let mut up = project.command(&["up", "--port", "0"]);
+    up.current_dir(&folder)
+        .env("SHARDMILL_CACHE", root().join("target/function-tools"));
+    let mut up = Running::of_errors(&mut up);
+    up.line(|line| line.starts_with("ready "));
+    let ran = run(project
+        .command(&["trigger", "run", "hello"])
+        .current_dir(&folder));
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    let mut tail = project.command(&["tail", "reports", "--from", "oldest", "-n", "1"]);
+    let said = run(tail.current_dir(&folder));
+    assert!(
+        said.out.contains(r#"{"days":1,"by":"hello"}"#),
+        "{}{}",
+        said.out,
+        said.err
+    );
+    tested(
+        &folder.join("functions/hello"),
+        "python3",
+        &["-m", "unittest"],
+    );
 }

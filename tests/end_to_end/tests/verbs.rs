@@ -147,6 +147,8 @@ fn errors_are_data_too() {
 #[test]
 fn doctor_is_exit_7_when_nothing_can_be_built() {
     let project = Project::new("version: 1\nfunctions: { f: { source: functions/f } }\n");
+    std::fs::create_dir_all(project.folder().join("functions/f")).expect("a folder");
+    project.write("functions/f/Cargo.toml", "[package]\nname = \"f\"\n");
     let said = shardmill_end_to_end::run(
         project
             .command(&["doctor", "-o", "ndjson"])

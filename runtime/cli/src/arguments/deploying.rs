@@ -1,11 +1,16 @@
 //! The words about functions as deployed things: their versions, deploys, and what the file says in an environment.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::{Project, Sure, name};
 
 #[derive(Debug, Args)]
 pub(crate) struct Deploy {
+    /// A bundle of `build --release -o DIR`, which is sent as it is
+    #[arg(value_name = "BUNDLE", conflicts_with = "file")]
+    pub(crate) bundle: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) project: Project,
     /// Also run again with the new versions what earlier ones failed at

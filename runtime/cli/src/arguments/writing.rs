@@ -38,6 +38,12 @@ pub(crate) struct Build {
     pub(crate) function: Option<String>,
     #[command(flatten)]
     pub(crate) project: Project,
+    /// All functions, compiled, with the file, as a bundle that `up` and `deploy` take
+    #[arg(long, requires = "out", conflicts_with = "function")]
+    pub(crate) release: bool,
+    /// The folder of the bundle; also a layout of OCI, for tools of registries [short: -o]
+    #[arg(long, value_name = "DIR", requires = "release")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

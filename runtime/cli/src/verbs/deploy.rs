@@ -8,6 +8,7 @@ use host::digest_of;
 use serde_json::json;
 
 use super::{build, items};
+use crate::bundles;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::output::{Column, Output};
@@ -18,6 +19,7 @@ const CHANGES: &[Column] = &[("WHAT", "/what"), ("NAME", "/name"), ("CHANGE", "/
 /// What is said beside the file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deploying<'a> {
+    pub(crate) bundle: Option<&'a Path>,
     pub(crate) file: &'a Path,
     pub(crate) env: &'a str,
     pub(crate) retries: bool,
@@ -31,14 +33,22 @@ pub(crate) async fn deploy(
     deploying: Deploying<'_>,
 ) -> Result<(), Failure> {
     let Deploying {
+        bundle,
         file,
         env,
         retries,
         dry_run,
     } = deploying;
-    let project = project::read_as(file, env)?;
-    let sources = project::sources(&project, None)?;
-    let built = build::build(output, &project::builds(file), &sources)?;
+    let opened = bundle.map(bundles::open).transpose()?;
+    let file = opened.as_ref().map_or(file, |opened| &opened.file);
+    let built = match &opened {
+        Some(opened) => opened.functions.clone(),
+        None => {
+            let project = project::read_as(file, env)?;
+            let sources = project::sources(&project, None)?;
+            build::build(output, &project::builds(file), &sources)?
+        }
+    };
     let mut functions = BTreeMap::new();
     let mut code = BTreeMap::new();
     for function in built {

@@ -1,16 +1,16 @@
 //! `doctor`: what of the machine, the tools and the server would stand in the way, with the command that helps. It
 //! changes nothing. A finding that stops `up` is exit 7; a server that does not run is only said.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use host::config::Durability;
-use host::config::FunctionSource;
 use platform::Platform;
 use serde_json::{Value, json};
 
-use super::build::{TARGET, target_is_installed};
+use super::build::{self, TARGET, target_is_installed};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::limits::{CLOCK_MIN_S, OPEN_FILES_WANTED};
@@ -28,10 +28,10 @@ struct Finding {
 }
 
 pub(crate) async fn doctor(output: Output, address: Address, folder: &Path) -> Result<(), Failure> {
-    let builds = builds(folder);
-    let findings = [
-        cargo(builds),
-        target(folder, builds),
+    let used = languages(folder);
+    let mut findings: Vec<Finding> = TOOLS.iter().map(|tool| tool.finding(&used)).collect();
+    findings.extend([
+        target(folder, used.contains("Rust")),
         project(folder),
         writable(folder),
         log(folder),
@@ -40,7 +40,7 @@ pub(crate) async fn doctor(output: Output, address: Address, folder: &Path) -> R
         clock(),
         tls(folder),
         server(address).await,
-    ];
+    ]);
     let items: Vec<Value> = findings.iter().map(item).collect();
     let columns = [
         ("CHECK", "/check"),
@@ -71,32 +71,94 @@ fn item(finding: &Finding) -> Value {
     json!({"check": finding.about, "result": result, "fact": finding.fact, "hint": finding.hint})
 }
 
-/// Whether the project here has functions that cargo must build; others come as components.
-fn builds(folder: &Path) -> bool {
+/// The languages in which functions of the project here are written.
+fn languages(folder: &Path) -> BTreeSet<&'static str> {
     let project = crate::project::read(&folder.join("triggers.yaml"));
-    project.is_ok_and(|project| {
-        let mut functions = project.functions.values();
-        functions.any(|function| matches!(function.source, FunctionSource::Folder(_)))
-    })
+    let sources = project.and_then(|project| crate::project::sources(&project, None));
+    let sources = sources.unwrap_or_default();
+    sources.iter().filter_map(build::language).collect()
 }
 
-fn cargo(needed: bool) -> Finding {
-    let answer = Command::new("cargo")
-        .arg("--version")
-        .stderr(Stdio::null())
-        .output();
-    let version = answer
-        .ok()
-        .filter(|answer| answer.status.success())
-        .map(|answer| String::from_utf8_lossy(&answer.stdout).trim().to_owned());
-    Finding {
+/// A program that builds functions, how it is asked for its version, for whom, and where to get it.
+struct Tool {
+    about: &'static str,
+    program: &'static str,
+    arguments: &'static [&'static str],
+    languages: &'static [&'static str],
+    hint: &'static str,
+}
+
+const TOOLS: &[Tool] = &[
+    Tool {
         about: "cargo",
-        good: version.is_some(),
-        needed,
-        hint: version
-            .is_none()
-            .then(|| "install Rust from https://rustup.rs".to_owned()),
-        fact: version.unwrap_or_else(|| "not found; needed to build functions".to_owned()),
+        program: "cargo",
+        arguments: &["--version"],
+        languages: &["Rust"],
+        hint: "install Rust from https://rustup.rs",
+    },
+    Tool {
+        about: "python3",
+        program: "python3",
+        arguments: &["--version"],
+        languages: &["Python", "C"],
+        hint: "install Python 3, with pip: it fetches what builds Python and C functions",
+    },
+    Tool {
+        about: "pip",
+        program: "python3",
+        arguments: &["-m", "pip", "--version"],
+        languages: &["Python", "C"],
+        hint: "`python3 -m ensurepip`, or the package python3-pip",
+    },
+    Tool {
+        about: "node",
+        program: "node",
+        arguments: &["--version"],
+        languages: &["JavaScript"],
+        hint: "install Node.js from https://nodejs.org",
+    },
+    Tool {
+        about: "npm",
+        program: "npm",
+        arguments: &["--version"],
+        languages: &["JavaScript"],
+        hint: "install npm: it fetches what builds JavaScript functions",
+    },
+    Tool {
+        about: "go",
+        program: "go",
+        arguments: &["version"],
+        languages: &["Go"],
+        hint: "install Go from https://go.dev/dl",
+    },
+];
+
+impl Tool {
+    /// Needed where a function of the project is in its language.
+    fn finding(&self, used: &BTreeSet<&'static str>) -> Finding {
+        let needed = self
+            .languages
+            .iter()
+            .any(|language| used.contains(language));
+        let answer = Command::new(self.program)
+            .args(self.arguments)
+            .stderr(Stdio::null())
+            .output();
+        let version = answer
+            .ok()
+            .filter(|answer| answer.status.success())
+            .map(|answer| String::from_utf8_lossy(&answer.stdout).trim().to_owned());
+        let missing = format!(
+            "not found; needed to build functions in {}",
+            self.languages.join(" and ")
+        );
+        Finding {
+            about: self.about,
+            good: version.is_some(),
+            needed,
+            hint: version.is_none().then(|| self.hint.to_owned()),
+            fact: version.unwrap_or(missing),
+        }
     }
 }
 
@@ -271,6 +333,33 @@ async fn server(address: Address) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tool_is_needed_where_a_function_is_in_its_language() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = "version: 1\nfunctions: { a: { source: app.py }, b: { source: b.wasm }, c: { source: c } }\n";
+        std::fs::write(folder.path().join("triggers.yaml"), file).unwrap();
+        std::fs::write(
+            folder.path().join("app.py"),
+            "def handler(event, context): pass\n",
+        )
+        .unwrap();
+        std::fs::create_dir(folder.path().join("c")).unwrap();
+        std::fs::write(folder.path().join("c/go.mod"), "module c\n").unwrap();
+        let used = languages(folder.path());
+        assert_eq!(used.iter().copied().collect::<Vec<_>>(), ["Go", "Python"]);
+        let nowhere = Tool {
+            about: "go",
+            program: "no-such-program-here",
+            arguments: &[],
+            languages: &["Go"],
+            hint: "get it",
+        };
+        let found = nowhere.finding(&used);
+        assert_eq!((found.good, found.needed), (false, true));
+        assert_eq!(found.hint.as_deref(), Some("get it"));
+        assert!(!nowhere.finding(&BTreeSet::new()).needed);
+    }
 
     #[test]
     fn only_what_is_needed_is_missing() {

@@ -6,8 +6,9 @@ use std::process::Command;
 
 use super::Building;
 use super::python::PYTHON_HINT;
-use super::tools::{Tool, cached, install_wheel, make_folder, run};
+use super::tools::{Tool, cached, install_wheel, run};
 use crate::failure::Failure;
+use crate::layout::make_folder;
 
 const ZIG: Tool = Tool {
     name: "ziglang-0.17.0",

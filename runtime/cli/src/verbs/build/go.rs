@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Building;
-use super::tools::{make_folder, run};
+use super::tools::run;
 use crate::failure::Failure;
+use crate::layout::make_folder;
 
 pub(super) fn build(building: &Building<'_>, folder: &Path) -> Result<PathBuf, Failure> {
     make_folder(&building.place)?;

@@ -7,8 +7,9 @@ use std::process::Command;
 use super::Building;
 use super::packing::{Runtime, pack};
 use super::source::Project;
-use super::tools::{Tool, make_folder, run};
+use super::tools::{Tool, run};
 use crate::failure::Failure;
+use crate::layout::make_folder;
 
 const TOOLS: Tool = Tool {
     name: "componentize-qjs-0.4.5-esbuild-0.28.2",

@@ -19,6 +19,7 @@ use platform::Platform;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::layout::{Layout, make_folder, write};
 use crate::output::Output;
 use crate::sdk;
 pub(crate) use received::packer;
@@ -115,6 +116,11 @@ fn one(building: &Building<'_>, source: &Source) -> Result<PathBuf, Failure> {
         let message = format!("load function `{name}` from {path}: it cannot be read: {error}");
         Failure::failed(message).hint("`source` of the function must lead to its folder or file")
     })?;
+    if let (true, Some(reference)) = (source.path.is_dir(), &source.handler)
+        && (Layout::is_one(&source.path) || reference.starts_with("sha256:"))
+    {
+        return of_layout(building, &source.path, reference);
+    }
     let Some(project) = Project::of(source).map_err(|unknown| {
         building.failed(unknown).hint(
             "a source is a folder with Cargo.toml, go.mod, a handler file (app.py, index.mjs) or C files, such a handler file, or a .wasm file",
@@ -155,6 +161,32 @@ fn sdks(building: &Building<'_>, project: &Project) -> Result<(), Failure> {
 }
 
 /// What was built, as data.
+/// Code of a layout, under the ending that says what it is.
+fn of_layout(building: &Building<'_>, folder: &Path, reference: &str) -> Result<PathBuf, Failure> {
+    if !Layout::is_one(folder) {
+        let why = format!("{} holds no layout of OCI", folder.display());
+        return Err(building.failed(why).hint(
+            "registries are asked by their own tools: `skopeo copy docker://REPO oci:DIR` or `oras copy --to-oci-layout REPO DIR` brings one here",
+        ));
+    }
+    let found = Layout::open(folder).find(reference);
+    let found = found.map_err(|why| building.failed(why))?;
+    let name = match host::Bundle::is_one(&found.bytes) {
+        true => "function.bundle",
+        false => "function.wasm",
+    };
+    make_folder(&building.place)?;
+    let path = building.place.join(name);
+    write(&path, &found.bytes)?;
+    Ok(path)
+}
+
+/// The language of a source that has to be built; none for what is built already, or not there.
+pub(crate) fn language(source: &Source) -> Option<&'static str> {
+    let project = Project::of(source).ok().flatten();
+    project.map(|project| project.language.name())
+}
+
 pub(crate) fn show(output: Output, built: &[BuiltFunction]) -> Result<(), Failure> {
     let items: Vec<Value> = built
         .iter()

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use host::{Bundle, Digest, digest_of};
 
 use super::Building;
-use super::tools::{cached, make_folder};
+use super::tools::cached;
 use crate::failure::Failure;
+use crate::layout::{make_folder, write as place};
 
 /// Of a language, with all that its component is made from.
 pub(super) struct Runtime {
@@ -94,12 +95,4 @@ pub(super) fn pack(
     let path = building.place.join("function.bundle");
     place(&path, &bytes)?;
     Ok(path)
-}
-
-/// As a whole, so that who reads it meanwhile sees the old or the new file.
-fn place(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let aside = path.with_extension(format!("{}.new", std::process::id()));
-    std::fs::write(&aside, bytes)
-        .and_then(|()| std::fs::rename(&aside, path))
-        .map_err(|error| Failure::failed(format!("write {}: {error}", path.display())))
 }

@@ -10,8 +10,9 @@ use host::digest_of;
 use super::Building;
 use super::packing::{Runtime, pack};
 use super::source::Project;
-use super::tools::{Tool, install_wheel, make_folder, run};
+use super::tools::{Tool, install_wheel, run};
 use crate::failure::Failure;
+use crate::layout::make_folder;
 
 const COMPONENTIZE: Tool = Tool {
     name: "componentize-py-0.25.1",

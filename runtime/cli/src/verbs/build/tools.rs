@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::cache;
 use crate::failure::Failure;
+use crate::layout::make_folder;
 use crate::limits::TOOL_PAUSE;
 use crate::output::{Format, Output};
 
@@ -64,11 +65,6 @@ pub(super) fn install_wheel(folder: &Path) -> Command {
         .args(["--no-compile", "--target"])
         .arg(folder);
     pip
-}
-
-pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder)
-        .map_err(|error| Failure::failed(format!("make the folder {}: {error}", folder.display())))
 }
 
 /// Runs a program to its end. What it prints goes to standard error, so that it is seen and is no data of ours.

@@ -15,7 +15,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::sdk;
 
-/// A language with a template.
+/// What a project may begin with: a function in a language on a stream, or what drives it otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Template {
     Rust,
@@ -24,6 +24,10 @@ pub(crate) enum Template {
     Python,
     Go,
     C,
+    /// A web hook in JavaScript
+    Http,
+    /// A job in Python, once a minute
+    Schedule,
 }
 
 const IGNORED: &str = include_str!("../../../templates/ignore.txt");
@@ -49,7 +53,7 @@ pub(crate) fn init(output: Output, arguments: &Init) -> Result<(), Failure> {
         (None, Some(from)) => from_code(arguments.dir.as_deref(), from)?,
         (None, None) => {
             return Err(Failure::usage("make a project: nothing says of what")
-                .hint("`--template rust` (or javascript, typescript, python, go, c), or `--from` an existing app.py, index.mjs or template.yaml"));
+                .hint("`--template rust` (or javascript, typescript, python, go, c, http, schedule), or `--from` an existing app.py, index.mjs or template.yaml"));
         }
     };
     let ignores = folder.join(".gitignore");

@@ -22,7 +22,8 @@ fn every_template_is_a_project_that_check_takes() {
         let place = folder.path().join("hello");
         init(OUTPUT, &arguments(&place, Some(*template), None)).unwrap();
         let project = crate::project::read(&place.join("triggers.yaml")).unwrap();
-        assert_eq!(project.triggers.len(), 1, "{template:?}");
+        let triggers = project.triggers.len() + project.routes.len() + project.schedules.len();
+        assert_eq!(triggers, 1, "{template:?}");
         assert!(place.join(".shardmill/sdk/rust/Cargo.toml").is_file());
         let again = init(OUTPUT, &arguments(&place, Some(*template), None)).unwrap_err();
         assert_eq!(again.exit, Exit::Conflict);
