@@ -55,7 +55,7 @@ async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<()
             only_dev("dev", &arguments.project.env)?;
             dev::dev(output, &arguments).await
         }
-        Here::Up(arguments) => up::up(output, *arguments).await,
+        Here::Up(arguments) => Box::pin(up::up(output, *arguments)).await,
         Here::Check(file) => project::check(output, &file.file, &file.env).await,
         Here::Config(noun) => {
             let ConfigVerb::Show(file) = &noun.verb;
@@ -68,7 +68,7 @@ async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<()
             let built = build::build(output, &place, &sources)?;
             if let Some(folder) = &arguments.out {
                 let of = (&*arguments.project.file, &*arguments.project.env);
-                return bundles::make(output, of, folder, &built).await;
+                return Box::pin(bundles::make(output, of, folder, &built)).await;
             }
             build::show(output, &built)
         }

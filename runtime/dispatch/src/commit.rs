@@ -18,7 +18,7 @@ use crate::{
     dead_letters::{DeadLetterStore, entries},
     kept::is_of,
     limits::TRANSACTION_DEAD_LETTER_BYTES_MAX,
-    owed::Facts,
+    owed::{Facts, OwedBy},
     parking::ParkedKeys,
     settings::TriggerSettings,
     settle::{Discard, Settlement},
@@ -53,7 +53,12 @@ impl Holder {
                 writes.push((entry.write, entry.bytes));
             }
             let holder = (&self.key, self.token());
-            let owed = facts.map(|facts| facts.owed(settings, holder, &letters, now));
+            let by = OwedBy {
+                stream: &settings.stream,
+                function: &settings.function,
+                destinations: &settings.on_failure,
+            };
+            let owed = facts.map(|facts| facts.owed(by, holder, &letters, now));
             writes.extend(owed.into_iter().flatten());
         }
         writes

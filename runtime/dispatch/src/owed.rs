@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dead_letters::{Condition, DeadLetter, DeadLetterError, DeadLetters},
-    settings::TriggerSettings,
     settle::Discard,
 };
 
@@ -64,6 +63,14 @@ pub(crate) struct Facts {
     records: u64,
 }
 
+/// Of the trigger that owes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwedBy<'a> {
+    pub(crate) stream: &'a StreamKey,
+    pub(crate) function: &'a FunctionName,
+    pub(crate) destinations: &'a [String],
+}
+
 impl Facts {
     /// None for a discard of nothing.
     pub(crate) fn of(discard: &Discard) -> Option<Self> {
@@ -84,7 +91,7 @@ impl Facts {
     /// An entry for each destination of the trigger, with its size in bytes.
     pub(crate) fn owed(
         &self,
-        settings: &TriggerSettings,
+        to: OwedBy<'_>,
         (key, token): (&LeaseKey, FencingToken),
         letters: &[String],
         now: Timestamp,
@@ -93,8 +100,8 @@ impl Facts {
             let owed = Owed {
                 trigger: key.trigger.clone(),
                 destination: destination.clone(),
-                stream: settings.stream.clone(),
-                function: settings.function.clone(),
+                stream: to.stream.clone(),
+                function: to.function.clone(),
                 shard: key.shard,
                 fencing_token: token,
                 condition: self.condition,
@@ -117,7 +124,7 @@ impl Facts {
             };
             (write, size)
         };
-        settings.on_failure.iter().map(entry).collect()
+        to.destinations.iter().map(entry).collect()
     }
 }
 

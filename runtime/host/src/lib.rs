@@ -39,6 +39,7 @@ mod schedules;
 mod scratch_state;
 mod secrets;
 mod tls;
+mod traces;
 pub mod trials;
 mod triggers;
 mod up;
@@ -47,7 +48,7 @@ pub use development::{Compared, Development, Seen, SeenFailure, SeenOutput, Seen
 pub use errors::{StartError, Unloaded};
 pub use faults::{Fault, Faults, Point, Worker};
 pub use functions::{HandlerFiles, Packer};
-pub use loading::{digest_of, inspect};
+pub use loading::{compile, digest_of, inspect};
 pub use model::Digest;
 pub use options::{Auth, Certificate, UpOptions, WebOptions};
 pub use sandbox::Bundle;

@@ -150,5 +150,10 @@ pub(crate) const ROUTE_SEGMENTS_MAX: usize = 32;
 pub(crate) const WEB_EVENT_BODY_BYTES_MAX: model::ByteSize = model::ByteSize::mib(6);
 /// Body of an answer that waits for the end of its function.
 pub(crate) const WEB_HELD_ANSWER_BYTES_MAX: usize = 16 << 20;
+/// Attempts whose spans wait for the collector, and spans of one request to it.
+pub(crate) const SPANS_WAITING_MAX: usize = 1_024;
+pub(crate) const SPANS_AT_ONCE_MAX: usize = 512;
+/// Lines about batches that one trigger says in a second; those of batches that fail are always said.
+pub(crate) const REPORTS_PER_SECOND_MAX: u32 = 20;
 /// When a client may ask again that was turned away.
 pub(crate) const WEB_RETRY_AFTER_SECONDS: &str = "1";

@@ -20,6 +20,7 @@ use tracing::warn;
 use crate::{
     config,
     limits::{LOG_LINES_MAX, LOG_MEMORY_BYTES_MAX},
+    report::BEGINNING,
 };
 
 mod files;
@@ -169,7 +170,12 @@ impl LogTail for LogStore {
         let recent = self.recent();
         let lines = recent.lines.iter().rev();
         let lines = lines.take_while(|line| line.at_ms >= since.as_millis());
-        let own = lines.filter(|line| line.attempt == attempt && line.invocation == request_id);
+        // What is said about the invocation is no word of it.
+        let own = lines.filter(|line| {
+            line.attempt == attempt
+                && line.invocation == request_id
+                && !line.message.starts_with(BEGINNING)
+        });
         let mut tail: Vec<String> = Vec::new();
         let mut room = bytes_max;
         for line in own {

@@ -29,6 +29,10 @@ pub struct UpOptions {
     pub runtimes: Option<PathBuf>,
     /// Makes functions of handler files that come through the Lambda API; without it they are refused.
     pub packer: Option<Packer>,
+    /// The collector of traces, by its address, where there is one.
+    pub otlp: Option<String>,
+    /// Programs for this machine may be functions, in no sandbox.
+    pub allow_native: bool,
     /// Allows an address beyond loopback without credentials.
     pub insecure: bool,
     /// Only requests that are signed by known keys are answered.

@@ -125,6 +125,7 @@ pub(crate) fn schedule(
             age: trigger.retry.age,
             backoff: backoff(&trigger.retry.backoff),
         },
+        on_failure: trigger.on_failure.clone(),
         enabled: trigger.enabled,
     }
 }

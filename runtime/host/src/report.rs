@@ -1,5 +1,5 @@
-//! The line that Lambda prints behind an invocation, for those that no stream drives: runs of schedules, requests, and
-//! invocations by hand. It stands in the log of the trigger beside what the function said.
+//! The line that Lambda prints behind an invocation: of batches, runs of schedules, requests, and invocations by hand. It
+//! stands in the log of the trigger beside what the function said.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -11,6 +11,8 @@ use crate::logs::LogStore;
 /// As `info` of `function.wit`.
 const LEVEL: u32 = 2;
 const MIB: u64 = 1 << 20;
+/// Of every such line.
+pub(crate) const BEGINNING: &str = "REPORT RequestId: ";
 
 /// Of an invocation that has begun.
 #[derive(Debug)]
@@ -51,7 +53,7 @@ fn line(id: &str, called: &Called, memory: ByteSize) -> String {
     let size = memory.bytes().div_ceil(MIB);
     let used = usage.memory_bytes.div_ceil(MIB);
     let mut line = format!(
-        "REPORT RequestId: {id}\tDuration: {:.2} ms\tBilled Duration: {billed} ms\tMemory Size: {size} MB\tMax Memory Used: {used} MB\t",
+        "{BEGINNING}{id}\tDuration: {:.2} ms\tBilled Duration: {billed} ms\tMemory Size: {size} MB\tMax Memory Used: {used} MB\t",
         ms(usage.duration)
     );
     if let Some(init) = called.init {

@@ -17,7 +17,7 @@ use crate::{
     api::Api,
     assemble::{Rooms, assemble},
     config::{self, Project},
-    destinations::Names,
+    destinations::{Address, Names},
     errors::StartError,
     faults,
     functions::{Events, HostFunctions},
@@ -26,7 +26,9 @@ use crate::{
     listener::{Doors, Entrance, serve},
     mappings::HostMappings,
     options::UpOptions,
+    routes::Urls,
     tls::{Shown, Tls},
+    traces::Traces,
 };
 
 /// A server that answers.
@@ -101,6 +103,7 @@ async fn run(
     };
     // What keeps a certificate from being written may keep the log from it too, which has said it better by now.
     let tls = tls?.map(|tls| tls.shown);
+    let tracing = traced(platform, &options, &rooms, &stop)?;
     let (events, running) = events(platform, &rooms, &stop);
     let background = Background::start(platform, &rooms, end, stop);
     let (app, region) = (project.app.to_string(), project.server.region.clone());
@@ -122,6 +125,9 @@ async fn run(
     let given_up = "failure documents were given up early; they are kept";
     ended(background.deliveries, given_up).await;
     background.capsules.await.unwrap_or_default();
+    if let Some(tracing) = tracing {
+        ended(tracing, "the newest traces may not be sent").await;
+    }
     down(platform, &options, &rooms, &note).await;
     background.quiet.stop();
     ended(background.logs, "the newest log lines may not be written").await;
@@ -196,6 +202,26 @@ fn events(platform: &Platform, rooms: &Arc<Rooms>, stop: &StopToken) -> (Arc<Eve
     (events, platform.tasks.spawn("events", running))
 }
 
+/// Begins to trace where a collector is named.
+fn traced(
+    platform: &Platform,
+    options: &UpOptions,
+    rooms: &Rooms,
+    stop: &StopToken,
+) -> Result<Option<Task<()>>, StartError> {
+    let Some(collector) = &options.otlp else {
+        return Ok(None);
+    };
+    let address = Address::parse(collector).ok_or_else(|| {
+        StartError::Other(format!(
+            "trace to {collector}: that is no address of http or https"
+        ))
+    })?;
+    let (traces, sending) = Traces::start(platform, &address, stop.clone());
+    rooms.functions.trace_to(traces);
+    Ok(Some(sending))
+}
+
 async fn ended(task: Task<()>, early: &'static str) {
     if let Err(error) = task.await {
         tracing::warn!(%error, "{early}");
@@ -240,6 +266,10 @@ fn doors(
     Doors {
         kinesis,
         lambda,
+        urls: Urls {
+            rooms: Arc::clone(rooms),
+            hosts: hosts(guarded),
+        },
         api: Api::new(Arc::clone(rooms), hosts(options.insecure), options.testing),
         verbs_from_afar: options.insecure,
     }

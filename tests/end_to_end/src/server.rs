@@ -5,6 +5,7 @@ use std::process::Command;
 use crate::{
     Answer, Project, http,
     process::{Running, Said, run},
+    root,
 };
 
 #[derive(Debug)]
@@ -20,7 +21,10 @@ impl Server {
     pub(crate) fn start(project: &Project, port: u16, settings: &[&str]) -> Self {
         let port = port.to_string();
         let arguments = [&["up", "--port", &port], settings].concat();
-        let mut running = Running::of_errors(&mut project.command(&arguments));
+        let mut command = project.command(&arguments);
+        // Language runtimes are made once for all tests.
+        command.env("SHARDMILL_CACHE", root().join("target/function-tools"));
+        let mut running = Running::of_errors(&mut command);
         let ready = running.line(|line| line.starts_with("ready "));
         let address = ready
             .split_whitespace()

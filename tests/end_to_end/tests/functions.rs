@@ -69,6 +69,27 @@ fn boto3_drives_the_function_api() {
     assert_eq!(server.stop().code, Some(0));
 }
 
+/// The same; handler files of a language where its toolchain is.
+#[test]
+fn the_aws_cli_drives_the_function_api() {
+    let Ok(interpreter) = std::env::var("SHARDMILL_TEST_PYTHON") else {
+        return;
+    };
+    let project = project(&guest("event_echo"));
+    let server = project.up();
+    let mut python = Command::new(interpreter);
+    python
+        .arg("python/aws_cli_functions.py")
+        .args([&*guest("event_echo"), "python"])
+        .current_dir(root().join("tests/end_to_end/clients"));
+    if std::env::var_os("SHARDMILL_TEST_JAVASCRIPT").is_some() {
+        python.arg("javascript");
+    }
+    let said = run(server.for_aws(&mut python));
+    assert_eq!(said.code, Some(0), "{}\n{}", said.out, said.err);
+    assert_eq!(server.stop().code, Some(0));
+}
+
 /// Records go on while versions change: each comes out once.
 #[test]
 fn deploys_under_load_lose_and_repeat_nothing() {

@@ -1,5 +1,7 @@
 //! Schedules through the real binary: next runs, runs by hand, missed slots, failures, and files that are refused.
 
+use std::{fs, path::Path};
+
 use serde_json::{Value, json};
 use shardmill_end_to_end::{Project, guest};
 
@@ -7,12 +9,29 @@ fn project(schedule: &str) -> Project {
     Project::new(&format!(
         "version: 1
 streams: {{ done: {{ shards: 1 }} }}
+destinations: {{ failed: {{ directory: failed }} }}
 functions: {{ replies: {{ source: \"{}\", timeout: 2s }} }}
 triggers:
   nightly: {{ {schedule}, function: replies, outputs: done }}
 ",
         guest("replies")
     ))
+}
+
+/// All JSON below a folder.
+fn documents(folder: &Path) -> Vec<Value> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(documents(&path));
+        } else if let Ok(text) = fs::read(&path)
+            && let Ok(document) = serde_json::from_slice(&text)
+        {
+            found.push(document);
+        }
+    }
+    found
 }
 
 fn show(project: &Project) -> Value {
@@ -72,7 +91,7 @@ fn a_run_by_hand_keeps_its_effects_and_a_crash_keeps_the_schedule() {
 #[test]
 fn slots_that_pass_are_run_and_failed_ones_are_dead_letters() {
     let project = project(
-        "schedule: { expression: rate(1 day), missed: all }, input: { fail: \"no data\" }, retry: { attempts: 2, backoff: { first: 1ms, max: 1ms } }",
+        "schedule: { expression: rate(1 day), missed: all }, input: { fail: \"no data\" }, retry: { attempts: 2, backoff: { first: 1ms, max: 1ms } }, on_failure: failed",
     );
     let server = project.up_with(&["--testing"]);
     // Each look asks the server; what is due comes by itself.
@@ -99,6 +118,21 @@ fn slots_that_pass_are_run_and_failed_ones_are_dead_letters() {
             .as_str()
             .is_some_and(|error| error.contains("no data")),
         "{shown}"
+    );
+    // Destinations are told a little later: what is owed is looked at, not waited for.
+    let mut looks = (0..500).map(|_| {
+        project.done(&["status"]);
+        documents(&project.folder().join("failed"))
+    });
+    let told = looks.find(|told| told.len() == 2);
+    let told = told.expect("both documents are there in time");
+    let context = &told[0]["requestContext"];
+    assert_eq!(context["condition"], "RetryAttemptsExhausted");
+    assert_eq!(context["approximateInvokeCount"], 2);
+    assert!(
+        told[0]["payload"].as_str().is_some_and(|it| !it.is_empty()),
+        "{}",
+        told[0]
     );
     let logs = project.verb(&["logs", "nightly"]);
     assert_eq!(logs.code, Some(0), "{}", logs.err);

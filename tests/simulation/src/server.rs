@@ -151,6 +151,8 @@ fn options() -> UpOptions {
         components,
         environment: "dev".to_owned(),
         packer: None,
+        otlp: None,
+        allow_native: false,
         insecure: false,
         auth: None,
         aws_limits: false,

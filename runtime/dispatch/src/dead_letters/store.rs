@@ -10,8 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use model::{
-    ByteSize, FencingToken, LeaseKey, LogPosition, Timestamp, Transaction, TriggerName, UserRecord,
-    ViewWrite,
+    ByteSize, FencingToken, FunctionName, LeaseKey, LogPosition, StreamKey, Timestamp, Transaction,
+    TriggerName, UserRecord, ViewWrite,
     keys::{self, Namespace},
     seams::{CommitError, Journal},
 };
@@ -23,6 +23,7 @@ use crate::{
     commit::NotPlaced,
     kept::{Counting, Stock, is_of, size},
     limits::DROPPED_DEAD_LETTERS_MAX,
+    owed::{Facts, OwedBy},
     settings::{DeadLetterPolicy, WhenFull},
     settle::Discard,
 };
@@ -70,6 +71,10 @@ pub struct GivenUp {
     pub record: UserRecord,
     /// The newest ones, oldest first.
     pub attempts: Vec<Note>,
+    /// What stands for a stream in the documents that are owed, and who is owed them.
+    pub stream: StreamKey,
+    pub function: FunctionName,
+    pub on_failure: Vec<String>,
 }
 
 /// An entry in the order of time.
@@ -199,6 +204,9 @@ impl DeadLetterStore {
             condition,
             record,
             attempts,
+            stream,
+            function,
+            on_failure,
         } = given_up;
         let discard = Discard {
             records: vec![record],
@@ -206,10 +214,20 @@ impl DeadLetterStore {
             attempts: u32::try_from(attempts.len()).unwrap_or(u32::MAX),
             notes: attempts,
         };
-        let written = entries(discard, &key, token, now);
-        transaction
-            .writes
-            .extend(written.into_iter().map(|entry| entry.write));
+        let facts = Facts::of(&discard).filter(|_| !on_failure.is_empty());
+        let mut letters = Vec::new();
+        for entry in entries(discard, &key, token, now) {
+            letters.push(entry.id);
+            transaction.writes.push(entry.write);
+        }
+        let by = OwedBy {
+            stream: &stream,
+            function: &function,
+            destinations: &on_failure,
+        };
+        let owed = facts.map(|facts| facts.owed(by, (&key, token), &letters, now));
+        let owed = owed.into_iter().flatten().map(|(write, _)| write);
+        transaction.writes.extend(owed);
         let counted = self.admit(&mut transaction).await?;
         let at = self.journal.commit(transaction).await?;
         drop(counted);

@@ -120,7 +120,7 @@ pub(crate) async fn invoke(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply 
     let asked: Asked = serde_json::from_slice(&call.body)
         .map_err(|error| ApiError::bad(&format!("read what to invoke with: {error}")))?;
     let takes_events = match function.kind() {
-        Kind::Event | Kind::Command => true,
+        Kind::Event | Kind::Command | Kind::Process => true,
         Kind::Stream => false,
         Kind::Http => {
             return Err(ApiError::conflict(format!(

@@ -102,7 +102,7 @@ fn schedules_that_cannot_be_meant() {
     error: triggers.yaml:8:5: unknown key `state` in trigger `late-flights`
         8 |     state: {}
           |     ^^^^^
-    hint: known here: `schedule`, `function`, `outputs`, `input`, `retry`, `enabled`
+    hint: known here: `schedule`, `function`, `outputs`, `input`, `retry`, `on_failure`, `enabled`
     ");
 }
 

@@ -191,16 +191,22 @@ fn keys_of_the_format_that_this_version_does_not_read() {
     hint: remove it: this version would not act on it
     ");
     insta::assert_snapshot!(function("source: oci://host/late"), @r"
-    error: triggers.yaml:4:13: `source: oci://host/late` in function `late` is not supported yet
+    error: triggers.yaml:4:13: `source: oci://host/late` of function `late` names no artifact
         4 |     source: oci://host/late
           |             ^^^^^^^^^^^^^^^
+    hint: write oci://FOLDER@sha256:DIGEST, or oci://FOLDER:NAME; the folder holds a layout of OCI
+    ");
+    insta::assert_snapshot!(function("source: https://host/late.wasm"), @r"
+    error: triggers.yaml:4:13: `source: https://host/late.wasm` in function `late` is not supported yet
+        4 |     source: https://host/late.wasm
+          |             ^^^^^^^^^^^^^^^^^^^^^^
     hint: accepted: a folder that is built, a handler file, or a .wasm file
     ");
-    insta::assert_snapshot!(function("source: functions/late\nnetwork: [\"example.com:443\"]"), @r#"
-    error: triggers.yaml:5:5: `network` in function `late` is not supported yet
-        5 |     network: ["example.com:443"]
-          |     ^^^^^^^
-    hint: remove it: this version would not act on it
+    insta::assert_snapshot!(function("source: functions/late\nnetwork: [\"example.com\"]"), @r#"
+    error: triggers.yaml:5:15: `network` of function `late` names `example.com`, which is no `HOST:PORT`
+        5 |     network: ["example.com"]
+          |               ^^^^^^^^^^^^^
+    hint: such as "api.example.com:443", "*.example.com:443" or "10.0.0.0/8:*"
     "#);
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use catalog::schedule::Missed;
 
-use super::defaults::{DAY, HOUR};
+use super::defaults::{DAY, HOUR, ON_FAILURE};
 use super::keys::{Choice, Measured, Place, Plain};
 use super::retry_keys::{BACKOFF_FACTOR, BACKOFF_JITTER};
 
@@ -49,9 +49,10 @@ pub(super) static SCHEDULE_TRIGGER: Place = Place {
             range: "",
             meaning: "what a failure means",
         },
+        &ON_FAILURE,
         &ENABLED,
     ],
-    later: &["on_failure", "was"],
+    later: &["was"],
 };
 
 pub(super) const FLEXIBLE: Measured<Duration> = Measured {

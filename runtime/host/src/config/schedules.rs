@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use model::StreamName;
 use serde_json::Value as Json;
 
+use super::destinations::on_failure;
 use super::project::{Backoff, ScheduleRetry, ScheduleTrigger};
 use super::reader::{Reader, Section};
 use super::schedule_keys::{
@@ -16,13 +17,13 @@ use super::schedule_keys::{
 };
 use super::spelling::did_you_mean;
 use super::tree::{Node, Value};
-use super::triggers::{Functions, Streams, bare_function, outputs};
+use super::triggers::{Known, bare_function, outputs};
 use super::units::Measure;
 
 pub(super) fn schedule(
     reader: &mut Reader<'_>,
     section: &mut Section,
-    (streams, functions): (&Streams, &Functions),
+    (streams, functions, destinations): Known<'_>,
 ) -> Option<ScheduleTrigger> {
     let line = section.at.line;
     let timing = timing(reader, section);
@@ -32,6 +33,7 @@ pub(super) fn schedule(
         .take(INPUT.name)
         .map(|(_, node)| json(reader, &section.title, node));
     let retry = retry(reader, section);
+    let on_failure = on_failure(reader, section, destinations);
     let enabled = reader.choice(section, &ENABLED);
     let (schedule, zone, flexible, missed) = timing?;
     Some(ScheduleTrigger {
@@ -43,6 +45,7 @@ pub(super) fn schedule(
         outputs: streams_of(outputs),
         input: input.map(|input| input.to_string()),
         retry,
+        on_failure,
         enabled,
         line,
     })

@@ -104,10 +104,10 @@ fn a_small_file_gets_every_default() {
     Stream { shards: 1, retention: 604800s, durability: None, capacity: None, autoscale: None }
     ");
     insta::assert_snapshot!(format!("{:?}", function_of(&project, "late")), @r#"
-    Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: None, concurrency: 64, secrets: [], line: 4 }
+    Function { source: Folder("project/functions/late"), env: {}, memory: ByteSize(134217728), timeout: 3s, log: ByteSize(65536), sandbox: None, concurrency: 64, secrets: [], network: [], scratch: ByteSize(0), line: 4 }
     "#);
     insta::assert_snapshot!(format!("{:?}", trigger_of(&project, "late-flights")), @r#"
-    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), qualifier: None, canary: Canary { by: Key, roll_back: Some(RollBack { failures: 0.1, records: 100 }) }, shadow: None, concurrency: None, outputs: {"default": StreamName("late-flights")}, filter: Filter { patterns: [], unparsable: DeadLetter }, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, lanes: Hashed(1), tumbling: None, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, isolate: Exact, classes: {}, breaker: Some(BreakerPolicy { failures: 5, probe: 30s }), then: DeadLetter, park_max: ByteSize(1073741824) }, on_failure: [], item_failures: Named, envelope: false, range_check: InRange, was: None, allow_loop: false, line: 5 }
+    Trigger { stream: StreamName("flights"), start: Oldest, deaggregate: true, function: FunctionName("late"), qualifier: None, canary: Canary { by: Key, roll_back: Some(RollBack { failures: 0.1, records: 100 }) }, shadow: None, concurrency: None, outputs: {"default": StreamName("late-flights")}, filter: Filter { patterns: [], wanted: Wanted { whole: false, inside: {} }, unparsable: DeadLetter }, batch: Batch { records: 100, bytes: ByteSize(6291456), wait: 0ns }, lanes: Hashed(1), tumbling: None, state: None, enabled: true, retry: Retry { attempts: Limited(5), age: None, backoff: Backoff { first: 500ms, factor: 2.0, max: 60s, jitter: 0.5 }, isolate: Exact, classes: {}, breaker: Some(BreakerPolicy { failures: 5, probe: 30s }), then: DeadLetter, park_max: ByteSize(1073741824) }, on_failure: [], item_failures: Named, envelope: false, range_check: InRange, was: None, allow_loop: false, line: 5 }
     "#);
 }
 

@@ -46,7 +46,7 @@ pub(super) type Streams = BTreeMap<StreamName, Stream>;
 pub(super) type Functions = BTreeMap<FunctionName, Function>;
 pub(super) type Secrets = BTreeMap<SecretName, SecretSource>;
 /// What the file declares before its triggers.
-type Known<'a> = (
+pub(super) type Known<'a> = (
     &'a Streams,
     &'a Functions,
     &'a BTreeMap<String, Destination>,
@@ -84,7 +84,7 @@ pub(super) fn triggers(
             }
             Driver::Schedule => {
                 let mut section = reader.section(&SCHEDULE_TRIGGER, title, at, node);
-                let read = schedules::schedule(reader, &mut section, (streams, functions));
+                let read = schedules::schedule(reader, &mut section, known);
                 all.schedules.extend(read.map(|trigger| (name, trigger)));
             }
             Driver::Route => {

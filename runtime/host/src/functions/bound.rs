@@ -4,25 +4,26 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
 use catalog::Route;
 use dispatch::{RollBack, TriggerSettings};
 use model::{
-    Fault, FaultClass, FunctionName, FunctionVersion, Invocation, Outcome, StreamKey, TriggerName,
-    UserRecord,
+    Fault, FaultClass, FunctionName, FunctionVersion, Invocation, Outcome, StreamKey, Timestamp,
+    TriggerName, UserRecord,
     outcome::Usage,
     seams::{BoxFuture, Handler},
 };
 
-use sandbox::Function;
+use sandbox::{Called, Function};
 
 use super::{
     Functions, Gate,
     canary::Judge,
     shadow::{Beside, Main, Seen},
 };
+use crate::{limits::REPORTS_PER_SECOND_MAX, report::Report, traces};
 
 #[derive(Debug)]
 pub(crate) struct Bound {
@@ -38,6 +39,7 @@ pub(crate) struct Bound {
     shadow: Option<Arc<Beside>>,
     /// Whether the version chosen last takes packed batches: asked for every record.
     packed: AtomicBool,
+    pace: Pace,
 }
 
 impl Bound {
@@ -57,6 +59,7 @@ impl Bound {
             judge: Judge::default(),
             shadow: shadow.map(|(shadow, seen)| Arc::new(Beside::new(shadow, seen))),
             packed: AtomicBool::new(false),
+            pace: Pace::default(),
         };
         bound.version(None, 0.0);
         bound
@@ -72,10 +75,10 @@ impl Bound {
         let shadow = self.shadow.as_ref().filter(|_| !invocation.tracing);
         let Some((shadow, place)) = shadow.and_then(|shadow| Some((shadow, shadow.place()?)))
         else {
-            return function.call(invocation, None).await.outcome;
+            return self.reported(function, invocation, false).await.outcome;
         };
         let state = invocation.state.clone();
-        let called = function.watched(invocation).await;
+        let called = self.reported(function, invocation, true).await;
         let outcome = called.outcome;
         if let Some(capsule) = called.capsule {
             let main = Main {
@@ -106,6 +109,56 @@ impl Bound {
                 .take_back(of, share.version, trigger, because);
             taken.await;
         }
+    }
+}
+
+impl Bound {
+    /// Runs a batch; its line is in the log behind what the function said.
+    async fn reported(&self, function: &Function, invocation: Invocation, watched: bool) -> Called {
+        let report = Report::of(&invocation);
+        let Functions {
+            platform,
+            logs,
+            traces,
+            ..
+        } = &*self.functions;
+        let began = platform.clock.wall();
+        let traces = traces.get();
+        let attempt = traces.and_then(|_| traces::begun(&invocation, began));
+        let called = if watched {
+            function.watched(invocation).await
+        } else {
+            function.call(invocation, None).await
+        };
+        let now = platform.clock.wall();
+        let is_told = self.pace.allows(now) || matches!(called.outcome, Outcome::Failed(_));
+        if !is_told {
+            return called;
+        }
+        if let Some((traces, attempt)) = traces.zip(attempt) {
+            traces.tell(&attempt, &called.outcome, now);
+        }
+        if let Some(logs) = logs.get() {
+            report.say(logs, &called, function.limits().memory, now);
+        }
+        called
+    }
+}
+
+/// So many lines in each second: what a fast stream says of itself must not push out what its functions say.
+#[derive(Debug, Default)]
+struct Pace {
+    second: AtomicU64,
+    said: AtomicU32,
+}
+
+impl Pace {
+    fn allows(&self, now: Timestamp) -> bool {
+        let second = now.as_millis() / 1000;
+        if self.second.swap(second, Ordering::Relaxed) != second {
+            self.said.store(0, Ordering::Relaxed);
+        }
+        self.said.fetch_add(1, Ordering::Relaxed) < REPORTS_PER_SECOND_MAX
     }
 }
 
@@ -167,4 +220,18 @@ fn not_run(message: String) -> Outcome {
         retry_after: None,
         usage: Usage::default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_has_so_many_lines_and_the_next_one_as_many() {
+        let pace = Pace::default();
+        let at = |ms| Timestamp::from_millis(ms);
+        let said = (0..100).filter(|_| pace.allows(at(5_000))).count();
+        assert_eq!(said, REPORTS_PER_SECOND_MAX as usize);
+        assert!(pace.allows(at(6_000)));
+    }
 }

@@ -34,7 +34,7 @@ pub(crate) async fn with_event(
     event: Vec<u8>,
 ) -> Result<Called, String> {
     let takes_events = match function.kind() {
-        Kind::Event | Kind::Command => true,
+        Kind::Event | Kind::Command | Kind::Process => true,
         Kind::Stream => false,
         Kind::Http => return Err("it takes requests, not events".to_owned()),
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use catalog::{Entry, Origin, Package as Kept, Revision};
+use catalog::{Entry, Origin, Package as Kept, Revision, Settings};
 use model::{Digest, FunctionName, FunctionVersion, seams::BoxFuture};
 use wire::lambda::{
     Asked, Change, Functions as Served, Handed, Invoked, LambdaError, Package, Urgency,
@@ -106,7 +106,7 @@ impl HostFunctions {
         let code = match contents(files, &runtime, &handler).map_err(no_function)? {
             Contents::WebAssembly(code) => code,
             Contents::Handler(files) => self.packed(files).await?,
-            Contents::Native(_) => return Err(native()),
+            Contents::Native { .. } => return self.native(&bytes, settings).await,
         };
         let offered = functions.offer(&code, settings).await;
         let mut offered = offered.map_err(|error| {
@@ -126,6 +126,19 @@ impl HostFunctions {
             bytes: bytes.len() as u64,
         });
         Ok(offered.revision)
+    }
+
+    /// A program for this machine, where such are allowed.
+    async fn native(&self, zip: &[u8], settings: Settings) -> Result<Revision, LambdaError> {
+        let functions = &self.rooms.functions;
+        if !functions.allows_natives() {
+            return Err(native());
+        }
+        let offered = functions.offer_native(zip, settings).await;
+        let revision = offered.map_err(LambdaError::service)?.revision;
+        let kept = functions.code.put(revision.code.digest, zip).await;
+        kept.map_err(LambdaError::service)?;
+        Ok(revision)
     }
 
     /// The tools may take seconds and block.
@@ -232,7 +245,7 @@ fn native() -> LambdaError {
         "The package holds a program for one machine, which does not run in a sandbox.",
     )
     .with_hint(
-        "build it for WebAssembly: Rust `--target wasm32-wasip2`, Go `GOOS=wasip1 GOARCH=wasm`",
+        "build it for WebAssembly (Rust `--target wasm32-wasip2`, Go `GOOS=wasip1 GOARCH=wasm`), or start the server with `shardmill up --allow-native` to run it without a sandbox",
     )
 }
 
@@ -274,6 +287,10 @@ impl Served for HostFunctions {
             "http://{}/_shardmill/api/code/{package}",
             self.rooms.address
         )
+    }
+
+    fn port(&self) -> u16 {
+        self.rooms.address.port()
     }
 
     fn accept(&self, handed: Handed) -> BoxFuture<'_, Result<Revision, LambdaError>> {

@@ -11,6 +11,7 @@ mod code;
 mod events;
 mod gate;
 pub(crate) mod lambda;
+mod native;
 mod package;
 mod shadow;
 mod unzip;
@@ -18,7 +19,7 @@ mod unzip;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -32,7 +33,8 @@ use model::{
 };
 use platform::Platform;
 use sandbox::{
-    Engine, Function, FunctionCounts, FunctionLimits, Kind, LoadError, SandboxPolicy, Secrets,
+    Engine, Function, FunctionCounts, FunctionLimits, Kind, LoadError, Network, SandboxPolicy,
+    Secrets,
 };
 use tracing::warn;
 
@@ -42,10 +44,11 @@ pub(crate) use code::CodeStore;
 pub(crate) use events::Events;
 pub(crate) use gate::{Gate, Pass};
 pub(crate) use lambda::HostFunctions;
+pub(crate) use native::Natives;
 pub use package::{HandlerFiles, Packer};
 pub(crate) use shadow::{Difference, Shadows};
 
-use crate::{config, limits::FILE_VERSIONS_KEPT_MAX};
+use crate::{config, limits::FILE_VERSIONS_KEPT_MAX, logs::LogStore, traces::Traces};
 
 /// Output and state of one invocation stay below what one transaction can carry.
 const OUTPUT_BYTES_MAX: ByteSize = ByteSize::mib(16);
@@ -58,11 +61,17 @@ pub(crate) struct Functions {
     catalog: Catalog,
     engine: Engine,
     pub(crate) code: CodeStore,
+    /// Where programs of this machine are allowed.
+    natives: Option<Natives>,
     live: RwLock<Arc<Named>>,
     /// Of functions that no file declares any more: known, not run.
     gone: Mutex<BTreeMap<FunctionName, Entry>>,
     /// Of the file, as they were read last.
     secrets: RwLock<Secrets>,
+    /// Takes the line that is said behind each batch.
+    logs: OnceLock<Arc<LogStore>>,
+    /// Where there is a collector.
+    traces: OnceLock<Arc<Traces>>,
     /// One change at a time.
     turn: tokio::sync::Mutex<()>,
 }
@@ -117,7 +126,7 @@ impl Functions {
         platform: Platform,
         engine: Engine,
         journal: Arc<dyn Journal>,
-        code: CodeStore,
+        (code, natives): (CodeStore, Option<Natives>),
     ) -> Result<Self, CatalogError> {
         let catalog = Catalog::new(journal);
         let (api, gone): (BTreeMap<_, _>, BTreeMap<_, _>) = catalog
@@ -133,11 +142,24 @@ impl Functions {
             catalog,
             engine,
             code,
+            natives,
             live: RwLock::new(Arc::new(live.collect())),
             gone: Mutex::new(gone),
             secrets: RwLock::default(),
+            logs: OnceLock::new(),
+            traces: OnceLock::new(),
             turn: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// From now on batches are reported; only the first call counts.
+    pub(crate) fn report_to(&self, logs: &Arc<LogStore>) {
+        let _again = self.logs.set(Arc::clone(logs));
+    }
+
+    /// From now on batches are traced; only the first call counts.
+    pub(crate) fn trace_to(&self, traces: Arc<Traces>) {
+        let _again = self.traces.set(traces);
     }
 
     pub(crate) fn now(&self) -> Arc<Named> {
@@ -339,8 +361,14 @@ impl Functions {
         let revision = deployed.entry.revision(version);
         let revision = revision.ok_or_else(|| format!("there is no version {version} of it"))?;
         let bytes: Bytes = self.code.get(revision.code.digest).await?;
-        let limits = self.limits(&revision.settings);
-        let loaded = self.engine.load(&bytes, limits).await;
+        let loaded = if revision.code.kind == Kind::Process.name() {
+            let digest = revision.code.digest;
+            self.native(digest, &bytes, &revision.settings).await
+        } else {
+            let limits = self.limits(&revision.settings);
+            let loaded = self.engine.load(&bytes, limits).await;
+            loaded.map_err(|error| error.to_string())
+        };
         let loaded = loaded.map_err(|error| format!("load version {version}: {error}"))?;
         let mut known = deployed.loaded();
         Ok(Arc::clone(
@@ -382,6 +410,9 @@ impl Functions {
         }
         self.engine.remove_unused(&used).await;
         self.code.keep_only(&used).await;
+        if let Some(natives) = &self.natives {
+            natives.keep_only(&used).await;
+        }
     }
 }
 
@@ -470,6 +501,8 @@ pub(crate) fn limits(settings: &Settings) -> FunctionLimits {
         log_bytes: ByteSize(settings.log_bytes),
         env: settings.env.clone(),
         secrets: Secrets::default(),
+        network: Network::new(&settings.network),
+        scratch: ByteSize(settings.scratch_bytes),
         sandbox: match settings.sandbox.as_deref() {
             Some("fresh") => Some(SandboxPolicy::Fresh),
             Some("warm") => Some(SandboxPolicy::Warm),
@@ -495,6 +528,8 @@ pub(crate) fn settings(function: &config::Function) -> Settings {
             word.to_owned()
         }),
         secrets: function.secrets.clone(),
+        network: function.network.clone(),
+        scratch_bytes: function.scratch.bytes(),
         ..Settings::default()
     }
 }

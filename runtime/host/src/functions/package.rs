@@ -43,8 +43,10 @@ pub struct HandlerFiles {
 pub(crate) enum Contents {
     WebAssembly(Vec<u8>),
     Handler(HandlerFiles),
-    /// A program for this machine.
-    Native(Vec<u8>),
+    /// A program for this machine, or a script for one.
+    Native {
+        file: String,
+    },
 }
 
 /// Why a package is none of a function.
@@ -56,6 +58,7 @@ pub(crate) struct NoFunction {
 
 const WASM: &[u8] = b"\0asm";
 const ELF: &[u8] = b"\x7fELF";
+const SCRIPT: &[u8] = b"#!";
 
 pub(crate) fn contents(files: Files, runtime: &str, handler: &str) -> Result<Contents, NoFunction> {
     let endings: &[&str] = if runtime.starts_with("python") {
@@ -86,11 +89,15 @@ pub(crate) fn contents(files: Files, runtime: &str, handler: &str) -> Result<Con
             message: "The package holds more than one WebAssembly file.".to_owned(),
             hint: "name the one that runs `bootstrap`, or leave the others out".to_owned(),
         }),
-        (Some((_, bytes)), None, _) if bytes.starts_with(ELF) => {
-            Ok(Contents::Native(bytes.clone()))
+        (Some((file, bytes)), None, _) if is_program(bytes) => {
+            Ok(Contents::Native { file: file.clone() })
         }
         (_, None, _) => Err(none(&files, runtime, handler, endings)),
     }
+}
+
+fn is_program(bytes: &[u8]) -> bool {
+    bytes.starts_with(ELF) || bytes.starts_with(SCRIPT)
 }
 
 /// `app.handler` is `handler` in app.py; `src/app.handler` and Python's `src.app.handler` in src/app.py.
@@ -145,7 +152,7 @@ mod tests {
             .map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()));
         match contents(files.collect(), runtime, handler) {
             Ok(Contents::WebAssembly(_)) => "wasm".to_owned(),
-            Ok(Contents::Native(_)) => "native".to_owned(),
+            Ok(Contents::Native { .. }) => "native".to_owned(),
             Ok(Contents::Handler(it)) => format!("{}:{}", it.file, it.handler),
             Err(none) => none.message,
         }
@@ -208,12 +215,6 @@ mod tests {
                 "a.B::c",
                 "The runtime java21 is not there: its programs are no WebAssembly.",
             ),
-            (
-                &[("bootstrap", b"#!/bin/sh")],
-                "provided.al2",
-                "x",
-                "The package holds no WebAssembly.",
-            ),
         ];
         for (files, runtime, handler, expect) in cases {
             assert_eq!(
@@ -222,5 +223,14 @@ mod tests {
                 "{runtime} {handler}"
             );
         }
+    }
+
+    #[test]
+    fn a_script_is_a_program_and_a_text_is_nothing() {
+        let script = [("bootstrap", b"#!/bin/sh".as_slice())];
+        assert_eq!(told(&script, "provided.al2", "x"), "native");
+        let text = [("bootstrap", b"text".as_slice())];
+        let expect = "The package holds no WebAssembly.";
+        assert_eq!(told(&text, "provided.al2", "x"), expect);
     }
 }

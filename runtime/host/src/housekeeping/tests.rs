@@ -33,6 +33,8 @@ async fn start(platform: &Platform) -> Arc<Rooms> {
         components: BTreeMap::new(),
         environment: "dev".to_owned(),
         packer: None,
+        otlp: None,
+        allow_native: false,
         insecure: false,
         auth: None,
         aws_limits: false,

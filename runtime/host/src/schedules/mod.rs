@@ -46,6 +46,8 @@ pub(crate) struct ScheduleSettings {
     /// JSON text, in place of Scheduler's event.
     pub(crate) input: Option<String>,
     pub(crate) retry: Retry,
+    /// Destinations that are told of slots that are given up.
+    pub(crate) on_failure: Vec<String>,
     pub(crate) enabled: bool,
 }
 

@@ -381,6 +381,9 @@ impl Runner {
             condition,
             record,
             attempts: mem::take(&mut row.notes),
+            stream: self.no_stream(),
+            function: self.settings.function.clone(),
+            on_failure: self.settings.on_failure.clone(),
         }
     }
 

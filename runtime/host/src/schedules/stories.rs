@@ -108,6 +108,8 @@ impl World {
             port: 0,
             web: crate::options::WebOptions::default(),
             components: BTreeMap::new(),
+            otlp: None,
+            allow_native: false,
             insecure: false,
             auth: None,
             aws_limits: false,

@@ -65,11 +65,11 @@ triggers:
 
 #[test]
 fn a_key_of_the_format_that_this_version_does_not_read() {
-    let text = "version: 1\nfunctions: { late: { source: late.wasm, scratch: 10MiB } }\n";
+    let text = "version: 1\nstreams: { board: { attach: {} } }\n";
     insta::assert_snapshot!(refused(text), @r"
-    error: triggers.yaml:2:41: `scratch` in function `late` is not supported yet
-        2 | functions: { late: { source: late.wasm, scratch: 10MiB } }
-          |                                         ^^^^^^^
+    error: triggers.yaml:2:21: `attach` in stream `board` is not supported yet
+        2 | streams: { board: { attach: {} } }
+          |                     ^^^^^^
     hint: remove it: this version would not act on it
     ");
 }

@@ -1,0 +1,85 @@
+//! Traces of batches, as a collector of OTLP gets them from the real binary.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpListener,
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+use serde_json::Value;
+use shardmill_end_to_end::{Project, guest};
+
+/// Takes everything, and hands over what it was told.
+fn collector() -> (String, Receiver<Value>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let (tell, told) = channel();
+    thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            let mut reader = BufReader::new(connection);
+            let mut length = 0;
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
+                    length = value.trim().parse().expect("a length");
+                }
+                line.clear();
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).expect("a body");
+            let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+            let _gone = reader.get_mut().write_all(answer.as_bytes());
+            if tell
+                .send(serde_json::from_slice(&body).expect("JSON"))
+                .is_err()
+            {
+                return;
+            }
+        }
+    });
+    (address, told)
+}
+
+#[test]
+fn a_trace_leads_from_the_put_to_the_output() {
+    let project = Project::new(&format!(
+        "\
+version: 1
+streams: {{ in: {{}}, out: {{}} }}
+functions: {{ echo: {{ source: \"{}\" }} }}
+triggers: {{ copy: {{ stream: in, function: echo, outputs: out }} }}
+",
+        guest("echo")
+    ));
+    let (address, told) = collector();
+    let server = project.up_with(&["--otlp", &format!("http://{address}")]);
+    project.done(&["put", "in", "one"]);
+    project.done(&["wait"]);
+    let told = told
+        .recv_timeout(Duration::from_secs(60))
+        .expect("spans come");
+    let spans = told["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array();
+    let spans = spans.expect("a list").clone();
+    let names: Vec<&str> = spans
+        .iter()
+        .filter_map(|span| span["name"].as_str())
+        .collect();
+    assert_eq!(names, ["put in", "invoke echo", "output default"], "{told}");
+    assert_eq!(spans[1]["parentSpanId"], spans[0]["spanId"]);
+    assert_eq!(spans[2]["parentSpanId"], spans[1]["spanId"]);
+    assert!(
+        spans
+            .iter()
+            .all(|span| span["traceId"] == spans[0]["traceId"])
+    );
+    assert_eq!(server.stop().code, Some(0));
+    // A collector that is away costs nothing but a line.
+    let server = project.up_with(&["--otlp", "http://127.0.0.1:9"]);
+    project.done(&["put", "in", "two"]);
+    project.done(&["wait"]);
+    assert_eq!(server.stop().code, Some(0));
+    let said = project.verb(&["up", "--port", "0", "--otlp", "nowhere"]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+}
