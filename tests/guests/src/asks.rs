@@ -30,8 +30,16 @@ fn ask(url: &str, method: &str) -> std::result::Result<IncomingResponse, ErrorCo
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let request = OutgoingRequest::new(Fields::new());
-    let scheme = if scheme == "https" { Scheme::Https } else { Scheme::Http };
-    let method = if method == "CONNECT" { Method::Connect } else { Method::Get };
+    let scheme = if scheme == "https" {
+        Scheme::Https
+    } else {
+        Scheme::Http
+    };
+    let method = if method == "CONNECT" {
+        Method::Connect
+    } else {
+        Method::Get
+    };
     let refused = |()| ErrorCode::HttpRequestUriInvalid;
     request.set_method(&method).map_err(refused)?;
     request.set_scheme(Some(&scheme)).map_err(refused)?;

@@ -35,18 +35,31 @@ fn list(folder: &str) -> Value {
 
 fn used() -> Result<Value> {
     fs::create_dir_all("/tmp/a/b")?;
-    let mut file = OpenOptions::new().create(true).read(true).write(true).truncate(true).open("/tmp/a/b/c")?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .read(true)
+        .write(true)
+        .truncate(true)
+        .open("/tmp/a/b/c")?;
     file.write_all(b"hello, file")?;
     file.seek(SeekFrom::Start(7))?;
     file.write_all(b"FILE")?;
     file.seek(SeekFrom::Start(0))?;
     let mut text = String::new();
     file.read_to_string(&mut text)?;
-    OpenOptions::new().append(true).open("/tmp/a/b/c")?.write_all(b"!")?;
+    OpenOptions::new()
+        .append(true)
+        .open("/tmp/a/b/c")?
+        .write_all(b"!")?;
     fs::rename("/tmp/a/b/c", "/tmp/d")?;
     let bytes = fs::metadata("/tmp/d")?.len();
     fs::remove_dir_all("/tmp/a")?;
-    Ok(json!([text, bytes, list("/tmp"), fs::read_to_string("/tmp/d")?]))
+    Ok(json!([
+        text,
+        bytes,
+        list("/tmp"),
+        fs::read_to_string("/tmp/d")?
+    ]))
 }
 
 fn filled() -> Result<Value> {
@@ -70,7 +83,12 @@ fn many() -> Value {
 }
 
 fn escaped() -> Value {
-    let tried = ["/etc/passwd", "/tmp/../etc/passwd", "/proc/self/environ", "/tmp/../../x"];
+    let tried = [
+        "/etc/passwd",
+        "/tmp/../etc/passwd",
+        "/proc/self/environ",
+        "/tmp/../../x",
+    ];
     let opened = tried.iter().filter(|path| File::open(path).is_ok()).count();
     let linked = fs::hard_link("/tmp/a", "/tmp/b").is_ok();
     json!([opened, linked])
