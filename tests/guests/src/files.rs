@@ -27,7 +27,7 @@ fn list(folder: &str) -> Value {
         Ok(entries) => entries,
         Err(error) => return json!(format!("refused: {error}")),
     };
-    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name().into_string().ok()?));
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut names: Vec<String> = names.collect();
     names.sort();
     json!(names)
