@@ -19,7 +19,7 @@ fn is_about_room(said: &Said) -> bool {
 
 #[test]
 fn a_disk_that_answers_eio_once_ends_the_server_with_a_sentence_or_costs_nothing() {
-    let operations = (0..300).step_by(7);
+    let operations = (0..420).step_by(5);
     let ends = operations.filter_map(|operation| with_fault(operation, DiskFault::Fails));
     let ends: Vec<Said> = ends.collect();
     let wrong = ends.iter().find(|said| !is_a_sentence(said));
