@@ -37,11 +37,12 @@ streams:
   parking: { shards: 1 }
   live: { shards: 1 }
   lived: { shards: 1 }
+  sink: { shards: 1 }
 functions: { poisoned: { source: poisoned.wasm }, trips: { source: trips.wasm } }
 triggers:
-  exact: { stream: exact, function: poisoned, batch: { records: 10000, bytes: 6MiB }, retry: { attempts: 1 } }
-  sound: { stream: sound, function: poisoned, retry: { attempts: 1, then: park } }
-  parking: { stream: parking, function: poisoned, retry: { attempts: 1, then: park } }
+  exact: { stream: exact, function: poisoned, outputs: sink, batch: { records: 10000, bytes: 6MiB }, retry: { attempts: 1 } }
+  sound: { stream: sound, function: poisoned, outputs: sink, retry: { attempts: 1, then: park } }
+  parking: { stream: parking, function: poisoned, outputs: sink, retry: { attempts: 1, then: park } }
   live: { stream: live, function: trips, outputs: lived, retry: { attempts: 1 } }
 ";
 
