@@ -34,8 +34,11 @@ pub const OPEN_BYTES_MAX: usize = 64 << 20;
 pub const OPEN_KEYS_MAX: usize = 1_000;
 /// Of them, works whose attempts are kept in the progress row; those of more keys begin anew after a restart.
 pub const KEY_TRIES_MAX: usize = 50;
-/// Bytes of a progress row.
+/// Bytes of a progress row, above which notes of attempts give way.
 pub const PROGRESS_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a progress row at most: room for each record that may be read ahead as a try of its own, which a function that fails
+/// for every record of a large batch comes to.
+pub const FULL_PROGRESS_BYTES_MAX: usize = 4 << 20;
 /// Attempts kept in a dead letter: the newest ones.
 pub const NOTES_MAX: usize = 20;
 /// Bytes of a message kept with an attempt.
@@ -78,5 +81,6 @@ pub const RESCUE_LOOK_MIN: Duration = Duration::from_secs(1);
 const _: () = assert!(DEAD_LETTER_BYTES_MAX <= TRANSACTION_DEAD_LETTER_BYTES_MAX);
 /// A try takes at most 260 bytes as JSON, a hole 43.
 const _: () = assert!(TRIES_MAX * 300 + (HOLES_MAX + HOLES_SPARE) * 43 + 512 <= PROGRESS_BYTES_MAX);
+const _: () = assert!(OPEN_RECORDS_MAX * 400 <= FULL_PROGRESS_BYTES_MAX);
 /// An open record takes 43 bytes.
 const _: () = assert!(KEY_TRIES_MAX < OPEN_KEYS_MAX);

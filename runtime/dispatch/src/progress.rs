@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     dead_letters::Note,
     lanes::{LaneId, Lanes},
-    limits::PROGRESS_BYTES_MAX,
+    limits::{FULL_PROGRESS_BYTES_MAX, PROGRESS_BYTES_MAX},
 };
 
 /// First byte of a stored row.
@@ -132,9 +132,9 @@ impl Progress {
             notes.for_each(shorten);
             bytes = self.written()?;
         }
-        if bytes.len() > PROGRESS_BYTES_MAX {
+        if bytes.len() > FULL_PROGRESS_BYTES_MAX {
             return Err(DamagedProgress(format!(
-                "it has {} bytes, at most {PROGRESS_BYTES_MAX} are kept",
+                "it has {} bytes, at most {FULL_PROGRESS_BYTES_MAX} are kept",
                 bytes.len()
             )));
         }
@@ -247,7 +247,7 @@ impl Try {
 mod tests {
     use super::*;
     use crate::{
-        limits::{KEY_TRIES_MAX, OPEN_KEYS_MAX, SHORT_NOTE_BYTES_MAX},
+        limits::{KEY_TRIES_MAX, OPEN_KEYS_MAX, OPEN_RECORDS_MAX, SHORT_NOTE_BYTES_MAX},
         testing::position,
     };
 
@@ -433,6 +433,21 @@ mod tests {
         full.tries[0].lane = Some(LaneId(u128::MAX));
         (full.tries[0].first, full.tries[0].last) = (long, long);
         full.tries = vec![full.tries.remove(0); KEY_TRIES_MAX];
+        assert!(full.encode().is_ok());
+    }
+
+    #[test]
+    fn a_row_has_room_for_every_record_read_ahead_as_a_try_of_its_own() {
+        let long = Position {
+            sequence: model::SequenceNumber::MAX,
+            sub_sequence: u64::MAX,
+        };
+        let mut full = row();
+        let tried = &mut full.tries[0];
+        (tried.first, tried.last) = (long, long);
+        tried.version = Some(FunctionVersion(u64::MAX));
+        (tried.first_failed_ms, tried.not_before_ms) = (u64::MAX, u64::MAX);
+        full.tries = vec![full.tries.remove(0); OPEN_RECORDS_MAX];
         assert!(full.encode().is_ok());
     }
 
