@@ -150,30 +150,3 @@ async fn an_outage_outlives_a_restart_without_a_loss() {
     assert_eq!(world.dead(), []);
     runner.stop().await;
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_large_batch_of_which_every_record_fails_waits_for_the_end_of_the_outage() {
-    let down = Arc::new(AtomicBool::new(true));
-    let is_down = Arc::clone(&down);
-    let mut world = breaking(World::new(move |invocation: &Invocation| {
-        if is_down.load(Ordering::Relaxed) {
-            thrown(invocation)
-        } else {
-            copied(invocation)
-        }
-    }));
-    world.settings.batch.records = 1_000;
-    world.settings.retry.isolate = crate::Isolate::Halves;
-    world.settings.retry.attempts = Some(1);
-    let data: Vec<String> = (0..1_000).map(|number| format!("r{number}")).collect();
-    let data: Vec<&str> = data.iter().map(String::as_str).collect();
-    world.put(0, &data);
-    let runner = world.start().await.unwrap();
-    world.platform.clock.sleep(Duration::from_secs(600)).await;
-    down.store(false, Ordering::Relaxed);
-    world.platform.clock.sleep(Duration::from_secs(60)).await;
-    world.caught_up(&runner).await;
-    assert_eq!(world.tape.outputs().len(), 1_000);
-    assert_eq!(world.dead(), []);
-    runner.stop().await;
-}
