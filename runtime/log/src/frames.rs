@@ -9,13 +9,15 @@ use bytes::Bytes;
 
 use crate::{
     frame::{HEAD_BYTES, HEADER_BYTES, Header, Seal, claimed_len, crc_of, looks_like_frame},
-    limits::{FRAME_BYTES_MAX, READ_WINDOW_BYTES},
+    limits::{FRAME_BYTES_MAX, HEADERS_WINDOW_BYTES, READ_WINDOW_BYTES},
     segment::Segment,
 };
 
 #[derive(Debug)]
 pub(crate) struct Frames<'a> {
     segment: &'a Segment,
+    /// Read at a time.
+    window_bytes: usize,
     window: Bytes,
     /// Where the window begins in the file.
     begins: u64,
@@ -23,8 +25,18 @@ pub(crate) struct Frames<'a> {
 
 impl<'a> Frames<'a> {
     pub(crate) fn of(segment: &'a Segment) -> Self {
+        Self::by(segment, READ_WINDOW_BYTES)
+    }
+
+    /// For those who look at headers and leave out most of the bodies.
+    pub(crate) fn sparsely(segment: &'a Segment) -> Self {
+        Self::by(segment, HEADERS_WINDOW_BYTES)
+    }
+
+    fn by(segment: &'a Segment, window_bytes: usize) -> Self {
         Self {
             segment,
+            window_bytes,
             window: Bytes::new(),
             begins: 0,
         }
@@ -36,13 +48,23 @@ impl<'a> Frames<'a> {
         if let Some(found) = checked(&self.ahead(seal.offset), seal) {
             return Ok(Some(found));
         }
-        self.load(seal.offset, READ_WINDOW_BYTES)?;
-        if let Some(claimed) = claimed_len(&self.window)
-            && (self.window.len()..=FRAME_BYTES_MAX).contains(&claimed)
-        {
-            self.load(seal.offset, claimed)?;
+        self.load(seal.offset, self.window_bytes)?;
+        if let Some(found) = checked(&self.window, seal) {
+            return Ok(Some(found));
         }
+        self.load_claimed(seal.offset)?;
         Ok(checked(&self.window, seal))
+    }
+
+    /// The header of the frame at a log position, whatever its bodies are.
+    pub(crate) fn header_at(&mut self, position: u64) -> io::Result<Option<Header>> {
+        let seal = self.segment.seal(position);
+        if let Some(header) = self.header(seal.offset)? {
+            return Ok(Some(header));
+        }
+        // One with very many parts.
+        self.load_claimed(seal.offset)?;
+        Ok(Header::decode(&self.window, seal))
     }
 
     /// The first header with right checksums at or after `from` for which `wanted` holds, whatever its bodies are.
@@ -53,7 +75,7 @@ impl<'a> Frames<'a> {
     ) -> io::Result<bool> {
         let mut offset = from;
         loop {
-            self.load(offset, READ_WINDOW_BYTES)?;
+            self.load(offset, self.window_bytes)?;
             if self.window.is_empty() {
                 return Ok(false);
             }
@@ -76,7 +98,7 @@ impl<'a> Frames<'a> {
         if let Some(header) = Header::decode(&self.ahead(offset), seal) {
             return Ok(Some(header));
         }
-        self.load(offset, READ_WINDOW_BYTES)?;
+        self.load(offset, self.window_bytes)?;
         Ok(Header::decode(&self.window, seal))
     }
 
@@ -87,6 +109,16 @@ impl<'a> Frames<'a> {
         match start {
             Some(start) if start < self.window.len() => self.window.slice(start..),
             Some(_) | None => Bytes::new(),
+        }
+    }
+
+    /// All of the frame at the window's beginning, as long as it says that it is.
+    fn load_claimed(&mut self, offset: u64) -> io::Result<()> {
+        match claimed_len(&self.window) {
+            Some(claimed) if (self.window.len()..=FRAME_BYTES_MAX).contains(&claimed) => {
+                self.load(offset, claimed)
+            }
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -33,6 +33,7 @@ mod seal;
 mod sealed;
 mod segment;
 mod shared;
+mod source;
 mod spares;
 pub mod stopped;
 mod tail;

@@ -73,6 +73,11 @@ pub const VIEW_GENERATION_BYTES_MAX: u64 = 16 << 10;
 pub const FRAME_BYTES_MAX: usize = TRANSACTION_BYTES_MAX + (8 << 20);
 /// Bytes of a segment that are in memory while its frames are looked through; a larger frame takes its own length.
 pub const READ_WINDOW_BYTES: usize = 4 << 20;
+/// The same where most bodies are left out: little is read in vain behind the header of a large frame.
+pub const HEADERS_WINDOW_BYTES: usize = 16 << 10;
+/// Bytes of a segment that a reader takes in one go, for frames that have no more than so many others between them.
+pub const READ_AHEAD_BYTES: usize = 2 << 20;
+pub const READ_GAP_BYTES_MAX: usize = 16 << 10;
 /// Live view entries that move forward in one frame when their segment is cleaned, and their bytes; one entry may be
 /// larger.
 pub const CARRY_WRITES_MAX: usize = 500;

@@ -8,16 +8,14 @@ use bytes::Bytes;
 use model::{HashKey, ShardSlot, Timestamp};
 
 use crate::{
-    archive::{Archive, Home, Object, is_object, object_name, opening::index_again},
+    archive::{Home, Object, is_object, opening::index_again},
     encode,
     errors::ReadError,
-    frame::Seal,
-    frames::checked,
     index::{Counted, FrameRef, Sought},
     keyring::is_encrypted,
     queue::State,
-    segment::Segment,
     shared::Shared,
+    source::{Source, Sources},
 };
 
 /// Where to start.
@@ -52,14 +50,6 @@ pub struct StoredRecord {
     pub data: Bytes,
     /// Whether it lies encrypted on the disk.
     pub encrypted: bool,
-}
-
-/// One frame to read from, in memory or on disk.
-#[derive(Debug)]
-struct Source {
-    frame: FrameRef,
-    recent: Option<Bytes>,
-    home: Option<Home>,
 }
 
 /// Why there are no frames to read from.
@@ -102,8 +92,8 @@ pub(crate) async fn read(
         at_tip: true,
     };
     let mut bytes = 0;
-    for source in sources {
-        let part = source.part(&shared.archive).await?;
+    let mut sources = Sources::new(&shared.archive, sources);
+    while let Some((source, part)) = sources.next().await? {
         let encrypted = is_encrypted(&part);
         let plain = shared.keyring.records(part, slot, source.frame.count);
         let mut part = plain.map_err(|unopened| source.damaged(&unopened.to_string()))?;
@@ -269,49 +259,6 @@ pub(crate) fn count(shared: &Shared, slot: ShardSlot, range: &Range<u64>) -> Cou
         counted = counted.and(here);
     }
     counted.and(recent)
-}
-
-impl Source {
-    async fn part(&self, archive: &Archive) -> Result<Bytes, ReadError> {
-        let bodies = match (&self.recent, &self.home) {
-            (Some(recent), _) => recent.clone(),
-            (None, Some(Home::Segment(segment))) => self.load(segment).await?,
-            (None, Some(Home::Object(object))) => self.unpack(archive, object).await?,
-            (None, None) => return Err(self.damaged("its segment is gone")),
-        };
-        let end = u64::from(self.frame.part_at) + u64::from(self.frame.part_len);
-        match (usize::try_from(self.frame.part_at), usize::try_from(end)) {
-            (Ok(start), Ok(end)) if end <= bodies.len() => Ok(bodies.slice(start..end)),
-            (Ok(_) | Err(_), Ok(_) | Err(_)) => Err(self.damaged("a part reaches past its frame")),
-        }
-    }
-
-    async fn unpack(&self, archive: &Archive, object: &Object) -> Result<Bytes, ReadError> {
-        let (offset, len) = (self.frame.position, self.frame.frame_len);
-        let raw = archive.block(object, offset, len).await?;
-        raw.ok_or_else(|| {
-            let name = object_name(object.id);
-            self.damaged(&format!(
-                "its checksum in the archived object {name} is wrong"
-            ))
-        })
-    }
-
-    async fn load(&self, segment: &Segment) -> Result<Bytes, ReadError> {
-        let len = usize::try_from(self.frame.frame_len).map_err(io::Error::other)?;
-        let seal: Seal = segment.seal(self.frame.position);
-        let bytes = segment.file.read_at(len, seal.offset).await?;
-        let (_, bodies) =
-            checked(&bytes, seal).ok_or_else(|| self.damaged("its checksum is wrong"))?;
-        Ok(bodies)
-    }
-
-    fn damaged(&self, what: &str) -> ReadError {
-        ReadError::Damaged {
-            position: self.frame.position,
-            what: what.to_owned(),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod filling;
 mod formats;
 mod full;
 mod opening;
+mod reading;
 mod sealing;
 mod stopped;
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use super::buffers::Buffers;
 #[cfg(target_os = "linux")]
 use super::ring::Ring;
 use super::waits::{Waits, Way};
@@ -34,11 +35,12 @@ impl fmt::Display for SyncMethod {
 #[derive(Debug)]
 pub(super) enum Ring {}
 
-/// The operating system's side; clones share the ring and what is known about waiting.
+/// The operating system's side; clones share the ring, what is known about waiting, and the buffers of reads.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Host {
     ring: Arc<OnceLock<Option<Mutex<Ring>>>>,
     waits: Arc<Mutex<Waits>>,
+    pub(super) buffers: Buffers,
 }
 
 impl Host {

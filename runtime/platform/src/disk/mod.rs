@@ -1,6 +1,7 @@
 //! Files and directories. What was synced survives a crash; what was not may be gone.
 //! Real calls are made on the calling thread: heavy users run on `Tasks::dedicated`.
 
+mod buffers;
 mod host;
 mod real;
 #[cfg(target_os = "linux")]

@@ -128,6 +128,10 @@ impl File {
     }
 
     pub(super) fn read_at(&self, len: usize, offset: u64) -> io::Result<Bytes> {
+        if let Some(mut lent) = self.host.buffers.lend(len) {
+            let read = self.fill(lent.room(), offset)?;
+            return Ok(lent.read(read));
+        }
         let mut bytes = Vec::with_capacity(len);
         while bytes.len() < len {
             let at = offset + bytes.len() as u64;
@@ -139,6 +143,20 @@ impl File {
         }
         bytes.truncate(len);
         Ok(bytes.into())
+    }
+
+    /// Returns how much there was.
+    fn fill(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < room.len() {
+            match pread(&*self.file, &mut room[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(filled)
     }
 
     pub(super) fn len(&self) -> io::Result<u64> {
