@@ -5,7 +5,6 @@
 
 use std::{io, time::Duration};
 
-use bytes::Bytes;
 use model::ViewWrite;
 
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
     commit::Commit,
     encode,
     errors::Refused,
-    frame::{Header, PartKind},
+    frame::PartKind,
     frames::Frames,
     limits::{CARRY_BYTES_MAX, CARRY_BYTES_PER_SECOND_MAX, CARRY_PAUSE_MAX, CARRY_WRITES_MAX},
     queue,
@@ -43,14 +42,12 @@ impl Cleaner {
     /// Bytes that would have to move before the segment can go.
     pub(crate) fn live_bytes(&self, dead: &Dead) -> io::Result<u64> {
         let mut live = 0;
-        let mut frames = Frames::of(&dead.segment);
+        let mut frames = Frames::sparsely(&dead.segment);
         let mut position = dead.segment.base;
         while position < dead.end {
-            let (header, bodies) = expect(frames.at(position)?, position)?;
-            for write in self.live_writes(&header, &bodies)? {
-                live += encode::write_len(&write) as u64;
-            }
-            position = header.end();
+            let (next, writes) = self.live_writes(&mut frames, position)?;
+            live += writes.iter().map(encode::write_len).sum::<usize>() as u64;
+            position = next;
         }
         Ok(live)
     }
@@ -58,11 +55,11 @@ impl Cleaner {
     /// Moves everything that lives in the segment. `None` when the log stops meanwhile.
     pub(crate) async fn carry(&self, dead: &Dead) -> io::Result<Option<()>> {
         let mut load = Load::default();
-        let mut frames = Frames::of(&dead.segment);
+        let mut frames = Frames::sparsely(&dead.segment);
         let mut position = dead.segment.base;
         while position < dead.end {
-            let (header, bodies) = expect(frames.at(position)?, position)?;
-            for write in self.live_writes(&header, &bodies)? {
+            let (next, writes) = self.live_writes(&mut frames, position)?;
+            for write in writes {
                 if !load.has_room_for(&write)
                     && self.place(std::mem::take(&mut load), None).await?.is_none()
                 {
@@ -70,31 +67,45 @@ impl Cleaner {
                 }
                 load.push(write);
             }
-            position = header.end();
+            position = next;
         }
-        if self.place(load, None).await?.is_none() {
-            return Ok(None);
-        }
+        self.place(load, None).await
+    }
+
+    /// Says that the log begins behind the segment from now on.
+    pub(crate) async fn begin_behind(&self, dead: &Dead) -> io::Result<Option<()>> {
         self.place(self.counters(), Some(dead.end)).await
     }
 
-    /// The frame's writes that the view still points to.
-    fn live_writes(&self, header: &Header, bodies: &Bytes) -> io::Result<Vec<ViewWrite>> {
-        let undecodable = || damaged(header.position);
+    /// Where the next frame begins, and the writes of this one that the view still points to.
+    fn live_writes(
+        &self,
+        frames: &mut Frames<'_>,
+        position: u64,
+    ) -> io::Result<(u64, Vec<ViewWrite>)> {
+        let undecodable = || damaged(position);
+        let header = frames.header_at(position)?.ok_or_else(undecodable)?;
         let mut live = Vec::new();
-        let mut rest = bodies.clone();
+        if !header
+            .heads
+            .iter()
+            .any(|head| head.kind == PartKind::Writes)
+        {
+            return Ok((header.end(), live));
+        }
+        let (_, mut rest) = frames.at(position)?.ok_or_else(undecodable)?;
         for head in &header.heads {
             let mut part = rest.split_to(usize::try_from(head.len).map_err(io::Error::other)?);
             while head.kind == PartKind::Writes && !part.is_empty() {
                 let write = encode::take_write(&mut part).ok_or_else(undecodable)?;
                 let newest = self.claim.view.get(&write.key).map_err(io::Error::other)?;
-                let newest = newest.filter(|entry| entry.position == header.position);
+                let newest = newest.filter(|entry| entry.position == position);
                 if newest.is_some_and(|entry| entry.value == write.value) {
                     live.push(write);
                 }
             }
         }
-        Ok(live)
+        Ok((header.end(), live))
     }
 
     /// Places writes of the cleaner's own; durable and applied when it returns. `None` when the log stops meanwhile.
@@ -158,8 +169,4 @@ fn rest(bytes: usize) -> Duration {
 
 fn damaged(position: u64) -> io::Error {
     io::Error::other(format!("the frame at log position {position} is damaged"))
-}
-
-fn expect<T>(frame: Option<T>, position: u64) -> io::Result<T> {
-    frame.ok_or_else(|| damaged(position))
 }

@@ -87,6 +87,8 @@ impl Cleaner {
         self.remove_archived().await?;
         loop {
             let dead = self.oldest_dead();
+            // The view can say what lives in them only when it knows all that they hold.
+            self.shared.apply(&self.claim)?;
             let Some(count) = self.worth_cleaning(&dead)? else {
                 return self.prepare_spare().await;
             };
@@ -152,7 +154,13 @@ impl Cleaner {
 
     /// Whether the segment is gone; not so when the log stops meanwhile.
     async fn remove(&mut self, dead: Dead) -> io::Result<bool> {
-        if self.carry(&dead).await?.is_none() {
+        // What lives here only shrinks.
+        let measured = self.measured.get(&dead.segment.base);
+        let lives = measured.is_none_or(|(measured, _)| measured.live_bytes > 0);
+        if lives && self.carry(&dead).await?.is_none() {
+            return Ok(false);
+        }
+        if self.begin_behind(&dead).await?.is_none() {
             return Ok(false);
         }
         self.shared.apply(&self.claim)?;

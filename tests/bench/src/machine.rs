@@ -160,8 +160,9 @@ impl Drop for Spinners {
     }
 }
 
+/// Asks for the next in every round: a kernel that preempts lazily lets a thread that never asks run on until its tick.
 pub(crate) fn spin() -> ! {
     loop {
-        std::hint::spin_loop();
+        std::thread::yield_now();
     }
 }
