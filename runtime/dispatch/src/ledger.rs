@@ -3,14 +3,14 @@
 //! Pure. Works enter their lane in order, are taken from its front, and come back in parts until nothing of them is left.
 //! What was changed for a transaction that the log then refuses is taken back as it was.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use model::{Checkpoint, FencingToken, Position, Timestamp, UserRecord};
 
 use crate::{
     lanes::{LaneId, Lanes},
-    limits::{HOLES_MAX, KEY_TRIES_MAX, OPEN_KEYS_MAX},
+    limits::{HOLES_MAX, KEY_TRIES_MAX, OPEN_KEYS_MAX, TRIES_MAX},
     progress::{Progress, Try},
     settle::{Mode, Origin, Work},
     window::Window,
@@ -33,13 +33,6 @@ pub(crate) struct Ledger {
     holes: BTreeSet<Position>,
     /// After a seek back: up to here records were delivered before.
     replayed: Option<Checkpoint>,
-}
-
-#[derive(Debug)]
-struct Queue {
-    works: VecDeque<Work>,
-    /// The last position that the lane began.
-    through: Checkpoint,
 }
 
 /// What `replace` did, for the case that it cannot be written.
@@ -79,10 +72,9 @@ impl Ledger {
 
     fn queue(&mut self, lane: LaneId) -> &mut Queue {
         let through = self.window.low();
-        self.queues.entry(lane).or_insert_with(|| Queue {
-            works: VecDeque::new(),
-            through,
-        })
+        self.queues
+            .entry(lane)
+            .or_insert_with(|| Queue::new(through))
     }
 
     /// Settled up to and including, everything.
@@ -220,6 +212,15 @@ impl Ledger {
         HOLES_MAX.saturating_sub(self.holes.len())
     }
 
+    /// How many more sets of records an answer may leave open. Of keys with lanes of their own a row names what it has room for.
+    pub(crate) fn sets_left(&self) -> usize {
+        let open: usize = match self.lanes {
+            Lanes::Hashed(_) | Lanes::Split { .. } => self.queues.values().map(Queue::len).sum(),
+            Lanes::Keys(_) => 0,
+        };
+        TRIES_MAX.saturating_sub(open)
+    }
+
     /// Forgets what is left of a lane; only where its records are kept elsewhere.
     pub(crate) fn clear(&mut self, lane: LaneId) {
         self.queues.remove(&lane);
@@ -281,21 +282,38 @@ impl Ledger {
         }
     }
 
-    /// Those set aside are not to blame: their attempts begin anew.
-    pub(crate) fn acquit(&mut self) {
+    /// All works of an earlier holder are there.
+    pub(crate) fn taken_up(&mut self) {
         self.queues.values_mut().for_each(Queue::restore_order);
-        let works = self.works_mut().filter(|work| work.mode == Mode::Aside);
-        works.for_each(begin_anew);
+    }
+
+    /// Those set aside are not to blame: their attempts begin anew; in a lane that is run now, once that is over.
+    pub(crate) fn acquit(&mut self, flies: impl Fn(LaneId) -> bool) {
+        self.go_on(Relief::Acquitted, flies);
     }
 
     /// An operator resumed the trigger: pauses end, and what was blocked has its attempts before it.
-    pub(crate) fn resume_at_once(&mut self) {
-        self.queues.values_mut().for_each(Queue::restore_order);
-        for work in self.works_mut() {
-            work.not_before = Timestamp::default();
-            if matches!(work.mode, Mode::Blocked | Mode::Aside | Mode::NoRoom) {
-                begin_anew(work);
+    pub(crate) fn resume_at_once(&mut self, flies: impl Fn(LaneId) -> bool) {
+        self.go_on(Relief::Resumed, flies);
+    }
+
+    fn go_on(&mut self, relief: Relief, flies: impl Fn(LaneId) -> bool) {
+        for (lane, queue) in &mut self.queues {
+            if flies(*lane) {
+                queue.relief = queue.relief.max(Some(relief));
+            } else {
+                queue.go_on(relief);
             }
+        }
+    }
+
+    /// What came back of the lane is settled: its works may change places.
+    pub(crate) fn landed(&mut self, lane: LaneId) {
+        let queue = self.queues.get_mut(&lane);
+        if let Some((queue, relief)) =
+            queue.and_then(|it| it.relief.take().map(|relief| (it, relief)))
+        {
+            queue.go_on(relief);
         }
     }
 
@@ -422,48 +440,9 @@ impl Ledger {
     }
 }
 
-impl Queue {
-    fn turn(&self) -> usize {
-        let aside = |work: &&Work| work.mode == Mode::Aside;
-        self.works.iter().take_while(aside).count()
-    }
+mod queue;
 
-    fn front(&self) -> Option<&Work> {
-        self.works.get(self.turn())
-    }
-
-    /// Where records were held back behind one of their key, the others went past them: all are in their places again.
-    fn restore_order(&mut self) {
-        let held_back = |work: &Work| work.mode == Mode::Aside && !work.is_under_suspicion();
-        if !self.works.iter().any(held_back) {
-            return;
-        }
-        let (shard, others): (VecDeque<Work>, VecDeque<Work>) = std::mem::take(&mut self.works)
-            .into_iter()
-            .partition(|work| work.origin == Origin::Shard);
-        let mut records: Vec<(usize, UserRecord)> = Vec::new();
-        for (index, work) in shard.iter().enumerate() {
-            records.extend(work.records.iter().map(|record| (index, record.clone())));
-        }
-        records.sort_by_key(|(_, record)| record.position);
-        for run in records.chunk_by(|(one, _), (next, _)| one == next) {
-            let of = run.first().and_then(|(index, _)| shard.get(*index));
-            let records = run.iter().map(|(_, record)| record.clone()).collect();
-            self.works.extend(of.map(|work| Work {
-                records,
-                ..work.clone()
-            }));
-        }
-        self.works.extend(others);
-    }
-}
-
-fn begin_anew(work: &mut Work) {
-    work.mode = Mode::Together;
-    work.version = None;
-    work.attempts = 0;
-    work.failures = 0;
-}
+use queue::{Queue, Relief};
 
 #[cfg(test)]
 mod tests {

@@ -16,8 +16,17 @@ pub const PATTERN_CHARACTERS_MAX: usize = 4_096;
 pub const WILDCARDS_MAX: usize = 10;
 /// Settlements without effects are written together at least this often.
 pub const COALESCE: Duration = Duration::from_millis(50);
-/// Spans of unsettled records in a progress row; an answer with more failures is retried from the first one on.
-pub const TRIES_MAX: usize = 160;
+/// Sets of records that answers leave open in all lanes of a shard; one with more failures is retried from the first one on.
+pub const TRIES_MAX: usize = 64;
+/// Hashed lanes of a shard, and as many of a canary.
+pub const LANES_MAX: usize = 20;
+/// Sets that a lane has open at once while a batch is taken apart: each half of it once, the record that a handler named and
+/// what came after it. With many lanes each has its share of the records that are read ahead.
+const LANE_SETS_MAX: usize = (OPEN_RECORDS_MAX / LANES_MAX).ilog2() as usize + 4;
+/// Sets that fail before the breaker of a trigger opens.
+pub const BREAKER_FAILURES_MAX: u32 = 50;
+/// Sets of records that are open in one shard, and so in its progress row.
+pub const SETS_MAX: usize = LANES_MAX * LANE_SETS_MAX + TRIES_MAX + BREAKER_FAILURES_MAX as usize;
 /// Settled records between unsettled ones that a progress row names, and how many more it has room for.
 pub const HOLES_MAX: usize = 256;
 pub const HOLES_SPARE: usize = 64;
@@ -34,11 +43,8 @@ pub const OPEN_BYTES_MAX: usize = 64 << 20;
 pub const OPEN_KEYS_MAX: usize = 1_000;
 /// Of them, works whose attempts are kept in the progress row; those of more keys begin anew after a restart.
 pub const KEY_TRIES_MAX: usize = 50;
-/// Bytes of a progress row, above which notes of attempts give way.
+/// Bytes of a progress row; notes of attempts give way.
 pub const PROGRESS_BYTES_MAX: usize = 64 << 10;
-/// Bytes of a progress row at most: room for each record that may be read ahead as a try of its own, which a function that fails
-/// for every record of a large batch comes to.
-pub const FULL_PROGRESS_BYTES_MAX: usize = 4 << 20;
 /// Attempts kept in a dead letter: the newest ones.
 pub const NOTES_MAX: usize = 20;
 /// Bytes of a message kept with an attempt.
@@ -79,8 +85,12 @@ pub const RESCUE_AHEAD_MAX: Duration = Duration::from_secs(300);
 pub const RESCUE_LOOK_MIN: Duration = Duration::from_secs(1);
 
 const _: () = assert!(DEAD_LETTER_BYTES_MAX <= TRANSACTION_DEAD_LETTER_BYTES_MAX);
-/// A try takes at most 260 bytes as JSON, a hole 43.
-const _: () = assert!(TRIES_MAX * 300 + (HOLES_MAX + HOLES_SPARE) * 43 + 512 <= PROGRESS_BYTES_MAX);
-const _: () = assert!(OPEN_RECORDS_MAX * 400 <= FULL_PROGRESS_BYTES_MAX);
-/// An open record takes 43 bytes.
+/// A packed try takes 131 bytes, with a key as its lane 151, a hole and an open record 43, the last position of a lane 130.
+const _: () = assert!(
+    SETS_MAX * 131 + (HOLES_MAX + HOLES_SPARE) * 43 + LANES_MAX * 130 + 512 <= PROGRESS_BYTES_MAX
+);
+const _: () = assert!(
+    (OPEN_KEYS_MAX + HOLES_MAX + HOLES_SPARE) * 43 + KEY_TRIES_MAX * 151 + 512
+        <= PROGRESS_BYTES_MAX
+);
 const _: () = assert!(KEY_TRIES_MAX < OPEN_KEYS_MAX);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     dead_letters::Note,
     lanes::{LaneId, Lanes},
-    limits::{FULL_PROGRESS_BYTES_MAX, PROGRESS_BYTES_MAX},
+    limits::PROGRESS_BYTES_MAX,
 };
 
 /// First byte of a stored row.
@@ -34,10 +34,21 @@ pub struct Progress {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lane_through: Vec<Checkpoint>,
     /// With a lane for each key: unsettled records up to `through` that are in no try.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "packed")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        with = "packed::positions"
+    )]
     pub open: Vec<Position>,
+    /// Tries without notes, where there are so many that they would not fit as `tries`; only as it is stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "packed::tries")]
+    pub packed: Vec<Try>,
     /// Settled records within the span of a try.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "packed")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        with = "packed::positions"
+    )]
     pub holes: Vec<Position>,
     /// After a seek back: up to here records were delivered before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,6 +108,7 @@ impl Progress {
             lanes: None,
             lane_through: Vec::new(),
             open: Vec::new(),
+            packed: Vec::new(),
             holes: Vec::new(),
             replayed: None,
         }
@@ -115,7 +127,7 @@ impl Progress {
     }
 
     /// Notes give way where the row would be too large: first what functions said, then the ends of long messages, then
-    /// all but the newest note of each try, then all of them.
+    /// all but the newest note of each try, then all of them. A row of very many tries packs them.
     pub fn encode(mut self) -> Result<Vec<u8>, DamagedProgress> {
         let shorter: [fn(&mut Vec<Note>); 4] = [
             |notes| notes.iter_mut().for_each(|note| note.log_tail.clear()),
@@ -132,9 +144,13 @@ impl Progress {
             notes.for_each(shorten);
             bytes = self.written()?;
         }
-        if bytes.len() > FULL_PROGRESS_BYTES_MAX {
+        if bytes.len() > PROGRESS_BYTES_MAX {
+            self.packed = std::mem::take(&mut self.tries);
+            bytes = self.written()?;
+        }
+        if bytes.len() > PROGRESS_BYTES_MAX {
             return Err(DamagedProgress(format!(
-                "it has {} bytes, at most {FULL_PROGRESS_BYTES_MAX} are kept",
+                "it has {} bytes, at most {PROGRESS_BYTES_MAX} are kept",
                 bytes.len()
             )));
         }
@@ -150,7 +166,10 @@ impl Progress {
     pub fn decode(bytes: &[u8]) -> Result<Self, DamagedProgress> {
         match bytes.split_first() {
             Some((&VERSION, json)) => {
-                serde_json::from_slice(json).map_err(|e| DamagedProgress(e.to_string()))
+                let row: Result<Self, _> = serde_json::from_slice(json);
+                let mut row = row.map_err(|e| DamagedProgress(e.to_string()))?;
+                row.tries.append(&mut row.packed);
+                Ok(row)
             }
             Some((version, _)) => Err(DamagedProgress(format!("version {version} is not known"))),
             None => Err(DamagedProgress("it is empty".to_owned())),
@@ -190,51 +209,7 @@ pub enum Standing {
     New,
 }
 
-mod packed {
-    //! Positions as base64 of 32 bytes each, high bytes first: as JSON numbers and names they would be four times as long.
-
-    use std::borrow::Cow;
-
-    use base64_simd::STANDARD;
-    use model::{Position, SequenceNumber};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    const BYTES: usize = 32;
-
-    pub(super) fn serialize<S: Serializer>(open: &[Position], to: S) -> Result<S::Ok, S::Error> {
-        let mut bytes = Vec::with_capacity(open.len() * BYTES);
-        for position in open {
-            let [high, middle, low] = position.sequence.0;
-            for limb in [high, middle, low, position.sub_sequence] {
-                bytes.extend_from_slice(&limb.to_be_bytes());
-            }
-        }
-        to.serialize_str(&STANDARD.encode_to_string(bytes))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Vec<Position>, D::Error> {
-        let text = Cow::<'de, str>::deserialize(from)?;
-        let bytes = STANDARD
-            .decode_to_vec(text.as_bytes())
-            .map_err(D::Error::custom)?;
-        let (positions, rest) = bytes.as_chunks::<BYTES>();
-        if !rest.is_empty() {
-            return Err(D::Error::custom("the open records are cut off"));
-        }
-        Ok(positions.iter().map(position).collect())
-    }
-
-    fn position(bytes: &[u8; BYTES]) -> Position {
-        let (limbs, _) = bytes.as_chunks::<8>();
-        let limb = |index: usize| limbs.get(index).copied().map_or(0, u64::from_be_bytes);
-        Position {
-            sequence: SequenceNumber([limb(0), limb(1), limb(2)]),
-            sub_sequence: limb(3),
-        }
-    }
-}
+mod packed;
 
 impl Try {
     #[must_use]
@@ -247,7 +222,10 @@ impl Try {
 mod tests {
     use super::*;
     use crate::{
-        limits::{KEY_TRIES_MAX, OPEN_KEYS_MAX, OPEN_RECORDS_MAX, SHORT_NOTE_BYTES_MAX},
+        limits::{
+            HOLES_MAX, HOLES_SPARE, KEY_TRIES_MAX, LANES_MAX, OPEN_KEYS_MAX, OPEN_RECORDS_MAX,
+            SETS_MAX, SHORT_NOTE_BYTES_MAX,
+        },
         testing::position,
     };
 
@@ -272,6 +250,7 @@ mod tests {
             lanes: None,
             lane_through: Vec::new(),
             open: Vec::new(),
+            packed: Vec::new(),
             holes: Vec::new(),
             replayed: None,
         }
@@ -430,25 +409,39 @@ mod tests {
         let mut full = row();
         full.lanes = Some(Lanes::Keys(1_000));
         full.open = vec![long; OPEN_KEYS_MAX];
+        full.holes = vec![long; HOLES_MAX + HOLES_SPARE];
         full.tries[0].lane = Some(LaneId(u128::MAX));
         (full.tries[0].first, full.tries[0].last) = (long, long);
         full.tries = vec![full.tries.remove(0); KEY_TRIES_MAX];
-        assert!(full.encode().is_ok());
+        let stored = full.clone().encode().unwrap();
+        assert_eq!(Progress::decode(&stored), Ok(full));
     }
 
     #[test]
-    fn a_row_has_room_for_every_record_read_ahead_as_a_try_of_its_own() {
+    fn a_row_has_room_for_all_sets_that_can_be_open() {
         let long = Position {
             sequence: model::SequenceNumber::MAX,
             sub_sequence: u64::MAX,
         };
         let mut full = row();
-        let tried = &mut full.tries[0];
-        (tried.first, tried.last) = (long, long);
-        tried.version = Some(FunctionVersion(u64::MAX));
-        (tried.first_failed_ms, tried.not_before_ms) = (u64::MAX, u64::MAX);
-        full.tries = vec![full.tries.remove(0); OPEN_RECORDS_MAX];
-        assert!(full.encode().is_ok());
+        full.lanes = Some(Lanes::Hashed(10).shared(Some(0.5)));
+        full.lane_through = vec![Checkpoint::Settled(long); LANES_MAX];
+        full.holes = vec![long; HOLES_MAX + HOLES_SPARE];
+        full.tries[0] = Try {
+            first: long,
+            last: long,
+            lane: Some(LaneId(19)),
+            attempts: u32::MAX,
+            version: Some(FunctionVersion(u64::MAX)),
+            records: OPEN_RECORDS_MAX,
+            blocked: true,
+            first_failed_ms: u64::MAX,
+            not_before_ms: u64::MAX,
+            ..full.tries[0].clone()
+        };
+        full.tries = vec![full.tries.remove(0); SETS_MAX];
+        let stored = full.clone().encode().unwrap();
+        assert_eq!(Progress::decode(&stored), Ok(full));
     }
 
     #[test]

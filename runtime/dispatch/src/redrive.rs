@@ -21,7 +21,7 @@ use crate::{
     commit::{NotPlaced, Stores, effects},
     dead_letters::{Claim, DeadLetter, DeadLetterError, Note, id, key_of},
     lanes::key_draw,
-    limits::{LOG_TAIL_BYTES_MAX, NOTES_MAX},
+    limits::{LOG_TAIL_BYTES_MAX, NOTES_MAX, TRIES_MAX},
     parking::ParkedKeys,
     settings::{CanaryBy, TriggerSettings},
     settle::{Circumstances, Settlement, contradiction},
@@ -343,6 +343,7 @@ impl Redrive {
             healthy: true,
             marks: false,
             has_room: true,
+            sets_max: TRIES_MAX,
         };
         match outcome {
             Outcome::Answered(answer) => match answer.failures.first() {

@@ -42,8 +42,7 @@ pub struct Work {
     pub origin: Origin,
     /// Of all its records.
     pub window: Option<InWindow>,
-    /// The handler is asked to say which record it is at.
-    pub traced: bool,
+    pub trace: Trace,
 }
 
 /// Where the records of a work come from, and so what it means that they are settled.
@@ -69,6 +68,15 @@ pub enum Mode {
     NoRoom,
     /// It failed while nothing else succeeded: what comes after it shows whether it is to blame.
     Aside,
+}
+
+/// Whether the handler is asked to say which record it is at, and what that is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trace {
+    Off,
+    On,
+    /// The records stood before the one that it named, and failed without it: what it says is of no use for them.
+    Misled,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -115,6 +123,8 @@ pub struct Circumstances<'a> {
     pub marks: bool,
     /// More records may be parked.
     pub has_room: bool,
+    /// Sets of records that an answer may leave.
+    pub sets_max: usize,
 }
 
 impl Work {
@@ -131,7 +141,7 @@ impl Work {
             notes: Vec::new(),
             origin: Origin::Shard,
             window: None,
-            traced: false,
+            trace: Trace::Off,
         }
     }
 
@@ -149,7 +159,7 @@ impl Work {
         Self {
             origin: self.origin,
             window,
-            traced: self.traced,
+            trace: self.trace,
             ..Self::new(records)
         }
     }

@@ -43,7 +43,7 @@ use crate::{
     parking::ParkedKeys,
     progress::{DamagedProgress, Progress, Standing},
     settings::{Then, TriggerSettings},
-    settle::{Circumstances, Discard, Mode, Settlement, Work, expire, oversized, settle},
+    settle::{Circumstances, Discard, Mode, Settlement, Trace, Work, expire, oversized, settle},
     state::StateStore,
     status::{Counters, ShardState, ShardStatus},
 };

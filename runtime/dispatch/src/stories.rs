@@ -5,6 +5,7 @@ mod aggregates;
 mod batches;
 mod bounds;
 mod canary;
+mod depth;
 mod filters;
 mod handover;
 mod holds;

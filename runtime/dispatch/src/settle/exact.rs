@@ -1,10 +1,10 @@
 //! Which record was it? A handler that says where it is names the one it stopped at; where it has said nothing it is run
-//! once more and asked to. Only where that is of no use are batches halved.
+//! once more and asked to. Only where that is of no use are batches halved, so that few sets are open however many fail.
 
 use model::Fault;
 
 use super::{
-    Circumstances, Mode, Settlement, Work,
+    Circumstances, Mode, Settlement, Trace, Work,
     whole::{asked, give_up, halves, spent},
 };
 
@@ -14,12 +14,13 @@ const AT_THE_RECORD: [&str; 3] = ["Trap", "StackOverflow", "ExitError"];
 /// A batch of several records failed. No attempt is used before it is known whose it was.
 pub(super) fn exact(work: Work, fault: &Fault, at: Circumstances<'_>) -> Settlement {
     let mark = fault.usage.mark.and_then(|mark| usize::try_from(mark).ok());
-    match mark.filter(|mark| *mark < work.records.len()) {
+    let mark = mark.filter(|mark| *mark < work.records.len());
+    match mark.filter(|_| work.trace != Trace::Misled) {
         Some(mark) => around(work, mark, fault, at),
-        None if at.marks && !work.traced => Settlement {
+        None if at.marks && work.trace == Trace::Off => Settlement {
             again: vec![Work {
                 mode: Mode::Together,
-                traced: true,
+                trace: Trace::On,
                 not_before: at.now.plus(asked(fault)),
                 ..work
             }],
@@ -43,6 +44,11 @@ fn around(mut work: Work, mark: usize, fault: &Fault, at: Circumstances<'_>) -> 
         not_before,
         ..work.part(records)
     };
+    // A function that stops behind everything, whatever it is given, would have its batches taken apart from the end.
+    let passed = |records| Work {
+        trace: Trace::Misled,
+        ..neighbours(records)
+    };
     let mut alone = Work {
         version: work.version,
         first_failed: work.first_failed,
@@ -59,7 +65,7 @@ fn around(mut work: Work, mark: usize, fault: &Fault, at: Circumstances<'_>) -> 
             let mut settlement = give_up(alone, at);
             let stays = |work: &Work| work.mode == Mode::Blocked;
             if settlement.again.iter().any(stays) {
-                settlement.again.splice(0..0, some(neighbours(before)));
+                settlement.again.splice(0..0, some(passed(before)));
                 settlement.again.extend(some(neighbours(after)));
             } else {
                 let rest = [before, after].concat();
@@ -68,7 +74,7 @@ fn around(mut work: Work, mark: usize, fault: &Fault, at: Circumstances<'_>) -> 
             return settlement;
         }
     }
-    let mut again: Vec<Work> = some(neighbours(before)).into_iter().collect();
+    let mut again: Vec<Work> = some(passed(before)).into_iter().collect();
     again.push(alone);
     again.extend(some(neighbours(after)));
     Settlement {

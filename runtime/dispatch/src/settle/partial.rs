@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     dead_letters::{Condition, Note},
-    limits::TRIES_MAX,
     settings::{ErrorClass, FailedItems, Isolate},
 };
 
@@ -61,7 +60,7 @@ pub(super) fn partly(work: Work, mut answer: Answer, at: Circumstances<'_>) -> S
         }
     } else {
         let fates = fates(&work, &failures, at);
-        if from_the_first_on || groups(&fates) > TRIES_MAX {
+        if from_the_first_on || groups(&fates) > at.sets_max {
             from_the_first(work, answer, (first, &whole), at)
         } else {
             each(&work, answer, &fates, at)

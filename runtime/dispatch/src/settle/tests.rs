@@ -41,6 +41,7 @@ fn at(policy: &RetryPolicy) -> Circumstances<'_> {
         healthy: true,
         marks: false,
         has_room: true,
+        sets_max: TRIES_MAX,
     }
 }
 

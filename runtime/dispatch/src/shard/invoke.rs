@@ -56,6 +56,7 @@ impl ShardTask {
             healthy,
             marks: self.rooms.handler.marks(),
             has_room: self.has_park_room(),
+            sets_max: self.ledger.sets_left(),
         }
     }
 
@@ -113,7 +114,7 @@ impl ShardTask {
             outputs: Arc::clone(&self.outputs),
             state,
             window,
-            tracing: work.traced,
+            tracing: work.trace == Trace::On,
             envelope: self.settings.envelope,
             item_failures: self.settings.item_failures,
             client_context: None,
@@ -148,7 +149,9 @@ impl ShardTask {
             },
             failed @ Outcome::Failed(_) => failed,
         };
-        self.conclude(lane, flight, outcome, stop).await
+        self.conclude(lane, flight, outcome, stop).await?;
+        self.ledger.landed(lane);
+        Ok(())
     }
 
     /// Stable over the attempts of one batch.

@@ -41,7 +41,7 @@ impl ShardTask {
         let turned = is_paused(before.stance) != is_paused(now.stance);
         // Resuming ends every pause between attempts, and so does pausing (RT-11); a hold is over in a moment.
         if turned || before.resumptions != now.resumptions {
-            self.ledger.resume_at_once();
+            self.ledger.resume_at_once(|lane| self.flights.has(lane));
             self.breaker.succeeded();
         }
         if before.aborts != now.aborts {

@@ -59,6 +59,7 @@ impl ShardTask {
                 self.ledger.begin(lane, work);
             }
         }
+        self.ledger.taken_up();
         Ok(())
     }
 

@@ -48,7 +48,7 @@ impl ShardTask {
     pub(super) fn strike(&mut self) {
         let now = self.now();
         if self.breaker.strike(now) {
-            self.ledger.acquit();
+            self.ledger.acquit(|lane| self.flights.has(lane));
         }
     }
 

@@ -14,7 +14,8 @@ use leases::LeaseBook;
 use model::{
     AccountId, ByteSize, Checkpoint, FencingToken, FunctionName, FunctionVersion, HashKeyRange,
     Invocation, LeaseSlot, LogPosition, NodeId, Outcome, Position, Record, Region, SequenceNumber,
-    ShardId, StreamKey, StreamName, Timestamp, Transaction, TriggerName,
+    ShardId, StreamKey, StreamName, Timestamp, Transaction, TriggerName, ViewWrite,
+    keys::Namespace,
     seams::{
         BoxFuture, CommitError, Handler, Journal, LogTail, Page, ReadFrom, ReadLimit, ShardFacts,
         Source, SourceError,
@@ -25,7 +26,7 @@ use platform::{Platform, watch};
 use crate::{
     Backoff, BatchPolicy, Canary, CanaryBy, DeadLetter, DeadLetterPolicy, DeadLetterStore,
     DeadLetters, Isolate, Owed, OwedDocuments, OwedTo, RangeCheck, RetryPolicy, Rooms, ShardState,
-    StartAt, Then, TriggerRunner, TriggerSettings, WhenFull, filter::Filter,
+    StartAt, Then, TriggerRunner, TriggerSettings, WhenFull, filter::Filter, progress::Progress,
 };
 
 use super::actor::Actor;
@@ -51,6 +52,8 @@ struct Held {
     full: bool,
     /// No stream takes outputs.
     no_output: bool,
+    /// The most tries that a progress row ever had, and the bytes of the longest row.
+    longest: (usize, usize),
 }
 
 impl Tape {
@@ -60,6 +63,10 @@ impl Tape {
 
     pub(super) fn commits(&self) -> u64 {
         self.held.lock().unwrap().commits
+    }
+
+    pub(super) fn longest_row(&self) -> (usize, usize) {
+        self.held.lock().unwrap().longest
     }
 
     pub(super) fn stop_at(&self, stops: Option<(u64, bool)>) {
@@ -123,6 +130,7 @@ impl Held {
                 .map(|(_, record)| text(record.data)),
         );
         for write in transaction.writes {
+            self.measure(&write);
             match write.value {
                 Some(value) => self.view.insert(write.key, value),
                 None => self.view.remove(&write.key),
@@ -132,6 +140,17 @@ impl Held {
             down()
         } else {
             Ok(LogPosition(self.commits))
+        }
+    }
+}
+
+impl Held {
+    fn measure(&mut self, write: &ViewWrite) {
+        let is_progress = write.key.first() == Some(&(Namespace::Progress as u8));
+        if let Some(row) = write.value.as_ref().filter(|_| is_progress) {
+            let tries = Progress::decode(row).unwrap().tries.len();
+            let (most, longest) = self.longest;
+            self.longest = (most.max(tries), longest.max(row.len()));
         }
     }
 }

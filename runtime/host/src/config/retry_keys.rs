@@ -16,7 +16,7 @@ pub(super) const BREAKER_FAILURES: Measured<u32> = Measured {
     name: "failures",
     default: 5,
     min: 1,
-    max: 1000,
+    max: dispatch::limits::BREAKER_FAILURES_MAX,
     meaning: "record sets that failed for good, one after another, before it opens",
 };
 pub(super) const BREAKER_PROBE: Measured<Duration> = Measured {
