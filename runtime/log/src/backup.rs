@@ -12,10 +12,12 @@ use crate::{
     Log,
     archive::Object,
     errors::Stopped,
-    frame::PartKind,
-    frames::Frames,
+    layout::{
+        frame::PartKind,
+        frames::Frames,
+        segment::{SEGMENT_HEADER_BYTES, Segment},
+    },
     limits::BACKUP_PAGE_BYTES,
-    segment::{SEGMENT_HEADER_BYTES, Segment},
 };
 
 /// One state of the log, held until it is dropped.

@@ -3,6 +3,12 @@
 //! Only the oldest segments can go, so that the log stays one piece. What the view still points to moves forward first,
 //! and the view is synced before the file goes. A failed read or write here stops the log like any other.
 
+pub(crate) mod apply;
+pub(crate) mod carry;
+pub(crate) mod seal;
+pub(crate) mod spares;
+pub(crate) mod worth;
+
 use std::{collections::BTreeMap, io, sync::Arc};
 
 use model::Timestamp;
@@ -10,10 +16,12 @@ use tracing::debug;
 
 use crate::{
     archive::Looked,
-    segment::Segment,
+    clean::{
+        spares::Pace,
+        worth::{Measured, worth_cleaning},
+    },
+    layout::segment::Segment,
     shared::{Claim, EndsOnPanic, Shared},
-    spares::Pace,
-    worth::{Measured, worth_cleaning},
 };
 
 #[derive(Debug)]

@@ -4,41 +4,25 @@
 //! In come commits (records of any shards, view writes, guards); out come assigned indexes, durable records and the
 //! current value of every key. Nothing of a commit lives outside its frame. The first failed write or sync stops the
 //! log for good; opening it again reads what the disk really holds.
+//!
+//! The rooms, in the order in which a record meets them: `layout` is what lies on the disk, `open` reads it at a start, `append`
+//! is the way of a commit, `view` keeps the newest value of every key, `read` is the way back, `clean` is the part that works
+//! in the background (indexes of full segments, what still lives in old ones, spares), `archive` takes what is kept for longer.
+//! `shared` joins them; `stopped` works on a folder that nobody has open, `backup` on one that somebody has.
 
-mod apply;
+mod append;
 pub mod archive;
 pub mod backup;
-mod carry;
-pub mod cipher;
 mod clean;
-pub mod commit;
-mod committer;
-mod durability;
-mod encode;
+mod encryption;
 pub mod errors;
-mod format;
-mod frame;
-mod frames;
-mod index;
-mod keyring;
+mod layout;
 pub mod limits;
 mod open;
-mod producers;
-mod progress;
-mod queue;
 pub mod read;
-mod recovery;
-mod scan;
-mod seal;
-mod sealed;
-mod segment;
 mod shared;
-mod source;
-mod spares;
 pub mod stopped;
-mod tail;
 mod view;
-mod worth;
 
 #[cfg(test)]
 mod tests;
@@ -54,16 +38,19 @@ use bytes::Bytes;
 use model::{FencingToken, LogPosition, ShardSlot, Timestamp};
 use platform::watch;
 
+use append::queue;
 use open::Held;
+use read::index;
 use shared::Shared;
 use view::ViewFailed;
 
+pub use append::commit::{Append, Assigned, Commit, Placed, ProducerMark};
+pub use append::durability::Durability;
 pub use archive::{ArchiveSettings, Store, folder::Folder};
-pub use commit::{Append, Assigned, Commit, Placed, ProducerMark};
-pub use durability::Durability;
+pub use encryption::cipher;
 pub use errors::{OpenError, ReadError, Refused, Stopped};
-pub use format::FORMAT;
-pub use index::Counted;
+pub use layout::format::FORMAT;
+pub use read::index::Counted;
 pub use read::{Chunk, Cursor, ReadLimit, StoredRecord};
 
 /// What may be chosen about a log.

@@ -3,6 +3,9 @@
 //! The marker says where a clean stop ended. It is removed before anything is written, so it never vouches for more
 //! than it saw.
 
+pub(crate) mod recovery;
+pub(crate) mod scan;
+
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
@@ -15,19 +18,14 @@ use tracing::{debug, warn};
 
 use crate::{
     Log, Settings, ViewKind,
-    apply::view_dir,
+    append::{commit::Commit, committer::Committer, progress::Progress, queue},
     archive::{Archive, opening},
-    clean::Cleaner,
-    commit::Commit,
-    committer::Committer,
+    clean::{Cleaner, apply::view_dir},
+    encryption::keyring::Keyring,
     errors::{OpenError, Stopped},
-    format,
-    frame::crc_of,
-    keyring::Keyring,
+    layout::{format, frame::crc_of},
     limits::{LOCK_RETRY_PAUSE, LOCK_WAIT_MAX, WAITING_BYTES_MAX},
-    progress::Progress,
-    queue,
-    recovery::{Found, recover},
+    open::recovery::{Found, recover},
     shared::{Claim, Shared},
     stopped::{self, is_readonly},
     view::{NotOpened, View, file::FileView, memory::MemoryView, sled::SledView},

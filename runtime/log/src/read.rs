@@ -2,20 +2,26 @@
 //!
 //! Recent frames come from memory without a copy; older ones are read from their segment and checked again.
 
+pub(crate) mod index;
+pub(crate) mod source;
+pub(crate) mod tail;
+
 use std::{io, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use model::{HashKey, ShardSlot, Timestamp};
 
 use crate::{
+    append::queue::State,
     archive::{Home, Object, is_object, opening::index_again},
-    encode,
+    encryption::keyring::is_encrypted,
     errors::ReadError,
-    index::{Counted, FrameRef, Sought},
-    keyring::is_encrypted,
-    queue::State,
+    layout::encode,
+    read::{
+        index::{Counted, FrameRef, Sought},
+        source::{Source, Sources},
+    },
     shared::Shared,
-    source::{Source, Sources},
 };
 
 /// Where to start.

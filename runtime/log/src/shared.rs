@@ -14,12 +14,14 @@ use tracing::error;
 
 use crate::{
     Settings,
+    append::{
+        progress::{Asked, Progress},
+        queue::State,
+    },
     archive::Archive,
+    clean::seal::IndexCache,
+    encryption::keyring::Keyring,
     errors::Stopped,
-    keyring::Keyring,
-    progress::{Asked, Progress},
-    queue::State,
-    seal::IndexCache,
     view::View,
 };
 

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 use model::{ViewWrite, keys};
 
-use crate::frame::u64_at;
+use crate::layout::frame::u64_at;
 
 const VERSION: u8 = 1;
 const LEN: usize = 16;

@@ -24,7 +24,7 @@ pub(crate) use blocks::BlockCache;
 pub(crate) use moving::Looked;
 pub(crate) use store::{Archive, archive_dir, object_name};
 
-use crate::segment::Segment;
+use crate::layout::segment::Segment;
 
 /// Where objects are kept by their names: a folder, or a bucket.
 pub trait Store: fmt::Debug + Send + Sync {

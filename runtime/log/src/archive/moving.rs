@@ -19,12 +19,9 @@ use super::{
 };
 use crate::{
     clean::Cleaner,
-    format,
-    frames::checked,
-    index::{FrameRef, Span},
+    layout::{format, frames::checked, sealed::Run, segment::Segment},
     limits::{ARCHIVE_LOOK_PAUSE, ARCHIVE_OBJECT_BYTES, ARCHIVE_RETRY_PAUSE},
-    sealed::Run,
-    segment::Segment,
+    read::index::{FrameRef, Span},
 };
 
 /// What ends a move.

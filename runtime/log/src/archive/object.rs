@@ -19,10 +19,12 @@ use bytes::Bytes;
 use model::{ShardSlot, Timestamp};
 
 use crate::{
-    frame::{crc, crc_of, crc_value, narrow, u32_at, u64_at},
-    index::FrameRef,
+    layout::{
+        frame::{crc, crc_of, crc_value, narrow, u32_at, u64_at},
+        sealed::{self, Contents, Identity},
+    },
     limits::{ARCHIVE_BLOCK_BYTES, FRAME_BYTES_MAX},
-    sealed::{self, Contents, Identity},
+    read::index::FrameRef,
 };
 
 pub(crate) const HEAD_BYTES: usize = 56;

@@ -18,12 +18,12 @@ use super::{
     store::{archive_dir, object_name},
 };
 use crate::{
+    append::queue::State,
+    clean::seal,
     errors::OpenError,
-    index::{Shard, Span},
-    queue::State,
-    scan::damaged,
-    seal,
-    sealed::{self, Contents},
+    layout::sealed::{self, Contents},
+    open::scan::damaged,
+    read::index::{Shard, Span},
     view::{View, ViewFailed},
 };
 

@@ -19,8 +19,8 @@ use crate::{
         object::{self, Builder, Head},
         object_name,
     },
-    seal,
-    sealed::Identity,
+    clean::seal,
+    layout::sealed::Identity,
 };
 
 /// One object.

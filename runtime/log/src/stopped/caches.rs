@@ -17,12 +17,12 @@ use super::{
     walk::Expected,
 };
 use crate::{
-    apply::view_dir,
-    frame::crc_of,
-    index::FrameRef,
-    seal::{self, index_path},
-    sealed::Contents,
-    segment::Segment,
+    clean::{
+        apply::view_dir,
+        seal::{self, index_path},
+    },
+    layout::{frame::crc_of, sealed::Contents, segment::Segment},
+    read::index::FrameRef,
     view::{Entry, NotOpened, View, sled::SledView},
 };
 

@@ -7,8 +7,10 @@ use bytes::{Bytes, BytesMut};
 use model::ViewWrite;
 
 use crate::{
-    encode,
-    frame::{HEAD_BYTES, HEADER_BYTES, Head, Header, PartKind, Seal, crc_of, narrow},
+    layout::{
+        encode,
+        frame::{HEAD_BYTES, HEADER_BYTES, Head, Header, PartKind, Seal, crc_of, narrow},
+    },
     limits::TRANSACTION_BYTES_MAX,
 };
 
@@ -127,7 +129,7 @@ fn frame(piece: Piece, count: usize, bodies: &[u8], seal: Seal) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frames::checked;
+    use crate::layout::frames::checked;
 
     #[test]
     fn pieces_follow_the_group_that_comes_next() {

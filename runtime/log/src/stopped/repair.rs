@@ -19,13 +19,14 @@ use super::{
     gap::{self, Piece},
 };
 use crate::{
-    apply::view_dir,
-    format::FORMAT,
+    append::queue::counter_write,
+    clean::{apply::view_dir, seal::index_path},
+    layout::{
+        format::FORMAT,
+        segment::{Segment, header},
+    },
     limits::COUNTERS_UNSEEN,
     open::MARKER,
-    queue::counter_write,
-    seal::index_path,
-    segment::{Segment, header},
 };
 
 /// Bytes of a damaged part that are copied aside at a time.

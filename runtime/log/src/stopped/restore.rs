@@ -20,10 +20,12 @@ use super::{Archived, Directory, survey};
 use crate::{
     archive::{archive_dir, is_object, object_name},
     backup::Page,
-    format::FORMAT,
-    frame::{crc_of, u32_at, u64_at},
+    layout::{
+        format::FORMAT,
+        frame::{crc_of, u32_at, u64_at},
+        segment::file_name,
+    },
     limits::{BACKUP_PAGE_BYTES, FRAME_BYTES_MAX},
-    segment::file_name,
 };
 
 const MAGIC: &[u8; 20] = b"shardmill backup 1\n\0";

@@ -14,10 +14,13 @@ use platform::OpenMode;
 
 use super::{Archived, Directory, archived, caches, walk::Walk};
 use crate::{
-    format::{self, Known},
-    frames::Frames,
-    open, sealed,
-    segment::{SEGMENT_HEADER_BYTES, Segment, base_of},
+    layout::{
+        format::{self, Known},
+        frames::Frames,
+        sealed,
+        segment::{SEGMENT_HEADER_BYTES, Segment, base_of},
+    },
+    open,
 };
 
 /// What `FORMAT` says.

@@ -15,16 +15,17 @@ use super::{
     survey::{Fault, Found, Hole, Lost, Totals},
 };
 use crate::{
-    committer::frame_refs,
-    encode,
-    frame::{Header, PartKind, crc_of},
-    frames::Frames,
-    index::FrameRef,
-    keyring::is_encrypted,
+    append::{committer::frame_refs, queue::slot_of},
+    encryption::keyring::is_encrypted,
+    layout::{
+        encode,
+        frame::{Header, PartKind, crc_of},
+        frames::Frames,
+        segment::{Segment, file_name},
+    },
     limits::LOG_BEGINS,
-    queue::slot_of,
-    recovery::OLDEST_MISSING,
-    segment::{Segment, file_name},
+    open::recovery::OLDEST_MISSING,
+    read::index::FrameRef,
 };
 
 /// The newest value of a key: where it was written, and the checksum of the value.

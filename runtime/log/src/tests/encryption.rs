@@ -7,10 +7,12 @@ use super::{
     *,
 };
 use crate::{
-    cipher::Secret,
-    frame::{HEAD_BYTES, HEADER_BYTES, crc_of},
-    frames::Frames,
-    segment::Segment,
+    encryption::cipher::Secret,
+    layout::{
+        frame::{HEAD_BYTES, HEADER_BYTES, crc_of},
+        frames::Frames,
+        segment::Segment,
+    },
     stopped::{BackupFile, restore},
 };
 

@@ -6,7 +6,7 @@ use platform::DiskFault;
 
 use super::*;
 use crate::{
-    recovery::recover,
+    open::recovery::recover,
     view::{Entry, View, ViewFailed},
 };
 

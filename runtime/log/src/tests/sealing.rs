@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{index::Counted, seal::index_path, segment::Segment};
+use crate::{clean::seal::index_path, layout::segment::Segment, read::index::Counted};
 
 /// Enough for some segments of two shards, with the time and the index of every record.
 pub(super) async fn fill(world: &World, log: &Log) -> Vec<(ShardSlot, u64, Timestamp)> {

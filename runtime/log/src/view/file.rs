@@ -16,7 +16,7 @@ use platform::{Disk, DiskFile, OpenMode};
 
 use super::{Entry, View, ViewFailed, in_scan};
 use crate::{
-    frame::{crc_of, u32_at, u64_at},
+    layout::frame::{crc_of, u32_at, u64_at},
     limits::VIEW_GENERATION_BYTES_MAX,
 };
 
@@ -173,7 +173,7 @@ impl State {
 
 /// Keys and values fit into a transaction, so their lengths do too.
 fn narrow(bytes: &Bytes) -> u32 {
-    crate::frame::narrow(bytes.len())
+    crate::layout::frame::narrow(bytes.len())
 }
 
 fn crc_of_batch(generation: u64, last: u32, body: &[u8]) -> u32 {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::commit::Placed;
+use crate::append::commit::Placed;
 
 #[derive(Debug, Clone)]
 pub(super) struct Put {

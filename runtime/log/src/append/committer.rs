@@ -16,15 +16,19 @@ use platform::NotDurable;
 use tracing::warn;
 
 use crate::{
-    durability::{Durability, Unsynced},
-    frame::{Header, PartKind, zeroes},
-    index::{FrameRef, Shard},
+    append::{
+        durability::{Durability, Unsynced},
+        queue::{State, Waiting, slot_of},
+    },
+    layout::{
+        frame::{Header, PartKind, zeroes},
+        segment::Segment,
+    },
     limits::{
         FREE_SPACE_CHECK_BYTES_MAX, FULL_DISK_RETRY_PAUSE, GROUP_BYTES_MAX, GROUP_FRAMES_MAX,
         ROUNDS_PER_SEGMENT,
     },
-    queue::{State, Waiting, slot_of},
-    segment::Segment,
+    read::index::{FrameRef, Shard},
     shared::{Claim, EndsOnPanic, Shared},
 };
 

@@ -18,20 +18,26 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     Log,
+    append::{
+        commit::{Assigned, Commit, Placed, ProducerMark},
+        durability::Durability,
+        producers::{Producers, Seen},
+    },
     archive::{Home, Object, is_object},
-    commit::{Assigned, Commit, Placed, ProducerMark},
-    durability::Durability,
-    encode,
+    encryption::keyring::Keyring,
     errors::{Refused, Stopped},
-    frame::{self, Head, Header, PartKind, narrow},
-    index::{Released, Shard},
-    keyring::Keyring,
+    layout::{
+        encode,
+        frame::{self, Head, Header, PartKind, narrow},
+        sealed::Run,
+        segment::{SEGMENT_HEADER_BYTES, Segment},
+    },
     limits::{FILLING_SHARE, LOG_BEGINS, PAGE_BYTES, RESERVED_SEGMENTS, TRANSACTION_BYTES_MAX},
-    producers::{Producers, Seen},
-    sealed::Run,
-    segment::{SEGMENT_HEADER_BYTES, Segment},
+    read::{
+        index::{Released, Shard},
+        tail::Tail,
+    },
     shared::Claim,
-    tail::Tail,
     view::overlay::Overlay,
 };
 

@@ -11,7 +11,7 @@ use std::{
 
 use platform::Platform;
 
-use crate::{errors::OpenError, segment::base_of};
+use crate::{errors::OpenError, layout::segment::base_of};
 
 /// The newest that is known here.
 pub const FORMAT: u32 = 2;

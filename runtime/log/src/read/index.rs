@@ -13,7 +13,7 @@ use std::{
 use model::Timestamp;
 use platform::watch;
 
-use crate::{durability::Durability, limits::RETENTION_UNSAID, sealed::Run};
+use crate::{append::durability::Durability, layout::sealed::Run, limits::RETENTION_UNSAID};
 
 /// One shard's records within one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

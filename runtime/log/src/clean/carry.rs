@@ -8,14 +8,11 @@ use std::{io, time::Duration};
 use model::ViewWrite;
 
 use crate::{
+    append::{commit::Commit, queue},
     clean::{Cleaner, Dead},
-    commit::Commit,
-    encode,
     errors::Refused,
-    frame::PartKind,
-    frames::Frames,
+    layout::{encode, frame::PartKind, frames::Frames},
     limits::{CARRY_BYTES_MAX, CARRY_BYTES_PER_SECOND_MAX, CARRY_PAUSE_MAX, CARRY_WRITES_MAX},
-    queue,
 };
 
 /// Entries that move together.

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use model::{LogPosition, ShardSlot, Timestamp, ViewWrite, keys};
 
 use crate::{
-    commit::{Assigned, Placed, ProducerMark},
-    frame::{u32_at, u64_at},
+    append::commit::{Assigned, Placed, ProducerMark},
+    layout::frame::{u32_at, u64_at},
     limits::PRODUCERS_MAX,
 };
 

@@ -30,7 +30,7 @@ use platform::Rng;
 use zeroize::Zeroizing;
 
 use crate::{
-    frame::{u32_at, u64_at},
+    layout::frame::{u32_at, u64_at},
     limits::RUN_KEYS_MAX,
 };
 

@@ -6,7 +6,7 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 use model::{HashKey, NewRecord, ViewWrite};
 
-use crate::frame::{narrow, u32_at};
+use crate::layout::frame::{narrow, u32_at};
 
 const HAS_HASH_KEY: u8 = 1;
 const HAS_VALUE: u8 = 1;

@@ -9,10 +9,9 @@ use bytes::Bytes;
 use crate::{
     archive::{Archive, Home, Object, object_name},
     errors::ReadError,
-    frames::checked,
-    index::FrameRef,
+    layout::{frames::checked, segment::Segment},
     limits::{READ_AHEAD_BYTES, READ_GAP_BYTES_MAX},
-    segment::Segment,
+    read::index::FrameRef,
 };
 
 /// One frame to read from, in memory or on disk.

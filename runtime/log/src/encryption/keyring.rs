@@ -17,11 +17,10 @@ use model::ShardSlot;
 
 use crate::{
     Log,
-    cipher::{Cipher, MARK, Secret, Unopened, key_of},
-    commit::Append,
-    encode,
+    append::commit::Append,
+    encryption::cipher::{Cipher, MARK, Secret, Unopened, key_of},
     errors::{OpenError, Refused},
-    format, frame,
+    layout::{encode, format, frame},
 };
 
 #[derive(Debug, Default)]

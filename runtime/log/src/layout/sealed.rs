@@ -17,8 +17,8 @@
 use model::{ShardSlot, Timestamp};
 
 use crate::{
-    frame::{crc_of, narrow, u32_at, u64_at},
-    index::FrameRef,
+    layout::frame::{crc_of, narrow, u32_at, u64_at},
+    read::index::FrameRef,
 };
 
 const MAGIC: &[u8; 8] = b"shardidx";

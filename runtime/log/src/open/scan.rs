@@ -11,16 +11,20 @@ use model::{FencingToken, LeaseSlot, Timestamp, keys};
 
 use crate::{
     Recovered, Settings,
-    committer::index_frame,
-    encode,
+    append::{
+        committer::index_frame,
+        queue::{State, counter_key},
+    },
     errors::OpenError,
-    frame::{Header, PartKind},
-    frames::Frames,
-    index::Shard,
+    layout::{
+        encode,
+        frame::{Header, PartKind},
+        frames::Frames,
+        sealed::Contents,
+        segment::Segment,
+    },
     limits::{COUNTERS_UNSEEN, LOG_BEGINS, UNCLEAN_JUMP_INDEXES, VIEW_BATCH_WRITES_MAX},
-    queue::{State, counter_key},
-    sealed::Contents,
-    segment::Segment,
+    read::index::Shard,
     view::{Entry, View, ViewFailed},
 };
 

@@ -15,12 +15,11 @@ use platform::{Monotonic, OpenMode, Platform};
 use tracing::{debug, warn};
 
 use crate::{
-    clean::{Cleaner, Dead},
+    clean::{Cleaner, Dead, seal::index_path},
     limits::{
         CALM_BYTES_PER_SECOND, CALM_TIME_MIN, RESERVED_SEGMENTS, SPARE_PIECE_BYTES,
         SPARE_PIECES_PER_SYNC, SPARES_MAX,
     },
-    seal::index_path,
     shared::Shared,
 };
 

@@ -8,9 +8,11 @@ use std::io;
 use bytes::Bytes;
 
 use crate::{
-    frame::{HEAD_BYTES, HEADER_BYTES, Header, Seal, claimed_len, crc_of, looks_like_frame},
+    layout::{
+        frame::{HEAD_BYTES, HEADER_BYTES, Header, Seal, claimed_len, crc_of, looks_like_frame},
+        segment::Segment,
+    },
     limits::{FRAME_BYTES_MAX, HEADERS_WINDOW_BYTES, READ_WINDOW_BYTES},
-    segment::Segment,
 };
 
 #[derive(Debug)]

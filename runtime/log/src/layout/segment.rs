@@ -10,7 +10,7 @@ use std::{
 
 use platform::{DiskFile, OpenMode, Platform};
 
-use crate::{
+use crate::layout::{
     frame::{Seal, crc_of, u32_at, u64_at},
     sealed::Identity,
 };

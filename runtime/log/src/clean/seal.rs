@@ -15,14 +15,16 @@ use platform::{OpenMode, Platform};
 use tracing::{debug, warn};
 
 use crate::{
+    append::committer::frame_refs,
     archive::Home,
     clean::Cleaner,
-    committer::frame_refs,
-    frames::Frames,
-    index::{FrameRef, Span},
+    layout::{
+        frames::Frames,
+        sealed::{self, Contents, FIXED_BYTES, Identity},
+        segment::Segment,
+    },
     limits::INDEX_CACHE_BYTES_MAX,
-    sealed::{self, Contents, FIXED_BYTES, Identity},
-    segment::Segment,
+    read::index::{FrameRef, Span},
     shared::Shared,
 };
 

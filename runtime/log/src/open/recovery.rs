@@ -14,12 +14,11 @@ use platform::{OpenMode, Platform};
 
 use crate::{
     Recovered, Settings,
+    append::queue::State,
+    clean::{seal, spares},
     errors::OpenError,
-    queue::State,
-    scan::{Scan, damaged},
-    seal,
-    segment::{SEGMENT_HEADER_BYTES, Segment, base_of},
-    spares,
+    layout::segment::{SEGMENT_HEADER_BYTES, Segment, base_of},
+    open::scan::{Scan, damaged},
     view::View,
 };
 
