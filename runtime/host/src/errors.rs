@@ -136,7 +136,7 @@ impl Unloaded {
             Self::Unfit(LoadError::NoUse { .. }) => {
                 "write it in Rust or C where it needs that: components have it"
             }
-            Self::Unfit(LoadError::NoScratch) => {
+            Self::Unfit(LoadError::NoUseInProgram { .. }) => {
                 "Rust: `cargo build --release --target wasm32-wasip2`; Go programs have no files"
             }
             Self::Unfit(LoadError::Invalid(_) | LoadError::Import(_) | LoadError::Unfit(_)) => {

@@ -214,17 +214,25 @@ impl Spawner {
         name: &'static str,
         f: impl Future<Output = T> + Send + 'static,
     ) -> Task<T> {
-        let (task, work) = tracked(name, f);
-        match &self.world {
-            World::Real => match &self.runtime {
-                Some(runtime) => drop(runtime.spawn(work)),
-                None => drop(tokio::spawn(work)),
-            },
-            #[cfg(feature = "simulation")]
-            World::Simulated(process) => process.spawn(work),
-        }
-        task
+        spawn_on(&self.world, || self.runtime.as_ref(), tracked(name, f))
     }
+}
+
+/// Starts a task on a runtime, or on that of whoever asks where there is none.
+fn spawn_on<'a, T>(
+    world: &World,
+    runtime: impl FnOnce() -> Option<&'a Handle>,
+    (task, work): (Task<T>, impl Future<Output = ()> + Send + 'static),
+) -> Task<T> {
+    match world {
+        World::Real => match runtime() {
+            Some(runtime) => drop(runtime.spawn(work)),
+            None => drop(tokio::spawn(work)),
+        },
+        #[cfg(feature = "simulation")]
+        World::Simulated(process) => process.spawn(work),
+    }
+    task
 }
 
 /// Ticks until it is dropped.
@@ -247,16 +255,9 @@ impl HandlerPool {
         name: &'static str,
         f: impl Future<Output = T> + Send + 'static,
     ) -> Task<T> {
-        let (task, work) = tracked(name, f);
-        match &self.world {
-            World::Real => match &self.runtime.get_or_init(PoolRuntime::start).0 {
-                Some(runtime) => drop(runtime.spawn(work)),
-                None => drop(tokio::spawn(work)),
-            },
-            #[cfg(feature = "simulation")]
-            World::Simulated(process) => process.spawn(work),
-        }
-        task
+        let runtime = || self.runtime.get_or_init(PoolRuntime::start).0.as_ref();
+        let handle = || runtime().map(Runtime::handle);
+        spawn_on(&self.world, handle, tracked(name, f))
     }
 }
 

@@ -118,9 +118,9 @@ pub enum LoadError {
     #[error("it is code in {language}, whose runtime {runtime} is not there")]
     NoRuntime { language: String, runtime: Digest },
     #[error(
-        "it is a program of preview 1, for which there is no scratch space: leave `scratch` out, or build it for wasm32-wasip2"
+        "it is a program of preview 1, which cannot use `{grant}`: leave that out, or build it for wasm32-wasip2"
     )]
-    NoScratch,
+    NoUseInProgram { grant: &'static str },
     #[error("it is code in {language}, whose runtime cannot use `{grant}`: leave that out")]
     NoUse {
         language: String,
@@ -148,7 +148,10 @@ impl Engine {
         let digest = digest_of(bytes);
         if Bundle::is_one(bytes) {
             let bundle = Arc::new(Bundle::decode(bytes)?);
-            hold_grants(&bundle, &limits)?;
+            if let Some(grant) = granted(&limits) {
+                let language = bundle.language.clone();
+                return Err(LoadError::NoUse { language, grant });
+            }
             let guest = self.shared.runtimes.guest(&self.shared, &bundle).await?;
             let bundle = Some(bundle);
             return Ok(Function::new(self.clone(), digest, guest, bundle, limits));
@@ -156,8 +159,10 @@ impl Engine {
         let compiled = &self.shared.compiled;
         let code = code(&self.shared, compiled, bytes, digest).await?;
         let guest = guest(&self.shared, &code)?;
-        if matches!(guest, Guest::Program(_)) && limits.scratch > ByteSize(0) {
-            return Err(LoadError::NoScratch);
+        if matches!(guest, Guest::Program(_))
+            && let Some(grant) = granted(&limits)
+        {
+            return Err(LoadError::NoUseInProgram { grant });
         }
         Ok(Function::new(self.clone(), digest, guest, None, limits))
     }
@@ -182,18 +187,16 @@ impl Engine {
     }
 }
 
-/// What a language runtime has no way to use is not granted in silence.
-fn hold_grants(bundle: &Bundle, limits: &FunctionLimits) -> Result<(), LoadError> {
-    let none = Network::default();
-    let grant = match (limits.network == none, limits.scratch == ByteSize(0)) {
-        (true, true) => return Ok(()),
-        (false, _) => "network",
-        (true, false) => "scratch",
-    };
-    Err(LoadError::NoUse {
-        language: bundle.language.clone(),
-        grant,
-    })
+/// What only components can use: it is not granted in silence to what cannot.
+fn granted(limits: &FunctionLimits) -> Option<&'static str> {
+    match (
+        limits.network == Network::default(),
+        limits.scratch == ByteSize(0),
+    ) {
+        (true, true) => None,
+        (false, _) => Some("network"),
+        (true, false) => Some("scratch"),
+    }
 }
 
 /// SHA-256.

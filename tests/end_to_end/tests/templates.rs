@@ -6,7 +6,10 @@
     reason = "the runner of the tests says in the environment which toolchains are there"
 )]
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use shardmill_end_to_end::{Project, Running, root, run, web};
 
@@ -250,17 +253,29 @@ fn tested(folder: &Path, program: &str, arguments: &[&str]) {
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
 }
 
+/// A server of a template that needs no terminal, in the folder that was made.
+fn up(project: &Project) -> (PathBuf, Running) {
+    let folder = project.folder().join("hello");
+    let mut up = project.command(&["up", "--port", "0", "--http-port", "0"]);
+    up.current_dir(&folder)
+        .env("SHARDMILL_CACHE", root().join("target/function-tools"));
+    (folder, Running::of_errors(&mut up))
+}
+
+/// The oldest record of a stream holds this.
+fn has(project: &Project, folder: &Path, stream: &str, expect: &str) {
+    let mut tail = project.command(&["tail", stream, "--from", "oldest", "-n", "1"]);
+    let said = run(tail.current_dir(folder));
+    assert!(said.out.contains(expect), "{}{}", said.out, said.err);
+}
+
 #[test]
 fn a_web_hook() {
     if !is_there("SHARDMILL_TEST_JAVASCRIPT") {
         return;
     }
     let project = made("http");
-    let folder = project.folder().join("hello");
-    let mut up = project.command(&["up", "--port", "0", "--http-port", "0"]);
-    up.current_dir(&folder)
-        .env("SHARDMILL_CACHE", root().join("target/function-tools"));
-    let mut up = Running::of_errors(&mut up);
+    let (folder, mut up) = up(&project);
     let routes = up.line(|line| line.starts_with("routes "));
     let routes = routes
         .split("http://")
@@ -271,13 +286,11 @@ fn a_web_hook() {
     let kind = [("content-type", "application/json")];
     let taken = web(&routes, "POST /flights", &kind, body);
     assert_eq!((taken.status, taken.body.as_str()), (202, "taken\n"));
-    let mut tail = project.command(&["tail", "late-flights", "--from", "oldest", "-n", "1"]);
-    let said = run(tail.current_dir(&folder));
-    assert!(
-        said.out.contains(r#"{"flight":"UA1545","late":2}"#),
-        "{}{}",
-        said.out,
-        said.err
+    has(
+        &project,
+        &folder,
+        "late-flights",
+        r#"{"flight":"UA1545","late":2}"#,
     );
     tested(&folder.join("functions/hello"), "node", &["--test"]);
 }
@@ -288,24 +301,13 @@ fn a_job_by_the_clock() {
         return;
     }
     let project = made("schedule");
-    let folder = project.folder().join("hello");
-    let mut up = project.command(&["up", "--port", "0"]);
-    up.current_dir(&folder)
-        .env("SHARDMILL_CACHE", root().join("target/function-tools"));
-    let mut up = Running::of_errors(&mut up);
+    let (folder, mut up) = up(&project);
     up.line(|line| line.starts_with("ready "));
     let ran = run(project
         .command(&["trigger", "run", "hello"])
         .current_dir(&folder));
     assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
-    let mut tail = project.command(&["tail", "reports", "--from", "oldest", "-n", "1"]);
-    let said = run(tail.current_dir(&folder));
-    assert!(
-        said.out.contains(r#"{"days":1,"by":"hello"}"#),
-        "{}{}",
-        said.out,
-        said.err
-    );
+    has(&project, &folder, "reports", r#"{"days":1,"by":"hello"}"#);
     tested(
         &folder.join("functions/hello"),
         "python3",

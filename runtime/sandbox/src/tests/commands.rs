@@ -152,42 +152,25 @@ async fn a_file_that_fits_nowhere_says_what_it_has_and_what_was_expected() {
     );
 }
 
-#[tokio::test]
-async fn a_bundle_without_its_runtime_is_refused() {
+/// Code of a language whose runtime is nowhere.
+fn bundle() -> Vec<u8> {
     let bundle = crate::Bundle {
         runtime: model::Digest([7; 32]),
         language: "python".to_owned(),
         entry: "app.py:handler".to_owned(),
         files: Vec::new(),
     };
-    let bytes = bundle.encode().unwrap();
-    let error = engine(false).load(&bytes, limits()).await.unwrap_err();
+    bundle.encode().unwrap()
+}
+
+#[tokio::test]
+async fn a_bundle_without_its_runtime_is_refused() {
+    let error = engine(false).load(&bundle(), limits()).await.unwrap_err();
     assert!(matches!(error, LoadError::NoRuntime { .. }), "{error}");
 }
 
 #[tokio::test]
-async fn a_program_of_preview_1_is_refused_scratch_space() {
-    let limits = FunctionLimits {
-        scratch: ByteSize::mib(1),
-        ..generous()
-    };
-    let refused = engine(false).load(&command("{}", "", 0), limits).await;
-    let refused = refused.unwrap_err().to_string();
-    assert!(
-        refused.starts_with("it is a program of preview 1, for which there is no scratch space"),
-        "{refused}"
-    );
-}
-
-#[tokio::test]
-async fn code_that_is_data_is_refused_what_its_runtime_cannot_use() {
-    let bundle = crate::Bundle {
-        runtime: model::Digest([7; 32]),
-        language: "python".to_owned(),
-        entry: "app.py:handler".to_owned(),
-        files: Vec::new(),
-    };
-    let bytes = bundle.encode().unwrap();
+async fn a_program_of_preview_1_is_refused_scratch_space_and_network() {
     let network = crate::Network::new(&["a.example:443".to_owned()]);
     for (network, scratch, grant) in [
         (network, ByteSize(0), "network"),
@@ -198,7 +181,29 @@ async fn code_that_is_data_is_refused_what_its_runtime_cannot_use() {
             scratch,
             ..generous()
         };
-        let refused = engine(false).load(&bytes, limits).await.unwrap_err();
+        let refused = engine(false).load(&command("{}", "", 0), limits).await;
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            format!(
+                "it is a program of preview 1, which cannot use `{grant}`: leave that out, or build it for wasm32-wasip2"
+            )
+        );
+    }
+}
+
+#[tokio::test]
+async fn code_that_is_data_is_refused_what_its_runtime_cannot_use() {
+    let network = crate::Network::new(&["a.example:443".to_owned()]);
+    for (network, scratch, grant) in [
+        (network, ByteSize(0), "network"),
+        (crate::Network::default(), ByteSize::mib(1), "scratch"),
+    ] {
+        let limits = FunctionLimits {
+            network,
+            scratch,
+            ..generous()
+        };
+        let refused = engine(false).load(&bundle(), limits).await.unwrap_err();
         assert_eq!(
             refused.to_string(),
             format!("it is code in python, whose runtime cannot use `{grant}`: leave that out")
