@@ -174,6 +174,42 @@ fn aws_iam_wants_a_signature() {
 }
 
 #[test]
+fn where_signatures_are_verified_an_address_is_open_to_whom_its_policy_names() {
+    let project = project();
+    project.write(
+        "keys",
+        "[default]\naws_access_key_id = dev\naws_secret_access_key = dev\n",
+    );
+    let server = project.up();
+    let open = made(&server, "replies", &json!({ "AuthType": "NONE" }));
+    let closed = made(&server, "web", &json!({ "AuthType": "NONE" }));
+    for (sid, action, only) in [
+        ("url", "lambda:InvokeFunctionUrl", "FunctionUrlAuthType"),
+        ("invoke", "lambda:InvokeFunction", "InvokedViaFunctionUrl"),
+    ] {
+        let condition = if sid == "url" {
+            json!("NONE")
+        } else {
+            json!(true)
+        };
+        let permission =
+            json!({ "StatementId": sid, "Action": action, "Principal": "*", only: condition });
+        let head = "POST /2015-03-31/functions/replies/policy";
+        let (status, made) = call(&server, head, &permission);
+        assert_eq!(status, 201, "{made}");
+    }
+    assert_eq!(ask(&server, &closed, "POST /count", &[], "1").status, 200);
+    assert_eq!(server.stop().code, Some(0));
+    let server = project.up_with(&["--auth", "keys"]);
+    assert_eq!(ask(&server, &open, "GET /", &[], "").status, 200);
+    let refused = ask(&server, &closed, "POST /count", &[], "1");
+    assert_eq!(refused.status, 403);
+    let hint = refused.header("x-shardmill-hint").unwrap_or_default();
+    assert!(hint.contains("AddPermission"), "{hint}");
+    assert_eq!(server.stop().code, Some(0));
+}
+
+#[test]
 fn pages_are_told_what_the_configuration_says() {
     let project = project();
     let server = project.up();

@@ -51,9 +51,8 @@ fn a_rollback_holds_while_triggers_run_and_over_a_restart() {
     assert_eq!(server.stop().code, Some(0));
 }
 
-/// Runs only where the clients are installed, as the other tests of clients do.
-#[test]
-fn boto3_drives_the_function_api() {
+/// Runs a script of the clients, where they are installed, against a server.
+fn script(name: &str, arguments: &[&str]) {
     let Ok(interpreter) = std::env::var("SHARDMILL_TEST_PYTHON") else {
         return;
     };
@@ -61,33 +60,32 @@ fn boto3_drives_the_function_api() {
     let server = project.up();
     let mut python = Command::new(interpreter);
     python
-        .arg("python/boto3_functions.py")
+        .arg(format!("python/{name}"))
         .arg(guest("event_echo"))
+        .args(arguments)
         .current_dir(root().join("tests/end_to_end/clients"));
     let said = run(server.for_aws(&mut python));
     assert_eq!(said.code, Some(0), "{}\n{}", said.out, said.err);
     assert_eq!(server.stop().code, Some(0));
 }
 
-/// The same; handler files of a language where its toolchain is.
+#[test]
+fn boto3_drives_the_function_api() {
+    script("boto3_functions.py", &[]);
+}
+
+/// Handler files of a language where its toolchain is.
 #[test]
 fn the_aws_cli_drives_the_function_api() {
-    let Ok(interpreter) = std::env::var("SHARDMILL_TEST_PYTHON") else {
-        return;
-    };
-    let project = project(&guest("event_echo"));
-    let server = project.up();
-    let mut python = Command::new(interpreter);
-    python
-        .arg("python/aws_cli_functions.py")
-        .args([&*guest("event_echo"), "python"])
-        .current_dir(root().join("tests/end_to_end/clients"));
-    if std::env::var_os("SHARDMILL_TEST_JAVASCRIPT").is_some() {
-        python.arg("javascript");
-    }
-    let said = run(server.for_aws(&mut python));
-    assert_eq!(said.code, Some(0), "{}\n{}", said.out, said.err);
-    assert_eq!(server.stop().code, Some(0));
+    let javascript = std::env::var_os("SHARDMILL_TEST_JAVASCRIPT").map(|_| "javascript");
+    let languages: Vec<&str> = ["python"].into_iter().chain(javascript).collect();
+    script("aws_cli_functions.py", &languages);
+}
+
+/// What its provider for AWS calls for a function, its address, permission, alias and mapping.
+#[test]
+fn terraform_finds_what_it_asks_for() {
+    script("terraform_calls.py", &[]);
 }
 
 /// Records go on while versions change: each comes out once.

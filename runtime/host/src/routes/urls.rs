@@ -2,7 +2,7 @@
 //! function that was given the address (rules FU-1 to FU-4).
 //!
 //! The id is random and all that an address without authentication asks for; `AWS_IAM` wants a signature that this server
-//! takes. What functions put out without a trigger is stored nowhere.
+//! takes. Where signatures are verified, the function's policy says who may call it. What functions put out without a trigger is stored nowhere.
 
 use std::{
     net::SocketAddr,
@@ -17,7 +17,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, Incoming};
 use model::{
     Outcome,
-    lambda::web::{WebRequest, web_answer, web_event},
+    lambda::web::{WebRequest, WebSigner, web_answer, web_event},
 };
 use sandbox::{BodyBroken, Function, HttpBody, Kind};
 use serde_json::{Value, json};
@@ -25,14 +25,14 @@ use tokio::sync::oneshot;
 use tracing::warn;
 use wire::{
     AllowedHosts, BodyRefused,
-    lambda::{LambdaDoor, URLS_KEPT, url_id},
+    lambda::{LambdaDoor, POLICIES_KEPT, URLS_KEPT, UrlCall, url_id},
     whole_body,
 };
 
 use super::{
     bodies::Serving,
     buffered::sent,
-    facts::{asked, request_id},
+    facts::{asked, request_id, trace_parent},
     refusal::{Refusal, whole},
     url_cors,
 };
@@ -41,7 +41,7 @@ use crate::{
     functions::{
         answering::Answering,
         calling,
-        lambda::{Chosen, NotNow, choose, run},
+        lambda::{Chosen, Given, NotNow, choose, run},
     },
     limits::WEB_EVENT_BODY_BYTES_MAX,
 };
@@ -61,6 +61,8 @@ struct Known {
     function: String,
     qualifier: Option<String>,
     config: Value,
+    /// What its permissions say, where there are any.
+    policy: Option<Value>,
 }
 
 /// The id of the address that a request names, where it names one.
@@ -117,9 +119,13 @@ impl Urls {
                 url_id(url.trim_start_matches("http://")) == Some(id)
             };
             let (qualifier, config) = kept.iter().find(|(_, config)| is_it(config))?;
+            let qualifier = (qualifier != "$LATEST").then(|| qualifier.clone());
+            let policies = deployed.entry.head.words.get(POLICIES_KEPT);
+            let policy = policies.and_then(|all| all.get(qualifier.as_deref().unwrap_or_default()));
             Some(Known {
                 function: name.to_string(),
-                qualifier: (qualifier != "$LATEST").then(|| qualifier.clone()),
+                policy: policy.cloned(),
+                qualifier,
                 config: config.clone(),
             })
         })
@@ -141,13 +147,9 @@ impl Urls {
             Err(BodyRefused::TooSlow) => return Refusal::TooSlow.respond(),
             Err(BodyRefused::CutOff) => return Refusal::CutOff.respond(),
         };
-        let signer = if known.config["AuthType"] == "AWS_IAM" {
-            match lambda.signer(head, &body) {
-                Some(signer) => Some(signer),
-                None => return refused(StatusCode::FORBIDDEN, &json!({ "Message": FORBIDDEN })),
-            }
-        } else {
-            None
+        let signer = match self.admitted(lambda, known, head, &body) {
+            Ok(signer) => signer,
+            Err(refused) => return *refused,
         };
         let chosen = match choose(&self.rooms, &known.function, known.qualifier.as_deref()) {
             Ok(chosen) => chosen,
@@ -175,8 +177,12 @@ impl Urls {
                     signer: signer.as_ref(),
                     ..asked(head)
                 };
-                self.buffered(&chosen, request_id, web_event(&request))
-                    .await
+                let given = Given {
+                    event: web_event(&request),
+                    trace_parent: trace_parent(head),
+                    ..Given::default()
+                };
+                self.buffered(&chosen, request_id, given).await
             }
             Err(why) => Err(Refusal::NotRun(why)),
         };
@@ -197,13 +203,40 @@ impl Urls {
         })
     }
 
+    /// Who has signed the request, where that is asked for, if the function is open to whoever it is.
+    fn admitted(
+        &self,
+        lambda: &LambdaDoor,
+        known: &Known,
+        head: &Parts,
+        body: &Bytes,
+    ) -> Result<Option<WebSigner>, Box<Response<HttpBody>>> {
+        let signer = if known.config["AuthType"] == "AWS_IAM" {
+            let nobody = || Box::new(forbidden());
+            Some(lambda.signer(head, body).ok_or_else(nobody)?)
+        } else {
+            None
+        };
+        let call = UrlCall {
+            policy: known.policy.as_ref(),
+            auth: known.config["AuthType"].as_str().unwrap_or_default(),
+            account: self.rooms.world.account.as_str(),
+            signer: signer.as_ref(),
+        };
+        if lambda.permits(&call) {
+            Ok(signer)
+        } else {
+            Err(unpermitted().into())
+        }
+    }
+
     async fn buffered(
         &self,
         chosen: &Chosen,
         request_id: &str,
-        event: Vec<u8>,
+        given: Given,
     ) -> Result<Response<HttpBody>, Refusal> {
-        let answering = run(&self.rooms, chosen, request_id, (event, None)).await;
+        let answering = run(&self.rooms, chosen, request_id, given).await;
         match answering.map_err(Refusal::NotRun)? {
             Answering::Answered { document, .. } => {
                 let answer = web_answer(&document);
@@ -227,6 +260,7 @@ impl Urls {
             request_id: request_id.to_owned(),
             attempt: 1,
             client_context: None,
+            trace_parent: trace_parent(head),
         };
         let invocation = calling::invocation(&self.rooms, facts, Vec::new());
         let invocation = invocation.map_err(|error| Refusal::NotRun(error.to_string()))?;
@@ -237,7 +271,12 @@ impl Urls {
         request.headers_mut().clone_from(&head.headers);
         let (tell, told) = oneshot::channel();
         let running = Arc::clone(function);
-        let serving = async move { running.serve(invocation, request, tell).await.outcome };
+        let traced = self.rooms.functions.traced(&invocation);
+        let serving = async move {
+            let outcome = running.serve(invocation, request, tell).await.outcome;
+            traced.inspect(|traced| traced.tell(&outcome));
+            outcome
+        };
         let tasks = &self.rooms.platform.tasks;
         let mut serving = Serving(tasks.spawn("url-function", serving));
         match told.await {
@@ -285,6 +324,20 @@ fn refused(status: StatusCode, document: &Value) -> Response<HttpBody> {
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+fn forbidden() -> Response<HttpBody> {
+    refused(StatusCode::FORBIDDEN, &json!({ "Message": FORBIDDEN }))
+}
+
+/// No permission of the function lets the caller in.
+fn unpermitted() -> Response<HttpBody> {
+    let mut response = forbidden();
+    let hint = HeaderValue::from_static(
+        "its policy must allow lambda:InvokeFunctionUrl and lambda:InvokeFunction (AddPermission)",
+    );
+    response.headers_mut().insert("x-shardmill-hint", hint);
     response
 }
 

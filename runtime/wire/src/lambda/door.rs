@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     call::{Access, Call},
     error::LambdaError,
-    functions::{self, Functions},
+    functions::{self, Functions, UrlCall},
     mappings::{self, Mappings},
 };
 use crate::{
@@ -147,6 +147,13 @@ impl LambdaDoor {
             account,
             key: claim.key_id.clone(),
         })
+    }
+
+    /// Whether somebody may call the address of a function. Where no signature is verified nobody is who he says he is, and
+    /// permissions bind nobody.
+    #[must_use]
+    pub fn permits(&self, call: &UrlCall<'_>) -> bool {
+        self.keys.is_none() || call.is_permitted()
     }
 
     async fn replied(&self, parts: &Parts, body: Bytes) -> Result<Reply, LambdaError> {

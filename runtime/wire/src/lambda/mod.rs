@@ -16,7 +16,8 @@ pub use door::LambdaDoor;
 pub use error::LambdaError;
 pub use function_name::FunctionName;
 pub use functions::{
-    Asked, Change, Functions, Handed, Invoked, Package, URLS_KEPT, Urgency, url_id,
+    Asked, Change, Functions, Handed, Invoked, POLICIES_KEPT, Package, URLS_KEPT, Urgency, UrlCall,
+    url_id,
 };
 pub use mappings::{
     LastResult, Mapping, MappingSettings, MappingState, Mappings, Shown, StartingPosition,

@@ -3,9 +3,10 @@
 
 use bytes::Bytes;
 use http::StatusCode;
+use model::TraceParent;
 use serde_json::value::RawValue;
 
-use super::{Asked, Functions, LambdaError, Reply, Urgency, names};
+use super::{Asked, Functions, Invoked, LambdaError, Reply, Urgency, names};
 use crate::lambda::call::Call;
 
 const PAYLOAD_BYTES_MAX: usize = 6_291_456;
@@ -44,6 +45,7 @@ pub(super) async fn invoke(
     let asked = Asked {
         payload: payload(&call.body)?,
         client_context: client_context(call, kind)?,
+        trace_parent: call.header("traceparent").and_then(TraceParent::parse),
         urgency: if log == "Tail" && kind == "RequestResponse" {
             Urgency::WithLog
         } else {
@@ -72,6 +74,10 @@ pub(super) async fn invoke(
     }
     let with_log = asked.urgency == Urgency::WithLog;
     let invoked = functions.invoke(asked).await.map_err(refuse)?;
+    Ok(answered(invoked, with_log))
+}
+
+fn answered(invoked: Invoked, with_log: bool) -> Reply {
     let mut headers = vec![("x-amz-executed-version", invoked.version)];
     if with_log {
         let tail = base64_simd::STANDARD.encode_to_string(&invoked.log_tail);
@@ -80,12 +86,12 @@ pub(super) async fn invoke(
     if let Some(error) = invoked.error {
         headers.push(("x-amz-function-error", error.to_owned()));
     }
-    Ok(Reply {
+    Reply {
         payload: Some(invoked.payload),
         headers,
         request_id: Some(invoked.request_id),
         ..Reply::empty(StatusCode::OK)
-    })
+    }
 }
 
 /// The call before `Event` was a header.
@@ -104,6 +110,7 @@ pub(super) async fn invoke_async(
     let asked = Asked {
         payload: payload(&call.body)?,
         client_context: None,
+        trace_parent: None,
         urgency: Urgency::Plain,
         qualifier: named.name.qualifier.clone(),
         name: named.name.name,

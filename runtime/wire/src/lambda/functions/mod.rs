@@ -4,6 +4,7 @@
 //! decides about it is decided here, on the entry, and handed on as a change. Code is unpacked, kept and run by whoever
 //! stands behind `Functions`.
 
+mod absent;
 mod aliases;
 mod asynchronous;
 mod code;
@@ -11,6 +12,7 @@ mod concurrency;
 mod document;
 mod invoke;
 mod names;
+mod permits;
 mod policy;
 mod settings;
 mod urls;
@@ -24,10 +26,12 @@ use std::fmt;
 use bytes::Bytes;
 use catalog::{Entry, Revision, Settings};
 use http::{Method, StatusCode};
-use model::{Digest, seams::BoxFuture};
+use model::{Digest, TraceParent, seams::BoxFuture};
 use platform::Platform;
 use serde_json::json;
 
+pub use permits::UrlCall;
+pub use policy::KEPT as POLICIES_KEPT;
 pub use urls::{KEPT as URLS_KEPT, url_id};
 
 use super::{call::Call, door::Reply, error::LambdaError};
@@ -89,6 +93,7 @@ pub struct Asked {
     pub payload: Bytes,
     /// JSON, decoded.
     pub client_context: Option<String>,
+    pub trace_parent: Option<TraceParent>,
     pub urgency: Urgency,
 }
 
@@ -142,9 +147,8 @@ pub(super) async fn call(
             urls::call(functions, (call, now), name, *what == "urls").await
         }
         ("GET", ["2016-08-19", "account-settings"]) => Ok(concurrency::account(functions)),
-        ("GET", [_, "functions", name, what]) => versions::fixed(functions, call, name, what),
         (_, ["2017-03-31", "tags", resource]) => policy::tags(functions, call, resource).await,
-        _ => Err(LambdaError::unknown_operation()),
+        _ => absent::call(functions, call, path).await,
     }
 }
 

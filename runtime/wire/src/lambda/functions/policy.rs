@@ -1,4 +1,4 @@
-//! Permissions, which are kept and shown but bind nobody here, and tags.
+//! Permissions, which say who may call a function's address where signatures are verified, and tags.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::{Functions, LambdaError, Reply, created, is_delete, names, ok};
 use crate::lambda::{call::Call, mappings::Input};
 
 /// By qualifier, in the head of a function.
-const KEPT: &str = "Policies";
+pub const KEPT: &str = "Policies";
 const NONE: &str = "The resource you requested does not exist.";
 
 pub(super) async fn call(
@@ -162,6 +162,10 @@ fn statement(call: &Call, named: &names::Named) -> Result<Value, LambdaError> {
     }
     if let Some(arn) = input.text("SourceArn")? {
         conditions.insert("ArnLike".to_owned(), json!({ "AWS:SourceArn": arn }));
+    }
+    if let Some(via_url) = input.flag("InvokedViaFunctionUrl")? {
+        let told = json!({ "lambda:InvokedViaFunctionUrl": via_url.to_string() });
+        conditions.insert("Bool".to_owned(), told);
     }
     if !conditions.is_empty() {
         statement["Condition"] = Value::Object(conditions);

@@ -1,4 +1,4 @@
-//! What functions and versions there are, PublishVersion, DeleteFunction, and the small documents that never change here.
+//! What functions and versions there are, PublishVersion, DeleteFunction.
 
 use catalog::{Entry, Origin, Unchanged};
 use http::StatusCode;
@@ -206,29 +206,4 @@ pub(super) async fn delete(
     };
     functions.change(name, Box::new(change)).await?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
-}
-
-/// What AWS lets one set and what is always the same here; infrastructure tools ask for it.
-pub(super) fn fixed(
-    functions: &dyn Functions,
-    call: &Call,
-    text: &str,
-    what: &str,
-) -> Result<Reply, LambdaError> {
-    let known = [
-        "code-signing-config",
-        "runtime-management-config",
-        "recursion-config",
-    ];
-    if !known.contains(&what) {
-        return Err(LambdaError::unknown_operation());
-    }
-    let named = names::function(functions, call, text)?;
-    Ok(ok(match what {
-        "code-signing-config" => json!({ "FunctionName": named.name.name }),
-        "runtime-management-config" => {
-            json!({ "FunctionArn": named.arn(), "UpdateRuntimeOn": "Auto" })
-        }
-        _ => json!({ "RecursiveLoop": "Terminate" }),
-    }))
 }
