@@ -317,8 +317,32 @@ impl EventBench {
     pub fn call<'d>(&mut self, event: impl Payload<'d>) -> Result<serde_json::Value> {
         let event = event.into_data()?;
         let Self { handler, host } = self;
-        let answer = memory::lend(host, || handler(&event))?;
-        Ok(serde_json::from_slice(&answer)?)
+        let before = host.emitted.len();
+        let answer = memory::lend(host, || handler(&event));
+        if answer.is_err() {
+            host.emitted.truncate(before);
+        }
+        Ok(serde_json::from_slice(&answer?)?)
+    }
+
+    /// All records written to `output` by events that were answered, in order.
+    ///
+    /// # Panics
+    /// When they were not packed by this library.
+    #[must_use]
+    pub fn outputs(&self, output: &str) -> Vec<Output> {
+        let chunks = self.host.emitted.iter().filter(|(name, _)| name == output);
+        let mut all = Vec::new();
+        for (_, chunk) in chunks {
+            let view = OutputView::parse(chunk);
+            let view = view.unwrap_or_else(|error| panic!("the output `{output}`: {error}"));
+            all.extend(view.iter().map(|entry| Output {
+                key: entry.key.to_owned(),
+                data: entry.data.to_vec(),
+                hash_key: entry.hash_key,
+            }));
+        }
+        all
     }
 
     #[must_use]

@@ -106,6 +106,12 @@ impl Outputs {
         Ok(last.unwrap_or_default().finish())
     }
 
+    /// Hands over everything, where no `#[handler]` does it: in functions that answer requests themselves (`wasi:http`). What was
+    /// handed over counts when the request was answered, and nothing of it when the function fails.
+    pub fn hand_over(self) -> Result {
+        self.hand_over_all()
+    }
+
     pub(crate) fn hand_over_all(self) -> Result {
         self.lanes
             .iter()

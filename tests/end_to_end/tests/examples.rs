@@ -9,7 +9,7 @@
 use std::process::Command;
 
 use serde_json::Value;
-use shardmill_end_to_end::{Project, Running, root, run};
+use shardmill_end_to_end::{Project, Running, root, run, web};
 
 /// Name, toolchain, what its trigger needs besides, and whether it puts a flight out.
 type Example = (&'static str, &'static str, &'static str, fn(&Value) -> bool);
@@ -83,6 +83,44 @@ fn each_language_finds_its_flights() {
     }
 }
 
+/// As `functions/web.yaml` says, with streams and data of their own.
+#[test]
+fn what_comes_by_http_and_by_the_clock_is_put_to_the_stream() {
+    let functions = root().join("functions");
+    let file = std::fs::read_to_string(functions.join("web.yaml")).expect("the file is there");
+    let mut project = file;
+    for name in ["intake", "hours"] {
+        let (relative, own) = (format!("source: {name} "), functions.join(name));
+        project = project.replace(&relative, &format!("source: \"{}\" ", own.display()));
+    }
+    let project = Project::new(&project);
+    let mut up = project.command(&["up", "--port", "0", "--http-port", "0"]);
+    let mut up =
+        Running::of_errors(up.env("SHARDMILL_CACHE", root().join("target/function-tools")));
+    let routes = up.line(|line| line.starts_with("routes "));
+    let routes = routes
+        .split("http://")
+        .nth(1)
+        .expect("an address")
+        .to_owned();
+    let sample = functions.join("samples/flights-2013-01-week1.ndjson");
+    let sample = std::fs::read(sample).expect("the sample is there");
+    let count = sample.iter().filter(|byte| **byte == b'\n').count();
+    let taken = web(&routes, "POST /flights", &[], &sample);
+    assert_eq!(taken.status, 202, "{taken:?}");
+    assert_eq!(taken.body, format!("{{\"flights\":{count}}}\n"));
+    let broken = [&sample[..], b"{broken\n"].concat();
+    let refused = web(&routes, "POST /flights", &[], &broken);
+    assert_eq!(refused.status, 400, "{refused:?}");
+    let line = format!("line {} is no flight", count + 1);
+    assert!(refused.body.contains(&line), "{}", refused.body);
+    project.done(&["trigger", "run", "hours"]);
+    let flights = project.data("flights");
+    assert_eq!(flights.len(), count + 1);
+    let marks = flights.iter().filter(|it| it["hour_over"].is_string());
+    assert_eq!(marks.count(), 1);
+}
+
 /// Those that need nothing but their own toolchain.
 #[test]
 fn the_tests_beside_them_pass() {
@@ -121,9 +159,14 @@ fn the_tests_beside_them_pass() {
 }
 
 #[test]
-fn their_file_is_sound() {
+fn their_files_are_sound() {
     let project = Project::new("");
-    let file = root().join("functions/languages.yaml");
-    let checked = project.done(&["check", "--file", &file.to_string_lossy()]);
-    assert!(checked.contains("5 functions, 5 triggers"), "{checked}");
+    for (file, holds) in [
+        ("functions/languages.yaml", "5 functions, 5 triggers"),
+        ("functions/web.yaml", "2 functions, 2 triggers"),
+    ] {
+        let file = root().join(file);
+        let checked = project.done(&["check", "--file", &file.to_string_lossy()]);
+        assert!(checked.contains(holds), "{checked}");
+    }
 }
