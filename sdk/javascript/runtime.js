@@ -84,6 +84,7 @@ function context() {
     awsRequestId: invocation.requestId(),
     logGroupName: `/aws/lambda/${name}`,
     logStreamName: `[${invocation.version()}]`,
+    traceParent: invocation.traceParent(),
     getRemainingTimeInMillis: () => Number(invocation.remainingMs()),
   };
 }

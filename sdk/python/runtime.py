@@ -88,6 +88,7 @@ class Context:
         self.log_stream_name = f"[{self.function_version}]"
         self.identity = None
         self.client_context = None
+        self.trace_parent = invocation.trace_parent()
 
     def get_remaining_time_in_millis(self):
         return invocation.remaining_ms()

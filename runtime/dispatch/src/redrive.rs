@@ -324,6 +324,7 @@ impl Redrive {
             envelope: self.settings.envelope,
             item_failures: self.settings.item_failures,
             client_context: None,
+            trace_parent: None,
             begun: Begun::default(),
             replayed_to: records.last().map(|record| record.position),
         };

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::{
     FencingToken, FunctionName, FunctionVersion, HashKey, Position, ShardId, StreamKey, Timestamp,
-    TriggerName, UserRecord,
+    TraceParent, TriggerName, UserRecord,
 };
 
 /// A batch on its way into a handler, with the facts of the `invocation` interface of `function.wit`.
@@ -50,6 +50,8 @@ pub struct Invocation {
     pub item_failures: ItemFailures,
     /// What a caller of the Lambda API handed over besides the event.
     pub client_context: Option<Arc<str>>,
+    /// The trace that the caller, or the producer of the first record, says this belongs to.
+    pub trace_parent: Option<TraceParent>,
     /// Whoever runs the invocation tells it once it has a place to run in.
     pub begun: Begun,
     /// Records up to here were delivered before a seek or a redrive brought them back.

@@ -212,6 +212,7 @@ mod tests {
             envelope: false,
             item_failures: crate::invocation::ItemFailures::default(),
             client_context: None,
+            trace_parent: None,
             begun: crate::invocation::Begun::default(),
             replayed_to: None,
         }

@@ -17,6 +17,7 @@ pub mod seams;
 pub mod sequence;
 pub mod size;
 pub mod time;
+pub mod trace;
 pub mod transaction;
 
 pub use hash_key::{HashKey, HashKeyRange};
@@ -33,4 +34,5 @@ pub use record::{NewRecord, Record, UserRecord};
 pub use sequence::{Position, SequenceNumber};
 pub use size::ByteSize;
 pub use time::Timestamp;
+pub use trace::TraceParent;
 pub use transaction::{Guard, LogPosition, Transaction, ViewWrite};

@@ -10,7 +10,7 @@ use base64_simd::STANDARD;
 use bytes::Bytes;
 use model::{
     Answer, Digest, FaultClass, FencingToken, FunctionName, FunctionVersion, HashKey, Invocation,
-    Outcome, Position, ShardId, StreamKey, Timestamp, TriggerName, UserRecord,
+    Outcome, Position, ShardId, StreamKey, Timestamp, TraceParent, TriggerName, UserRecord,
     invocation::{Begun, ItemFailures, StateReader, TumblingWindow, WindowKept},
 };
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,7 @@ pub struct Facts {
     pub event: Option<Bytes>,
     /// What a caller of the Lambda API handed over besides the event.
     pub client_context: Option<Arc<str>>,
+    pub trace_parent: Option<TraceParent>,
     /// The tumbling window of the records, with what it had come to.
     pub window: Option<TumblingWindow>,
     pub outputs: Vec<String>,
@@ -83,6 +84,7 @@ impl Facts {
             records: Arc::clone(&invocation.records),
             event,
             client_context: invocation.client_context.clone(),
+            trace_parent: invocation.trace_parent.clone(),
             window: invocation.window.clone(),
             outputs: invocation.outputs.iter().cloned().collect(),
             has_state: invocation.state.is_some(),
@@ -118,6 +120,7 @@ impl Facts {
             envelope: self.envelope,
             item_failures: self.item_failures,
             client_context: self.client_context.clone(),
+            trace_parent: self.trace_parent.clone(),
             begun: Begun::default(),
             replayed_to: self.replayed_to,
         }
@@ -233,6 +236,8 @@ struct Document {
     event: Option<Base64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     client_context: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace_parent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     window: Option<WindowDocument>,
     told: ToldDocument,
@@ -382,6 +387,7 @@ impl Capsule {
             records: facts.records.iter().map(record_document).collect(),
             event: facts.event.clone().map(Base64),
             client_context: facts.client_context.as_deref().map(str::to_owned),
+            trace_parent: facts.trace_parent.as_ref().map(ToString::to_string),
             window: facts.window.as_ref().map(window_document),
             told: told_document(&self.told),
             result: self.result.clone(),
@@ -407,6 +413,10 @@ impl Capsule {
             records: records?.into(),
             event: document.event.map(|event| event.0),
             client_context: document.client_context.map(Arc::from),
+            trace_parent: document
+                .trace_parent
+                .as_deref()
+                .and_then(TraceParent::parse),
             window: document.window.map(window),
             outputs: document.outputs,
             has_state: document.has_state,

@@ -112,6 +112,11 @@ impl invocation::Host for Context {
         let context = self.call.invocation.client_context.as_deref();
         Ok(context.map(str::to_owned))
     }
+
+    fn trace_parent(&mut self) -> wasmtime::Result<Option<String>> {
+        let parent = self.call.invocation.trace_parent.as_ref();
+        Ok(parent.map(ToString::to_string))
+    }
 }
 
 impl host::Host for Context {

@@ -113,6 +113,7 @@ pub(crate) fn invocation(outputs: &[&str]) -> Invocation {
         envelope: false,
         item_failures: model::invocation::ItemFailures::default(),
         client_context: None,
+        trace_parent: None,
         begun: model::invocation::Begun::default(),
         replayed_to: None,
     }

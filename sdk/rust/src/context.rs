@@ -120,4 +120,10 @@ impl<'b> Context<'b> {
     pub fn client_context(&self) -> Option<String> {
         host::client_context()
     }
+
+    /// W3C `traceparent` of whoever caused this: the header of a request, or that member in the JSON of the first record.
+    #[must_use]
+    pub fn trace_parent(&self) -> Option<String> {
+        host::trace_parent()
+    }
 }

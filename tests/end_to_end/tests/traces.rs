@@ -1,4 +1,4 @@
-//! Traces of batches, as a collector of OTLP gets them from the real binary.
+//! Traces of batches and of calls, as a collector of OTLP gets them from the real binary.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
-use shardmill_end_to_end::{Project, guest};
+use shardmill_end_to_end::{Project, guest, web};
 
 /// Takes everything, and hands over what it was told.
 fn collector() -> (String, Receiver<Value>) {
@@ -82,4 +82,55 @@ triggers: {{ copy: {{ stream: in, function: echo, outputs: out }} }}
     assert_eq!(server.stop().code, Some(0));
     let said = project.verb(&["up", "--port", "0", "--otlp", "nowhere"]);
     assert_eq!(said.code, Some(1), "{}", said.err);
+}
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const SPAN: &str = "00f067aa0ba902b7";
+
+/// The spans that come next.
+fn spans(told: &Receiver<Value>) -> Vec<Value> {
+    let told = told.recv_timeout(Duration::from_secs(60));
+    let told = told.expect("spans come");
+    let spans = told["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array();
+    spans.expect("a list").clone()
+}
+
+#[test]
+fn a_trace_that_a_producer_or_a_caller_began_goes_on() {
+    let project = Project::new(&format!(
+        "\
+version: 1
+streams: {{ in: {{}}, out: {{}} }}
+functions: {{ tells: {{ source: \"{}\" }}, replies: {{ source: \"{}\" }}, web: {{ source: \"{}\" }} }}
+triggers:
+  copy: {{ stream: in, function: tells, outputs: out }}
+  event: {{ http: \"POST /event\", function: replies }}
+  page: {{ http: \"GET /{{path+}}\", function: web }}
+",
+        guest("tells"),
+        guest("replies"),
+        guest("web")
+    ));
+    let (address, told) = collector();
+    let server = project.up_with(&["--otlp", &format!("http://{address}"), "--http-port", "0"]);
+    let parent = format!("00-{TRACE}-{SPAN}-01");
+    project.done(&["put", "in", &format!(r#"{{"traceparent":"{parent}"}}"#)]);
+    project.done(&["wait"]);
+    let of_batch = spans(&told);
+    assert!(
+        of_batch.iter().all(|span| span["traceId"] == TRACE),
+        "{of_batch:?}"
+    );
+    assert_eq!(of_batch[0]["parentSpanId"], SPAN);
+    assert_eq!(project.data("out")[0]["trace_parent"], parent.as_str());
+    let traced = [("traceparent", parent.as_str())];
+    for (head, function) in [("POST /event", "replies"), ("GET /none", "web")] {
+        drop(web(&server.routes, head, &traced, b"{}"));
+        let of_call = spans(&told);
+        assert_eq!(of_call.len(), 1, "{of_call:?}");
+        assert_eq!(of_call[0]["traceId"], TRACE);
+        assert_eq!(of_call[0]["parentSpanId"], SPAN);
+        assert_eq!(of_call[0]["name"], format!("invoke {function}").as_str());
+    }
+    assert_eq!(server.stop().code, Some(0));
 }

@@ -36,6 +36,7 @@ fn seen(calls: u64, ctx: &Context) -> Result<Value> {
         "stream": ctx.stream_name(),
         "shard": ctx.shard_id(),
         "request": ctx.request_id(),
+        "trace_parent": ctx.trace_parent(),
         "attempt": [ctx.attempt(), ctx.attempts_max().unwrap_or_default()],
         "clock_ms": u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?,
         "draw": RandomState::new().hash_one(0),

@@ -1,5 +1,7 @@
 //! One turn of a lane: its front work is invoked, and what comes back is settled.
 
+use model::TraceParent;
+
 use super::{flights::Landed, *};
 use crate::{
     settings::{CanaryBy, Tumbling},
@@ -118,6 +120,9 @@ impl ShardTask {
             envelope: self.settings.envelope,
             item_failures: self.settings.item_failures,
             client_context: None,
+            trace_parent: records
+                .first()
+                .and_then(|it| TraceParent::of_data(&it.data)),
             begun: begun.clone(),
             replayed_to: self.ledger.replayed(),
         };

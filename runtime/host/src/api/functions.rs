@@ -151,6 +151,7 @@ pub(crate) async fn invoke(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply 
         request_id: request_id.clone(),
         attempt: 1,
         client_context: None,
+        trace_parent: None,
     };
     let invocation = calling::invocation(rooms, facts, records).map_err(ApiError::failed)?;
     let report = Report::of(&invocation);

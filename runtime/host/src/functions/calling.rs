@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use bytes::Bytes;
 use model::{
     FencingToken, FunctionName, FunctionVersion, Invocation, Position, SequenceNumber, ShardId,
-    StreamName, TriggerName, UserRecord, ids::InvalidName,
+    StreamName, TraceParent, TriggerName, UserRecord, ids::InvalidName,
 };
 use sandbox::{Called, Function, Kind};
 use serde::Deserialize;
@@ -24,6 +24,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) request_id: String,
     pub(crate) attempt: u32,
     pub(crate) client_context: Option<Arc<str>>,
+    pub(crate) trace_parent: Option<TraceParent>,
 }
 
 /// Calls a function with an event; one that takes records gets those of an event in Lambda's shape for Kinesis.
@@ -44,7 +45,10 @@ pub(crate) async fn with_event(
         (user_records(rooms, kinesis_records(&event)?), None)
     };
     let invocation = invocation(rooms, facts, records).map_err(|error| error.to_string())?;
-    Ok(function.call(invocation, event).await)
+    let traced = rooms.functions.traced(&invocation);
+    let called = function.call(invocation, event).await;
+    traced.inspect(|traced| traced.tell(&called.outcome));
+    Ok(called)
 }
 
 /// Key and data of each record of an event in the shape of Lambda's Kinesis event.
@@ -127,6 +131,7 @@ pub(crate) fn invocation(
         envelope: false,
         item_failures: model::invocation::ItemFailures::default(),
         client_context: facts.client_context,
+        trace_parent: facts.trace_parent,
         begun: model::invocation::Begun::default(),
         replayed_to: None,
     })

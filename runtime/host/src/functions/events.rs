@@ -24,7 +24,7 @@ use tracing::{debug, warn};
 
 use super::{
     answering::{Answering, version_text},
-    lambda::{Chosen, NotNow, choose, run},
+    lambda::{Chosen, Given, NotNow, choose, run},
 };
 use crate::{
     assemble::Rooms,
@@ -285,7 +285,11 @@ impl Events {
     async fn ran(&self, id: &str, mut event: Event, chosen: Chosen, rules: &Rules) -> Next {
         event.throttled = 0;
         let payload = event.payload.get().as_bytes().to_vec();
-        let answering = run(&self.rooms, &chosen, id, (payload, None)).await;
+        let given = Given {
+            event: payload,
+            ..Given::default()
+        };
+        let answering = run(&self.rooms, &chosen, id, given).await;
         let version = version_text(chosen.version);
         drop(chosen);
         match answering {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use catalog::{Entry, Origin, Package as Kept, Revision, Settings};
-use model::{Digest, FunctionName, FunctionVersion, seams::BoxFuture};
+use model::{Digest, FunctionName, FunctionVersion, TraceParent, seams::BoxFuture};
 use wire::lambda::{
     Asked, Change, Functions as Served, Handed, Invoked, LambdaError, Package, Urgency,
 };
@@ -36,6 +36,14 @@ pub(crate) struct Chosen {
     pub(crate) _pass: Pass,
 }
 
+/// What a function is called with.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    pub(crate) event: Vec<u8>,
+    pub(crate) client_context: Option<Arc<str>>,
+    pub(crate) trace_parent: Option<TraceParent>,
+}
+
 /// Why a function is not called.
 #[derive(Debug)]
 pub(crate) enum NotNow {
@@ -64,7 +72,7 @@ pub(crate) async fn run(
     rooms: &Rooms,
     chosen: &Chosen,
     request_id: &str,
-    (event, client_context): (Vec<u8>, Option<Arc<str>>),
+    given: Given,
 ) -> Result<Answering, String> {
     let Chosen {
         name,
@@ -78,9 +86,10 @@ pub(crate) async fn run(
         version: *version,
         request_id: request_id.to_owned(),
         attempt: 1,
-        client_context,
+        client_context: given.client_context,
+        trace_parent: given.trace_parent,
     };
-    let called = calling::with_event(rooms, &function, facts, event).await?;
+    let called = calling::with_event(rooms, &function, facts, given.event).await?;
     let timeout = function.limits().timeout;
     Ok(answering::of(&called, request_id, timeout))
 }
@@ -168,9 +177,12 @@ impl HostFunctions {
         let chosen = choose(rooms, &asked.name, asked.qualifier.as_deref());
         let chosen = chosen.map_err(|why| not_now(rooms, &asked.name, &why))?;
         let request_id = rooms.functions.id();
-        let context = asked.client_context.map(Arc::from);
-        let event = (asked.payload.to_vec(), context);
-        let answering = run(rooms, &chosen, &request_id, event).await;
+        let given = Given {
+            event: asked.payload.to_vec(),
+            client_context: asked.client_context.map(Arc::from),
+            trace_parent: asked.trace_parent,
+        };
+        let answering = run(rooms, &chosen, &request_id, given).await;
         let answering = answering.map_err(|why| {
             LambdaError::invalid_parameter(format!("The function was not run: {why}"))
         })?;

@@ -28,7 +28,7 @@ use catalog::{
     Catalog, CatalogError, Code, Entry, Origin, Package, Revision, Settings, Told, Unchanged,
 };
 use model::{
-    ByteSize, FunctionName, FunctionVersion, ViewWrite,
+    ByteSize, FunctionName, FunctionVersion, Invocation, ViewWrite,
     seams::{Handler, Journal},
 };
 use platform::Platform;
@@ -48,7 +48,12 @@ pub(crate) use native::Natives;
 pub use package::{HandlerFiles, Packer};
 pub(crate) use shadow::{Difference, Shadows};
 
-use crate::{config, limits::FILE_VERSIONS_KEPT_MAX, logs::LogStore, traces::Traces};
+use crate::{
+    config,
+    limits::FILE_VERSIONS_KEPT_MAX,
+    logs::LogStore,
+    traces::{TracedCall, Traces},
+};
 
 /// Output and state of one invocation stay below what one transaction can carry.
 const OUTPUT_BYTES_MAX: ByteSize = ByteSize::mib(16);
@@ -160,6 +165,11 @@ impl Functions {
     /// From now on batches are traced; only the first call counts.
     pub(crate) fn trace_to(&self, traces: Arc<Traces>) {
         let _again = self.traces.set(traces);
+    }
+
+    /// What is remembered of a call that its caller traces, where there is a collector.
+    pub(crate) fn traced(&self, invocation: &Invocation) -> Option<TracedCall> {
+        TracedCall::of(self.traces.get()?, &self.platform, invocation)
     }
 
     pub(crate) fn now(&self) -> Arc<Named> {

@@ -38,10 +38,12 @@ pub(super) async fn answer(
     let invocation = facts.invocation(rooms, loaded.version);
     let begun = invocation.begun.clone();
     let report = Report::of(&invocation);
+    let traced = rooms.functions.traced(&invocation);
     let called = loaded.function.call(invocation, Some(event));
     let called = rooms.platform.clock.timeout(settings.timeout, called).await;
     let called = called.map_err(|_| late(begun.is_told(), settings.timeout))?;
     let now = rooms.platform.clock.wall();
+    traced.inspect(|traced| traced.tell(&called.outcome));
     report.say(&rooms.logs, &called, loaded.function.limits().memory, now);
     let outputs = match called.outcome {
         Outcome::Answered(answer) => answer.outputs,

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use http::request;
 use model::{
     FencingToken, FunctionVersion, Invocation, ShardId, StreamKey, StreamName, Timestamp,
+    TraceParent,
     invocation::{Begun, ItemFailures},
     lambda::web::{WebRequest, web_event},
 };
@@ -29,6 +30,12 @@ pub(super) fn request_id(rooms: &Rooms) -> String {
     let mut bytes = [0; 16];
     rooms.platform.rng.fill(&mut bytes);
     Builder::from_random_bytes(bytes).into_uuid().to_string()
+}
+
+/// The trace that a request says it belongs to.
+pub(super) fn trace_parent(head: &request::Parts) -> Option<TraceParent> {
+    let said = head.headers.get("traceparent")?;
+    TraceParent::parse(said.to_str().ok()?)
 }
 
 /// What the head of a request says by itself.
@@ -95,6 +102,7 @@ impl Facts<'_> {
             envelope: false,
             item_failures: ItemFailures::Ignored,
             client_context: None,
+            trace_parent: trace_parent(self.head),
             begun: Begun::default(),
             replayed_to: None,
         }

@@ -46,10 +46,12 @@ pub(super) async fn answer(
     let (tell, told) = oneshot::channel();
     let running = Arc::clone(&loaded.function);
     let report = Report::of(&invocation);
+    let traced = rooms.functions.traced(&invocation);
     let (logs, clock) = (Arc::clone(&rooms.logs), rooms.platform.clock.clone());
     let memory = loaded.function.limits().memory;
     let serving = async move {
         let called = running.serve(invocation, request, tell).await;
+        traced.inspect(|traced| traced.tell(&called.outcome));
         report.say(&logs, &called, memory, clock.wall());
         called.outcome
     };

@@ -327,6 +327,7 @@ impl Runner {
             envelope: false,
             item_failures: ItemFailures::Ignored,
             client_context: None,
+            trace_parent: None,
             begun: Begun::default(),
             replayed_to: None,
         }

@@ -1,9 +1,10 @@
 //! Traces for a collector that speaks OTLP over HTTP with JSON: of each batch the moment at which its first record came, each
-//! attempt at it, and what it put out.
+//! attempt at it, and what it put out; of calls those that their callers trace.
 //!
 //! Only where `up --otlp` names a collector. Nothing waits for it: what it does not take in time is dropped and counted in
 //! the log. A busy trigger is sampled, as its lines in the log are; attempts that fail are always told.
 
+mod calls;
 mod spans;
 
 use std::sync::{
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tracing::warn;
 
+use calls::Call;
 pub(crate) use spans::Attempt;
 
 use crate::{
@@ -52,11 +54,11 @@ impl Traces {
     }
 
     pub(crate) fn tell(&self, attempt: &Attempt, outcome: &Outcome, ended: Timestamp) {
-        if self
-            .waiting
-            .try_send(attempt.spans(outcome, ended))
-            .is_err()
-        {
+        self.send(attempt.spans(outcome, ended));
+    }
+
+    fn send(&self, spans: Vec<Value>) {
+        if self.waiting.try_send(spans).is_err() {
             // Said at the first, and whenever twice as many are lost.
             let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
             if lost.is_power_of_two() {
@@ -66,6 +68,33 @@ impl Traces {
                 );
             }
         }
+    }
+}
+
+/// A call that its caller traces, while it runs.
+#[derive(Debug)]
+pub(crate) struct TracedCall {
+    traces: Arc<Traces>,
+    platform: Platform,
+    call: Call,
+}
+
+impl TracedCall {
+    pub(crate) fn of(
+        traces: &Arc<Traces>,
+        platform: &Platform,
+        invocation: &Invocation,
+    ) -> Option<Self> {
+        Some(Self {
+            traces: Arc::clone(traces),
+            platform: platform.clone(),
+            call: Call::of(invocation, platform.clock.wall())?,
+        })
+    }
+
+    pub(crate) fn tell(&self, outcome: &Outcome) {
+        let ended = self.platform.clock.wall();
+        self.traces.send(vec![self.call.span(outcome, ended)]);
     }
 }
 

@@ -1,17 +1,20 @@
 //! Spans of one attempt at a batch, as OTLP writes them in JSON. Pure.
 //!
-//! The id of a trace comes from stream, shard and position of the first record, so that all attempts at a batch are one trace
-//! and whoever knows a sequence number finds it.
+//! A batch goes on with the trace that its first record names, and links to those that its others name. Where it names none, the
+//! id comes from its stream, shard and position, so that all attempts at a batch are one trace and whoever knows a sequence number
+//! finds it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use model::{Invocation, Outcome, Position, ShardId, Timestamp};
+use model::{Invocation, Outcome, Position, ShardId, Timestamp, TraceParent, UserRecord};
 use serde_json::{Value, json};
 
 /// Kinds of spans.
 const PRODUCER: u8 = 4;
 const CONSUMER: u8 = 5;
-const ERROR: u8 = 2;
+pub(super) const ERROR: u8 = 2;
+/// Of one span.
+const LINKS_MAX: usize = 32;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
@@ -25,7 +28,8 @@ pub(crate) struct Attempt {
     version: String,
     request_id: String,
     attempt: u32,
-    records: usize,
+    parent: Option<TraceParent>,
+    records: Arc<[UserRecord]>,
 }
 
 impl Attempt {
@@ -43,7 +47,8 @@ impl Attempt {
             version: invocation.version.to_string(),
             request_id: invocation.request_id.clone(),
             attempt: invocation.attempt,
-            records: invocation.records.len(),
+            parent: invocation.trace_parent.clone(),
+            records: Arc::clone(&invocation.records),
         })
     }
 
@@ -57,26 +62,48 @@ impl Attempt {
         digest.get(..digits).unwrap_or_default().to_owned()
     }
 
+    /// Traces of the other records.
+    fn links(&self) -> Vec<Value> {
+        let others = self.records.iter().skip(1);
+        let mut parents: Vec<TraceParent> = others
+            .filter_map(|record| TraceParent::of_data(&record.data))
+            .take(LINKS_MAX)
+            .collect();
+        parents.dedup();
+        parents.retain(|it| Some(it) != self.parent.as_ref());
+        let link = |it: &TraceParent| json!({ "traceId": it.trace_id(), "spanId": it.span_id() });
+        parents.iter().map(link).collect()
+    }
+
     pub(super) fn spans(&self, outcome: &Outcome, ended: Timestamp) -> Vec<Value> {
-        let trace = self.id("trace", 32);
+        let parent = self.parent.as_ref();
+        let trace = parent.map_or_else(|| self.id("trace", 32), |it| it.trace_id().to_owned());
         let put = self.id("put", 16);
         let invoke = self.id(&format!("invoke {} {}", self.trigger, self.attempt), 16);
         let mut spans = Vec::new();
         if self.attempt == 1 {
-            spans.push(json!({
+            let mut put = json!({
                 "traceId": trace, "spanId": put, "kind": PRODUCER, "name": format!("put {}", self.stream),
                 "startTimeUnixNano": nanos(self.arrived), "endTimeUnixNano": nanos(self.arrived),
                 "attributes": [text("messaging.system", "aws_kinesis"), text("messaging.destination.name", &self.stream),
                     text("shardmill.shard", &self.shard.to_string()), text("shardmill.sequence", &self.first.sequence.to_string())],
-            }));
+            });
+            if let Some(parent) = parent {
+                put["parentSpanId"] = json!(parent.span_id());
+            }
+            spans.push(put);
         }
         let mut span = json!({
             "traceId": trace, "spanId": invoke, "parentSpanId": put, "kind": CONSUMER, "name": format!("invoke {}", self.function),
             "startTimeUnixNano": nanos(self.began), "endTimeUnixNano": nanos(ended),
             "attributes": [text("shardmill.trigger", &self.trigger), text("faas.name", &self.function), text("faas.version", &self.version),
                 text("faas.invocation_id", &self.request_id), number("shardmill.attempt", self.attempt.into()),
-                number("messaging.batch.message_count", self.records as u64)],
+                number("messaging.batch.message_count", self.records.len() as u64)],
         });
+        let links = self.links();
+        if !links.is_empty() {
+            span["links"] = Value::from(links);
+        }
         match outcome {
             Outcome::Failed(fault) => {
                 let first = fault.message.lines().next().unwrap_or_default();
@@ -108,11 +135,11 @@ impl Attempt {
 }
 
 /// 64 bits are text in this JSON.
-fn nanos(at: Timestamp) -> String {
+pub(super) fn nanos(at: Timestamp) -> String {
     (u128::from(at.as_millis()) * 1_000_000).to_string()
 }
 
-fn text(key: &str, value: &str) -> Value {
+pub(super) fn text(key: &str, value: &str) -> Value {
     json!({ "key": key, "value": { "stringValue": value } })
 }
 
@@ -141,7 +168,8 @@ mod tests {
             version: "3".to_owned(),
             request_id: "r-1".to_owned(),
             attempt: number,
-            records: 2,
+            parent: None,
+            records: Arc::default(),
         }
     }
 

@@ -215,6 +215,7 @@ impl Processes {
             deadline_ms: clock.wall().plus(timeout).as_millis(),
             arn: arn(invocation),
             client_context: invocation.client_context.clone(),
+            trace_parent: invocation.trace_parent.clone(),
         };
         let answer = clock
             .timeout(timeout, process.answer(event, clock, log))

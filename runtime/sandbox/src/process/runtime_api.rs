@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use model::TraceParent;
 use platform::{Listener, Platform, Task, watch};
 use serde::Deserialize;
 use tokio::sync::{Semaphore, mpsc};
@@ -31,6 +32,7 @@ pub(super) struct Event {
     pub(super) deadline_ms: u64,
     pub(super) arn: String,
     pub(super) client_context: Option<Arc<str>>,
+    pub(super) trace_parent: Option<TraceParent>,
 }
 
 /// What it posted.
@@ -241,6 +243,9 @@ impl Api {
         if let Some(context) = &event.client_context {
             put("lambda-runtime-client-context", context);
         }
+        if let Some(parent) = &event.trace_parent {
+            put("lambda-runtime-trace-id", &x_ray(parent));
+        }
         response
     }
 
@@ -318,6 +323,16 @@ fn refused(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
     *response.status_mut() = status;
     response
+}
+
+/// The same trace in the words of X-Ray, which is what the runtimes of Lambda understand.
+fn x_ray(parent: &TraceParent) -> String {
+    let (begun, rest) = parent.trace_id().split_at(8);
+    let sampled = u8::from(parent.is_sampled());
+    format!(
+        "Root=1-{begun}-{rest};Parent={};Sampled={sampled}",
+        parent.span_id()
+    )
 }
 
 #[cfg(test)]

@@ -192,6 +192,7 @@ async fn a_guest_sees_its_invocation_and_the_granted_environment_alone() {
             "stream": "flights",
             "shard": "shardId-000000000004",
             "request": "board/4/1",
+            "trace_parent": null,
             "attempt": [2, 5],
             "clock_ms": null,
             "draw": null,

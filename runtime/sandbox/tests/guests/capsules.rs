@@ -120,6 +120,8 @@ async fn state_is_as_it_was_read_and_other_code_comes_to_something_else() {
     assert_eq!(beside.outputs[0].data, "2");
 }
 
+const TRACED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 #[tokio::test]
 async fn an_event_that_failed_comes_to_the_same_from_its_file() {
     let world = World::real();
@@ -129,6 +131,7 @@ async fn an_event_that_failed_comes_to_the_same_from_its_file() {
     let asked = Invocation {
         request_id: "board/2026-11-29T02:00:00Z".to_owned(),
         client_context: Some("{}".into()),
+        trace_parent: model::TraceParent::parse(TRACED),
         ..batch(&[])
     };
     replies.call(asked.clone(), told("{\"reply\":1}")).await;
@@ -139,6 +142,8 @@ async fn an_event_that_failed_comes_to_the_same_from_its_file() {
     let event = failed.invocation.event.as_ref().expect("an event");
     assert_eq!(event, "{\"fail\":\"as told\"}");
     assert_eq!(failed.invocation.client_context.as_deref(), Some("{}"));
+    let parent = failed.invocation.trace_parent.as_ref();
+    assert_eq!(parent.map(model::TraceParent::as_str), Some(TRACED));
     assert_eq!(failed.result["kind"], "Asked");
     assert_eq!(result(&replies.replay(&failed).await), failed.result);
     let echo = world.load("event-echo", generous()).await;

@@ -217,6 +217,7 @@ pub(crate) fn batch(records: &[(&'static str, &'static str)]) -> Invocation {
         envelope: false,
         item_failures: model::invocation::ItemFailures::default(),
         client_context: None,
+        trace_parent: None,
         begun: model::invocation::Begun::default(),
         replayed_to: None,
     }

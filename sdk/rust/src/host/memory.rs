@@ -165,6 +165,7 @@ facts! {
     shard_id -> Option<String>: |_| Some("shardId-000000000000".to_owned());
     request_id -> String: |_| "00000000-0000-7000-8000-000000000000".to_owned();
     client_context -> Option<String>: |_| None;
+    trace_parent -> Option<String>: |_| None;
     behind_ms -> u64: |_| 0;
     deadline_ms -> u64: |facts| facts.remaining_ms;
     attempt -> u32: |facts| facts.attempt;

@@ -56,5 +56,5 @@ pub(crate) fn window() -> Option<TumblingWindow> {
 
 pub(crate) use invocation::{
     attempt, attempts_max, behind_ms, client_context, deadline_ms, fencing_token, function_name,
-    is_tracing, remaining_ms, request_id, shard_id, stream_name, trigger, version,
+    is_tracing, remaining_ms, request_id, shard_id, stream_name, trace_parent, trigger, version,
 };

@@ -1,0 +1,51 @@
+//! The span of a call that its caller traces: a request to a route or an address of a function, or Invoke. Pure.
+
+use model::{Invocation, Outcome, Timestamp, TraceParent};
+use serde_json::{Value, json};
+
+use super::spans::{ERROR, nanos, text};
+
+const SERVER: u8 = 2;
+
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    parent: TraceParent,
+    began: Timestamp,
+    trigger: String,
+    function: String,
+    version: String,
+    request_id: String,
+}
+
+impl Call {
+    /// None where nobody traces it, or whoever does keeps nothing.
+    pub(super) fn of(invocation: &Invocation, began: Timestamp) -> Option<Self> {
+        let parent = invocation.trace_parent.clone();
+        Some(Self {
+            parent: parent.filter(TraceParent::is_sampled)?,
+            began,
+            trigger: invocation.trigger.to_string(),
+            function: invocation.function.to_string(),
+            version: invocation.version.to_string(),
+            request_id: invocation.request_id.clone(),
+        })
+    }
+
+    pub(super) fn span(&self, outcome: &Outcome, ended: Timestamp) -> Value {
+        let id = sandbox::digest_of(format!("call\0{}", self.request_id).as_bytes());
+        let id = id.to_string();
+        let mut span = json!({
+            "traceId": self.parent.trace_id(), "spanId": id.get(..16), "parentSpanId": self.parent.span_id(),
+            "kind": SERVER, "name": format!("invoke {}", self.function),
+            "startTimeUnixNano": nanos(self.began), "endTimeUnixNano": nanos(ended),
+            "attributes": [text("shardmill.trigger", &self.trigger), text("faas.name", &self.function),
+                text("faas.version", &self.version), text("faas.invocation_id", &self.request_id)],
+        });
+        if let Outcome::Failed(fault) = outcome {
+            let first = fault.message.lines().next().unwrap_or_default();
+            span["status"] =
+                json!({ "code": ERROR, "message": format!("{}: {first}", fault.kind) });
+        }
+        span
+    }
+}
