@@ -25,6 +25,7 @@ pub(super) fn plan(text: &str, code: &str, beside: &Path) -> Result<Plan, Failur
         code,
         beside,
         streams: BTreeMap::new(),
+        called: BTreeMap::new(),
         functions: BTreeMap::new(),
         triggers: BTreeMap::new(),
         plan: Plan::default(),
@@ -85,6 +86,8 @@ struct Made<'a> {
     code: &'a str,
     beside: &'a Path,
     streams: BTreeMap<String, Value>,
+    /// What streams are called that have another name than their resources.
+    called: BTreeMap<String, String>,
     functions: BTreeMap<String, Value>,
     triggers: BTreeMap<String, Value>,
     plan: Plan,
@@ -111,6 +114,7 @@ impl Made<'_> {
         self.streams.insert(allowed(shown), stream);
         if shown != name {
             // Events name it by its resource.
+            self.called.insert(name.to_owned(), allowed(shown));
             self.plan.found.push(format!("stream {shown}: {name}"));
         }
     }
@@ -281,7 +285,9 @@ impl Made<'_> {
     }
 
     fn kinesis(&mut self, name: &str, function: &str, properties: &Value, stream: &Value) {
-        let stream = allowed(&named(stream));
+        let named = named(stream);
+        let called = self.called.get(&named).cloned();
+        let stream = called.unwrap_or_else(|| allowed(&named));
         self.streams
             .entry(stream.clone())
             .or_insert_with(|| json!({"shards": 1}));

@@ -128,6 +128,54 @@ fn a_sam_template_becomes_a_project() {
     );
 }
 
+/// What `sam build` writes to `.aws-sam/build`: code in a folder of the function's name, references spelled out.
+const BUILT: &str = "\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Flights:
+    Type: AWS::Kinesis::Stream
+    Properties: { ShardCount: 2, Name: flights }
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: Hello
+      Handler: app.handler
+      Runtime: python3.12
+      Architectures:
+      - x86_64
+      Events:
+        In:
+          Type: Kinesis
+          Properties:
+            Stream:
+              Fn::GetAtt:
+              - Flights
+              - Arn
+            StartingPosition: LATEST
+    Metadata:
+      SamResourceId: Hello
+";
+
+#[test]
+fn what_sam_has_built_becomes_a_project() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("Hello")).unwrap();
+    std::fs::write(folder.path().join("Hello/app.py"), "").unwrap();
+    let from = folder.path().join("template.yaml");
+    std::fs::write(&from, BUILT).unwrap();
+    let (_, plan) = from_code(None, &from).unwrap();
+    let (_, text) = &plan.files[0];
+    insta::assert_snapshot!(text, @r#"
+    version: 1
+    streams:
+      flights: {"shards":2}
+    functions:
+      Hello: {"source":"Hello/app.py:handler"}
+    triggers:
+      In: {"function":"Hello","stream":{"name":"flights","start":"latest"}}
+    "#);
+}
+
 #[test]
 fn what_is_no_code_is_said() {
     let folder = tempfile::tempdir().unwrap();
