@@ -3,6 +3,7 @@
 //! Builds the binary, the guests and the load generator, and runs it. The table goes to stdout, the same figures to
 //! `target/bench.json`. A missed target is shown and is no failure.
 
+mod function_peers;
 mod peers;
 
 use anyhow::Result;
@@ -26,6 +27,7 @@ pub(crate) fn run_bench(arguments: &[String]) -> Result<()> {
         path("target/release/shardmill-bench"),
         path("target/release/shardmill"),
         path("tests/guests/target/wasm32-wasip2/release/examples"),
+        path("target/function-tools"),
         path("target/tmp"),
         path("target/bench.json"),
     ];

@@ -78,7 +78,9 @@ pub(crate) fn run_reload(arguments: &[String]) -> Result<()> {
     };
     tools::wasm_target()?;
     if !debug {
-        let build = ["cargo", "build", "--release", "-p", "shardmill-cli"];
+        // As the bench builds it: alone it would have dependencies with other features, each compiled again.
+        let packages = ["-p", "shardmill-cli", "-p", "shardmill-bench"];
+        let build = [&["cargo", "build", "--release"][..], &packages].concat();
         run(
             "release build",
             &root(),

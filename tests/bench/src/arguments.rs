@@ -1,17 +1,19 @@
-//! What `cargo xtask bench` tells this program: four places, and what is to be measured.
+//! What `cargo xtask bench` tells this program: five places, and what is to be measured.
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
-const USAGE: &str = "usage: shardmill-bench BINARY GUESTS SCRATCH JSON [PART] [--gib N] [--peers FILE] [--write-docs FILE]
-parts: rest, storage, streams, latency, readers, triggers, sandboxes, fill, peers";
+const USAGE: &str = "usage: shardmill-bench BINARY GUESTS TOOLS SCRATCH JSON [PART] [--gib N] [--peers FILE] [--write-docs FILE]
+parts: rest, storage, streams, latency, readers, triggers, sandboxes, functions, fill, peers";
 const GIB_USUAL: usize = 1;
 
 #[derive(Debug)]
 pub(crate) struct Arguments {
     pub(crate) binary: PathBuf,
     pub(crate) guests: PathBuf,
+    /// Where compilers and language runtimes are kept.
+    pub(crate) tools: PathBuf,
     pub(crate) scratch: PathBuf,
     pub(crate) json: PathBuf,
     only: Option<Part>,
@@ -33,18 +35,20 @@ pub(crate) enum Part {
     Readers,
     Triggers,
     Sandboxes,
+    Functions,
     Fill,
     Peers,
 }
 
 impl Arguments {
     pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
-        let [binary, guests, scratch, json, rest @ ..] = arguments else {
+        let [binary, guests, tools, scratch, json, rest @ ..] = arguments else {
             bail!("{USAGE}");
         };
         let mut parsed = Self {
             binary: binary.into(),
             guests: guests.into(),
+            tools: tools.into(),
             scratch: scratch.into(),
             json: json.into(),
             only: None,
@@ -89,6 +93,7 @@ impl Part {
             "readers" => Self::Readers,
             "triggers" => Self::Triggers,
             "sandboxes" => Self::Sandboxes,
+            "functions" => Self::Functions,
             "fill" => Self::Fill,
             "peers" => Self::Peers,
             other => bail!("there is no part {other}\n{USAGE}"),
@@ -101,7 +106,7 @@ mod tests {
     use super::*;
 
     fn parse(rest: &[&str]) -> Result<Arguments> {
-        let places = ["binary", "guests", "scratch", "json"];
+        let places = ["binary", "guests", "tools", "scratch", "json"];
         let all: Vec<String> = places.iter().chain(rest).map(|&word| word.into()).collect();
         Arguments::parse(&all)
     }

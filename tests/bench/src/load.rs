@@ -31,6 +31,8 @@ pub(crate) enum Call {
     Kinesis(&'static str),
     KinesisCbor(&'static str),
     Get(&'static str),
+    Post(&'static str),
+    Lambda(&'static str),
     /// To where the body is read and thrown away.
     InVain,
 }
@@ -145,6 +147,8 @@ async fn send(connection: &mut Connection, call: Call, body: Bytes) -> Result<By
             Ok(answer)
         }
         Call::Get(path) => connection.get(path).await,
+        Call::Post(path) => connection.post(path, body).await,
+        Call::Lambda(path) => connection.lambda(path, body).await,
         Call::InVain => connection.in_vain(body).await,
     }
 }

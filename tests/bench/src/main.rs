@@ -13,15 +13,20 @@
 mod arguments;
 mod calibration;
 mod client;
+mod cold;
 mod commits;
 mod consumer;
 mod document;
 mod fan_out;
 mod fill;
+mod function_peers;
+mod functions;
 mod isolation;
+mod languages;
 mod latency;
 mod load;
 mod machine;
+mod many_functions;
 mod nats;
 mod noop;
 mod parts;
@@ -70,8 +75,9 @@ fn run(arguments: &[String]) -> Result<()> {
     let project = Project {
         // It is started in other folders than this one.
         binary: std::path::absolute(&arguments.binary).context("find the binary")?,
-        guests: arguments.guests.clone(),
+        guests: std::path::absolute(&arguments.guests).context("find the guests")?,
         folder: folder.path().to_owned(),
+        tools: std::path::absolute(&arguments.tools).context("find the folder of tools")?,
     };
     let report = runtime.block_on(measure(&project, &arguments))?;
     report.print()?;
@@ -113,6 +119,15 @@ async fn measure(project: &Project, arguments: &Arguments) -> Result<Report> {
     }
     if arguments.has(Part::Sandboxes) {
         sandboxes::measure(&mut report, project).await?;
+        cold::measure(&mut report, project).await?;
+    }
+    if arguments.has(Part::Functions) {
+        functions::measure(&mut report, project).await?;
+        languages::measure(&mut report, project).await?;
+        many_functions::measure(&mut report, project).await?;
+        if let Some(installed) = &arguments.peers {
+            function_peers::measure(&mut report, project, installed).await?;
+        }
     }
     if arguments.has(Part::Fill) {
         fill::measure(&mut report, project, arguments.gib).await?;

@@ -39,24 +39,30 @@ const GET_RATIO_MIN: f64 = 3.0;
 /// One way to run a peer, or why there is none.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Peer {
-    name: String,
-    /// `{port}` and `{data}` stand for what is picked for this run.
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    /// `{port}`, `{data}` and `{guests}` stand for what is picked for this run.
     #[serde(default)]
     command: Vec<String>,
     #[serde(default)]
     environment: BTreeMap<String, String>,
     #[serde(default)]
-    protocol: Protocol,
-    not_run: Option<String>,
+    pub(crate) protocol: Protocol,
+    pub(crate) not_run: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Protocol {
+pub(crate) enum Protocol {
     #[default]
     Kinesis,
     Nats,
+    /// It answers requests with the component `greets`.
+    Component,
+    /// The same in JavaScript.
+    Javascript,
+    /// Functions of the Lambda API.
+    Lambda,
 }
 
 /// One kind of load, on a server of its own: some peers get slower with everything that they keep.
@@ -85,9 +91,8 @@ pub(crate) async fn measure(
     installed: &Path,
 ) -> Result<()> {
     say("peers");
-    let text = std::fs::read_to_string(installed)
-        .with_context(|| format!("read {}", installed.display()))?;
-    let peers: Vec<Peer> = serde_json::from_str(&text).context("read which peers there are")?;
+    let mut peers = listed(installed)?;
+    peers.retain(|peer| matches!(peer.protocol, Protocol::Kinesis | Protocol::Nats));
     let (mut ours, mut others) = (Vec::new(), Vec::new());
     for kind in Kind::ALL {
         let server = project
@@ -103,7 +108,7 @@ pub(crate) async fn measure(
         }
         for kind in Kind::ALL {
             let measured = async {
-                let server = start(project, peer, kind).await?;
+                let server = start(project, peer, &format!("{kind:?}")).await?;
                 drive(report, &server, &peer.name, peer.protocol, kind).await
             };
             match measured.await {
@@ -153,8 +158,16 @@ fn compare(report: &mut Report, ours: &[Cost], others: &[Cost]) {
     }
 }
 
-async fn start(project: &Project, peer: &Peer, kind: Kind) -> Result<Server> {
-    let name = format!("{}-{kind:?}", peer.name.replace(' ', "-"));
+/// What the file says.
+pub(crate) fn listed(installed: &Path) -> Result<Vec<Peer>> {
+    let text = std::fs::read_to_string(installed)
+        .with_context(|| format!("read {}", installed.display()))?;
+    serde_json::from_str(&text).context("read which peers there are")
+}
+
+/// `part` is what is measured, for the name of its folder.
+pub(crate) async fn start(project: &Project, peer: &Peer, part: &str) -> Result<Server> {
+    let name = format!("{}-{part}", peer.name.replace(' ', "-"));
     let folder = project.folder.join(name);
     let data = folder.join("data");
     std::fs::create_dir_all(&data)?;
@@ -162,6 +175,7 @@ async fn start(project: &Project, peer: &Peer, kind: Kind) -> Result<Server> {
     let filled = |text: &String| {
         text.replace("{port}", &address.port().to_string())
             .replace("{data}", &data.to_string_lossy())
+            .replace("{guests}", &project.guests.to_string_lossy())
     };
     let words: Vec<String> = peer.command.iter().map(filled).collect();
     let [program, arguments @ ..] = words.as_slice() else {
@@ -175,6 +189,8 @@ async fn start(project: &Project, peer: &Peer, kind: Kind) -> Result<Server> {
     let ready = match peer.protocol {
         Protocol::Kinesis => Ready::Action("ListStreams"),
         Protocol::Nats => Ready::Greeting(b"INFO "),
+        Protocol::Component | Protocol::Javascript => Ready::Path("/greets"),
+        Protocol::Lambda => Ready::Path("/2015-03-31/functions"),
     };
     Server::start(command, &folder, address, ready).await
 }
@@ -190,7 +206,7 @@ async fn drive(
 ) -> Result<Option<Cost>> {
     match protocol {
         Protocol::Kinesis => create(server).await?,
-        Protocol::Nats => {}
+        Protocol::Nats | Protocol::Component | Protocol::Javascript | Protocol::Lambda => {}
     }
     let us = match (protocol, kind) {
         (Protocol::Kinesis, Kind::PutRecords) => put_many(report, server, name).await?,
@@ -204,8 +220,9 @@ async fn drive(
             nats::put_one(report, server, name).await?;
             return Ok(None);
         }
-        // It is here for the durable append.
-        (Protocol::Nats, Kind::GetRecords) => return Ok(None),
+        // It is here for the durable append, and the others for functions.
+        (Protocol::Nats, Kind::GetRecords)
+        | (Protocol::Component | Protocol::Javascript | Protocol::Lambda, _) => return Ok(None),
     };
     let server = name.to_owned();
     Ok(Some(Cost { server, kind, us }))

@@ -70,7 +70,7 @@ pub(crate) async fn measure(report: &mut Report, project: &Project) -> Result<()
     Ok(())
 }
 
-fn limits() -> FunctionLimits {
+pub(crate) fn limits() -> FunctionLimits {
     FunctionLimits {
         memory: ByteSize::mib(128),
         timeout: Duration::from_secs(60),
@@ -141,7 +141,7 @@ where
     })
 }
 
-fn invocation(records: &Arc<[UserRecord]>) -> Result<Invocation> {
+pub(crate) fn invocation(records: &Arc<[UserRecord]>) -> Result<Invocation> {
     Ok(Invocation {
         trigger: TriggerName::parse("bench")?,
         function: FunctionName::parse("bench")?,
@@ -166,12 +166,13 @@ fn invocation(records: &Arc<[UserRecord]>) -> Result<Invocation> {
         envelope: false,
         item_failures: model::invocation::ItemFailures::default(),
         client_context: None,
+        trace_parent: None,
         begun: model::invocation::Begun::default(),
         replayed_to: None,
     })
 }
 
-fn record() -> UserRecord {
+pub(crate) fn record() -> UserRecord {
     UserRecord {
         position: Position {
             sequence: SequenceNumber([0, 0, 1]),
@@ -188,7 +189,7 @@ fn record() -> UserRecord {
 
 /// The guests of the bench have nothing to say.
 #[derive(Debug)]
-struct Unheard;
+pub(crate) struct Unheard;
 
 impl LogSink for Unheard {
     fn log(&self, _: GuestLog) {}

@@ -16,9 +16,17 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::{client::Connection, load::Subject, machine};
 
-const START_MAX: Duration = Duration::from_secs(60);
+/// A thousand functions are compiled within it.
+const START_MAX: Duration = Duration::from_secs(300);
 const START_LOOK: Duration = Duration::from_micros(500);
-const GUESTS: [&str; 4] = ["empty.wasm", "echo.wasm", "poisoned.wasm", "trips.wasm"];
+const GUESTS: [&str; 6] = [
+    "empty.wasm",
+    "echo.wasm",
+    "poisoned.wasm",
+    "trips.wasm",
+    "event_echo.wasm",
+    "greets.wasm",
+];
 
 /// What is measured, and where.
 #[derive(Debug)]
@@ -26,12 +34,16 @@ pub(crate) struct Project {
     pub(crate) binary: PathBuf,
     pub(crate) guests: PathBuf,
     pub(crate) folder: PathBuf,
+    /// Where compilers and language runtimes are kept from one run to the next.
+    pub(crate) tools: PathBuf,
 }
 
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
+    /// Where routes are answered, if there are any.
+    pub(crate) routes: SocketAddr,
     /// From the start of the process to the first answer that says it is ready.
     pub(crate) started_in: Duration,
 }
@@ -56,10 +68,22 @@ impl Project {
                 .with_context(|| format!("take the guest {guest}"))?;
         }
         std::fs::write(folder.join("triggers.yaml"), file)?;
-        let address = free_address()?;
+        let (address, routes) = (free_address()?, free_address()?);
         let mut command = Command::new(&self.binary);
-        command.args(["up", "--port", &address.port().to_string()]);
-        Server::start(command, &folder, address, Ready::Path("/readyz")).await
+        command
+            .args(["up", "--port", &address.port().to_string()])
+            .args(["--http-port", &routes.port().to_string()])
+            .env("SHARDMILL_CACHE", &self.tools);
+        let mut server = Server::start(command, &folder, address, Ready::Path("/readyz")).await?;
+        server.routes = routes;
+        Ok(server)
+    }
+
+    /// Puts a file beside the `triggers.yaml` of the server that will be started as `name`.
+    pub(crate) fn write(&self, name: &str, file: &str, bytes: &[u8]) -> Result<()> {
+        let folder = self.folder.join(name);
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join(file), bytes).with_context(|| format!("write {file}"))
     }
 
     /// Where a server that was started as `name` keeps its data.
@@ -88,6 +112,7 @@ impl Server {
         let mut server = Self {
             child,
             address,
+            routes: address,
             started_in: Duration::ZERO,
         };
         while !server.is_ready(ready).await {
@@ -143,6 +168,12 @@ impl Server {
         let process = self.child.id().to_string();
         let handlers = machine::living_threads_cpu_seconds(&process, Some(machine::HANDLERS))?;
         Ok(machine::living_threads_cpu_seconds(&process, None)? - handlers)
+    }
+
+    /// Of the threads that run functions.
+    pub(crate) fn handlers_cpu_seconds(&self) -> Result<f64> {
+        let process = self.child.id().to_string();
+        machine::living_threads_cpu_seconds(&process, Some(machine::HANDLERS))
     }
 
     /// What it has made dirty in the page cache since its start.

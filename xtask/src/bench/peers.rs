@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
+use super::function_peers::function_peers;
 use crate::{
     report,
     step::{root, run, succeeds},
@@ -19,7 +20,7 @@ const MINISTACK: &str = "1.5.33";
 const NATS: &str = "2.11.4";
 
 /// A peer's program, or why there is none.
-type Place = std::result::Result<PathBuf, String>;
+pub(super) type Place = std::result::Result<PathBuf, String>;
 
 /// Returns the file that the load generator reads.
 pub(crate) fn install() -> Result<PathBuf> {
@@ -28,8 +29,10 @@ pub(crate) fn install() -> Result<PathBuf> {
     let mut peers = Vec::new();
     peers.extend(ferrokinesis(&folder));
     peers.extend(kinesalite(&folder));
-    peers.push(ministack(&folder));
+    let ministack = ministack(&folder);
+    peers.push(ministack.clone());
     peers.push(nats(&folder)?);
+    peers.extend(function_peers(&folder, &ministack)?);
     let file = folder.join("peers.json");
     std::fs::write(&file, format!("{:#}\n", Value::from(peers)))
         .with_context(|| format!("write {}", file.display()))?;
@@ -182,7 +185,7 @@ fn nats(folder: &Path) -> Result<Value> {
 }
 
 /// Runs the steps unless the program is there; `tool` is a command that succeeds where they can be run.
-fn installed(name: &str, program: PathBuf, tool: &[&str], steps: &[&[&str]]) -> Place {
+pub(super) fn installed(name: &str, program: PathBuf, tool: &[&str], steps: &[&[&str]]) -> Place {
     if program.is_file() {
         return Ok(program);
     }
@@ -203,7 +206,12 @@ fn installed(name: &str, program: PathBuf, tool: &[&str], steps: &[&[&str]]) -> 
     }
 }
 
-fn peer(name: &str, found: &Place, arguments: &[&str], environment: &[(&str, &str)]) -> Value {
+pub(super) fn peer(
+    name: &str,
+    found: &Place,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Value {
     match found {
         Ok(program) => {
             let program = text(program);
@@ -224,10 +232,10 @@ fn with_environment(mut peer: Value, environment: &[(&str, &str)]) -> Value {
     peer
 }
 
-fn absent(name: &str, why: &str) -> Value {
+pub(super) fn absent(name: &str, why: &str) -> Value {
     json!({"name": name, "not_run": why})
 }
 
-fn text(path: &Path) -> String {
+pub(super) fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
