@@ -142,6 +142,8 @@ fn config(settings: &EngineSettings) -> Config {
         .concurrency_support(false)
         .cranelift_opt_level(optimised)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        // Frames are walked by their pointers: tables for a native unwinder would only be read, and registered, at each load.
+        .native_unwind_info(false)
         .memory_reservation(MEMORY_ADDRESS_BYTES_MAX as u64)
         .max_wasm_stack(STACK_BYTES_MAX)
         .async_stack_size(ASYNC_STACK_BYTES);

@@ -370,13 +370,13 @@ impl Functions {
         }
         let revision = deployed.entry.revision(version);
         let revision = revision.ok_or_else(|| format!("there is no version {version} of it"))?;
-        let bytes: Bytes = self.code.get(revision.code.digest).await?;
+        let digest = revision.code.digest;
+        let bytes: Bytes = self.code.get(digest).await?;
         let loaded = if revision.code.kind == Kind::Process.name() {
-            let digest = revision.code.digest;
             self.native(digest, &bytes, &revision.settings).await
         } else {
             let limits = self.limits(&revision.settings);
-            let loaded = self.engine.load(&bytes, limits).await;
+            let loaded = self.engine.load_known(digest, &bytes, limits).await;
             loaded.map_err(|error| error.to_string())
         };
         let loaded = loaded.map_err(|error| format!("load version {version}: {error}"))?;
