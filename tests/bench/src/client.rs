@@ -88,7 +88,9 @@ impl Connection {
     /// A call of the Lambda API, which wants to know who calls.
     pub(crate) async fn lambda(&mut self, path: &str, body: Bytes) -> Result<Bytes> {
         let mut request = self.request(Method::POST, path, body)?;
-        let signature = HeaderValue::from_static(AUTHORIZATION);
+        // Some find the service that is meant in here.
+        let signature = AUTHORIZATION.replace("/kinesis/", "/lambda/");
+        let signature = HeaderValue::from_str(&signature)?;
         let headers = request.headers_mut();
         headers.insert(header::AUTHORIZATION, signature);
         headers.insert("x-amz-date", HeaderValue::from_static("20260101T000000Z"));

@@ -29,7 +29,7 @@ fn collector() -> (String, Receiver<Value>) {
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).expect("a body");
-            let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+            let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
             let _gone = reader.get_mut().write_all(answer.as_bytes());
             if tell
                 .send(serde_json::from_slice(&body).expect("JSON"))

@@ -72,7 +72,7 @@ pub(super) const SCRATCH: Measured<ByteSize> = Measured {
     default: ByteSize(0),
     min: ByteSize(0),
     max: ByteSize::mib(512),
-    meaning: "files of its own under `/tmp`, in memory, gone after the invocation; not for programs of preview 1",
+    meaning: "files of its own under `/tmp`, in memory, gone after the invocation; not for programs of preview 1, Python and JavaScript",
 };
 pub(super) static FUNCTION: Place = Place {
     path: "functions.NAME",

@@ -1,6 +1,6 @@
 //! The span of a call that its caller traces: a request to a route or an address of a function, or Invoke. Pure.
 
-use model::{Invocation, Outcome, Timestamp, TraceParent};
+use model::{Invocation, Timestamp, TraceParent};
 use serde_json::{Value, json};
 
 use super::spans::{ERROR, nanos, text};
@@ -31,7 +31,8 @@ impl Call {
         })
     }
 
-    pub(super) fn span(&self, outcome: &Outcome, ended: Timestamp) -> Value {
+    /// `failure` is what the function failed with, if it did.
+    pub(super) fn span(&self, failure: Option<&str>, ended: Timestamp) -> Value {
         let id = sandbox::digest_of(format!("call\0{}", self.request_id).as_bytes());
         let id = id.to_string();
         let mut span = json!({
@@ -41,10 +42,8 @@ impl Call {
             "attributes": [text("shardmill.trigger", &self.trigger), text("faas.name", &self.function),
                 text("faas.version", &self.version), text("faas.invocation_id", &self.request_id)],
         });
-        if let Outcome::Failed(fault) = outcome {
-            let first = fault.message.lines().next().unwrap_or_default();
-            span["status"] =
-                json!({ "code": ERROR, "message": format!("{}: {first}", fault.kind) });
+        if let Some(failure) = failure {
+            span["status"] = json!({ "code": ERROR, "message": failure });
         }
         span
     }

@@ -8,7 +8,7 @@ mod calls;
 mod spans;
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -71,12 +71,14 @@ impl Traces {
     }
 }
 
-/// A call that its caller traces, while it runs.
+/// A call that its caller traces, while it runs. Its span ends when this goes, however the call ended: whoever has the whole answer
+/// of a function may be gone before the function is.
 #[derive(Debug)]
 pub(crate) struct TracedCall {
     traces: Arc<Traces>,
     platform: Platform,
     call: Call,
+    failure: OnceLock<String>,
 }
 
 impl TracedCall {
@@ -89,12 +91,23 @@ impl TracedCall {
             traces: Arc::clone(traces),
             platform: platform.clone(),
             call: Call::of(invocation, platform.clock.wall())?,
+            failure: OnceLock::new(),
         })
     }
 
     pub(crate) fn tell(&self, outcome: &Outcome) {
-        let ended = self.platform.clock.wall();
-        self.traces.send(vec![self.call.span(outcome, ended)]);
+        if let Outcome::Failed(fault) = outcome {
+            let first = fault.message.lines().next().unwrap_or_default();
+            let _again = self.failure.set(format!("{}: {first}", fault.kind));
+        }
+    }
+}
+
+impl Drop for TracedCall {
+    fn drop(&mut self) {
+        let failure = self.failure.get().map(String::as_str);
+        let span = self.call.span(failure, self.platform.clock.wall());
+        self.traces.send(vec![span]);
     }
 }
 
