@@ -64,6 +64,11 @@ pub fn raw(record: Record) -> UserRecord {
     }
 }
 
+/// Whether it may be an aggregate; most records show at once that they are not.
+pub(crate) fn is_packed(record: &Record) -> bool {
+    record.data.starts_with(MAGIC)
+}
+
 /// Unpacks once; aggregates inside aggregates stay packed (AG-13).
 #[must_use]
 pub fn unpack(record: Record, range: HashKeyRange, check: RangeCheck) -> Unpacked {

@@ -13,7 +13,7 @@ mod wildcard;
 mod tests;
 
 use model::UserRecord;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub use error::FilterError;
 pub use pattern::Pattern;
@@ -70,17 +70,18 @@ impl Filter {
         if self.patterns.is_empty() {
             return Sifted::Kept;
         }
-        let mut event = self.metadata(record);
         let body = self.wanted.inside("data").map(|of| of.read(&record.data));
         let parsed = !matches!(body, Some(None));
-        if let Some(body) = body {
-            let text = || Value::from(String::from_utf8_lossy(&record.data));
-            event.insert("data".to_owned(), body.unwrap_or_else(text));
-        }
-        let event = Value::Object(event);
+        let text = || Value::from(String::from_utf8_lossy(&record.data));
+        let body = body.map(|body| body.unwrap_or_else(text));
+        let event = self.event(record, body);
+        let member = |name: &str| {
+            let members = event.iter().find(|(of, _)| *of == name);
+            members.and_then(|(_, value)| value.as_ref())
+        };
         let fits = |pattern: &Pattern| pattern.reads_text() != parsed || !pattern.reads_data();
         let mut fitting = self.patterns.iter().filter(|pattern| fits(pattern));
-        if fitting.any(|pattern| pattern.matches(&event)) {
+        if fitting.any(|pattern| pattern.matches_members(&member)) {
             return Sifted::Kept;
         }
         if parsed || self.patterns.iter().all(fits) {
@@ -93,25 +94,28 @@ impl Filter {
         }
     }
 
-    /// What stands beside `data` in the event that AWS matches (FL-1), as far as a pattern looks at it.
-    fn metadata(&self, record: &UserRecord) -> Map<String, Value> {
-        let mut members = Map::new();
-        let mut member = |name: &str, value: &dyn Fn() -> Value| {
-            if self.wanted.inside(name).is_some() {
-                members.insert(name.to_owned(), value());
-            }
+    /// The event that AWS matches (FL-1), as far as a pattern looks at it.
+    fn event(
+        &self,
+        record: &UserRecord,
+        data: Option<Value>,
+    ) -> [(&'static str, Option<Value>); 5] {
+        let member = |name: &'static str, value: &dyn Fn() -> Value| {
+            (name, self.wanted.inside(name).map(|_| value()))
         };
-        member("kinesisSchemaVersion", &|| Value::from("1.0"));
-        member("partitionKey", &|| {
-            Value::from(String::from_utf8_lossy(&record.partition_key))
-        });
-        member("sequenceNumber", &|| {
-            Value::from(record.position.sequence.to_string())
-        });
-        member("approximateArrivalTimestamp", &|| {
-            Value::from(seconds(record.arrived.as_millis()))
-        });
-        members
+        [
+            ("data", data),
+            member("kinesisSchemaVersion", &|| Value::from("1.0")),
+            member("partitionKey", &|| {
+                Value::from(String::from_utf8_lossy(&record.partition_key))
+            }),
+            member("sequenceNumber", &|| {
+                Value::from(record.position.sequence.to_string())
+            }),
+            member("approximateArrivalTimestamp", &|| {
+                Value::from(seconds(record.arrived.as_millis()))
+            }),
+        ]
     }
 }
 

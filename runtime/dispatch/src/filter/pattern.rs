@@ -23,7 +23,11 @@ const OPERATORS: [&str; 9] = [
 ];
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pattern(Fields);
+pub struct Pattern {
+    fields: Fields,
+    reads_data: bool,
+    reads_text: bool,
+}
 
 /// All of `fields`, and of each of `choices` any one.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,30 +56,42 @@ impl Pattern {
         let Value::Object(members) = undotted(pattern) else {
             return Err(FilterError::NotAnObject);
         };
-        Ok(Self(Fields::compile(&members)?))
+        let fields = Fields::compile(&members)?;
+        let is_text = |rule: &Rule| matches!(rule, Rule::AnyOf(_));
+        let reads_data = fields.rules_of("data").next().is_some();
+        let reads_text = fields.rules_of("data").any(is_text);
+        Ok(Self {
+            fields,
+            reads_data,
+            reads_text,
+        })
     }
 
     /// Whether it looks at the body at all.
     #[must_use]
     pub fn reads_data(&self) -> bool {
-        self.0.rules_of("data").next().is_some()
+        self.reads_data
     }
 
     /// Whether it compares the body as plain text, which only bodies have that are not JSON (FL-2).
     #[must_use]
     pub fn reads_text(&self) -> bool {
-        let mut rules = self.0.rules_of("data");
-        rules.any(|rule| matches!(rule, Rule::AnyOf(_)))
+        self.reads_text
     }
 
     pub(super) fn add_wanted(&self, wanted: &mut Wanted) {
-        self.0.add_wanted(wanted);
+        self.fields.add_wanted(wanted);
     }
 
     /// `event` has its keys with dots taken apart.
     #[must_use]
     pub fn matches(&self, event: &Value) -> bool {
-        self.0.match_value(Some(event))
+        self.fields.match_value(Some(event))
+    }
+
+    /// The same of an event of these members.
+    pub(super) fn matches_members<'v>(&self, member: &impl Fn(&str) -> Option<&'v Value>) -> bool {
+        self.fields.match_named(member)
     }
 }
 
@@ -141,8 +157,12 @@ impl Fields {
     }
 
     fn match_members(&self, members: Option<&Map<String, Value>>) -> bool {
+        self.match_named(&|name: &str| members.and_then(|members| members.get(name)))
+    }
+
+    fn match_named<'v>(&self, member: &impl Fn(&str) -> Option<&'v Value>) -> bool {
         let rules = self.fields.iter().all(|(name, rule)| {
-            let value = members.and_then(|members| members.get(name));
+            let value = member(name);
             match rule {
                 Rule::AnyOf(tests) => tests.iter().any(|test| test.matches(value)),
                 Rule::Inside(fields) => fields.match_value(value),
@@ -152,7 +172,7 @@ impl Fields {
             && self
                 .choices
                 .iter()
-                .all(|branches| branches.iter().any(|branch| branch.match_members(members)))
+                .all(|branches| branches.iter().any(|branch| branch.match_named(member)))
     }
 }
 

@@ -132,10 +132,9 @@ impl ShardTask {
 
     /// A record was read.
     pub(super) fn saw(&mut self, arrived: Timestamp) {
-        let now = self.now();
         if let Some(windows) = &mut self.windows {
             windows.latest_arrival = windows.latest_arrival.max(arrived);
-            windows.read_last = now;
+            windows.read_last = self.rooms.platform.clock.wall();
         }
     }
 
