@@ -163,11 +163,12 @@ impl Server {
         machine::living_threads_cpu_seconds(&self.child.id().to_string(), None)
     }
 
-    /// The same of all threads but those that run functions.
+    /// The same of all threads but those that run functions, and the one that makes segments ready for later puts.
     pub(crate) fn host_cpu_seconds(&self) -> Result<f64> {
         let process = self.child.id().to_string();
-        let handlers = machine::living_threads_cpu_seconds(&process, Some(machine::HANDLERS))?;
-        Ok(machine::living_threads_cpu_seconds(&process, None)? - handlers)
+        let of = |threads| machine::living_threads_cpu_seconds(&process, threads);
+        let others = of(Some(machine::HANDLERS))? + of(Some(machine::CLEANER))?;
+        Ok(of(None)? - others)
     }
 
     /// Of the threads that run functions.
