@@ -134,6 +134,16 @@ impl fmt::Display for FencingToken {
 impl FunctionVersion {
     /// Not published, so not immutable.
     pub const LATEST: Self = Self(0);
+
+    /// As Lambda and its callers name it.
+    #[must_use]
+    pub fn name(self) -> String {
+        if self == Self::LATEST {
+            "$LATEST".to_owned()
+        } else {
+            self.to_string()
+        }
+    }
 }
 
 impl fmt::Display for FunctionVersion {

@@ -41,11 +41,7 @@ impl invocation::Host for Context {
     }
 
     fn version(&mut self) -> wasmtime::Result<String> {
-        let version = self.call.invocation.version;
-        if version == model::FunctionVersion::LATEST {
-            return Ok("$LATEST".to_owned());
-        }
-        Ok(version.to_string())
+        Ok(self.call.invocation.version.name())
     }
 
     fn trigger(&mut self) -> wasmtime::Result<Option<String>> {

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use bytes::Bytes;
-use model::{FaultClass, FunctionVersion, Outcome, outcome::Usage};
+use model::{FaultClass, Outcome, outcome::Usage};
 use sandbox::Called;
 use serde_json::{Value, json};
 
@@ -33,14 +33,6 @@ pub(crate) struct Payload {
     pub(crate) bytes: Bytes,
     /// `Unhandled` where the function failed.
     pub(crate) error: Option<&'static str>,
-}
-
-pub(crate) fn version_text(version: FunctionVersion) -> String {
-    if version == FunctionVersion::LATEST {
-        "$LATEST".to_owned()
-    } else {
-        version.to_string()
-    }
 }
 
 pub(crate) fn of(called: &Called, request_id: &str, timeout: Duration) -> Answering {

@@ -23,7 +23,7 @@ use tokio::sync::{Notify, Semaphore};
 use tracing::{debug, warn};
 
 use super::{
-    answering::{Answering, version_text},
+    answering::Answering,
     lambda::{Chosen, Given, NotNow, choose, run},
 };
 use crate::{
@@ -290,7 +290,7 @@ impl Events {
             ..Given::default()
         };
         let answering = run(&self.rooms, &chosen, id, given).await;
-        let version = version_text(chosen.version);
+        let version = chosen.version.name();
         drop(chosen);
         match answering {
             Ok(answering @ Answering::Answered { .. }) => {

@@ -186,7 +186,7 @@ impl HostFunctions {
         let answering = answering.map_err(|why| {
             LambdaError::invalid_parameter(format!("The function was not run: {why}"))
         })?;
-        let version = answering::version_text(chosen.version);
+        let version = chosen.version.name();
         let log_tail = match asked.urgency {
             Urgency::Plain => Vec::new(),
             Urgency::WithLog => {

@@ -153,7 +153,7 @@ impl Processes {
             ("LAMBDA_TASK_ROOT", folder.clone()),
             ("LAMBDA_RUNTIME_DIR", folder),
             ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
-            ("AWS_LAMBDA_FUNCTION_VERSION", version(invocation.version)),
+            ("AWS_LAMBDA_FUNCTION_VERSION", invocation.version.name()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory),
             (
                 "AWS_LAMBDA_LOG_GROUP_NAME",
@@ -284,13 +284,6 @@ impl Process {
         }
         Broken::Ended(ended)
     }
-}
-
-fn version(version: FunctionVersion) -> String {
-    if version == FunctionVersion::LATEST {
-        return "$LATEST".to_owned();
-    }
-    version.to_string()
 }
 
 fn arn(invocation: &Invocation) -> String {

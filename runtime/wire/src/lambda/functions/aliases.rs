@@ -6,9 +6,7 @@ use model::FunctionVersion;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Functions, LambdaError, Reply, created,
-    document::version_text,
-    hold_revision, is_delete, listed,
+    Functions, LambdaError, Reply, created, hold_revision, is_delete, listed,
     names::{self, Named},
     ok, page,
 };
@@ -49,7 +47,7 @@ fn document(named: &Named, name: &str, alias: &Alias) -> Value {
     let mut document = json!({
         "AliasArn": format!("{}:{name}", named.arn()),
         "Name": name,
-        "FunctionVersion": version_text(alias.route.version),
+        "FunctionVersion": alias.route.version.name(),
         "Description": alias.description,
         "RevisionId": alias.id,
     });
@@ -66,7 +64,7 @@ fn list(functions: &dyn Functions, call: &Call, text: &str) -> Result<Reply, Lam
     let aliases = named.entry.head.aliases.clone();
     let wanted = aliases
         .into_iter()
-        .filter(|(_, alias)| only.is_none_or(|it| version_text(alias.route.version) == it));
+        .filter(|(_, alias)| only.is_none_or(|it| alias.route.version.name() == it));
     let (found, marker) = page(call, wanted.collect(), |(name, _)| name.clone(), LISTED_MAX)?;
     let items: Vec<Value> = found
         .iter()
@@ -200,7 +198,7 @@ fn share(
             "Map value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must have value greater than or equal to 0.0, Member must not be null]",
         ));
     }
-    if *key == version_text(main) {
+    if *key == main.name() {
         return Err(LambdaError::invalid_parameter(format!(
             "Invalid function version {key}. Function version {key} is already included in routing configuration."
         )));

@@ -19,14 +19,6 @@ pub(super) fn moment(ms: u64) -> String {
     format!("{}+0000", iso_millis(ms))
 }
 
-pub(super) fn version_text(version: FunctionVersion) -> String {
-    if version == FunctionVersion::LATEST {
-        "$LATEST".to_owned()
-    } else {
-        version.to_string()
-    }
-}
-
 /// The members of a `FunctionConfiguration`; `arn` is qualified where the caller's was.
 pub(super) fn configuration(
     (name, arn): (&str, &str),
@@ -49,7 +41,7 @@ pub(super) fn configuration(
         "MemorySize": word("MemorySize", json!(settings.memory_bytes >> 20)),
         "LastModified": moment(revision.modified_ms),
         "CodeSha256": package.map_or_else(String::new, |it| base64_simd::STANDARD.encode_to_string(it.digest.0)),
-        "Version": version_text(version),
+        "Version": version.name(),
         "TracingConfig": word("TracingConfig", json!({ "Mode": "PassThrough" })),
         "RevisionId": revision.id,
         "Layers": [],

@@ -6,9 +6,8 @@ use model::FunctionVersion;
 use serde_json::{Value, json};
 
 use super::{
-    Functions, LambdaError, Reply, created,
-    document::{configuration as configured, version_text},
-    hold_revision, listed, names, ok, only_of_api, page,
+    Functions, LambdaError, Reply, created, document::configuration as configured, hold_revision,
+    listed, names, ok, only_of_api, page,
 };
 use crate::lambda::{call::Call, function_name::FunctionName, mappings::Input};
 
@@ -58,7 +57,7 @@ fn all_of((name, arn): (&str, &str), entry: &Entry) -> Vec<Value> {
     std::iter::once(FunctionVersion::LATEST)
         .chain(versions)
         .map(|version| {
-            let arn = format!("{arn}:{}", version_text(version));
+            let arn = format!("{arn}:{}", version.name());
             configured((name, &arn), entry, version)
         })
         .collect()
