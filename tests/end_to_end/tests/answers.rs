@@ -83,6 +83,49 @@ fn a12_an_answer_without_failures_is_a_success_to_the_last_record() {
     assert_eq!(server.stop().code, Some(0));
 }
 
+/// Twelve records of key `k` in one, `0` to `11`; those of 9 and 10 say that they fail.
+const AGGREGATE: &str = "84mawgoBaxoFCAAaATAaBQgAGgExGgUIABoBMhoFCAAaATMaBQgAGgE0GgUIABoBNRoFCAAaATYaBQgAGgE3GgUIABoBOBoKCAAaBmZhaWwgORoLCAAaB2ZhaWwgMTAaBggAGgIxMWDuONp4cc7E0DjKaaByJ+g=";
+
+#[test]
+fn a13_identifiers_of_other_lengths_are_compared_as_numbers() {
+    let project = Project::new(&format!(
+        "\
+version: 1
+streams: {{ in: {{ shards: 1 }} }}
+functions: {{ echo: {{ source: {} }} }}
+triggers:
+  told:
+    stream: in
+    function: echo
+    report_failures: strict
+    retry: {{ attempts: 1, isolate: off, breaker: off }}
+",
+        guest("event_echo")
+    ));
+    let server = project.up();
+    let put = format!(r#"{{"StreamName":"in","PartitionKey":"a","Data":"{AGGREGATE}"}}"#);
+    assert_eq!(server.kinesis("PutRecord", &put).status, 200);
+    // What is waited for is the end of the last record of the stream, whatever is inside it.
+    project.done(&["put", "in", "--key", "k", "{}"]);
+    project.done(&["wait"]);
+    // The function names `SEQUENCE:10` before `SEQUENCE:9`; as text that is their order, too.
+    let letters = project.json(&["dead-letter", "list"]);
+    let ids = items(&letters).iter();
+    let ids = ids.map(|letter| letter["id"].as_str().expect("it has an id").to_owned());
+    let given_up: Vec<Value> = ids
+        .map(|id| project.json(&["dead-letter", "show", &id])["records"][0]["sub_sequence"].clone())
+        .collect();
+    assert_eq!(given_up, [json!(9), json!(10)]);
+    let shown = project.json(&["trigger", "show", "told"]);
+    let shard = &shown["shards"][0];
+    assert_eq!(
+        (&shard["settled"], &shard["dead_letters"]),
+        (&json!(11), &json!(2)),
+        "{shown}"
+    );
+    assert_eq!(server.stop().code, Some(0));
+}
+
 #[test]
 fn a14_without_the_switch_a_list_of_failures_says_nothing() {
     let project = project("ignored");

@@ -1,4 +1,5 @@
-//! An event function. A Kinesis event gets `batchItemFailures` for data containing `fail`; any other comes back.
+//! An event function. A Kinesis event gets `batchItemFailures` for data containing `fail`, the last record first; any other
+//! comes back.
 use shardmill::prelude::*;
 
 #[handler(event)]
@@ -12,8 +13,14 @@ fn event_echo(event: Value) -> Result<Value> {
         let encoded = kinesis["data"].as_str().or_retry("a record without data")?;
         let data = base64_simd::STANDARD.decode_to_vec(encoded)?;
         if String::from_utf8_lossy(&data).contains("fail") {
-            failures.push(json!({ "itemIdentifier": kinesis["sequenceNumber"] }));
+            let sequence = kinesis["sequenceNumber"].as_str().unwrap_or_default();
+            let id = match kinesis["subSequenceNumber"].as_u64() {
+                Some(sub) => format!("{sequence}:{sub}"),
+                None => sequence.to_owned(),
+            };
+            failures.push(json!({ "itemIdentifier": id }));
         }
     }
+    failures.reverse();
     Ok(json!({ "batchItemFailures": failures }))
 }
