@@ -182,3 +182,102 @@ async fn whatever_commit_the_log_stops_at_each_record_is_given_up_once() {
         }
     }
 }
+
+/// What was lost unread, as letters name it: how many, behind which, before which.
+fn gaps(world: &World) -> Vec<(u64, u64, Option<u64>)> {
+    let gaps = world.dead().into_iter().filter_map(|letter| letter.gap);
+    gaps.map(|gap| (gap.records, gap.after.0[2], gap.before.map(|at| at.0[2])))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_expired_while_nothing_ran_is_counted_and_named() {
+    let world = World::new(copied);
+    world.put(0, &["1", "2"]);
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    runner.stop().await;
+    world.put(0, &["3", "4", "5", "6"]);
+    world.river.trim(0, 5);
+    for _ in 0..2 {
+        let runner = world.start().await.unwrap();
+        world.caught_up(&runner).await;
+        let counters = runner.status()[0].counters;
+        runner.stop().await;
+        assert_eq!(gaps(&world), [(3, 2, Some(6))]);
+        let again = counters.settled == 0;
+        assert_eq!(counters.lost_unread, if again { 0 } else { 3 });
+        assert_eq!(counters.lost_to_retention, counters.lost_unread);
+    }
+    assert_eq!(world.tape.outputs(), ["1", "2", "6"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tries_of_which_nothing_is_left_and_what_lay_behind_them_are_told_apart() {
+    let mut world = World::new(thrown);
+    world.settings.retry.attempts = None;
+    world.put(0, &["1", "2", "3"]);
+    let runner = world.start().await.unwrap();
+    let pauses = |state: &ShardState| matches!(state, ShardState::BackingOff { .. });
+    world.until(&runner, 0, pauses).await;
+    runner.stop().await;
+    world.put(0, &["4", "5", "6"]);
+    world.river.trim(0, 5);
+    world.actor = World::new(copied).actor;
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    let counters = runner.status()[0].counters;
+    assert_eq!((counters.lost_to_retention, counters.lost_unread), (5, 2));
+    assert_eq!(gaps(&world), [(2, 3, Some(6))]);
+    assert_eq!(world.tape.outputs(), ["6"]);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_full_store_could_not_keep_is_counted() {
+    let mut world = World::new(copied);
+    kept_for_a_minute(&world);
+    world.dead_letters.max = model::ByteSize(100);
+    world.put(0, &["1"]);
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    runner.pause(None);
+    wait(&world, 1).await;
+    world.put(0, &["2", "3"]);
+    world.river.trim(0, 3);
+    wait(&world, 5).await;
+    let status = runner.status()[0].clone();
+    assert_eq!(status.counters.lost_unread, 2);
+    assert!(status.is_conserved(), "{status:?}");
+    assert_eq!(world.dead(), []);
+    runner.resume(None);
+    world.put(0, &["4"]);
+    world.caught_up(&runner).await;
+    assert_eq!(world.tape.outputs(), ["1", "4"]);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_too_slow_gives_up_what_it_cannot_read_in_time() {
+    let mut world = World::new(copied);
+    kept_for_a_minute(&world);
+    world.slow(Duration::ZERO, Duration::from_secs(10));
+    world.settings.batch.records = 100;
+    let data: Vec<String> = (0..2_000).map(|index: u32| index.to_string()).collect();
+    let data: Vec<&str> = data.iter().map(String::as_str).collect();
+    world.put(0, &data);
+    let runner = world.start().await.unwrap();
+    wait(&world, 56).await;
+    assert_eq!(world.dead(), []);
+    world.put(0, &["young"]);
+    wait(&world, 30).await;
+    world.caught_up(&runner).await;
+    let mut handled = world.tape.outputs();
+    assert!((500..=700).contains(&handled.len()), "{}", handled.len());
+    assert_eq!(handled.pop().as_deref(), Some("young"));
+    handled.extend(lost(&world).into_iter().map(|(data, _)| data));
+    assert_eq!(handled, data);
+    let counters = runner.status()[0].counters;
+    assert_eq!(counters.lost_to_retention, 0);
+    runner.stop().await;
+}

@@ -131,6 +131,7 @@ fn summary(letter: &DeadLetter, rooms: &Rooms) -> Value {
         "condition": letter.condition,
         "at_ms": letter.written_ms,
         "records": letter.records.len(),
+        "lost": letter.gap,
         "attempts": letter.attempts.len(),
         "version": last.map(|note| note.version),
         "error": last.map(error),
@@ -162,6 +163,7 @@ pub(crate) fn show(rooms: &Rooms, trigger: &str, id: &str) -> Reply {
         "fencing_token": letter.fencing_token,
         "attempts": letter.attempts.iter().map(attempt).collect::<Vec<_>>(),
         "records": letter.records.iter().map(record).collect::<Vec<_>>(),
+        "lost": letter.gap,
     }))
 }
 
