@@ -40,20 +40,6 @@ pub struct DeadLetter {
     pub records: Vec<KeptRecord>,
     /// The newest ones, oldest first; empty when there was no invocation.
     pub attempts: Vec<Note>,
-    /// In place of records that the stream lost before they were read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gap: Option<Gap>,
-}
-
-/// Where records lay of which nothing is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Gap {
-    pub records: u64,
-    /// The last record before them that was read, or where reading began.
-    pub after: SequenceNumber,
-    /// The first behind them, where there was one.
-    pub before: Option<SequenceNumber>,
 }
 
 /// A record byte for byte, as JSON.
@@ -187,7 +173,6 @@ pub(crate) fn entries(
             written_ms: now.as_millis(),
             records: group.into_iter().map(KeptRecord::from).collect(),
             attempts: discard.notes.clone(),
-            gap: None,
         };
         let value = entry.encode();
         let bytes = value.len();
@@ -199,35 +184,6 @@ pub(crate) fn entries(
         written.push(Written { id, write, bytes });
     }
     written
-}
-
-/// An entry that names lost records. Writing it again says what is known then.
-pub(crate) fn gap_entry(
-    gap: Gap,
-    key: &LeaseKey,
-    token: FencingToken,
-    now: Timestamp,
-) -> ViewWrite {
-    // No record has this place.
-    let position = Position {
-        sequence: gap.after,
-        sub_sequence: u64::MAX,
-    };
-    let entry = DeadLetter {
-        id: id(key.shard, position),
-        trigger: key.trigger.clone(),
-        shard: key.shard,
-        fencing_token: token,
-        condition: Condition::RetentionExpired,
-        written_ms: now.as_millis(),
-        records: Vec::new(),
-        attempts: Vec::new(),
-        gap: Some(gap),
-    };
-    ViewWrite {
-        key: keys::dead_letter(key, position),
-        value: Some(entry.encode().into()),
-    }
 }
 
 pub(crate) fn id(shard: ShardId, position: Position) -> String {

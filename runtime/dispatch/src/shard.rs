@@ -19,7 +19,7 @@ use model::{
     invocation::Begun,
     keys,
     seams::{
-        CommitError, Handler, Journal, LogTail, Page, ReadFrom, ReadLimit, ShardFacts, Source,
+        CommitError, Handler, Journal, LogTail, ReadFrom, ReadLimit, ShardFacts, Source,
         SourceError,
     },
 };
@@ -31,7 +31,7 @@ use crate::{
     breaker::{Breaker, Pulse},
     commit::{Holder, NotPlaced, Stores, effects},
     dead_letters::{Condition, DeadLetterStore, Note},
-    deaggregate::{Unpacked, is_packed, raw, unpack},
+    deaggregate::{Unpacked, raw, unpack},
     filter::Sifted,
     lanes::{LaneId, Lanes},
     ledger::Ledger,
@@ -98,8 +98,6 @@ pub(crate) struct ShardTask {
     behind_ms: u64,
     /// When it is looked again for records that retention is about to take.
     rescues_at: Timestamp,
-    /// More is lost than can be read meanwhile: what arrived before is given up without being run.
-    gives_up_before: Option<Timestamp>,
     /// When the oldest settlement that is not written yet was made.
     unwritten_since: Option<Monotonic>,
     /// The checkpoint of the newest row.
@@ -195,7 +193,6 @@ impl ShardTask {
             ended: false,
             behind_ms: 0,
             rescues_at: Timestamp::default(),
-            gives_up_before: None,
             unwritten_since: None,
             written: start.low,
             placed: LogPosition::default(),
@@ -277,7 +274,7 @@ impl ShardTask {
                     return Ok(TaskEnd::Ended);
                 }
                 Step::Rescue => self.rescue(false, stop).await?,
-                Step::Read => self.read(stop).await?,
+                Step::Read => self.read().await?,
                 Step::Wait(wait) => self.idle(stop, wait).await?,
             }
         }

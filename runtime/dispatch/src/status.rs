@@ -25,12 +25,9 @@ impl ShardStatus {
     #[must_use]
     pub fn is_conserved(&self) -> bool {
         let counters = &self.counters;
-        let taken = counters.records_in + counters.resumed + counters.lost_unread;
-        let ended = counters.filtered_out
-            + counters.settled
-            + counters.dead_lettered
-            + counters.parked
-            + counters.lost_to_retention;
+        let taken = counters.records_in + counters.resumed;
+        let ended =
+            counters.filtered_out + counters.settled + counters.dead_lettered + counters.parked;
         taken == ended + self.in_flight
     }
 }
@@ -68,10 +65,8 @@ pub struct Counters {
     pub windows_closed: u64,
     /// Records that were given up because the stream was about to lose them.
     pub retention_expired: u64,
-    /// Records that retention took before they were settled: nothing of them is left.
+    /// Records that were being tried when the stream's retention took them, and that no restart finds again.
     pub lost_to_retention: u64,
-    /// Of those: that were not even read.
-    pub lost_unread: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

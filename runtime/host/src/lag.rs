@@ -62,6 +62,16 @@ pub(crate) fn look(rooms: &Rooms) {
     }
 }
 
+/// Records that retention took before the trigger settled them, by shard, as far as they are not freed yet.
+pub(crate) fn expired(rooms: &Rooms, settings: &TriggerSettings) -> Vec<(ShardId, u64)> {
+    let shards = rooms.runners.status(&settings.name);
+    let counts = shards.iter().filter_map(|status| {
+        let expired = backlog(rooms, settings, status)?.expired;
+        (expired > 0).then_some((status.shard, expired))
+    });
+    counts.collect()
+}
+
 /// None where nothing can be behind: the shard has ended, or is gone with its stream.
 fn backlog(rooms: &Rooms, settings: &TriggerSettings, status: &ShardStatus) -> Option<Backlog> {
     let from = match status.checkpoint {

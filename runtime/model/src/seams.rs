@@ -73,8 +73,6 @@ pub struct Page {
     pub behind_ms: u64,
     /// The shard is closed and everything in it has been read.
     pub ended: bool,
-    /// Records between the place that was asked for, where that names one, and the first that retention still covers.
-    pub lost: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

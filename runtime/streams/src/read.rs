@@ -39,13 +39,9 @@ impl Streams {
             Found::Expired => return Ok(end_of_shard(from)),
         };
         let now = self.now();
-        let asked = self.start(&shard, from);
-        let start = asked.max(self.visible_from(&stream, &shard, now));
-        let oldest = self.shared.log.oldest_index(shard.slot);
-        let lost = match from {
-            ReadFrom::At(_) | ReadFrom::After(_) => start.max(oldest).saturating_sub(asked),
-            ReadFrom::Oldest | ReadFrom::Latest | ReadFrom::Arrived(_) => 0,
-        };
+        let start = self
+            .start(&shard, from)
+            .max(self.visible_from(&stream, &shard, now));
         let limit = log::ReadLimit {
             records: limit.records,
             bytes: limit.bytes,
@@ -55,10 +51,7 @@ impl Streams {
             .log
             .read(shard.slot, Cursor::Index(start), limit);
         match read.await {
-            Ok(chunk) => Ok(Page {
-                lost,
-                ..page(&shard, chunk, now)
-            }),
+            Ok(chunk) => Ok(page(&shard, chunk, now)),
             // It expired between the two looks.
             Err(ReadError::NoSuchShard(_)) if shard.closed.is_some() => Ok(end_of_shard(from)),
             Err(
@@ -246,7 +239,6 @@ fn page(shard: &ShardEntry, chunk: Chunk, now: Timestamp) -> Page {
         behind_ms,
         // Closing is published once it is durable, and so is everything before it.
         ended: shard.closed.is_some() && at_tip,
-        lost: 0,
     }
 }
 
@@ -257,7 +249,6 @@ fn end_of_shard(from: ReadFrom) -> Page {
         next: from,
         behind_ms: 0,
         ended: true,
-        lost: 0,
     }
 }
 

@@ -19,12 +19,9 @@ impl ShardTask {
         if let Some(settlement) = carved.or_else(|| self.held_back(lane, &work)) {
             return self.write_quietly(lane, settlement, stop).await;
         }
-        if let Some(settlement) = self.outrun(&work)? {
-            return self.rescued(lane, settlement, stop).await;
-        }
         let fresh = {
             let circumstances = self.circumstances(&work, now, "", true);
-            let (expired, rest) = expire(work, circumstances);
+            let (expired, rest) = expire(work.clone(), circumstances);
             match (expired, rest) {
                 (None, Some(work)) => work,
                 (expired, rest) => {

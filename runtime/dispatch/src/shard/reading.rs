@@ -35,17 +35,9 @@ impl ShardTask {
     async fn take_up(&mut self, row: &Progress) -> Result<(), Halt> {
         let mut found = Found::new();
         loop {
-            let records = self.next_page().await?.records;
-            let first = records.first().map(raw_at);
-            let is_behind = first.is_none_or(|first| Checkpoint::Settled(first) > row.through);
-            if is_behind && matches!(row.through, Checkpoint::Settled(_)) {
-                // Nothing more of it is there. What was lost behind it shows at the next read.
-                (self.reader, self.floor) = start_of(row.through);
-                (self.at_tip, self.ended) = (false, false);
-                break;
-            }
-            let over = records.is_empty() || self.ended;
-            for record in records {
+            let page = self.next_page().await?;
+            let over = page.is_empty() || self.ended;
+            for record in page {
                 self.take(record, Some((row, &mut found)));
             }
             let reached = self.floor.map(Checkpoint::Settled) >= Some(row.through);
@@ -79,25 +71,20 @@ impl ShardTask {
             if lost > 0 {
                 let (trigger, shard) = (&self.settings.name, self.shard.id);
                 warn!(%trigger, %shard, lost, "records expired before their next attempt");
-                let lost = u64::try_from(lost).unwrap_or(u64::MAX);
-                self.counters.resumed += lost;
-                self.counters.lost_to_retention += lost;
+                self.counters.lost_to_retention += u64::try_from(lost).unwrap_or(u64::MAX);
             }
         }
     }
 
     /// One page into the batchers.
-    pub(super) async fn read(&mut self, stop: &StopToken) -> Result<(), Halt> {
-        let from = self.reader;
-        let page = self.next_page().await?;
-        self.account_for(from, &page, stop).await?;
-        for record in page.records {
+    pub(super) async fn read(&mut self) -> Result<(), Halt> {
+        for record in self.next_page().await? {
             self.take(record, None);
         }
         Ok(())
     }
 
-    async fn next_page(&mut self) -> Result<Page, Halt> {
+    async fn next_page(&mut self) -> Result<Vec<model::Record>, Halt> {
         let limit = ReadLimit {
             records: PAGE_RECORDS_MAX,
             bytes: PAGE_BYTES_MAX,
@@ -114,15 +101,12 @@ impl ShardTask {
             self.saw_nothing_since(began);
         }
         self.behind_ms = page.behind_ms;
-        Ok(page)
+        Ok(page.records)
     }
 
     /// Puts what is in a record where it belongs: into the batcher of its lane, among the strays, or nowhere. `resumed` is
     /// the row that says which of it is settled or was being tried.
     fn take(&mut self, record: model::Record, mut resumed: Option<(&Progress, &mut Found)>) {
-        if !self.settings.deaggregate || !is_packed(&record) {
-            return self.take_one(raw(record), false, &mut resumed);
-        }
         let unpacked = self.unpacked(record);
         self.counters.malformed_aggregates += u64::from(unpacked.malformed);
         let strays = unpacked.strays.into_iter().map(|stray| (stray, true));
@@ -130,44 +114,38 @@ impl ShardTask {
         let mut records: Vec<(UserRecord, bool)> = strays.chain(inside).collect();
         records.sort_by_key(|(record, _)| record.position);
         for (record, out_of_range) in records {
-            self.take_one(record, out_of_range, &mut resumed);
-        }
-    }
-
-    fn take_one(
-        &mut self,
-        record: UserRecord,
-        out_of_range: bool,
-        resumed: &mut Option<(&Progress, &mut Found)>,
-    ) {
-        if self.floor.is_some_and(|floor| record.position <= floor) {
-            return;
-        }
-        self.floor = Some(record.position);
-        self.ledger.see(Checkpoint::Settled(record.position));
-        self.saw(record.arrived);
-        let sifted = self.settings.filter.sift(&record);
-        let is_kept = sifted == Sifted::Kept && !out_of_range;
-        if let Some((row, found)) = resumed {
-            match standing(row, &record, self.lanes.of(&record), !is_kept) {
-                Standing::Settled => return,
-                Standing::Tried(index) => {
+            if self.floor.is_some_and(|floor| record.position <= floor) {
+                continue;
+            }
+            self.floor = Some(record.position);
+            self.ledger.see(Checkpoint::Settled(record.position));
+            self.saw(record.arrived);
+            let sifted = self.settings.filter.sift(&record);
+            let lane = self.lanes.of(&record);
+            let is_strayed = out_of_range || sifted != Sifted::Kept;
+            let standing = resumed.as_ref().map_or(Standing::New, |(row, _)| {
+                standing(row, &record, lane, is_strayed)
+            });
+            match (standing, &mut resumed) {
+                (Standing::Settled, _) => continue,
+                (Standing::Tried(index), Some((_, found))) => {
                     self.counters.resumed += 1;
                     self.ledger.read(&record);
                     found.entry(index).or_default().push(record);
-                    return;
+                    continue;
                 }
-                Standing::New => {}
+                (Standing::Tried(_) | Standing::New, _) => {}
             }
-        }
-        self.counters.records_in += 1;
-        if out_of_range {
-            return self.stray(record, Condition::OutOfRange);
-        }
-        match sifted {
-            Sifted::Kept => self.sort(self.lanes.of(&record), record),
-            Sifted::FilteredOut => self.counters.filtered_out += 1,
-            Sifted::Unparsable => self.stray(record, Condition::Unparsable),
+            self.counters.records_in += 1;
+            if out_of_range {
+                self.stray(record, Condition::OutOfRange);
+                continue;
+            }
+            match sifted {
+                Sifted::Kept => self.sort(lane, record),
+                Sifted::FilteredOut => self.counters.filtered_out += 1,
+                Sifted::Unparsable => self.stray(record, Condition::Unparsable),
+            }
         }
     }
 
@@ -206,14 +184,14 @@ impl ShardTask {
     }
 
     fn unpacked(&self, record: model::Record) -> Unpacked {
-        unpack(record, self.shard.range, self.settings.range_check)
-    }
-}
-
-fn raw_at(record: &model::Record) -> Position {
-    Position {
-        sequence: record.sequence,
-        sub_sequence: 0,
+        if self.settings.deaggregate {
+            unpack(record, self.shard.range, self.settings.range_check)
+        } else {
+            Unpacked {
+                records: vec![raw(record)],
+                ..Unpacked::default()
+            }
+        }
     }
 }
 

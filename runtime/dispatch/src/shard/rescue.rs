@@ -2,15 +2,13 @@
 //! there is room for them.
 //!
 //! A shard that works handles what it has at hand, however old that is. One that is paused or disabled, waits through an
-//! outage, backs off or is blocked looks from time to time whether retention takes its oldest records before it looks again,
-//! and so does one that is too slow to read them in time. What was lost all the same, because the store is full or nothing
-//! ran, is counted when that shows, and an entry names where it lay.
+//! outage, backs off or is blocked looks from time to time whether retention takes its oldest records before it looks again.
+//! Where the store is full, nothing is written: what is lost then is counted.
 
 use std::time::Duration;
 
 use super::*;
 use crate::{
-    dead_letters::{Gap, gap_entry},
     limits::{RESCUE_AHEAD_MAX, RESCUE_LOOK_MIN},
     settle::{Origin, lost_soon},
 };
@@ -49,89 +47,26 @@ impl ShardTask {
         let stands = stands || self.breaker.holds(now).is_some();
         while !stop.is_stopped() {
             if let Some((lane, settlement)) = self.lost_of_works(before, now, stands) {
+                let records: usize = settlement.dead.iter().map(|dead| dead.records.len()).sum();
                 if !self.has_room_to_rescue(&settlement)? {
                     break;
                 }
-                self.rescued(lane, settlement, stop).await?;
+                let (trigger, shard) = (&self.settings.name, self.shard.id);
+                warn!(%trigger, %shard, records, "records expire unhandled and become dead letters");
+                self.counters.retention_expired += u64::try_from(records).unwrap_or(u64::MAX);
+                self.write_quietly(lane, settlement, stop).await?;
             } else if !stands {
                 break;
             } else if let Some((lane, work)) = self.lost_of_batches(before, now) {
                 self.ledger.begin(lane, work);
-            } else if self.ledger.has_no_works() && self.unread_is_lost(before, stop).await? {
-                self.read(stop).await?;
+            } else if self.unread_is_lost(before).await? {
+                self.read().await?;
             } else {
                 break;
             }
         }
-        let is_outrun = !stands && !self.at_tip && self.unread_is_lost(before, stop).await?;
-        self.gives_up_before = is_outrun.then_some(before);
         self.rescues_at = now.plus((ahead / 2).max(RESCUE_LOOK_MIN));
         Ok(())
-    }
-
-    /// Leading records of a work that is run next, while the shard is slower than its records expire.
-    pub(super) fn outrun(&self, work: &Work) -> Result<Option<Settlement>, Halt> {
-        let before = self
-            .gives_up_before
-            .filter(|_| work.origin == Origin::Shard);
-        let Some(settlement) = before.and_then(|before| lost_soon(work.clone(), before)) else {
-            return Ok(None);
-        };
-        let has_room = self.has_room_to_rescue(&settlement)?;
-        Ok(has_room.then_some(settlement))
-    }
-
-    pub(super) async fn rescued(
-        &mut self,
-        lane: LaneId,
-        settlement: Settlement,
-        stop: &StopToken,
-    ) -> Result<(), Halt> {
-        let records: usize = settlement.dead.iter().map(|dead| dead.records.len()).sum();
-        let (trigger, shard) = (&self.settings.name, self.shard.id);
-        warn!(%trigger, %shard, records, "records expire unhandled and become dead letters");
-        self.counters.retention_expired += u64::try_from(records).unwrap_or(u64::MAX);
-        self.write_quietly(lane, settlement, stop).await
-    }
-
-    /// Counts what a page shows to be lost, and names it where there is room.
-    pub(super) async fn account_for(
-        &mut self,
-        from: ReadFrom,
-        page: &Page,
-        stop: &StopToken,
-    ) -> Result<(), Halt> {
-        let (after, known) = match from {
-            ReadFrom::After(at) => (at, 0),
-            // Reading begins at the last record that was settled.
-            ReadFrom::At(at) => (
-                at,
-                u64::from(self.floor.is_some_and(|it| it.sequence == at)),
-            ),
-            ReadFrom::Oldest | ReadFrom::Latest | ReadFrom::Arrived(_) => return Ok(()),
-        };
-        let lost = page.lost.saturating_sub(known);
-        if lost == 0 {
-            return Ok(());
-        }
-        let (trigger, shard) = (&self.settings.name, self.shard.id);
-        warn!(%trigger, %shard, records = lost, %after, "records expired before they were read");
-        self.counters.lost_unread += lost;
-        self.counters.lost_to_retention += lost;
-        if !self.stores.dead_letters.has_room_for(wide(ENTRY_BYTES))? {
-            return Ok(());
-        }
-        let gap = Gap {
-            records: lost,
-            after,
-            before: page.records.first().map(|record| record.sequence),
-        };
-        let (key, token) = (&self.holder.key, self.holder.token());
-        let effects = Transaction {
-            writes: vec![gap_entry(gap, key, token, self.now())],
-            ..Transaction::default()
-        };
-        self.commit(Vec::new(), 0, effects, stop).await
     }
 
     /// Leading records of a work that waits.
@@ -169,8 +104,8 @@ impl ShardTask {
     }
 
     /// Whether the next record that was not read is lost; it stays unread.
-    async fn unread_is_lost(&mut self, before: Timestamp, stop: &StopToken) -> Result<bool, Halt> {
-        if self.ended {
+    async fn unread_is_lost(&mut self, before: Timestamp) -> Result<bool, Halt> {
+        if self.ended || !self.ledger.has_no_works() {
             return Ok(false);
         }
         let limit = ReadLimit {
@@ -182,10 +117,6 @@ impl ShardTask {
         let page = source.read(stream, self.shard.id, self.reader, limit);
         let page = page.await?;
         let first = page.records.first();
-        if page.lost > 0 {
-            self.account_for(self.reader, &page, stop).await?;
-            self.reader = first.map_or(page.next, |first| ReadFrom::At(first.sequence));
-        }
         Ok(first.is_some_and(|record| record.arrived < before))
     }
 
@@ -194,11 +125,7 @@ impl ShardTask {
         let bytes: usize = records
             .map(|record| ENTRY_BYTES + AS_TEXT * record.data.len())
             .sum();
-        let bytes = wide(bytes);
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         Ok(self.stores.dead_letters.has_room_for(bytes)?)
     }
-}
-
-fn wide(bytes: usize) -> u64 {
-    u64::try_from(bytes).unwrap_or(u64::MAX)
 }

@@ -190,8 +190,6 @@ impl Journal for Tape {
 pub(super) struct River {
     /// How long it says that it keeps records; it trims them when it is told to.
     pub(super) retention: Mutex<Option<Duration>>,
-    /// Records that each shard lost.
-    trimmed: Mutex<BTreeMap<usize, u64>>,
     shards: watch::Sender<Vec<(ShardFacts, Vec<Record>)>>,
 }
 
@@ -199,18 +197,15 @@ impl River {
     fn new() -> Self {
         Self {
             retention: Mutex::default(),
-            trimmed: Mutex::default(),
             shards: watch::channel(vec![(facts(0, &[]), Vec::new())]).0,
         }
     }
 
     pub(super) fn put(&self, shard: usize, key: &str, data: impl Into<Bytes>, now: Timestamp) {
-        let trimmed = self.trimmed(shard);
         self.shards.send_modify(|shards| {
             let records = &mut shards[shard].1;
-            let number = trimmed + u64::try_from(records.len()).unwrap() + 1;
             records.push(Record {
-                sequence: SequenceNumber([0, 0, number]),
+                sequence: SequenceNumber([0, 0, u64::try_from(records.len()).unwrap() + 1]),
                 arrived: now,
                 partition_key: Bytes::copy_from_slice(key.as_bytes()),
                 explicit_hash_key: None,
@@ -220,15 +215,8 @@ impl River {
         });
     }
 
-    fn trimmed(&self, shard: usize) -> u64 {
-        let trimmed = self.trimmed.lock().unwrap();
-        trimmed.get(&shard).copied().unwrap_or_default()
-    }
-
-    /// As retention does.
+    /// As retention does; nothing may be put into the shard afterwards.
     pub(super) fn trim(&self, shard: usize, records: usize) {
-        let lost = u64::try_from(records).unwrap();
-        *self.trimmed.lock().unwrap().entry(shard).or_default() += lost;
         self.shards
             .send_modify(|shards| drop(shards[shard].1.drain(..records)));
     }
@@ -322,21 +310,13 @@ impl Source for River {
             .cloned()
             .collect();
         let end = start + read.len();
-        let trimmed = self.trimmed(usize::try_from(shard.0).unwrap());
-        let lost = match from {
-            ReadFrom::At(at) => (trimmed + 1).saturating_sub(at.0[2]),
-            ReadFrom::After(at) => trimmed.saturating_sub(at.0[2]),
-            ReadFrom::Oldest | ReadFrom::Latest | ReadFrom::Arrived(_) => 0,
-        };
         let page = Page {
-            next: ReadFrom::After(match end.checked_sub(1) {
-                Some(last) => records[last].sequence,
-                None => SequenceNumber([0, 0, trimmed]),
+            next: end.checked_sub(1).map_or(ReadFrom::Oldest, |last| {
+                ReadFrom::After(records[last].sequence)
             }),
             records: read,
             behind_ms: 0,
             ended: !facts.open && end == records.len(),
-            lost,
         };
         Box::pin(async move { Ok(page) })
     }

@@ -131,7 +131,6 @@ fn summary(letter: &DeadLetter, rooms: &Rooms) -> Value {
         "condition": letter.condition,
         "at_ms": letter.written_ms,
         "records": letter.records.len(),
-        "lost": letter.gap,
         "attempts": letter.attempts.len(),
         "version": last.map(|note| note.version),
         "error": last.map(error),
@@ -163,7 +162,6 @@ pub(crate) fn show(rooms: &Rooms, trigger: &str, id: &str) -> Reply {
         "fencing_token": letter.fencing_token,
         "attempts": letter.attempts.iter().map(attempt).collect::<Vec<_>>(),
         "records": letter.records.iter().map(record).collect::<Vec<_>>(),
-        "lost": letter.gap,
     }))
 }
 

@@ -36,6 +36,7 @@ impl Measured {
             all.lag_ms = all.lag_ms.max(ms);
             all.waiting += u64::from(!is_moving(&status.state));
             all.unaccounted += u64::from(!status.is_conserved());
+            all.lost += rooms.runners.expired(&settings.name, status.shard);
             let loses_in = lag::loses_in(rooms, settings, status.shard);
             all.loses_in = match (all.loses_in, loses_in) {
                 (Some(one), Some(other)) => Some(one.min(other)),
