@@ -107,6 +107,9 @@ impl ShardTask {
     /// Puts what is in a record where it belongs: into the batcher of its lane, among the strays, or nowhere. `resumed` is
     /// the row that says which of it is settled or was being tried.
     fn take(&mut self, record: model::Record, mut resumed: Option<(&Progress, &mut Found)>) {
+        if !self.settings.deaggregate || !is_packed(&record) {
+            return self.take_one(raw(record), false, &mut resumed);
+        }
         let unpacked = self.unpacked(record);
         self.counters.malformed_aggregates += u64::from(unpacked.malformed);
         let strays = unpacked.strays.into_iter().map(|stray| (stray, true));
@@ -114,38 +117,44 @@ impl ShardTask {
         let mut records: Vec<(UserRecord, bool)> = strays.chain(inside).collect();
         records.sort_by_key(|(record, _)| record.position);
         for (record, out_of_range) in records {
-            if self.floor.is_some_and(|floor| record.position <= floor) {
-                continue;
-            }
-            self.floor = Some(record.position);
-            self.ledger.see(Checkpoint::Settled(record.position));
-            self.saw(record.arrived);
-            let sifted = self.settings.filter.sift(&record);
-            let lane = self.lanes.of(&record);
-            let is_strayed = out_of_range || sifted != Sifted::Kept;
-            let standing = resumed.as_ref().map_or(Standing::New, |(row, _)| {
-                standing(row, &record, lane, is_strayed)
-            });
-            match (standing, &mut resumed) {
-                (Standing::Settled, _) => continue,
-                (Standing::Tried(index), Some((_, found))) => {
+            self.take_one(record, out_of_range, &mut resumed);
+        }
+    }
+
+    fn take_one(
+        &mut self,
+        record: UserRecord,
+        out_of_range: bool,
+        resumed: &mut Option<(&Progress, &mut Found)>,
+    ) {
+        if self.floor.is_some_and(|floor| record.position <= floor) {
+            return;
+        }
+        self.floor = Some(record.position);
+        self.ledger.see(Checkpoint::Settled(record.position));
+        self.saw(record.arrived);
+        let sifted = self.settings.filter.sift(&record);
+        let is_kept = sifted == Sifted::Kept && !out_of_range;
+        if let Some((row, found)) = resumed {
+            match standing(row, &record, self.lanes.of(&record), !is_kept) {
+                Standing::Settled => return,
+                Standing::Tried(index) => {
                     self.counters.resumed += 1;
                     self.ledger.read(&record);
                     found.entry(index).or_default().push(record);
-                    continue;
+                    return;
                 }
-                (Standing::Tried(_) | Standing::New, _) => {}
+                Standing::New => {}
             }
-            self.counters.records_in += 1;
-            if out_of_range {
-                self.stray(record, Condition::OutOfRange);
-                continue;
-            }
-            match sifted {
-                Sifted::Kept => self.sort(lane, record),
-                Sifted::FilteredOut => self.counters.filtered_out += 1,
-                Sifted::Unparsable => self.stray(record, Condition::Unparsable),
-            }
+        }
+        self.counters.records_in += 1;
+        if out_of_range {
+            return self.stray(record, Condition::OutOfRange);
+        }
+        match sifted {
+            Sifted::Kept => self.sort(self.lanes.of(&record), record),
+            Sifted::FilteredOut => self.counters.filtered_out += 1,
+            Sifted::Unparsable => self.stray(record, Condition::Unparsable),
         }
     }
 
@@ -184,14 +193,7 @@ impl ShardTask {
     }
 
     fn unpacked(&self, record: model::Record) -> Unpacked {
-        if self.settings.deaggregate {
-            unpack(record, self.shard.range, self.settings.range_check)
-        } else {
-            Unpacked {
-                records: vec![raw(record)],
-                ..Unpacked::default()
-            }
-        }
+        unpack(record, self.shard.range, self.settings.range_check)
     }
 }
 
