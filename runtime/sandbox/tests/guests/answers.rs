@@ -157,7 +157,7 @@ async fn a_stream_function_takes_no_event() {
 async fn a_sequence_number_names_all_that_came_out_of_an_aggregate() {
     let world = World::real();
     let function = world.load("event-echo", generous()).await;
-    let mut invocation = batch(&[("a", "x"), ("b", "x"), ("c", "fail"), ("d", "x")]);
+    let mut invocation = batch(&[("a", "x"), ("b", "x"), ("c", "fail whole"), ("d", "x")]);
     let mut records = invocation.records.to_vec();
     for (sub_sequence, record) in (0..).zip(&mut records[1..3]) {
         record.position.sequence = model::SequenceNumber([0, 0, 2]);
