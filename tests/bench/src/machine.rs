@@ -13,8 +13,6 @@ use serde_json::{Value, json};
 const TICKS_PER_SECOND: f64 = 100.0;
 /// The name of the threads that run functions.
 pub(crate) const HANDLERS: &str = "handlers";
-/// The thread of the log that makes room for what comes.
-pub(crate) const CLEANER: &str = "log cleaner";
 /// The word that makes this program a spinner.
 pub(crate) const SPIN: &str = "spin";
 

@@ -163,12 +163,9 @@ impl Server {
         machine::living_threads_cpu_seconds(&self.child.id().to_string(), None)
     }
 
-    /// The same of all threads but those that run functions, and the one that makes segments ready for later puts.
+    /// The same of all threads but those that run functions.
     pub(crate) fn host_cpu_seconds(&self) -> Result<f64> {
-        let process = self.child.id().to_string();
-        let of = |threads| machine::living_threads_cpu_seconds(&process, threads);
-        let others = of(Some(machine::HANDLERS))? + of(Some(machine::CLEANER))?;
-        Ok(of(None)? - others)
+        Ok(self.idle_cpu_seconds()? - self.handlers_cpu_seconds()?)
     }
 
     /// Of the threads that run functions.
