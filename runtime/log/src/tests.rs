@@ -357,6 +357,44 @@ async fn trimming_frees_segments_and_carries_live_entries_forward() {
 }
 
 #[tokio::test]
+async fn what_lives_in_a_frame_of_very_many_parts_is_carried_forward() {
+    let mut world = World::new();
+    world.settings.segment_bytes = 256 << 10;
+    let log = world.open().await;
+    let parts = u32::try_from(limits::HEADERS_WINDOW_BYTES / 8).unwrap();
+    let slots = || (10..10 + parts).map(ShardSlot);
+    let mut wide = sets("live", Some("value"));
+    for slot in slots() {
+        log.open_shard(slot, 7, 100);
+        wide.appends.extend(puts(slot, &["x"]).appends);
+    }
+    durably(&log, wide).await;
+    for _ in 0..3 {
+        durably(&log, puts(A, &["x".repeat(100_000).as_str()])).await;
+    }
+    let before = world.segments().await;
+    for slot in slots().chain([A]) {
+        log.trim(slot, Timestamp::from_millis(u64::MAX));
+    }
+    durably(&log, puts(A, &["y"])).await;
+    while world.platform.disk.exists(&before[0]).await {
+        assert_eq!(log.status().poisoned, None);
+        tokio::task::yield_now().await;
+    }
+    log.stop().await;
+    drop(log);
+    world
+        .platform
+        .disk
+        .remove_dir_all(&world.dir.path().join("view"))
+        .await
+        .ok();
+    let log = world.open().await;
+    let live = Some(Bytes::from_static(b"value"));
+    assert_eq!(log.get(b"live").unwrap(), live);
+}
+
+#[tokio::test]
 async fn reading_respects_limits_and_goes_on_where_it_stopped() {
     let world = World::new();
     let log = world.open().await;
