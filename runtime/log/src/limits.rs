@@ -76,7 +76,7 @@ pub const READ_WINDOW_BYTES: usize = 4 << 20;
 /// The same where most bodies are left out: little is read in vain behind the header of a large frame.
 pub const HEADERS_WINDOW_BYTES: usize = 16 << 10;
 /// Bytes of a segment that a reader takes in one go, for frames that have no more than so many others between them.
-pub const READ_AHEAD_BYTES: usize = 2 << 20;
+pub const READ_AHEAD_BYTES: usize = platform::REUSED_READ_BYTES_MAX;
 pub const READ_GAP_BYTES_MAX: usize = 16 << 10;
 /// Live view entries that move forward in one frame when their segment is cleaned, and their bytes; one entry may be
 /// larger.

@@ -16,7 +16,9 @@ mod tasks;
 pub mod watch;
 
 pub use clock::{Clock, Monotonic, TimedOut};
-pub use disk::{Disk, DiskFile, DiskLock, LockError, NotDurable, OpenMode, SyncMethod};
+pub use disk::{
+    Disk, DiskFile, DiskLock, LockError, NotDurable, OpenMode, REUSED_READ_BYTES_MAX, SyncMethod,
+};
 #[cfg(feature = "simulation")]
 pub use disk::{DiskFault, Survival};
 pub use net::{Connection, Listener, Net};

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-/// Bytes of each buffer, and of the least read that takes one: whoever keeps a slice of it keeps all of it.
-const BUFFER_BYTES: usize = 2 << 20;
+/// Bytes of each buffer, and so of the largest read that takes one.
+pub const REUSED_READ_BYTES_MAX: usize = 2 << 20;
+/// Of the least read that takes one: whoever keeps a slice of it keeps all of it.
 const READ_BYTES_MIN: usize = 256 << 10;
 /// Buffers that are kept for the next reads.
 const BUFFERS_MAX: usize = 8;
@@ -27,11 +28,11 @@ pub(super) struct Lent {
 impl Buffers {
     /// A buffer for a read of so many bytes, unless that is better off with its own.
     pub(super) fn lend(&self, len: usize) -> Option<Lent> {
-        let free = (READ_BYTES_MIN..=BUFFER_BYTES)
+        let free = (READ_BYTES_MIN..=REUSED_READ_BYTES_MAX)
             .contains(&len)
             .then(|| self.free().pop())?;
         Some(Lent {
-            bytes: free.unwrap_or_else(|| vec![0; BUFFER_BYTES]),
+            bytes: free.unwrap_or_else(|| vec![0; REUSED_READ_BYTES_MAX]),
             len,
             home: self.clone(),
         })
@@ -97,7 +98,7 @@ mod tests {
     #[test]
     fn only_a_few_are_kept_and_other_reads_have_their_own() {
         let buffers = Buffers::default();
-        for len in [READ_BYTES_MIN - 1, BUFFER_BYTES + 1] {
+        for len in [READ_BYTES_MIN - 1, REUSED_READ_BYTES_MAX + 1] {
             assert!(buffers.lend(len).is_none(), "a read of {len} bytes");
         }
         let many: Vec<_> = (0..BUFFERS_MAX + 2).map(|_| read(&buffers, 1)).collect();

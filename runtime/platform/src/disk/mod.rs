@@ -17,6 +17,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
+pub use buffers::REUSED_READ_BYTES_MAX;
 pub use host::SyncMethod;
 #[cfg(feature = "simulation")]
 pub use simulated::{DiskFault, Survival};
