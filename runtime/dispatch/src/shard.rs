@@ -31,7 +31,7 @@ use crate::{
     breaker::{Breaker, Pulse},
     commit::{Holder, NotPlaced, Stores, effects},
     dead_letters::{Condition, DeadLetterStore, Note},
-    deaggregate::{Unpacked, is_packed, raw, unpack},
+    deaggregate::{is_packed, raw, unpack},
     filter::Sifted,
     lanes::{LaneId, Lanes},
     ledger::Ledger,

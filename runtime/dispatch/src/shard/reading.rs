@@ -110,7 +110,7 @@ impl ShardTask {
         if !self.settings.deaggregate || !is_packed(&record) {
             return self.take_one(raw(record), false, &mut resumed);
         }
-        let unpacked = self.unpacked(record);
+        let unpacked = unpack(record, self.shard.range, self.settings.range_check);
         self.counters.malformed_aggregates += u64::from(unpacked.malformed);
         let strays = unpacked.strays.into_iter().map(|stray| (stray, true));
         let inside = unpacked.records.into_iter().map(|record| (record, false));
@@ -190,10 +190,6 @@ impl ShardTask {
     pub(super) fn encoded_len(&self, record: &UserRecord) -> usize {
         let handler = &self.rooms.handler;
         handler.encoded_len(&self.settings.stream, record)
-    }
-
-    fn unpacked(&self, record: model::Record) -> Unpacked {
-        unpack(record, self.shard.range, self.settings.range_check)
     }
 }
 
