@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const PRODUCER: u8 = 4;
 const CONSUMER: u8 = 5;
 pub(super) const ERROR: u8 = 2;
-/// Of one span.
+/// Records of a batch whose traces its span links to.
 const LINKS_MAX: usize = 32;
 
 #[derive(Debug, Clone)]
@@ -65,12 +65,13 @@ impl Attempt {
     /// Traces of the other records.
     fn links(&self) -> Vec<Value> {
         let others = self.records.iter().skip(1);
-        let mut parents: Vec<TraceParent> = others
-            .filter_map(|record| TraceParent::of_data(&record.data))
-            .take(LINKS_MAX)
-            .collect();
-        parents.dedup();
-        parents.retain(|it| Some(it) != self.parent.as_ref());
+        let named = others.filter_map(|record| TraceParent::of_data(&record.data));
+        let mut parents: Vec<TraceParent> = Vec::new();
+        for parent in named.take(LINKS_MAX) {
+            if Some(&parent) != self.parent.as_ref() && !parents.contains(&parent) {
+                parents.push(parent);
+            }
+        }
         let link = |it: &TraceParent| json!({ "traceId": it.trace_id(), "spanId": it.span_id() });
         parents.iter().map(link).collect()
     }
