@@ -169,18 +169,22 @@ async fn a_bundle_without_its_runtime_is_refused() {
     assert!(matches!(error, LoadError::NoRuntime { .. }), "{error}");
 }
 
+/// What only components can use, each by itself.
+fn granted() -> [(&'static str, FunctionLimits); 2] {
+    let network = FunctionLimits {
+        network: crate::Network::new(&["a.example:443".to_owned()]),
+        ..generous()
+    };
+    let scratch = FunctionLimits {
+        scratch: ByteSize::mib(1),
+        ..generous()
+    };
+    [("network", network), ("scratch", scratch)]
+}
+
 #[tokio::test]
 async fn a_program_of_preview_1_is_refused_scratch_space_and_network() {
-    let network = crate::Network::new(&["a.example:443".to_owned()]);
-    for (network, scratch, grant) in [
-        (network, ByteSize(0), "network"),
-        (crate::Network::default(), ByteSize::mib(1), "scratch"),
-    ] {
-        let limits = FunctionLimits {
-            network,
-            scratch,
-            ..generous()
-        };
+    for (grant, limits) in granted() {
         let refused = engine(false).load(&command("{}", "", 0), limits).await;
         assert_eq!(
             refused.unwrap_err().to_string(),
@@ -193,16 +197,7 @@ async fn a_program_of_preview_1_is_refused_scratch_space_and_network() {
 
 #[tokio::test]
 async fn code_that_is_data_is_refused_what_its_runtime_cannot_use() {
-    let network = crate::Network::new(&["a.example:443".to_owned()]);
-    for (network, scratch, grant) in [
-        (network, ByteSize(0), "network"),
-        (crate::Network::default(), ByteSize::mib(1), "scratch"),
-    ] {
-        let limits = FunctionLimits {
-            network,
-            scratch,
-            ..generous()
-        };
+    for (grant, limits) in granted() {
         let refused = engine(false).load(&bundle(), limits).await.unwrap_err();
         assert_eq!(
             refused.to_string(),
