@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::peers::{Place, absent, installed, peer, text};
+use super::peers::{absent, installed, of_npm, peer, text};
 
 const WASMTIME: &str = "49.0.4";
 const WORKERD: &str = "1.20261117.1";
@@ -71,25 +71,11 @@ fn workerd(folder: &Path) -> Result<Value> {
     let settings = place.join("greets.capnp");
     std::fs::write(&settings, WORKERD_SETTINGS).context("write the settings of workerd")?;
     std::fs::write(place.join("greets.js"), WORKER).context("write the worker")?;
-    let prefix = text(&place);
-    let package = format!("workerd@{WORKERD}");
-    let install = [
-        "npm",
-        "install",
-        "--prefix",
-        &prefix,
-        "--no-audit",
-        "--no-fund",
-        "--ignore-scripts",
-        "--loglevel=error",
-        &package,
-    ];
-    let program = place.join("node_modules/@cloudflare/workerd-linux-64/bin/workerd");
-    let found: Place = installed(
+    let found = of_npm(
         "workerd (about 130 MB, once)",
-        program,
-        &["npm", "--version"],
-        &[&install],
+        &place,
+        &format!("workerd@{WORKERD}"),
+        "@cloudflare/workerd-linux-64/bin/workerd",
     );
     let settings = text(&settings);
     let socket = "--socket-addr=http=127.0.0.1:{port}";

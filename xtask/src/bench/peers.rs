@@ -80,24 +80,11 @@ fn ferrokinesis(folder: &Path) -> [Value; 2] {
 /// In memory, and with LevelDB, which it does not ask to sync.
 fn kinesalite(folder: &Path) -> [Value; 2] {
     let place = folder.join("kinesalite");
-    let program = place.join("node_modules/kinesalite/cli.js");
-    let prefix = text(&place);
-    let package = format!("kinesalite@{KINESALITE}");
-    let install = [
-        "npm",
-        "install",
-        "--prefix",
-        &prefix,
-        "--no-audit",
-        "--no-fund",
-        "--loglevel=error",
-        &package,
-    ];
-    let found = installed(
+    let found = of_npm(
         "kinesalite (about 20 MB, once)",
-        program,
-        &["npm", "--version"],
-        &[&install],
+        &place,
+        &format!("kinesalite@{KINESALITE}"),
+        "kinesalite/cli.js",
     );
     let name = format!("kinesalite {KINESALITE}");
     let at_port = ["--port", "{port}", "--createStreamMs", "0"];
@@ -182,6 +169,24 @@ fn nats(folder: &Path) -> Result<Value> {
         fields.insert("protocol".to_owned(), Value::from("nats"));
     }
     Ok(peer)
+}
+
+/// A package and the program in it; its scripts are not run.
+pub(super) fn of_npm(name: &str, place: &Path, package: &str, program: &str) -> Place {
+    let prefix = text(place);
+    let install = [
+        "npm",
+        "install",
+        "--prefix",
+        &prefix,
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--loglevel=error",
+        package,
+    ];
+    let program = place.join("node_modules").join(program);
+    installed(name, program, &["npm", "--version"], &[&install])
 }
 
 /// Runs the steps unless the program is there; `tool` is a command that succeeds where they can be run.
