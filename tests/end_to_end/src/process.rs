@@ -123,6 +123,13 @@ impl Running {
         }
     }
 
+    /// Where a server says that routes are answered.
+    pub fn routes(&mut self) -> String {
+        let line = self.line(|line| line.starts_with("routes "));
+        let address = line.split("http://").nth(1);
+        address.expect("an address").to_owned()
+    }
+
     /// The next line that `wanted` accepts.
     pub fn line(&mut self, wanted: impl Fn(&str) -> bool) -> String {
         loop {

@@ -97,12 +97,7 @@ fn what_comes_by_http_and_by_the_clock_is_put_to_the_stream() {
     let mut up = project.command(&["up", "--port", "0", "--http-port", "0"]);
     let mut up =
         Running::of_errors(up.env("SHARDMILL_CACHE", root().join("target/function-tools")));
-    let routes = up.line(|line| line.starts_with("routes "));
-    let routes = routes
-        .split("http://")
-        .nth(1)
-        .expect("an address")
-        .to_owned();
+    let routes = up.routes();
     let sample = functions.join("samples/flights-2013-01-week1.ndjson");
     let sample = std::fs::read(sample).expect("the sample is there");
     let count = sample.iter().filter(|byte| **byte == b'\n').count();

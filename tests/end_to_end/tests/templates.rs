@@ -276,12 +276,7 @@ fn a_web_hook() {
     }
     let project = made("http");
     let (folder, mut up) = up(&project);
-    let routes = up.line(|line| line.starts_with("routes "));
-    let routes = routes
-        .split("http://")
-        .nth(1)
-        .expect("an address")
-        .to_owned();
+    let routes = up.routes();
     let body = br#"{"flight":"UA1545","dep_delay":2}"#;
     let kind = [("content-type", "application/json")];
     let taken = web(&routes, "POST /flights", &kind, body);
