@@ -5,6 +5,7 @@
 
 mod error;
 mod leaf;
+mod outline;
 mod pattern;
 mod wanted;
 mod wildcard;
@@ -12,10 +13,14 @@ mod wildcard;
 #[cfg(test)]
 mod tests;
 
-use model::UserRecord;
+use std::{cell::OnceCell, sync::OnceLock};
+
+use model::{Position, Record, Timestamp, UserRecord};
 use serde_json::Value;
 
 pub use error::FilterError;
+pub use outline::Outline;
+use pattern::Member;
 pub use pattern::Pattern;
 use wanted::Wanted;
 
@@ -42,8 +47,8 @@ pub enum Sifted {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
     patterns: Vec<Pattern>,
-    /// What any of them looks at.
-    wanted: Wanted,
+    /// What any of them looks at in the body.
+    wanted: Option<Wanted>,
     unparsable: Unparsable,
 }
 
@@ -60,24 +65,41 @@ impl Filter {
         }
         Ok(Self {
             patterns,
-            wanted,
+            wanted: wanted.take("data"),
             unparsable,
         })
     }
 
+    /// Whether it looks at bodies at all.
+    pub(crate) fn reads_data(&self) -> bool {
+        self.wanted.is_some()
+    }
+
     #[must_use]
-    pub fn sift(&self, record: &UserRecord) -> Sifted {
+    pub fn sift(&self, record: &Looked<'_>) -> Sifted {
         if self.patterns.is_empty() {
             return Sifted::Kept;
         }
-        let body = self.wanted.inside("data").map(|of| of.read(&record.data));
+        let body = self.wanted.as_ref().map(|of| record.body(of));
         let parsed = !matches!(body, Some(None));
-        let text = || Value::from(String::from_utf8_lossy(&record.data));
+        let text = || Value::from(String::from_utf8_lossy(record.data));
         let body = body.map(|body| body.unwrap_or_else(text));
-        let event = self.event(record, body);
-        let member = |name: &str| {
-            let members = event.iter().find(|(of, _)| *of == name);
-            members.and_then(|(_, value)| value.as_ref())
+        let key = String::from_utf8_lossy(record.partition_key);
+        let (number, time) = (OnceCell::new(), OnceCell::new());
+        // The event that AWS matches (FL-1), as far as a pattern looks at it.
+        let member = |name: &str| match name {
+            "data" => body.as_ref().map(Member::Json),
+            "kinesisSchemaVersion" => Some(Member::Text("1.0")),
+            "partitionKey" => Some(Member::Text(&key)),
+            "sequenceNumber" => {
+                let digits = || Value::from(record.position.sequence.to_string());
+                Some(Member::Json(number.get_or_init(digits)))
+            }
+            "approximateArrivalTimestamp" => {
+                let arrived = || Value::from(seconds(record.arrived.as_millis()));
+                Some(Member::Json(time.get_or_init(arrived)))
+            }
+            _ => None,
         };
         let fits = |pattern: &Pattern| pattern.reads_text() != parsed || !pattern.reads_data();
         let mut fitting = self.patterns.iter().filter(|pattern| fits(pattern));
@@ -93,29 +115,56 @@ impl Filter {
             Unparsable::Drop => Sifted::FilteredOut,
         }
     }
+}
 
-    /// The event that AWS matches (FL-1), as far as a pattern looks at it.
-    fn event(
-        &self,
-        record: &UserRecord,
-        data: Option<Value>,
-    ) -> [(&'static str, Option<Value>); 5] {
-        let member = |name: &'static str, value: &dyn Fn() -> Value| {
-            (name, self.wanted.inside(name).map(|_| value()))
-        };
-        [
-            ("data", data),
-            member("kinesisSchemaVersion", &|| Value::from("1.0")),
-            member("partitionKey", &|| {
-                Value::from(String::from_utf8_lossy(&record.partition_key))
-            }),
-            member("sequenceNumber", &|| {
-                Value::from(record.position.sequence.to_string())
-            }),
-            member("approximateArrivalTimestamp", &|| {
-                Value::from(seconds(record.arrived.as_millis()))
-            }),
-        ]
+/// What a filter may look at of a record.
+#[derive(Debug, Clone, Copy)]
+pub struct Looked<'a> {
+    pub position: Position,
+    pub arrived: Timestamp,
+    pub partition_key: &'a [u8],
+    pub data: &'a [u8],
+    /// Where it is kept for others what of its body lies where.
+    pub outline: Option<&'a OnceLock<Outline>>,
+}
+
+impl Looked<'_> {
+    /// What is wanted of the body, if that is JSON.
+    fn body(&self, wanted: &Wanted) -> Option<Value> {
+        match self.outline {
+            Some(outline) => {
+                let outline = outline.get_or_init(|| Outline::of(self.data));
+                wanted.read_at(outline, self.data)
+            }
+            None => wanted.read(self.data),
+        }
+    }
+}
+
+impl<'a> From<&'a Record> for Looked<'a> {
+    fn from(record: &'a Record) -> Self {
+        Self {
+            position: Position {
+                sequence: record.sequence,
+                sub_sequence: 0,
+            },
+            arrived: record.arrived,
+            partition_key: &record.partition_key,
+            data: &record.data,
+            outline: None,
+        }
+    }
+}
+
+impl<'a> From<&'a UserRecord> for Looked<'a> {
+    fn from(record: &'a UserRecord) -> Self {
+        Self {
+            position: record.position,
+            arrived: record.arrived,
+            partition_key: &record.partition_key,
+            data: &record.data,
+            outline: None,
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub const PATTERN_CHARACTERS_MAX: usize = 4_096;
 pub const WILDCARDS_MAX: usize = 10;
 /// Settlements without effects are written together at least this often.
 pub const COALESCE: Duration = Duration::from_millis(50);
+/// The same where nothing but records that needed no invocation was passed: after a crash they are looked at again.
+pub const COALESCE_PASSED: Duration = Duration::from_secs(1);
 /// Sets of records that answers leave open in all lanes of a shard; one with more failures is retried from the first one on.
 pub const TRIES_MAX: usize = 64;
 /// Hashed lanes of a shard, and as many of a canary.

@@ -8,6 +8,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -36,8 +37,8 @@ use crate::{
     lanes::{LaneId, Lanes},
     ledger::Ledger,
     limits::{
-        COALESCE, FULL_PAUSE, LOG_TAIL_BYTES_MAX, OPEN_BYTES_MAX, OPEN_KEYS_MAX, OPEN_RECORDS_MAX,
-        PAGE_BYTES_MAX, PAGE_RECORDS_MAX, SLOT_LOOK,
+        COALESCE, COALESCE_PASSED, FULL_PAUSE, LOG_TAIL_BYTES_MAX, OPEN_BYTES_MAX, OPEN_KEYS_MAX,
+        OPEN_RECORDS_MAX, PAGE_BYTES_MAX, PAGE_RECORDS_MAX, SLOT_LOOK,
     },
     orders::{Orders, Stance},
     parking::ParkedKeys,
@@ -98,8 +99,8 @@ pub(crate) struct ShardTask {
     behind_ms: u64,
     /// When it is looked again for records that retention is about to take.
     rescues_at: Timestamp,
-    /// When the oldest settlement that is not written yet was made.
-    unwritten_since: Option<Monotonic>,
+    /// When what is settled and not written yet has to be written.
+    write_by: Option<Monotonic>,
     /// The checkpoint of the newest row.
     written: Checkpoint,
     placed: LogPosition,
@@ -193,7 +194,7 @@ impl ShardTask {
             ended: false,
             behind_ms: 0,
             rescues_at: Timestamp::default(),
-            unwritten_since: None,
+            write_by: None,
             written: start.low,
             placed: LogPosition::default(),
             unplaced: None,

@@ -9,7 +9,7 @@ use model::{
 
 use crate::{
     deaggregate::{raw, unpack},
-    filter::Sifted,
+    filter::{Looked, Sifted},
     limits::{PAGE_BYTES_MAX, PAGE_RECORDS_MAX, WALKED_RECORDS_MAX},
     settings::TriggerSettings,
     shard::Rooms,
@@ -59,14 +59,14 @@ impl<'a> Walk<'a> {
         self.over = page.ended || page.records.is_empty();
         self.walked += page.records.len();
         let mut records = Vec::with_capacity(page.records.len());
-        for record in page.records {
+        for record in page.records.iter().cloned() {
             if self.settings.deaggregate {
                 records.extend(unpack(record, self.shard.range, self.settings.range_check).records);
             } else {
                 records.push(raw(record));
             }
         }
-        records.retain(|record| self.settings.filter.sift(record) == Sifted::Kept);
+        records.retain(|record| self.settings.filter.sift(&Looked::from(record)) == Sifted::Kept);
         Ok(Some(records))
     }
 

@@ -13,6 +13,7 @@ pub mod lambda;
 pub mod lease;
 pub mod outcome;
 pub mod record;
+pub mod records;
 pub mod seams;
 pub mod sequence;
 pub mod size;
@@ -31,6 +32,7 @@ pub use outcome::{
     Answer, Emitted, Fault, FaultClass, Outcome, RecordAction, RecordFailure, StateWrite,
 };
 pub use record::{NewRecord, Record, UserRecord};
+pub use records::Records;
 pub use sequence::{Position, SequenceNumber};
 pub use size::ByteSize;
 pub use time::Timestamp;

@@ -8,7 +8,7 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 use bytes::Bytes;
 
 use crate::{
-    FencingToken, FunctionVersion, HashKeyRange, Invocation, LogPosition, Outcome, Record,
+    FencingToken, FunctionVersion, HashKeyRange, Invocation, LogPosition, Outcome, Records,
     SequenceNumber, ShardId, StreamKey, Timestamp, Transaction, UserRecord,
 };
 
@@ -66,7 +66,7 @@ pub struct ReadLimit {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    pub records: Vec<Record>,
+    pub records: Records,
     /// Where the next read continues.
     pub next: ReadFrom,
     /// How far behind the tip of the shard the page ends; 0 at the tip.

@@ -117,7 +117,7 @@ async fn reads_and_iterators_have_their_rates() {
         .read(&flights(), ShardId(0), ReadFrom::Oldest, ALL)
         .await
         .unwrap();
-    page.records = vec![page.records[0].clone(); 10];
+    page.records = vec![page.records[0].clone(); 10].into();
     streams.count_read(&flights(), ShardId(0), &page, true);
     platform.clock.sleep(Duration::from_millis(4_900)).await;
     assert_eq!(passed(1).count(), 0);

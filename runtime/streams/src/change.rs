@@ -232,7 +232,7 @@ impl Streams {
 
     fn drop_shards(&self, entry: &StreamEntry) {
         for shard in &entry.shards {
-            self.shared.log.drop_shard(shard.slot);
+            self.shared.drop_shard(shard.slot);
         }
     }
 

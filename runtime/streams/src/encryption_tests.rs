@@ -74,7 +74,7 @@ async fn read(streams: &Streams) -> Vec<(String, bool)> {
     let (mut found, stream) = (Vec::new(), flights());
     for shard in streams.shards(&stream).unwrap() {
         let page = streams.read(&stream, shard.facts.id, ReadFrom::Oldest, ALL);
-        for record in page.await.unwrap().records {
+        for record in page.await.unwrap().records.iter() {
             found.push((
                 String::from_utf8_lossy(&record.data).into_owned(),
                 record.encrypted,

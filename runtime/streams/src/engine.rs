@@ -24,6 +24,7 @@ use crate::{
     facts::{Listing, ShardDescription, StreamFacts, UnknownStream, World},
     fan_out::Subscriptions,
     limits::{FIRST_RECORD_INDEX, REGISTRY_PAGE_ENTRIES, RETENTION, TRANSITION},
+    pages::Pages,
     registry::{Entry, NextNumbers, ShardEntry, StreamEntry, UnreadableEntry},
     traits::Durability,
     vault::{Vault, VaultError},
@@ -79,6 +80,7 @@ pub(crate) struct Shared {
     /// Counts published changes, so that waiting readers look again.
     pub(crate) changes: watch::Sender<u64>,
     pub(crate) data_keys: DataKeys,
+    pub(crate) pages: Pages,
     /// Whether a test has throttled a shard since the start.
     pub(crate) throttles: AtomicBool,
 }
@@ -134,6 +136,7 @@ impl Streams {
                 subscriptions: std::sync::Mutex::default(),
                 changes: watch::Sender::new(0),
                 data_keys,
+                pages: Pages::default(),
                 throttles: AtomicBool::new(false),
             }),
         })
@@ -206,6 +209,12 @@ impl Shared {
         self.subscriptions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its records can be read no more.
+    pub(crate) fn drop_shard(&self, slot: ShardSlot) {
+        self.log.drop_shard(slot);
+        self.pages.forget(slot);
     }
 
     pub(crate) fn registry_mut(

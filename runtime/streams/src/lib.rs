@@ -19,6 +19,7 @@ mod facts;
 mod fan_out;
 mod metering;
 mod number;
+mod pages;
 mod put;
 mod read;
 mod rebalance;

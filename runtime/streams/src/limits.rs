@@ -39,6 +39,10 @@ pub const HEARTBEAT: Duration = Duration::from_secs(5);
 pub const SUBSCRIPTION_PAGE_RECORDS_MAX: usize = 10_000;
 pub const SUBSCRIPTION_PAGE_BYTES_MAX: usize = 1 << 20;
 
+/// Bytes of pages that are kept for triggers that read the same shard, and of a page that is worth keeping.
+pub const SHARED_PAGES_BYTES_MAX: usize = 64 << 20;
+pub const SHARED_PAGE_BYTES_MIN: usize = 64 << 10;
+
 /// What AWS lets a shard take and give in a second: records, bytes of data and partition keys, calls of GetRecords and
 /// of GetShardIterator.
 pub const WRITE_RECORDS_PER_SECOND: u64 = 1_000;
@@ -77,5 +81,6 @@ pub const PASSPHRASE_MEMORY_KIB: u32 = 19 * 1024;
 pub const PASSPHRASE_PASSES: u32 = 2;
 pub const PASSPHRASE_LANES: u32 = 1;
 
+const _: () = assert!(SHARED_PAGE_BYTES_MIN > 0);
 const _: () = assert!(FIRST_RECORD_INDEX > 0);
 const _: () = assert!(HOT_KEYS_TOLD <= HOT_KEYS_KEPT);

@@ -80,6 +80,11 @@ pub(crate) fn after_record(number: SequenceNumber) -> SequenceNumber {
     })
 }
 
+/// The index of the record with this number.
+pub(crate) fn index_of(number: SequenceNumber) -> u64 {
+    split(number).1
+}
+
 /// What stands before the index (version, creation, nibble of the shard), and the index: bits 144 to 191 and 80 to 143.
 fn split(number: SequenceNumber) -> (u64, u64) {
     let [high, middle, _] = number.0;

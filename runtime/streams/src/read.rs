@@ -8,13 +8,14 @@ use std::{sync::Arc, time::Duration};
 
 use log::{Chunk, Cursor, ReadError};
 use model::{
-    Record, SequenceNumber, ShardId, StreamKey, Timestamp,
+    Record, Records, SequenceNumber, ShardId, StreamKey, Timestamp,
     seams::{BoxFuture, Page, ReadFrom, ReadLimit, ShardFacts, Source, SourceError},
 };
 
 use crate::{
     engine::Streams,
     facts::{Backlog, UnknownStream},
+    pages::Stretch,
     registry::{ShardEntry, StreamEntry},
 };
 
@@ -23,6 +24,14 @@ enum Found {
     Present(Arc<StreamEntry>, ShardEntry),
     /// Closed, and retention covers nothing of it any more.
     Expired,
+}
+
+/// One read of a shard that is there.
+struct Reading {
+    shard: ShardEntry,
+    /// The index of the first record that may be read.
+    start: u64,
+    now: Timestamp,
 }
 
 impl Streams {
@@ -34,26 +43,79 @@ impl Streams {
         from: ReadFrom,
         limit: ReadLimit,
     ) -> Result<Page, SourceError> {
-        let (stream, shard) = match self.find(key, shard)? {
-            Found::Present(stream, shard) => (stream, shard),
-            Found::Expired => return Ok(end_of_shard(from)),
+        let Some(reading) = self.begin(key, shard, from)? else {
+            return Ok(end_of_shard(from));
+        };
+        match self.load(&reading, limit).await? {
+            Some((stretch, at_tip)) => Ok(reading.page(stretch, at_tip)),
+            None => Ok(end_of_shard(from)),
+        }
+    }
+
+    /// The same, where others read the shard too and may have read this before.
+    async fn read_shared(
+        &self,
+        key: &StreamKey,
+        shard: ShardId,
+        from: ReadFrom,
+        limit: ReadLimit,
+    ) -> Result<Page, SourceError> {
+        let Some(reading) = self.begin(key, shard, from)? else {
+            return Ok(end_of_shard(from));
+        };
+        let slot = reading.shard.slot;
+        let load = || async {
+            match self.load(&reading, limit).await {
+                Ok(Some((stretch, _))) => Ok(stretch),
+                Ok(None) => Err(None),
+                Err(error) => Err(Some(error)),
+            }
+        };
+        let pages = &self.shared.pages;
+        match pages.read(slot, reading.start, limit, load).await {
+            Ok(stretch) => {
+                let at_tip = stretch.ends >= self.shared.log.end_index(slot);
+                Ok(reading.page(stretch, at_tip))
+            }
+            Err(None) => Ok(end_of_shard(from)),
+            Err(Some(error)) => Err(error),
+        }
+    }
+
+    /// Where a read begins; none where nothing of the shard is left.
+    fn begin(
+        &self,
+        key: &StreamKey,
+        shard: ShardId,
+        from: ReadFrom,
+    ) -> Result<Option<Reading>, SourceError> {
+        let Found::Present(stream, shard) = self.find(key, shard)? else {
+            return Ok(None);
         };
         let now = self.now();
-        let start = self
-            .start(&shard, from)
-            .max(self.visible_from(&stream, &shard, now));
+        let visible = self.visible_from(&stream, &shard, now);
+        let start = self.start(&shard, from).max(visible);
+        Ok(Some(Reading { shard, start, now }))
+    }
+
+    /// The records, and whether nothing lies behind them; none where the shard expired between two looks.
+    async fn load(
+        &self,
+        reading: &Reading,
+        limit: ReadLimit,
+    ) -> Result<Option<(Stretch, bool)>, SourceError> {
+        let shard = &reading.shard;
         let limit = log::ReadLimit {
             records: limit.records,
             bytes: limit.bytes,
         };
-        let read = self
-            .shared
-            .log
-            .read(shard.slot, Cursor::Index(start), limit);
-        match read.await {
-            Ok(chunk) => Ok(page(&shard, chunk, now)),
-            // It expired between the two looks.
-            Err(ReadError::NoSuchShard(_)) if shard.closed.is_some() => Ok(end_of_shard(from)),
+        let from = Cursor::Index(reading.start);
+        match self.shared.log.read(shard.slot, from, limit).await {
+            Ok(chunk) => {
+                let at_tip = chunk.at_tip;
+                Ok(Some((reading.stretch(chunk), at_tip)))
+            }
+            Err(ReadError::NoSuchShard(_)) if shard.closed.is_some() => Ok(None),
             Err(
                 error @ (ReadError::NoSuchShard(_)
                 | ReadError::Damaged { .. }
@@ -193,7 +255,7 @@ impl Source for Streams {
         from: ReadFrom,
         limit: ReadLimit,
     ) -> BoxFuture<'a, Result<Page, SourceError>> {
-        Box::pin(Self::read(self, stream, shard, from, limit))
+        Box::pin(self.read_shared(stream, shard, from, limit))
     }
 
     fn wait<'a>(
@@ -206,46 +268,54 @@ impl Source for Streams {
     }
 }
 
-fn page(shard: &ShardEntry, chunk: Chunk, now: Timestamp) -> Page {
-    let numbers = shard.numbers();
-    let Cursor::Index(next) = chunk.next;
-    let at_tip = chunk.at_tip;
-    let last_arrived = chunk.records.last().map(|record| record.arrived);
-    let behind_ms = match last_arrived {
-        Some(arrived) if !at_tip => {
-            u64::try_from(now.since(arrived).as_millis()).unwrap_or(u64::MAX)
+impl Reading {
+    fn stretch(&self, chunk: Chunk) -> Stretch {
+        let numbers = self.shard.numbers();
+        let Cursor::Index(ends) = chunk.next;
+        let stored = chunk.records.into_iter();
+        let records: Vec<Record> = stored
+            .map(|stored| Record {
+                sequence: numbers.of_record(stored.index, stored.arrived),
+                arrived: stored.arrived,
+                partition_key: stored.partition_key,
+                explicit_hash_key: stored.explicit_hash_key,
+                data: stored.data,
+                encrypted: stored.encrypted,
+            })
+            .collect();
+        Stretch {
+            records: records.into(),
+            begins: self.start,
+            ends,
         }
-        Some(_) | None => 0,
-    };
-    let records: Vec<Record> = chunk
-        .records
-        .into_iter()
-        .map(|stored| Record {
-            sequence: numbers.of_record(stored.index, stored.arrived),
-            arrived: stored.arrived,
-            partition_key: stored.partition_key,
-            explicit_hash_key: stored.explicit_hash_key,
-            data: stored.data,
-            encrypted: stored.encrypted,
-        })
-        .collect();
-    let next = records.last().map_or_else(
-        || ReadFrom::At(numbers.place(next)),
-        |last| ReadFrom::After(last.sequence),
-    );
-    Page {
-        records,
-        next,
-        behind_ms,
-        // Closing is published once it is durable, and so is everything before it.
-        ended: shard.closed.is_some() && at_tip,
+    }
+
+    fn page(&self, stretch: Stretch, at_tip: bool) -> Page {
+        let records = stretch.records;
+        let behind_ms = match records.last() {
+            Some(last) if !at_tip => {
+                u64::try_from(self.now.since(last.arrived).as_millis()).unwrap_or(u64::MAX)
+            }
+            Some(_) | None => 0,
+        };
+        let next = records.last().map_or_else(
+            || ReadFrom::At(self.shard.numbers().place(stretch.ends)),
+            |last| ReadFrom::After(last.sequence),
+        );
+        Page {
+            records,
+            next,
+            behind_ms,
+            // Closing is published once it is durable, and so is everything before it.
+            ended: self.shard.closed.is_some() && at_tip,
+        }
     }
 }
 
 /// Of a shard whose records have all expired.
 fn end_of_shard(from: ReadFrom) -> Page {
     Page {
-        records: Vec::new(),
+        records: Records::default(),
         next: from,
         behind_ms: 0,
         ended: true,

@@ -135,7 +135,7 @@ impl Streams {
             .registry_mut()
             .insert(key.clone(), Arc::new(entry));
         for slot in draft.drops {
-            self.shared.log.drop_shard(slot);
+            self.shared.drop_shard(slot);
         }
         self.published();
         Ok(answer)

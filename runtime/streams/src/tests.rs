@@ -6,7 +6,7 @@ use bytes::Bytes;
 use log::{Log, ViewKind};
 use model::{
     AccountId, HashKey, NewRecord, Region, ShardId, StreamKey, StreamName,
-    seams::{Page, ReadFrom, ReadLimit, Source as _, SourceError},
+    seams::{Page, ReadFrom, ReadLimit, Source, SourceError},
 };
 use platform::Platform;
 
@@ -103,6 +103,36 @@ async fn every_place_reads_from_where_it_says() {
     let end = read(&streams, ReadFrom::Oldest).await;
     assert_eq!(end.behind_ms, 0);
     assert!(read(&streams, end.next).await.records.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn triggers_behind_one_another_share_what_they_read() {
+    let (platform, streams) = started().await;
+    let day = Duration::from_hours(24);
+    streams
+        .declare(key("flights"), declared(1, day))
+        .await
+        .unwrap();
+    let text = "x".repeat(1 << 10);
+    put(&streams, &[text.as_str(); 200]).await;
+    let source: &dyn Source = &streams;
+    let stream = key("flights");
+    let read = |from| source.read(&stream, FIRST, from, ALL);
+    let alone = read(ReadFrom::Oldest).await.unwrap();
+    assert!(!alone.records.is_shared() && alone.behind_ms == 0);
+    let middle = ReadFrom::After(alone.records[99].sequence);
+    for (from, count) in [(ReadFrom::Oldest, 200), (middle, 100)] {
+        let page = read(from).await.unwrap();
+        assert!(page.records.is_shared());
+        assert_eq!(page.records[..], alone.records[200 - count..]);
+        assert_eq!((page.next, page.ended), (alone.next, false));
+    }
+    // What lies behind a kept page is seen, and what retention no longer covers is not.
+    platform.clock.shift(Duration::from_secs(3));
+    put(&streams, &["y"]).await;
+    assert!(read(ReadFrom::Oldest).await.unwrap().behind_ms >= 3_000);
+    platform.clock.shift(day - Duration::from_secs(1));
+    assert_eq!(texts(&read(ReadFrom::Oldest).await.unwrap()), ["y"]);
 }
 
 #[tokio::test(start_paused = true)]

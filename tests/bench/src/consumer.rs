@@ -65,7 +65,7 @@ async fn crowd(report: &mut Report, server: &Server) -> Result<()> {
     for trigger in &all {
         order(&mut connection, trigger, "pause").await?;
     }
-    put(&mut connection, put_records("crowd", KIB), CROWD_RECORDS).await?;
+    put(server, put_records("crowd", KIB), CROWD_RECORDS).await?;
     let (first, rest) = all.split_first().context("there are triggers")?;
     let one = host_seconds(server, std::slice::from_ref(first)).await?;
     let many = host_seconds(server, rest).await?;
@@ -95,7 +95,7 @@ async fn filter(report: &mut Report, server: &Server) -> Result<()> {
         flight.to_string().into_bytes()
     };
     let bodies = put_made("sieve", BODIES, flight);
-    put(&mut connection, bodies, SIFTED_RECORDS).await?;
+    put(server, bodies, SIFTED_RECORDS).await?;
     let by_key = host_seconds(server, &["by-key".to_owned()]).await?;
     let by_data = host_seconds(server, &["by-data".to_owned()]).await?;
     let ns = (by_data - by_key) * 1e9 / SIFTED_RECORDS as f64;
@@ -121,7 +121,7 @@ async fn poison(report: &mut Report, server: &Server) -> Result<()> {
         format!("{text:100}").into_bytes()
     };
     let bodies = put_made("poisoned", POISONED_RECORDS / RECORDS_PER_PUT, record);
-    put(&mut connection, bodies, POISONED_RECORDS).await?;
+    put(server, bodies, POISONED_RECORDS).await?;
     let began = Instant::now();
     let seconds = host_seconds(server, &["poisoned".to_owned()]).await?;
     let elapsed = began.elapsed();
@@ -148,15 +148,13 @@ async fn poison(report: &mut Report, server: &Server) -> Result<()> {
     Ok(())
 }
 
-pub(crate) async fn put(
-    connection: &mut Connection,
-    bodies: Vec<Bytes>,
-    records: usize,
-) -> Result<()> {
+/// Puts a backlog, until it costs the server nothing more.
+pub(crate) async fn put(server: &Server, bodies: Vec<Bytes>, records: usize) -> Result<()> {
+    let mut connection = server.connect().await?;
     for body in bodies.into_iter().cycle().take(records / RECORDS_PER_PUT) {
         connection.kinesis("PutRecords", body).await?;
     }
-    Ok(())
+    server.rest().await
 }
 
 pub(crate) async fn order(connection: &mut Connection, trigger: &str, verb: &str) -> Result<Bytes> {

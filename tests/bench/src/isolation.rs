@@ -69,7 +69,7 @@ async fn exact(report: &mut Report, server: &Server) -> Result<()> {
         order(&mut connection, name, "pause").await?;
         let record = |number: usize| data(number, poisoned == Some(number));
         let bodies = put_made(name, POISONED_RECORDS / RECORDS_PER_PUT, record);
-        put(&mut connection, bodies, POISONED_RECORDS).await?;
+        put(server, bodies, POISONED_RECORDS).await?;
         costs.push(host_seconds(server, &[name.to_owned()]).await?);
     }
     let [whole, exact] = costs.as_slice() else {
@@ -109,7 +109,7 @@ async fn parking(report: &mut Report, server: &Server) -> Result<()> {
             (format!("key-{key:04}"), data(number, bad == Some(key)))
         };
         let bodies = put_keyed(stream, 2 * KEYS / RECORDS_PER_PUT, record);
-        put(&mut connection, bodies, KEYED_RECORDS).await?;
+        put(server, bodies, KEYED_RECORDS).await?;
         let began = Instant::now();
         host_seconds(server, &[stream.to_owned()]).await?;
         rates.push(KEYED_RECORDS as f64 / began.elapsed().as_secs_f64());

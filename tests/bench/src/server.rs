@@ -19,6 +19,10 @@ use crate::{client::Connection, load::Subject, machine};
 /// A thousand functions are compiled within it.
 const START_MAX: Duration = Duration::from_secs(300);
 const START_LOOK: Duration = Duration::from_micros(500);
+/// A server rests that uses less than so much processor time between two looks.
+const REST_LOOK: Duration = Duration::from_millis(100);
+const REST_SECONDS_MAX: f64 = 0.002;
+const REST_WAIT_MAX: Duration = Duration::from_secs(60);
 const GUESTS: [&str; 6] = [
     "empty.wasm",
     "echo.wasm",
@@ -156,6 +160,19 @@ impl Server {
     pub(crate) fn kill(mut self) -> Result<()> {
         self.child.kill().context("kill the server")?;
         self.child.wait().context("wait for its end").map(drop)
+    }
+
+    /// Waits until what it was asked before is over, also behind the answers: the log makes segments ready after a load.
+    pub(crate) async fn rest(&self) -> Result<()> {
+        let began = Instant::now();
+        while began.elapsed() < REST_WAIT_MAX {
+            let before = self.idle_cpu_seconds()?;
+            tokio::time::sleep(REST_LOOK).await;
+            if self.idle_cpu_seconds()? - before < REST_SECONDS_MAX {
+                return Ok(());
+            }
+        }
+        bail!("the server does not come to rest")
     }
 
     /// Processor time in nanoseconds of the kernel's own count, for spans in which next to nothing happens.

@@ -68,20 +68,32 @@ impl Test {
     }
 
     fn matches_leaf(&self, leaf: &Value) -> bool {
+        if let Some(text) = leaf.as_str() {
+            return self.matches_text(text);
+        }
         match self {
             Self::Null => leaf.is_null(),
             Self::Bool(flag) => leaf.as_bool() == Some(*flag),
             Self::Number(number) => leaf
                 .as_f64()
                 .is_some_and(|leaf| leaf.total_cmp(number).is_eq()),
-            Self::Text(test) => leaf.as_str().is_some_and(|text| test.matches(text)),
             Self::Within(range) => leaf.as_f64().is_some_and(|number| range.contains(number)),
-            Self::Cidr { network, bits, v6 } => leaf
-                .as_str()
-                .and_then(|text| text.parse().ok())
-                .is_some_and(|address| masked(address, *bits) == Some((*network, *v6))),
+            Self::Text(_) | Self::Cidr { .. } => false,
             Self::Exists(wanted) => *wanted,
             Self::AnythingBut(excluded) => !excluded.iter().any(|test| test.matches_leaf(leaf)),
+        }
+    }
+
+    /// A leaf that is text.
+    pub(super) fn matches_text(&self, text: &str) -> bool {
+        match self {
+            Self::Text(test) => test.matches(text),
+            Self::Cidr { network, bits, v6 } => text
+                .parse()
+                .is_ok_and(|address| masked(address, *bits) == Some((*network, *v6))),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Within(_) => false,
+            Self::Exists(wanted) => *wanted,
+            Self::AnythingBut(excluded) => !excluded.iter().any(|test| test.matches_text(text)),
         }
     }
 }

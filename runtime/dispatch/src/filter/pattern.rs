@@ -90,9 +90,16 @@ impl Pattern {
     }
 
     /// The same of an event of these members.
-    pub(super) fn matches_members<'v>(&self, member: &impl Fn(&str) -> Option<&'v Value>) -> bool {
+    pub(super) fn matches_members<'v>(&self, member: &impl Fn(&str) -> Option<Member<'v>>) -> bool {
         self.fields.match_named(member)
     }
+}
+
+/// A member of an event.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Member<'v> {
+    Json(&'v Value),
+    Text(&'v str),
 }
 
 impl Fields {
@@ -157,17 +164,26 @@ impl Fields {
     }
 
     fn match_members(&self, members: Option<&Map<String, Value>>) -> bool {
-        self.match_named(&|name: &str| members.and_then(|members| members.get(name)))
+        self.match_named(&|name: &str| members?.get(name).map(Member::Json))
     }
 
-    fn match_named<'v>(&self, member: &impl Fn(&str) -> Option<&'v Value>) -> bool {
-        let rules = self.fields.iter().all(|(name, rule)| {
-            let value = member(name);
-            match rule {
-                Rule::AnyOf(tests) => tests.iter().any(|test| test.matches(value)),
-                Rule::Inside(fields) => fields.match_value(value),
-            }
-        });
+    fn match_named<'v>(&self, member: &impl Fn(&str) -> Option<Member<'v>>) -> bool {
+        let rules = self
+            .fields
+            .iter()
+            .all(|(name, rule)| match (rule, member(name)) {
+                (Rule::AnyOf(tests), None) => tests.iter().any(|test| test.matches(None)),
+                (Rule::AnyOf(tests), Some(Member::Json(value))) => {
+                    tests.iter().any(|test| test.matches(Some(value)))
+                }
+                (Rule::AnyOf(tests), Some(Member::Text(text))) => {
+                    tests.iter().any(|test| test.matches_text(text))
+                }
+                (Rule::Inside(fields), Some(Member::Json(value))) => {
+                    fields.match_value(Some(value))
+                }
+                (Rule::Inside(fields), None | Some(Member::Text(_))) => fields.match_value(None),
+            });
         rules
             && self
                 .choices

@@ -332,14 +332,18 @@ fn bodies_that_are_not_json_go_where_the_trigger_says() {
     for (patterns, body, expected) in cases {
         let patterns: Vec<Value> = patterns.into_iter().cloned().collect();
         let filter = Filter::compile(&patterns, Unparsable::DeadLetter).unwrap();
-        assert_eq!(filter.sift(&record(body)), expected, "{patterns:?} {body}");
+        assert_eq!(
+            filter.sift(&Looked::from(&record(body))),
+            expected,
+            "{patterns:?} {body}"
+        );
     }
     for (choice, expected) in [
         (Unparsable::Pass, Sifted::Kept),
         (Unparsable::Drop, Sifted::FilteredOut),
     ] {
         let filter = Filter::compile(std::slice::from_ref(&late), choice).unwrap();
-        assert_eq!(filter.sift(&record("not json")), expected);
+        assert_eq!(filter.sift(&Looked::from(&record("not json"))), expected);
     }
 }
 
@@ -347,7 +351,10 @@ fn bodies_that_are_not_json_go_where_the_trigger_says() {
 fn patterns_may_be_pasted_as_text_and_their_number_is_bounded() {
     let pasted = json!("{\"data\": {\"a\": [1]}}");
     let filter = Filter::compile(&[pasted], Unparsable::default()).unwrap();
-    assert_eq!(filter.sift(&record("{\"a\": 1}")), Sifted::Kept);
+    assert_eq!(
+        filter.sift(&Looked::from(&record("{\"a\": 1}"))),
+        Sifted::Kept
+    );
     let many = vec![json!({"data": {"a": [1]}}); 11];
     assert_eq!(
         Filter::compile(&many, Unparsable::default()),

@@ -8,7 +8,10 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::pattern::{put, undotted};
+use super::{
+    outline::{Layout, Outline, Place},
+    pattern::{put, undotted},
+};
 
 /// Members by name, and what is wanted of each of them.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,12 +21,12 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn inside(&self, name: &str) -> Option<&Self> {
-        self.inside.get(name)
-    }
-
     pub(super) fn inside_mut(&mut self, name: &str) -> &mut Self {
         self.inside.entry(name.to_owned()).or_default()
+    }
+
+    pub(super) fn take(&mut self, name: &str) -> Option<Self> {
+        self.inside.remove(name)
     }
 
     pub(super) fn want_whole(&mut self) {
@@ -38,6 +41,71 @@ impl Wanted {
         let value = self.deserialize(&mut reader).ok()?;
         reader.end().ok()?;
         Some(value)
+    }
+
+    /// The same of a body whose outline is known.
+    pub(super) fn read_at(&self, outline: &Outline, body: &[u8]) -> Option<Value> {
+        let members = match outline.layout() {
+            Layout::NotJson => return None,
+            Layout::Members(members) if !self.whole => members,
+            Layout::Members(_) | Layout::Other => return self.read(body),
+        };
+        let mut read = Members::default();
+        for (name, value) in members {
+            let name = std::str::from_utf8(part(body, name)?).ok()?;
+            let Some(wanted) = self.of_member(name) else {
+                continue;
+            };
+            let mut reader = serde_json::Deserializer::from_slice(part(body, value)?);
+            read.put(name.into(), wanted.deserialize(&mut reader).ok()?);
+        }
+        Some(read.nested())
+    }
+
+    /// What is wanted of a member; all of it where its name has dots.
+    fn of_member(&self, name: &str) -> Option<&Self> {
+        let outer = name.split('.').next().unwrap_or(name);
+        let wanted = self.inside.get(outer)?;
+        Some(if outer.len() == name.len() {
+            wanted
+        } else {
+            &WHOLE
+        })
+    }
+}
+
+static WHOLE: Wanted = Wanted {
+    whole: true,
+    inside: BTreeMap::new(),
+};
+
+fn part<'b>(body: &'b [u8], place: &Place) -> Option<&'b [u8]> {
+    let (start, end) = (usize::try_from(place.start), usize::try_from(place.end));
+    body.get(start.ok()?..end.ok()?)
+}
+
+/// Members as they were read, until those with dots in their names are taken apart.
+#[derive(Default)]
+struct Members {
+    read: Map<String, Value>,
+    dotted: bool,
+}
+
+impl Members {
+    fn put(&mut self, name: Cow<'_, str>, value: Value) {
+        self.dotted |= name.contains('.');
+        self.read.insert(name.into_owned(), value);
+    }
+
+    fn nested(self) -> Value {
+        if !self.dotted {
+            return Value::Object(self.read);
+        }
+        let mut nested = Map::new();
+        for (name, value) in self.read {
+            put(&mut nested, &name, value);
+        }
+        Value::Object(nested)
     }
 }
 
@@ -60,30 +128,14 @@ impl<'de> Visitor<'de> for &Wanted {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut read = Map::new();
-        let mut dotted = false;
+        let mut read = Members::default();
         while let Some(name) = members.next_key_seed(Name)? {
-            let outer = name.split('.').next().unwrap_or(&name);
-            let Some(wanted) = self.inside(outer) else {
-                members.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            let value = if outer.len() == name.len() {
-                members.next_value_seed(wanted)?
-            } else {
-                dotted = true;
-                undotted(members.next_value()?)
-            };
-            read.insert(name.into_owned(), value);
+            match self.of_member(&name) {
+                Some(wanted) => read.put(name, members.next_value_seed(wanted)?),
+                None => drop(members.next_value::<IgnoredAny>()?),
+            }
         }
-        if !dotted {
-            return Ok(Value::Object(read));
-        }
-        let mut nested = Map::new();
-        for (name, value) in read {
-            put(&mut nested, &name, value);
-        }
-        Ok(Value::Object(nested))
+        Ok(read.nested())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
@@ -120,7 +172,7 @@ impl<'de> Visitor<'de> for &Wanted {
 }
 
 /// The name of a member, as it lies in the body where nothing in it is escaped.
-struct Name;
+pub(super) struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
     type Value = Cow<'de, str>;
@@ -203,7 +255,10 @@ mod tests {
             let Ok(pattern) = Pattern::compile(&pattern) else { return Ok(()) };
             let mut wanted = Wanted::default();
             pattern.add_wanted(&mut wanted);
-            let read = wanted.read(body.to_string().as_bytes()).unwrap();
+            let text = body.to_string();
+            let read = wanted.read(text.as_bytes()).unwrap();
+            let at = wanted.read_at(&Outline::of(text.as_bytes()), text.as_bytes());
+            prop_assert_eq!(at.as_ref(), Some(&read));
             prop_assert_eq!(pattern.matches(&read), pattern.matches(&undotted(body)));
         }
 
@@ -213,6 +268,7 @@ mod tests {
             wanted.inside_mut("a").want_whole();
             let whole: Option<Value> = serde_json::from_slice(&body).ok();
             prop_assert_eq!(wanted.read(&body).is_some(), whole.is_some());
+            prop_assert_eq!(wanted.read_at(&Outline::of(&body), &body), wanted.read(&body));
         }
     }
 
@@ -232,6 +288,8 @@ mod tests {
             "",
         ] {
             assert_eq!(wanted.read(wrong.as_bytes()), None, "{wrong}");
+            let outline = Outline::of(wrong.as_bytes());
+            assert_eq!(wanted.read_at(&outline, wrong.as_bytes()), None, "{wrong}");
         }
         assert_eq!(wanted.read(b"{\"b\": \"\xff\", \"a\": 1}"), None);
     }

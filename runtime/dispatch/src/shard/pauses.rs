@@ -100,8 +100,8 @@ impl ShardTask {
         let clock = &self.rooms.platform.clock;
         let source = &self.rooms.source;
         let flush_in = self
-            .unwritten_since
-            .map(|since| (since.0 + COALESCE).saturating_sub(clock.monotonic().0));
+            .write_by
+            .map(|by| by.0.saturating_sub(clock.monotonic().0));
         let switch = &mut self.orders;
         let orders = &mut self.parked.orders;
         let looks = self.flights.needs_look();
@@ -122,21 +122,22 @@ impl ShardTask {
         }
     }
 
-    pub(super) fn unwritten(&mut self) {
+    /// What was settled has to be written within this time.
+    pub(super) fn write_within(&mut self, time: Duration) {
         let now = self.rooms.platform.clock.monotonic();
-        self.unwritten_since.get_or_insert(now);
+        let by = Monotonic(now.0 + time);
+        self.write_by = Some(self.write_by.map_or(by, |before| before.min(by)));
     }
 
     /// Whether settlements without effects have waited long enough.
     pub(super) fn flush_is_due(&self) -> bool {
         let now = self.rooms.platform.clock.monotonic();
-        self.unwritten_since
-            .is_some_and(|since| now.0 >= since.0 + COALESCE)
+        self.write_by.is_some_and(|by| now >= by)
     }
 
     /// Writes what is settled, if anything is not written yet.
     pub(super) async fn flush(&mut self) -> Result<(), Halt> {
-        if self.unwritten_since.is_none() {
+        if self.write_by.is_none() {
             return Ok(());
         }
         // A row that passes strays must not be there without them.
@@ -149,7 +150,7 @@ impl ShardTask {
             Ok(at) => {
                 self.placed = at;
                 self.written = self.ledger.low();
-                self.unwritten_since = None;
+                self.write_by = None;
                 self.ledger.trim();
                 self.forget(strays);
                 Ok(())
@@ -157,7 +158,8 @@ impl ShardTask {
             // Without room the progress is written later; until then a restart repeats what had no effects.
             Err(NotPlaced::Commit(CommitError::Full) | NotPlaced::DeadLettersFull { .. }) => {
                 self.unpass(strays);
-                self.unwritten_since = Some(self.rooms.platform.clock.monotonic());
+                self.write_by = None;
+                self.write_within(COALESCE);
                 Ok(())
             }
             Err(error) => Err(error.into()),

@@ -1,10 +1,29 @@
 //! How a shard gets its records: where it begins, page by page, and which of them are settled already.
 
+use std::sync::OnceLock;
+
+use model::{Record, Records};
+use tokio::task::yield_now;
+
 use super::*;
-use crate::{progress::Try, tumbling::Place};
+use crate::{
+    filter::{Looked, Outline},
+    progress::Try,
+    tumbling::Place,
+};
 
 /// Records of a row's tries, by the index of the try.
 type Found = BTreeMap<usize, Vec<UserRecord>>;
+
+/// The row of an earlier holder that is taken up, and what of its tries was found.
+type Resumed<'a> = Option<(&'a Progress, &'a mut Found)>;
+
+/// What becomes of a record that counts.
+#[derive(Clone, Copy)]
+enum Verdict {
+    Keep,
+    Stray(Condition),
+}
 
 impl ShardTask {
     /// Takes up where the last holder stopped: at the exact user record, in each lane.
@@ -37,9 +56,7 @@ impl ShardTask {
         loop {
             let page = self.next_page().await?;
             let over = page.is_empty() || self.ended;
-            for record in page {
-                self.take(record, Some((row, &mut found)));
-            }
+            self.take_page(&page, &mut Some((row, &mut found)));
             let reached = self.floor.map(Checkpoint::Settled) >= Some(row.through);
             if over || reached {
                 break;
@@ -78,13 +95,16 @@ impl ShardTask {
 
     /// One page into the batchers.
     pub(super) async fn read(&mut self) -> Result<(), Halt> {
-        for record in self.next_page().await? {
-            self.take(record, None);
+        let page = self.next_page().await?;
+        self.take_page(&page, &mut None);
+        // A backlog that is in memory is read without waiting for anything; others have their turn too.
+        if page.len() >= PAGE_RECORDS_MAX {
+            yield_now().await;
         }
         Ok(())
     }
 
-    async fn next_page(&mut self) -> Result<Vec<model::Record>, Halt> {
+    async fn next_page(&mut self) -> Result<Records, Halt> {
         let limit = ReadLimit {
             records: PAGE_RECORDS_MAX,
             bytes: PAGE_BYTES_MAX,
@@ -104,39 +124,90 @@ impl ShardTask {
         Ok(page.records)
     }
 
-    /// Puts what is in a record where it belongs: into the batcher of its lane, among the strays, or nowhere. `resumed` is
-    /// the row that says which of it is settled or was being tried.
-    fn take(&mut self, record: model::Record, mut resumed: Option<(&Progress, &mut Found)>) {
-        if !self.settings.deaggregate || !is_packed(&record) {
-            return self.take_one(raw(record), false, &mut resumed);
+    /// Takes in a page. `resumed` is the row that says which of it is settled or was being tried.
+    fn take_page(&mut self, page: &Records, resumed: &mut Resumed<'_>) {
+        // Where others look into the same bodies, each is taken apart once.
+        if page.is_shared() && self.settings.filter.reads_data() {
+            for (record, outline) in page.made(|_| OnceLock::new()) {
+                self.take(record, outline, resumed);
+            }
+        } else {
+            for record in page.iter() {
+                self.take(record, None, resumed);
+            }
         }
-        let unpacked = unpack(record, self.shard.range, self.settings.range_check);
+    }
+
+    /// Puts what is in a record where it belongs: into the batcher of its lane, among the strays, or nowhere.
+    fn take(
+        &mut self,
+        record: &Record,
+        outline: Option<&OnceLock<Outline>>,
+        resumed: &mut Resumed<'_>,
+    ) {
+        if !self.settings.deaggregate || !is_packed(record) {
+            let looked = Looked {
+                outline,
+                ..record.into()
+            };
+            // Most of what a filter drops is never copied.
+            if let Some(verdict) = self.judge(&looked, false, resumed) {
+                self.carry_out(raw(record.clone()), verdict, resumed);
+            }
+            return;
+        }
+        let unpacked = unpack(record.clone(), self.shard.range, self.settings.range_check);
         self.counters.malformed_aggregates += u64::from(unpacked.malformed);
         let strays = unpacked.strays.into_iter().map(|stray| (stray, true));
         let inside = unpacked.records.into_iter().map(|record| (record, false));
         let mut records: Vec<(UserRecord, bool)> = strays.chain(inside).collect();
         records.sort_by_key(|(record, _)| record.position);
         for (record, out_of_range) in records {
-            self.take_one(record, out_of_range, &mut resumed);
+            if let Some(verdict) = self.judge(&Looked::from(&record), out_of_range, resumed) {
+                self.carry_out(record, verdict, resumed);
+            }
         }
     }
 
-    fn take_one(
+    /// What becomes of a record; nothing where it was taken before or nobody wants it.
+    fn judge(
         &mut self,
-        record: UserRecord,
+        looked: &Looked<'_>,
         out_of_range: bool,
-        resumed: &mut Option<(&Progress, &mut Found)>,
-    ) {
-        if self.floor.is_some_and(|floor| record.position <= floor) {
-            return;
+        resumed: &Resumed<'_>,
+    ) -> Option<Verdict> {
+        let position = looked.position;
+        if self.floor.is_some_and(|floor| position <= floor) {
+            return None;
         }
-        self.floor = Some(record.position);
-        self.ledger.see(Checkpoint::Settled(record.position));
-        self.saw(record.arrived);
-        let sifted = self.settings.filter.sift(&record);
-        let is_kept = sifted == Sifted::Kept && !out_of_range;
+        self.floor = Some(position);
+        self.ledger.see(Checkpoint::Settled(position));
+        self.saw(looked.arrived);
+        let verdict = match self.settings.filter.sift(looked) {
+            Sifted::Kept | Sifted::FilteredOut | Sifted::Unparsable if out_of_range => {
+                Some(Verdict::Stray(Condition::OutOfRange))
+            }
+            Sifted::Kept => return Some(Verdict::Keep),
+            Sifted::Unparsable => Some(Verdict::Stray(Condition::Unparsable)),
+            Sifted::FilteredOut => None,
+        };
+        // What is given no lane was settled with everything else up to there.
+        let passed = |(row, _): &(&Progress, _)| Checkpoint::Settled(position) <= row.through;
+        if resumed.as_ref().is_some_and(passed) {
+            return None;
+        }
+        self.counters.records_in += 1;
+        self.counters.filtered_out += u64::from(verdict.is_none());
+        verdict
+    }
+
+    fn carry_out(&mut self, record: UserRecord, verdict: Verdict, resumed: &mut Resumed<'_>) {
+        let lane = match verdict {
+            Verdict::Stray(condition) => return self.stray(record, condition),
+            Verdict::Keep => self.lanes.of(&record),
+        };
         if let Some((row, found)) = resumed {
-            match standing(row, &record, self.lanes.of(&record), !is_kept) {
+            match row.of(record.position, lane) {
                 Standing::Settled => return,
                 Standing::Tried(index) => {
                     self.counters.resumed += 1;
@@ -148,14 +219,7 @@ impl ShardTask {
             }
         }
         self.counters.records_in += 1;
-        if out_of_range {
-            return self.stray(record, Condition::OutOfRange);
-        }
-        match sifted {
-            Sifted::Kept => self.sort(self.lanes.of(&record), record),
-            Sifted::FilteredOut => self.counters.filtered_out += 1,
-            Sifted::Unparsable => self.stray(record, Condition::Unparsable),
-        }
+        self.sort(lane, record);
     }
 
     fn stray(&mut self, record: UserRecord, condition: Condition) {
@@ -191,19 +255,6 @@ impl ShardTask {
         let handler = &self.rooms.handler;
         handler.encoded_len(&self.settings.stream, record)
     }
-}
-
-/// What a record that is given no lane was settled with: everything else up to there.
-fn standing(row: &Progress, record: &UserRecord, lane: LaneId, is_strayed: bool) -> Standing {
-    if is_strayed {
-        let passed = Checkpoint::Settled(record.position) <= row.through;
-        return if passed {
-            Standing::Settled
-        } else {
-            Standing::New
-        };
-    }
-    row.of(record.position, lane)
 }
 
 fn work_of(tried: &Try, records: Vec<UserRecord>) -> Work {

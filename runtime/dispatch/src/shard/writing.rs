@@ -74,7 +74,8 @@ impl ShardTask {
             && !fails
             && self.ledger.low() != Checkpoint::ShardEnd;
         if quiet {
-            self.unwritten();
+            let invoked = lane.is_some();
+            self.write_within(if invoked { COALESCE } else { COALESCE_PASSED });
         } else if let Err(halt) = self.commit(dead, strays, effects, stop).await {
             self.ledger.take_back_blamed(blamed);
             self.unpass(strays);
@@ -213,7 +214,7 @@ impl ShardTask {
                     let (trigger, shard) = (&self.settings.name, self.shard.id);
                     let token = self.holder.token();
                     debug!(%trigger, %shard, %token, ?low, at = at.0, "checkpoint placed");
-                    self.unwritten_since = None;
+                    self.write_by = None;
                     if advances {
                         self.lease.note_checkpoint();
                     }

@@ -314,7 +314,7 @@ impl Source for River {
             next: end.checked_sub(1).map_or(ReadFrom::Oldest, |last| {
                 ReadFrom::After(records[last].sequence)
             }),
-            records: read,
+            records: read.into(),
             behind_ms: 0,
             ended: !facts.open && end == records.len(),
         };

@@ -85,7 +85,7 @@ async fn read_all(
         left.records = left.records.saturating_sub(page.records.len());
         let bytes: usize = page.records.iter().map(|record| record.data.len()).sum();
         left.bytes = left.bytes.saturating_sub(bytes);
-        found.extend(page.records.into_iter().map(|record| (shard, record)));
+        found.extend(page.records.iter().map(|record| (shard, record.clone())));
     }
     found.sort_by_key(|(_, record)| record.arrived);
     Ok((found, ended))
