@@ -51,6 +51,8 @@ mod reshard_tests;
 #[cfg(test)]
 mod settings_tests;
 #[cfg(test)]
+mod state_tests;
+#[cfg(test)]
 mod subscription_tests;
 
 pub use door::KinesisDoor;

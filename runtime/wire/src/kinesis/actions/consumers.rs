@@ -16,6 +16,7 @@ use super::{
         resource::{ConsumerKey, Resource},
     },
     Carrier,
+    settings::check_in_use,
     tags::tags_at_creation,
 };
 use crate::limits::{CONSUMERS_CREATING_MAX, CONSUMERS_PER_STREAM_MAX, DESCRIBED_PER_PAGE_MAX};
@@ -28,9 +29,7 @@ impl Carrier<'_> {
         let stream = key.clone();
         let made = self
             .amend(key.clone(), move |amendment| {
-                if !amendment.status().takes_records() {
-                    return Err(super::lifecycle::not_active(&stream, amendment.status()));
-                }
+                check_in_use(amendment, &stream)?;
                 let (now, transition) = (amendment.now(), amendment.transition());
                 let traits = amendment.traits_mut();
                 if traits.consumer(&name, None, now).is_some() {

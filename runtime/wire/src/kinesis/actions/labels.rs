@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     super::{answer::Answer, error::AwsError, resource::Resource},
     Carrier,
+    settings::check_in_use,
 };
 
 /// The labels of one resource while they are changed.
@@ -14,14 +15,15 @@ pub(super) struct Labels<'a> {
 }
 
 impl Carrier<'_> {
-    /// What `change` refuses changes nothing; a consumer that is not there is refused before.
+    /// What `change` refuses changes nothing; a stream that comes or goes and a consumer that is not there are refused before.
     pub(super) async fn change_labels(
         &self,
         resource: Resource,
         change: impl FnOnce(Labels<'_>) -> Result<(), AwsError> + Send + 'static,
     ) -> Result<Answer, AwsError> {
         let stream = resource.stream().clone();
-        self.amend(stream, move |amendment| {
+        self.amend(stream.clone(), move |amendment| {
+            check_in_use(amendment, &stream)?;
             let now = amendment.now();
             let traits = amendment.traits_mut();
             match resource {

@@ -50,6 +50,7 @@ impl Carrier<'_> {
         }
         let stream = key.clone();
         self.amend(key, move |amendment| {
+            check_in_use(amendment, &stream)?;
             let known = amendment.retention().as_secs() / 3600;
             if longer && hours < known {
                 return Err(AwsError::retention_not_longer(hours, known, &stream));
@@ -281,6 +282,16 @@ pub(super) fn check_active(amendment: &Amendment<'_>, key: &StreamKey) -> Result
         status @ (StreamStatus::Creating | StreamStatus::Updating | StreamStatus::Deleting) => {
             Err(not_active(key, status))
         }
+    }
+}
+
+/// What changes nothing of the shards is taken while the stream takes records, so also while it is UPDATING.
+pub(super) fn check_in_use(amendment: &Amendment<'_>, key: &StreamKey) -> Result<(), AwsError> {
+    let status = amendment.status();
+    if status.takes_records() {
+        Ok(())
+    } else {
+        Err(not_active(key, status))
     }
 }
 
