@@ -47,6 +47,8 @@ fn read_many(body: &Bytes) -> Result<PutRecordsBody, Malformed> {
             "DryRun" => dry_run = decoder.bool()?,
             "Records" if records.is_empty() => {
                 let mut inside = decoder.array()?;
+                // Bounded: what a head announces need not come.
+                records.reserve(announced(inside).min(RECORDS_PER_PUT_MAX));
                 while goes_on(&mut decoder, &mut inside)? {
                     if records.len() == RECORDS_PER_PUT_MAX {
                         return Err(Malformed);
@@ -103,6 +105,13 @@ fn entry(decoder: &mut Decoder<'_>, body: &Bytes) -> Result<NewRecord, Malformed
         draft.take(member, decoder)?;
     }
     draft.finish(body)
+}
+
+/// How many items an array says that it has.
+fn announced(items: Option<u64>) -> usize {
+    items
+        .and_then(|items| usize::try_from(items).ok())
+        .unwrap_or_default()
 }
 
 fn stream_name(decoder: &mut Decoder<'_>) -> Result<String, Malformed> {
