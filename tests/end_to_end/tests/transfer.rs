@@ -1,7 +1,7 @@
 //! A stream leaves as a file and comes back: every record with its key, its hash key and its place in the shard.
 
 use serde_json::Value;
-use shardmill_end_to_end::Project;
+use shardmill_end_to_end::{Project, Server};
 
 const FILE: &str = "version: 1\nstreams: { from: { shards: 3 }, to: { shards: 2 } }\n";
 /// In the upper half, wherever its key belongs.
@@ -71,6 +71,77 @@ fn what_leaves_comes_back_once() {
     project.write("other.ndjson", "{\"a\":1}\n");
     let refused = project.verb(&["stream", "import", "to", "other.ndjson"]);
     assert_eq!(refused.code, Some(1));
-    let said = "read other.ndjson line 1: missing field `key`";
+    let said = "read other.ndjson line 1: missing field `data` at column 7";
     assert!(refused.err.contains(said), "{}", refused.err);
+}
+
+/// Key and data of every record, sorted by data. Where records are spread each has a hash key of the server.
+fn told(project: &Project, stream: &str) -> Vec<(Value, String)> {
+    let told = |record: &Value| (record["key"].clone(), record["data"].to_string());
+    let mut all: Vec<_> = project.records(stream).iter().map(told).collect();
+    all.sort_by(|one, other| one.1.cmp(&other.1));
+    all
+}
+
+/// A server with streams that take records without a key.
+fn with_auto(project: &Project, names: &[&str]) -> Server {
+    let server = project.up_with(&["--transition", "0s"]);
+    for name in names {
+        let made = format!(r#"{{"StreamName":"{name}","RecordDistributionStrategy":"AUTO"}}"#);
+        let made = server.kinesis("CreateStream", &made);
+        assert_eq!(made.status, 200, "{}", made.body);
+    }
+    server
+}
+
+#[test]
+fn records_without_a_key_go_where_records_are_spread() {
+    let project = Project::new(FILE);
+    let server = with_auto(&project, &["auto", "lines", "binary"]);
+    let records = format!(
+        r#"{{"StreamName":"auto","Records":[{{"Data":"YQ=="}},{{"Data":"Yg==","PartitionKey":"b"}},
+            {{"Data":"Yw==","ExplicitHashKey":"{HASH_KEY}"}},{{"Data":""}}]}}"#
+    );
+    let put = server.kinesis("PutRecords", &records);
+    assert_eq!(put.status, 200, "{}", put.body);
+    let all = told(&project, "auto");
+    let keys: Vec<&Value> = all.iter().map(|record| &record.0).collect();
+    assert_eq!(keys, ["", "", "b", ""]);
+
+    project.done(&["stream", "export", "auto", "auto.ndjson"]);
+    project.done(&["stream", "export", "auto", "auto.bin", "--binary"]);
+    for (file, stream) in [("auto.ndjson", "lines"), ("auto.bin", "binary")] {
+        project.done(&["stream", "import", stream, file]);
+        assert_eq!(told(&project, stream), all, "{file}");
+        // Where a key says the shard, all of the request is refused.
+        let refused = project.verb(&["stream", "import", "to", file]);
+        assert_ne!(refused.code, Some(0));
+        let hint = "hint: there are records without a partition key among them";
+        assert!(refused.err.contains(hint), "{}", refused.err);
+    }
+    assert_eq!(project.records("to").len(), 0);
+}
+
+#[test]
+fn lines_of_others_are_taken_as_far_as_they_go() {
+    let project = Project::new(FILE);
+    let _server = with_auto(&project, &["auto"]);
+    let line = |n: usize| format!(r#"{{"data":"{n:04}"}}"#);
+    let mut lines: Vec<String> = (0..600).map(line).collect();
+    lines.insert(3, String::new());
+    lines[7].push('\r');
+    let whole = lines.join("\n");
+    lines[550] = r#"{"data":"no base64"}"#.to_owned();
+    project.write("lines.ndjson", &lines.join("\n"));
+    let refused = project.verb(&["stream", "import", "auto", "lines.ndjson"]);
+    assert_eq!(refused.code, Some(1));
+    let said = "read lines.ndjson line 551: its data is not base64; 549 records are stored";
+    assert!(refused.err.contains(said), "{}", refused.err);
+    project.write("lines.ndjson", &whole);
+    let done = project.json(&["stream", "import", "auto", "lines.ndjson"]);
+    assert_eq!(
+        (&done["records"], &done["before"]),
+        (&51.into(), &549.into())
+    );
+    assert_eq!(project.records("auto").len(), 600);
 }

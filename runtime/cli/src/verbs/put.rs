@@ -22,6 +22,8 @@ use crate::progress::{Bookkeeping, Target};
 use crate::records::{self, Keys, Layout, Place, Record, Records, Spread};
 use crate::waiting;
 
+const KEYLESS: &str = "there are records without a partition key among them: streams on demand take those whose RecordDistributionStrategy is AUTO";
+
 pub(crate) async fn put(client: &mut Client, output: Output, put: &Put) -> Result<(), Failure> {
     let begun = begin(client, &put.stream, put.resume.as_deref()).await?;
     let keys = match (&put.key_field, &put.key) {
@@ -185,8 +187,13 @@ fn with_places(failure: Failure, batch: &[Record]) -> Failure {
             size(record)
         );
     }
+    let keyless = batch
+        .iter()
+        .any(|record| record.key.is_empty())
+        .then_some(KEYLESS);
     Failure {
         message: format!("put {places}: {}", failure.message),
+        hint: failure.hint.or_else(|| keyless.map(str::to_owned)),
         ..failure
     }
 }
@@ -401,6 +408,13 @@ mod tests {
             ],
             "put a line 1 to b line 1 (the largest record is a line 2, 2097153 bytes): too large",
         );
+        let keyless = Record {
+            key: String::new(),
+            ..record("a line 1", 9)
+        };
+        let hint = |record| with_places(Failure::usage("no"), &[record]).hint;
+        assert_eq!(hint(keyless).as_deref(), Some(KEYLESS));
+        assert_eq!(hint(record("a line 1", 9)), None);
     }
 
     #[test]

@@ -187,10 +187,13 @@ fn records<'a>(input: &'a mut (impl io::BufRead + 'a), source: Rc<str>) -> io::R
         })));
     }
     let lines = input.split(b'\n').zip(1..);
-    Ok(Box::new(lines.map(move |(line, number)| {
+    Ok(Box::new(lines.filter_map(move |(line, number)| {
         let place = Place::line(&source, number);
-        let line = line.map_err(|error| Failure::failed(format!("read {place}: {error}")))?;
-        record(&line, place)
+        match line {
+            Ok(line) if line.iter().all(u8::is_ascii_whitespace) => None,
+            Ok(line) => Some(record(&line, place)),
+            Err(error) => Some(Err(Failure::failed(format!("read {place}: {error}")))),
+        }
     })))
 }
 
@@ -201,10 +204,10 @@ fn run_of(stream: &str, file: &Path) -> String {
     format!("import-{sum:016x}")
 }
 
-/// What of a line is put again; the rest is for people.
+/// What of a line is put again; the rest is for people. Streams that spread their records take them without a key.
 #[derive(Deserialize)]
 struct Line {
-    key: String,
+    key: Option<String>,
     explicit_hash_key: Option<String>,
     data: String,
 }
@@ -214,15 +217,24 @@ fn record(line: &[u8], place: Place) -> Result<Record, Failure> {
         Failure::failed(format!("read {place}: {why}"))
             .hint("an import takes what `shardmill stream export` wrote; other lines are put by `shardmill put`")
     };
-    let line: Line = serde_json::from_slice(line).map_err(|error| refused(&error.to_string()))?;
+    let line: Line = serde_json::from_slice(line).map_err(|error| refused(&within_line(&error)))?;
     let data = base64_simd::STANDARD.decode_to_vec(&line.data);
     let data = data.map_err(|_| refused("its data is not base64"))?;
     Ok(Record {
-        key: line.key,
+        key: line.key.unwrap_or_default(),
         hash_key: line.explicit_hash_key,
         data,
         place,
     })
+}
+
+/// Which line it is stands before it.
+fn within_line(error: &serde_json::Error) -> String {
+    let whole = error.to_string();
+    let what = whole
+        .rsplit_once(" at line ")
+        .map_or(whole.as_str(), |(what, _)| what);
+    format!("{what} at column {}", error.column())
 }
 
 #[cfg(test)]
@@ -231,29 +243,56 @@ mod tests {
 
     #[test]
     fn a_line_is_a_record() {
-        let check = |line: &str, expected: Result<Option<&str>, &str>| {
+        let check = |line: &str, expected: Result<(&str, Option<&str>), &str>| {
             let read = record(line.as_bytes(), Place::whole("a"));
             let read = read.map(|record| {
-                assert_eq!(
-                    (record.key.as_str(), record.data.as_slice()),
-                    ("k", &b"x"[..])
-                );
-                record.hash_key
+                assert_eq!(record.data, b"x");
+                (record.key, record.hash_key)
             });
             let read = read.map_err(|failure| failure.message);
-            let expected = expected.map(|key| key.map(str::to_owned));
+            let expected = expected.map(|(key, hash)| (key.to_owned(), hash.map(str::to_owned)));
             assert_eq!(read, expected.map_err(str::to_owned));
         };
-        check(r#"{"shard":"s","key":"k","data":"eA=="}"#, Ok(None));
+        check(r#"{"shard":"s","key":"k","data":"eA=="}"#, Ok(("k", None)));
         check(
             r#"{"key":"k","data":"eA==","explicit_hash_key":"7"}"#,
-            Ok(Some("7")),
+            Ok(("k", Some("7"))),
         );
+        for keyless in ["", r#""key":"","#, r#""key":null,"#] {
+            check(&format!(r#"{{{keyless}"data":"eA=="}}"#), Ok(("", None)));
+        }
+        check("{\"data\":\"eA==\"}\r", Ok(("", None)));
         check(
             r#"{"key":"k","data":"x"}"#,
             Err("read a: its data is not base64"),
         );
-        check("{}", Err("read a: missing field `key` at line 1 column 2"));
+        check("{}", Err("read a: missing field `data` at column 2"));
+        check("", Err("read a: EOF while parsing a value at column 0"));
+        check(
+            r#"{"key":7,"data":"eA=="}"#,
+            Err("read a: invalid type: integer `7`, expected a string at column 8"),
+        );
+        check(
+            r#"{"key":"k","data":"eA=="} x"#,
+            Err("read a: trailing characters at column 27"),
+        );
+    }
+
+    #[test]
+    fn blank_lines_are_none_and_others_keep_their_numbers() {
+        let mut file = &b"{\"data\":\"eA==\"}\n\n \t\r\n{\"data\":\"eA==\"}\nbad"[..];
+        let read = records(&mut file, "a".into()).unwrap();
+        let read: Vec<String> = read
+            .map(|read| read.map_or_else(|failure| failure.message, |it| it.place.to_string()))
+            .collect();
+        assert_eq!(
+            read,
+            [
+                "a line 1",
+                "a line 4",
+                "read a line 5: expected value at column 1"
+            ]
+        );
     }
 
     #[test]
