@@ -124,6 +124,18 @@ pub(crate) async fn assemble(
     let log = open_log(platform, project, options).await?;
     let settings = stream_settings(project, options);
     let streams = encrypted::open(platform, &log, settings, options).await?;
+    let opened = (log.clone(), streams);
+    let assembled = assemble_on(platform, project, options, (address, stop), opened).await;
+    assembled.map_err(|error| error.or_of_disk(&log))
+}
+
+async fn assemble_on(
+    platform: &Platform,
+    project: &Project,
+    options: &UpOptions,
+    (address, stop): (SocketAddr, StopToken),
+    (log, streams): (Log, Streams),
+) -> Result<Rooms, StartError> {
     let world = World {
         account: AccountId::parse(ACCOUNT).map_err(other)?,
         region: project.server.region.clone(),

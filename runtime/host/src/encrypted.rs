@@ -36,11 +36,14 @@ pub(crate) async fn open(
     options: &UpOptions,
 ) -> Result<Streams, StartError> {
     let from = options.master.clone();
-    let opened = Streams::open_encrypted(platform, log.clone(), settings, from).await;
-    if opened.is_err() {
-        log.stop().await;
+    match Streams::open_encrypted(platform, log.clone(), settings, from).await {
+        Ok(streams) => Ok(streams),
+        Err(error) => {
+            let error = StartError::Other(error.to_string()).or_of_disk(log);
+            log.stop().await;
+            Err(error)
+        }
     }
-    opened.map_err(|error| StartError::Other(error.to_string()))
 }
 
 /// Encrypts the value of a write that holds parts of records of an encrypted stream.

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use log::OpenError;
+use log::{Log, OpenError};
 use sandbox::LoadError;
 
 use crate::config::Refused;
@@ -47,6 +47,8 @@ pub enum StartError {
     },
     #[error("serve TLS with {0}")]
     Certificate(String),
+    #[error("start: the disk failed: {0}")]
+    DiskFailedAtStart(String),
     /// It was up, and the disk under its log failed.
     #[error("the server ended because its disk failed: {0}")]
     DiskFailed(String),
@@ -65,7 +67,16 @@ pub enum Unloaded {
     Unfit(#[from] LoadError),
 }
 
+const DISK: &str = "look at the disk, then start again: what it really holds is read anew, and everything acknowledged is there";
+
 impl StartError {
+    /// The disk, where that is what stopped the log: without it nothing else can be done, and it says why.
+    #[must_use]
+    pub(crate) fn or_of_disk(self, log: &Log) -> Self {
+        let failed = log.status().poisoned;
+        failed.map_or(self, Self::DiskFailedAtStart)
+    }
+
     /// Another process stands in the way; everything else is ours or the caller's to mend.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
@@ -81,6 +92,7 @@ impl StartError {
             | Self::Misfit { .. }
             | Self::NeverFires { .. }
             | Self::Certificate(_)
+            | Self::DiskFailedAtStart(_)
             | Self::DiskFailed(_)
             | Self::Other(_) => false,
         }
@@ -108,9 +120,7 @@ impl StartError {
             Self::Certificate(_) => Some(
                 "`--tls-cert` and `--tls-key` take PEM files that belong together; without them one is made",
             ),
-            Self::DiskFailed(_) => Some(
-                "look at the disk, then start again: what it really holds is read anew, and everything acknowledged is there",
-            ),
+            Self::DiskFailedAtStart(_) | Self::DiskFailed(_) => Some(DISK),
             Self::Configuration(_) | Self::Listen { .. } | Self::Other(_) => None,
         }
     }
@@ -161,6 +171,9 @@ fn data_hint(error: &OpenError) -> Option<&'static str> {
             Some("give this user the right to write there, or take another folder: `--data DIR`")
         }
         OpenError::Full { .. } => Some("free some space and start again"),
-        OpenError::View(_) | OpenError::Archive(_) | OpenError::Io(_) => None,
+        OpenError::View(_) | OpenError::Io(_) => Some(DISK),
+        OpenError::Archive(_) => Some(
+            "look at the place that `server.archive` names, or else at the disk, then start again",
+        ),
     }
 }
