@@ -90,7 +90,10 @@ impl Cleaner {
 
     async fn round(&mut self) -> io::Result<()> {
         self.shared.apply(&self.claim)?;
-        self.seal().await?;
+        if self.seal().await? {
+            // The next start takes an index over only where the view has seen its segment.
+            self.shared.sync_view(&self.claim)?;
+        }
         self.archive().await?;
         self.remove_archived().await?;
         loop {

@@ -100,7 +100,11 @@ impl Log {
         } else {
             new.then_some(0)
         };
+        let known = disk.exists(&view_dir(dir)).await;
         let (view, mut found) = recover_all(platform, dir, &settings, clean_end).await?;
+        if !known {
+            disk.sync_dir(dir).await?;
+        }
         let archive = Archive::new(platform, dir, &settings.archive);
         let restored = stopped::restored_until(platform, dir).await?;
         let manifests = opening::manifests(view.as_ref(), restored)?;

@@ -65,7 +65,7 @@ impl World {
         segments.map(|name| dir.join(name)).collect()
     }
 
-    /// Flips one bit of a segment, counted from the front or, where negative, from the back.
+    /// Flips one bit of a segment, counted from the front or, where negative, from the end of what is not zeros.
     async fn flip(&self, segment: usize, at: i64) {
         let path = &self.segments().await[segment];
         let file = self
@@ -74,8 +74,9 @@ impl World {
             .open(path, OpenMode::ReadWrite)
             .await
             .unwrap();
-        let len = file.len().await.unwrap();
-        let offset = u64::try_from(at).unwrap_or_else(|_| len - at.unsigned_abs());
+        let whole = self.platform.disk.read(path).await.unwrap();
+        let end = whole.iter().rposition(|byte| *byte != 0).unwrap() as u64 + 1;
+        let offset = u64::try_from(at).unwrap_or_else(|_| end - at.unsigned_abs());
         let byte = file.read_at(1, offset).await.unwrap()[0] ^ 1;
         file.write_all_at(&[Bytes::from(vec![byte])], offset)
             .await

@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
+use rustix::fs::{Mode, OFlags, open};
 
 use crate::{
     load::{self, Call, histogram, micros},
@@ -23,13 +24,15 @@ pub(crate) const SYNC_4_IDLE: &str = "raw 4 KiB write + fdatasync on idle cores,
 pub(crate) const SYNC_4: &str = "raw 4 KiB write + fdatasync, p50";
 pub(crate) const SYNC_64: &str = "raw 64 KiB write + fdatasync, p50";
 pub(crate) const SYNC_64_P99: &str = "raw 64 KiB write + fdatasync, p99";
-pub(crate) const WRITE: &str = "raw write of 256 MiB + fdatasync";
+pub(crate) const WRITE: &str = "raw write of 1 GiB past the page cache + fdatasync";
 pub(crate) const READ: &str = "raw read of 256 KiB at a time, cached";
 pub(crate) const NO_OP: &str = "GET /healthz, 1 connection, p50";
 pub(crate) const NO_OP_64: &str = "GET /healthz, 64 connections";
 
 const SYNCS: u64 = 300;
-const BULK_BYTES: usize = 256 << 20;
+const BULK_BYTES: usize = 1 << 30;
+/// What a write past the page cache begins at, in memory and in the file.
+const PAGE_BYTES: usize = 4 << 10;
 const CHUNK_BYTES: usize = 1 << 20;
 const READ_BYTES: usize = 64 << 20;
 
@@ -91,11 +94,16 @@ fn syncs(folder: &Path, bytes: usize) -> Result<Histogram<u64>> {
 
 fn bulk(folder: &Path) -> Result<f64> {
     let path = folder.join("bulk");
-    let chunk = vec![7; CHUNK_BYTES];
-    let mut file = File::create(&path)?;
+    let space = vec![7; CHUNK_BYTES + PAGE_BYTES];
+    let chunk = &space[space.as_ptr().align_offset(PAGE_BYTES)..][..CHUNK_BYTES];
+    let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY;
+    let mode = Mode::RUSR | Mode::WUSR;
+    // Some file systems have nothing but their cache.
+    let opened = open(&path, flags | OFlags::DIRECT, mode).or_else(|_| open(&path, flags, mode));
+    let mut file = File::from(opened?);
     let began = Instant::now();
     for _ in 0..BULK_BYTES / CHUNK_BYTES {
-        file.write_all(&chunk)?;
+        file.write_all(chunk)?;
     }
     file.sync_data()?;
     let seconds = began.elapsed().as_secs_f64();

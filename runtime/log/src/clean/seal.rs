@@ -157,8 +157,9 @@ impl Shared {
 }
 
 impl Cleaner {
-    /// Moves the frames of every full segment out of memory, the oldest first.
-    pub(crate) async fn seal(&self) -> io::Result<()> {
+    /// Moves the frames of every full segment out of memory, the oldest first; whether there was one.
+    pub(crate) async fn seal(&self) -> io::Result<bool> {
+        let mut any = false;
         while let Some(full) = self.next_to_seal() {
             let Full {
                 segment,
@@ -173,7 +174,7 @@ impl Cleaner {
             {
                 // It is only a cache: the frames stay in memory until there is room.
                 debug!(base = segment.base, "no room for an index");
-                return Ok(());
+                return Ok(any);
             }
             written?;
             let mut state = self.shared.state();
@@ -184,8 +185,9 @@ impl Cleaner {
                 }
             }
             state.sealed.insert(segment.base);
+            any = true;
         }
-        Ok(())
+        Ok(any)
     }
 
     fn next_to_seal(&self) -> Option<Full> {

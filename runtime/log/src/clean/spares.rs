@@ -10,7 +10,6 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
 use platform::{Monotonic, OpenMode, Platform};
 use tracing::{debug, warn};
 
@@ -149,13 +148,12 @@ impl Cleaner {
     async fn zero(&self, path: &Path) -> io::Result<bool> {
         let disk = &self.shared.platform.disk;
         let file = disk.open(path, OpenMode::CreateNew).await?;
-        let zeroes = Bytes::from(vec![0; SPARE_PIECE_BYTES]);
         let size = self.shared.settings.segment_bytes;
         let (mut at, mut pieces) = (0, 0);
         while at < size {
             let len = usize::try_from(size - at)
                 .map_or(SPARE_PIECE_BYTES, |left| left.min(SPARE_PIECE_BYTES));
-            file.write_all_at(&[zeroes.slice(..len)], at).await?;
+            file.write_zeroes(len, at).await?;
             at += len as u64;
             pieces += 1;
             if pieces % SPARE_PIECES_PER_SYNC == 0 {

@@ -1,6 +1,6 @@
 //! Full segments and their indexes: readers see no difference, memory holds little, and recovery reads no more than it must.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use super::*;
 use crate::{clean::seal::index_path, layout::segment::Segment, read::index::Counted};
@@ -103,6 +103,30 @@ async fn sealed_segments_answer_as_before_after_a_clean_and_an_unclean_stop() {
         compare(&log, &put).await;
         drop(log);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_power_loss_full_segments_are_taken_over_from_their_indexes() {
+    let platform = Platform::simulated(1);
+    let settings = Settings {
+        segment_bytes: 8192,
+        view: ViewKind::File,
+        ..Settings::default()
+    };
+    let open = || Log::open(&platform, Path::new("/data"), settings.clone());
+    let log = open().await.unwrap();
+    log.open_shard(A, 7, 100);
+    for _ in 0..120 {
+        durably(&log, puts(A, &["x".repeat(300).as_str()])).await;
+    }
+    wait_until_sealed(&log).await;
+    let sealed = log.shared.state().sealed.len();
+    assert!(sealed > 3, "{sealed}");
+    drop(log);
+    platform.disk.crash();
+    let log = open().await.unwrap();
+    assert_eq!(log.shared.state().sealed.len(), sealed);
+    assert_eq!(all_records(&log, A, Cursor::Index(0)).await.len(), 120);
 }
 
 #[tokio::test]

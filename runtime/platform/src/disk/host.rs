@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::buffers::Buffers;
+use super::direct::Stage;
 #[cfg(target_os = "linux")]
 use super::ring::Ring;
 use super::waits::{Waits, Way};
@@ -35,19 +36,21 @@ impl fmt::Display for SyncMethod {
 #[derive(Debug)]
 pub(super) enum Ring {}
 
-/// The operating system's side; clones share the ring, what is known about waiting, and the buffers of reads.
+/// The operating system's side; clones share all of it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Host {
     ring: Arc<OnceLock<Option<Mutex<Ring>>>>,
     waits: Arc<Mutex<Waits>>,
+    stage: Arc<Mutex<Stage>>,
     pub(super) buffers: Buffers,
 }
 
 impl Host {
-    /// For comparison, and for what must not use io_uring.
-    pub(super) fn without_ring() -> Self {
+    /// With nothing that only some systems have.
+    pub(super) fn portable() -> Self {
         let host = Self::default();
         host.ring.get_or_init(|| None);
+        host.stage().never();
         host
     }
 
@@ -66,6 +69,11 @@ impl Host {
     /// What a commit took that waited this way.
     pub(super) fn took(&self, way: Way, time: Duration) {
         self.waits().took(way, time);
+    }
+
+    /// One commit at a time holds it.
+    pub(super) fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waits(&self) -> MutexGuard<'_, Waits> {

@@ -2,7 +2,9 @@
 //! Real calls are made on the calling thread: heavy users run on `Tasks::dedicated`.
 
 mod buffers;
+mod direct;
 mod host;
+mod paths;
 mod real;
 #[cfg(target_os = "linux")]
 mod ring;
@@ -97,7 +99,7 @@ enum FileKind {
 macro_rules! on_disk {
     ($self:ident.$call:ident($($arg:expr),*)) => {
         match &$self.kind {
-            DiskKind::Real(_) => real::$call($($arg),*),
+            DiskKind::Real(_) => paths::$call($($arg),*),
             #[cfg(feature = "simulation")]
             DiskKind::Simulated(world) => world.$call($($arg),*),
         }
@@ -121,11 +123,11 @@ impl Disk {
         }
     }
 
-    /// A real disk that never uses io_uring.
+    /// A real disk that uses only what every system has: no io_uring, no writes past the cache.
     #[must_use]
-    pub fn real_without_ring() -> Self {
+    pub fn real_portable() -> Self {
         Self {
-            kind: DiskKind::Real(host::Host::without_ring()),
+            kind: DiskKind::Real(host::Host::portable()),
         }
     }
 
@@ -212,7 +214,7 @@ impl Disk {
     /// Takes the right to read a file from everybody but this user; whether anybody else had it.
     pub async fn make_private(&self, p: &Path) -> io::Result<bool> {
         match &self.kind {
-            DiskKind::Real(_) => real::make_private(p),
+            DiskKind::Real(_) => paths::make_private(p),
             #[cfg(feature = "simulation")]
             DiskKind::Simulated(_) => Ok(false),
         }
@@ -238,7 +240,7 @@ impl Disk {
     /// The kind of network file system that holds `p`, where it is one.
     pub fn network_file_system(&self, p: &Path) -> Option<&'static str> {
         match &self.kind {
-            DiskKind::Real(_) => real::network_file_system(p),
+            DiskKind::Real(_) => paths::network_file_system(p),
             #[cfg(feature = "simulation")]
             DiskKind::Simulated(_) => None,
         }
@@ -248,7 +250,7 @@ impl Disk {
     pub async fn lock(&self, p: &Path) -> Result<DiskLock, LockError> {
         let kind = match &self.kind {
             DiskKind::Real(_) => LockKind::Real {
-                _file: real::lock(p)?,
+                _file: paths::lock(p)?,
             },
             #[cfg(feature = "simulation")]
             DiskKind::Simulated(world) => LockKind::Simulated {
@@ -261,7 +263,7 @@ impl Disk {
     /// Copies every file below `from` into the new directory `to`. Only a real disk has such trees.
     pub fn copy_tree(&self, from: &Path, to: &Path) -> io::Result<()> {
         match &self.kind {
-            DiskKind::Real(_) => real::copy_tree(from, to),
+            DiskKind::Real(_) => paths::copy_tree(from, to),
             #[cfg(feature = "simulation")]
             DiskKind::Simulated(_) => Err(io::ErrorKind::Unsupported.into()),
         }
@@ -284,13 +286,19 @@ impl DiskFile {
         on_file!(self.write_all_at(bufs, offset))
     }
 
-    /// Writes as `write_all_at` does and syncs the file's data, in one go where the system can.
+    /// Zeros, for whole pages past the system's cache where it can.
+    pub async fn write_zeroes(&self, len: usize, at: u64) -> io::Result<()> {
+        on_file!(self.write_zeroes(len, at))
+    }
+
+    /// Writes as `write_all_at` does and syncs the file's data, in one go and past the system's cache where it can. What the
+    /// file has behind the end in its page of 4 KiB may become zeros, so this is for appending.
     pub async fn write_durably(&self, bufs: &[Bytes], offset: u64) -> Result<(), NotDurable> {
         match &self.kind {
             FileKind::Real(file) => file.write_durably(bufs, offset),
             #[cfg(feature = "simulation")]
             FileKind::Simulated(file) => {
-                file.write_all_at(bufs, offset).map_err(NotDurable::Write)?;
+                file.write_pages(bufs, offset).map_err(NotDurable::Write)?;
                 file.reach_device().await;
                 file.sync_data().map_err(NotDurable::Sync)
             }

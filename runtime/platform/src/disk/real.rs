@@ -1,29 +1,34 @@
 //! The operating system's files. Every call blocks its thread; an error from a sync means that the data may be lost.
 
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
-use rustix::fs::{FlockOperation, flock, statvfs};
 use rustix::io::{Errno, pread, pwritev};
 
+use super::direct::{Piece, reopen, zeroes};
 use super::host::Host;
 use super::waits::Way;
-use super::{LockError, NotDurable, OpenMode};
+use super::{NotDurable, OpenMode};
 
 /// Linux takes 1024 buffers in one call.
 const WRITE_BUFFERS_MAX: usize = 1000;
 /// Read and written by the owner alone.
-const PRIVATE: u32 = 0o600;
+pub(super) const PRIVATE: u32 = 0o600;
+static OPENED: AtomicU64 = AtomicU64::new(0);
 
 #[derive(Clone, Debug)]
 pub(super) struct File {
     file: Arc<fs::File>,
+    /// Among all that this process opened.
+    id: u64,
+    writable: bool,
     host: Host,
 }
 
@@ -48,51 +53,79 @@ impl File {
         }
         Ok(Self {
             file: Arc::new(file),
+            id: OPENED.fetch_add(1, Ordering::Relaxed),
+            writable: how != OpenMode::Read,
             host: host.clone(),
         })
     }
 
-    pub(super) fn write_all_at(&self, bufs: &[Bytes], mut offset: u64) -> io::Result<()> {
-        let mut slices = slices(bufs);
-        for group in slices.chunks_mut(WRITE_BUFFERS_MAX) {
-            offset = self.write_group(group, offset)?;
+    pub(super) fn write_all_at(&self, bufs: &[Bytes], offset: u64) -> io::Result<()> {
+        write_all(&self.file, &mut slices(bufs), offset)
+    }
+
+    pub(super) fn write_zeroes(&self, len: usize, at: u64) -> io::Result<()> {
+        let direct = reopen(&self.file).filter(|_| self.writable);
+        for Piece { bytes, at } in zeroes(len, at) {
+            let mut slices = [IoSlice::new(bytes)];
+            match direct.as_ref().map(|file| write_all(file, &mut slices, at)) {
+                Some(Err(error)) if refused(&error) => {}
+                Some(written) => {
+                    written?;
+                    continue;
+                }
+                None => {}
+            }
+            write_all(&self.file, &mut [IoSlice::new(bytes)], at)?;
         }
         Ok(())
     }
 
-    /// Returns where the group ends.
-    fn write_group(&self, mut left: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<u64> {
-        while !left.is_empty() {
-            match pwritev(&*self.file, left, offset) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    offset += written as u64;
-                    IoSlice::advance_slices(&mut left, written);
+    pub(super) fn write_durably(&self, bufs: &[Bytes], offset: u64) -> Result<(), NotDurable> {
+        let mut stage = self.host.stage();
+        let open = || reopen(&self.file).filter(|_| self.writable);
+        if let Some(direct) = stage.file(self.id, open) {
+            let head = |head: &mut [u8], at| {
+                let read = self.fill(head, at)?;
+                head[read..].fill(0);
+                Ok(())
+            };
+            let written = stage.write(bufs, offset, head, |piece, last| {
+                let mut slices = [IoSlice::new(piece.bytes)];
+                match last {
+                    true => self.write_and_sync(&direct, &mut slices, piece.at),
+                    false => write_all(&direct, &mut slices, piece.at).map_err(NotDurable::Write),
                 }
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+            });
+            match written {
+                Err(NotDurable::Write(error)) if refused(&error) => stage.refused(),
+                written => return written,
             }
         }
-        Ok(offset)
-    }
-
-    pub(super) fn write_durably(&self, bufs: &[Bytes], mut offset: u64) -> Result<(), NotDurable> {
+        drop(stage);
         let mut slices = slices(bufs);
         let last = slices.len().saturating_sub(1) / WRITE_BUFFERS_MAX * WRITE_BUFFERS_MAX;
-        let (first, mut last) = slices.split_at_mut(last);
-        for group in first.chunks_mut(WRITE_BUFFERS_MAX) {
-            offset = self.write_group(group, offset).map_err(NotDurable::Write)?;
-        }
+        let (first, last) = slices.split_at_mut(last);
+        let before: usize = first.iter().map(|slice| slice.len()).sum();
+        write_all(&self.file, first, offset).map_err(NotDurable::Write)?;
+        self.write_and_sync(&self.file, last, offset + before as u64)
+    }
+
+    /// At most as many buffers as one call takes.
+    fn write_and_sync(
+        &self,
+        file: &fs::File,
+        mut bufs: &mut [IoSlice<'_>],
+        offset: u64,
+    ) -> Result<(), NotDurable> {
         let (way, began) = (self.host.way(), Instant::now());
         let written = match way {
-            Way::Awake => self.through_ring(last, offset)?,
+            Way::Awake => self.through_ring(file, bufs, offset)?,
             Way::Asleep => Some(0),
         };
         if let Some(written) = written {
-            IoSlice::advance_slices(&mut last, written);
-            self.write_group(last, offset + written as u64)
-                .map_err(NotDurable::Write)?;
-            self.sync_data().map_err(NotDurable::Sync)?;
+            IoSlice::advance_slices(&mut bufs, written);
+            write_all(file, bufs, offset + written as u64).map_err(NotDurable::Write)?;
+            file.sync_data().map_err(NotDurable::Sync)?;
         }
         self.host.took(way, began.elapsed());
         Ok(())
@@ -100,13 +133,18 @@ impl File {
 
     /// `None` when all is done; otherwise how many bytes are written, none of them synced.
     #[cfg(target_os = "linux")]
-    fn through_ring(&self, bufs: &[IoSlice<'_>], offset: u64) -> Result<Option<usize>, NotDurable> {
+    fn through_ring(
+        &self,
+        file: &fs::File,
+        bufs: &[IoSlice<'_>],
+        offset: u64,
+    ) -> Result<Option<usize>, NotDurable> {
         use super::ring::Linked;
         use std::os::fd::AsFd;
         let Some(mut ring) = self.host.ring() else {
             return Ok(Some(0));
         };
-        match ring.write_and_sync(self.file.as_fd(), bufs, offset) {
+        match ring.write_and_sync(file.as_fd(), bufs, offset) {
             Linked::Done => Ok(None),
             Linked::Short(written) => Ok(Some(written)),
             Linked::WriteFailed(error) => Err(NotDurable::Write(error.into())),
@@ -115,7 +153,12 @@ impl File {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn through_ring(&self, _: &[IoSlice<'_>], _: u64) -> Result<Option<usize>, NotDurable> {
+    fn through_ring(
+        &self,
+        _: &fs::File,
+        _: &[IoSlice<'_>],
+        _: u64,
+    ) -> Result<Option<usize>, NotDurable> {
         Ok(self.host.ring().is_none().then_some(0))
     }
 
@@ -168,136 +211,29 @@ impl File {
     }
 }
 
-fn slices(bufs: &[Bytes]) -> Vec<IoSlice<'_>> {
-    let full = bufs.iter().filter(|buf| !buf.is_empty());
-    full.map(|buf| IoSlice::new(buf)).collect()
-}
-
-pub(super) fn create_dir_all(p: &Path) -> io::Result<()> {
-    fs::create_dir_all(p)
-}
-
-pub(super) fn sync_dir(p: &Path) -> io::Result<()> {
-    fs::File::open(p)?.sync_all()
-}
-
-pub(super) fn list(dir: &Path) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
-    }
-    names.sort();
-    Ok(names)
-}
-
-pub(super) fn read(p: &Path) -> io::Result<Bytes> {
-    fs::read(p).map(Bytes::from)
-}
-
-pub(super) fn exists(p: &Path) -> bool {
-    p.exists()
-}
-
-pub(super) fn remove_file(p: &Path) -> io::Result<()> {
-    fs::remove_file(p)
-}
-
-pub(super) fn remove_dir_all(p: &Path) -> io::Result<()> {
-    fs::remove_dir_all(p)
-}
-
-pub(super) fn make_private(p: &Path) -> io::Result<bool> {
-    let open = fs::metadata(p)?.permissions().mode() & 0o077 != 0;
-    if open {
-        fs::set_permissions(p, Permissions::from_mode(PRIVATE))?;
-    }
-    Ok(open)
-}
-
-pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    fs::rename(from, to)
-}
-
-pub(super) fn free_bytes(p: &Path) -> io::Result<u64> {
-    let system = statvfs(p)?;
-    Ok(system.f_bavail.saturating_mul(system.f_frsize))
-}
-
-#[cfg(target_os = "linux")]
-pub(super) fn network_file_system(p: &Path) -> Option<&'static str> {
-    let kind = rustix::fs::statfs(p).ok()?.f_type;
-    network_name(u32::try_from(kind & 0xffff_ffff).ok()?)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn network_file_system(_: &Path) -> Option<&'static str> {
-    None
-}
-
-/// By the numbers of Linux's `statfs(2)`.
-#[cfg(target_os = "linux")]
-pub(super) fn network_name(kind: u32) -> Option<&'static str> {
-    match kind {
-        0x6969 => Some("NFS"),
-        0x517b | 0xfe53_4d42 | 0xff53_4d42 => Some("SMB"),
-        0x0102_1997 => Some("9P"),
-        0x00c3_6400 => Some("Ceph"),
-        0x0bd0_0bd0 => Some("Lustre"),
-        0x5346_414f | 0x6b41_4653 => Some("AFS"),
-        0x7375_7245 => Some("Coda"),
-        _ => None,
-    }
-}
-
-pub(super) fn lock(p: &Path) -> Result<fs::File, LockError> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(p)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {
-            file.set_len(0)?;
-            write!(file, "{}", std::process::id())?;
-            Ok(file)
-        }
-        Err(Errno::WOULDBLOCK) => {
-            let mut holder = String::new();
-            // The holder may be between locking and writing its number.
-            let pid = file
-                .read_to_string(&mut holder)
-                .ok()
-                .and_then(|_| holder.trim().parse().ok());
-            Err(LockError::HeldBy { pid })
-        }
-        Err(error) => Err(LockError::Io(error.into())),
-    }
-}
-
-pub(super) fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (kind, to) = (entry.file_type()?, to.join(entry.file_name()));
-        if kind.is_dir() {
-            copy_tree(&entry.path(), &to)?;
-        } else if kind.is_file() {
-            fs::copy(entry.path(), to)?;
+fn write_all(file: &fs::File, bufs: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+    for mut left in bufs.chunks_mut(WRITE_BUFFERS_MAX) {
+        while !left.is_empty() {
+            match pwritev(file, left, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    offset += written as u64;
+                    IoSlice::advance_slices(&mut left, written);
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
     Ok(())
 }
 
-pub(super) fn sync_tree(dir: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            sync_tree(&entry.path())?;
-        } else if kind.is_file() {
-            fs::File::open(entry.path())?.sync_all()?;
-        }
-    }
-    sync_dir(dir)
+/// The file system does not write such places past its cache.
+fn refused(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::INVAL)
+}
+
+fn slices(bufs: &[Bytes]) -> Vec<IoSlice<'_>> {
+    let full = bufs.iter().filter(|buf| !buf.is_empty());
+    full.map(|buf| IoSlice::new(buf)).collect()
 }

@@ -53,7 +53,7 @@ async fn a_private_file_is_its_owners_from_the_first_byte_on_and_made_so_again()
 #[tokio::test]
 async fn durable_writes_land_in_order_with_the_ring_and_without() -> io::Result<()> {
     let dir = tempfile::tempdir()?;
-    for (name, disk) in [("ring", Disk::real()), ("calls", Disk::real_without_ring())] {
+    for (name, disk) in [("ring", Disk::real()), ("calls", Disk::real_portable())] {
         let file = disk
             .open(&dir.path().join(name), OpenMode::CreateNew)
             .await?;
@@ -66,14 +66,55 @@ async fn durable_writes_land_in_order_with_the_ring_and_without() -> io::Result<
             let written = file.write_durably(&bufs, expected.len() as u64).await;
             assert!(written.is_ok(), "{name} {count}: {written:?}");
             expected.extend(bufs.concat());
+            let read = file.read_at(expected.len() + 4096, 0).await?;
+            let (read, behind) = read.split_at(expected.len());
+            assert!(read == expected, "{name} {count}");
+            assert!(behind.iter().all(|byte| *byte == 0), "{name} {count}");
         }
-        assert_eq!(
-            file.read_at(expected.len() + 1, 0).await?,
-            expected,
-            "{name}"
+    }
+    assert_eq!(Disk::real_portable().sync_method(), SyncMethod::Calls);
+    Ok(())
+}
+
+#[tokio::test]
+async fn writes_through_the_cache_and_past_it_meet_in_one_page() -> io::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let disk = Disk::real();
+    let file = disk
+        .open(&dir.path().join("a"), OpenMode::CreateNew)
+        .await?;
+    let mut expected = Vec::new();
+    for (round, byte) in (1..=40_u8).enumerate() {
+        let bytes = Bytes::from(vec![byte; 700 * (round % 7)]);
+        let at = expected.len() as u64;
+        if round % 3 == 0 {
+            file.write_all_at(std::slice::from_ref(&bytes), at).await?;
+        } else {
+            let written = file.write_durably(std::slice::from_ref(&bytes), at).await;
+            assert!(written.is_ok(), "{written:?}");
+        }
+        expected.extend(bytes);
+        assert!(
+            file.read_at(expected.len(), 0).await? == expected,
+            "{round}"
         );
     }
-    assert_eq!(Disk::real_without_ring().sync_method(), SyncMethod::Calls);
+    Ok(())
+}
+
+#[tokio::test]
+async fn zeroes_cover_what_was_there_whole_pages_or_not() -> io::Result<()> {
+    let dir = tempfile::tempdir()?;
+    for (len, at) in [(3 << 20, 4096), (5000, 0), (4096, 7), (0, 4096)] {
+        let disk = Disk::real();
+        let path = dir.path().join("a");
+        std::fs::write(&path, vec![1; 4 << 20])?;
+        let file = disk.open(&path, OpenMode::ReadWrite).await?;
+        file.write_zeroes(len, at).await?;
+        let mut expected = vec![1; 4 << 20];
+        expected[usize::try_from(at).unwrap_or(0)..][..len].fill(0);
+        assert!(disk.read(&path).await? == expected, "{len} at {at}");
+    }
     Ok(())
 }
 
@@ -82,7 +123,7 @@ async fn a_write_that_cannot_be_is_told_from_a_sync_that_failed() -> io::Result<
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("a");
     std::fs::write(&path, "old")?;
-    for disk in [Disk::real(), Disk::real_without_ring()] {
+    for disk in [Disk::real(), Disk::real_portable()] {
         let file = disk.open(&path, OpenMode::Read).await?;
         let written = file.write_durably(&[Bytes::from("new")], 0).await;
         assert!(matches!(written, Err(NotDurable::Write(_))), "{written:?}");
@@ -213,7 +254,7 @@ fn network_file_systems_are_known_by_their_numbers() {
         (xfs, None),
         (tmpfs, None),
     ] {
-        assert_eq!(super::real::network_name(kind), name);
+        assert_eq!(super::paths::network_name(kind), name);
     }
     let disk = crate::Platform::real().disk;
     assert_eq!(disk.network_file_system(Path::new("/proc")), None);

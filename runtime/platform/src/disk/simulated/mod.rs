@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use rustix::io::Errno;
 
+use super::direct::PAGE_BYTES;
 use super::{LockError, OpenMode};
 use contents::Contents;
 use faults::{Faults, Verdict};
@@ -232,6 +233,17 @@ impl File {
             left -= now;
         }
         verdict.after(Ok(()))
+    }
+
+    /// As a write past the page cache: zeros up to the end of the last page.
+    pub(super) fn write_pages(&self, bufs: &[Bytes], offset: u64) -> io::Result<()> {
+        let end = memory_size(offset)? + bufs.iter().map(Bytes::len).sum::<usize>();
+        let zeroes = Bytes::from(vec![0; end.next_multiple_of(PAGE_BYTES) - end]);
+        self.write_all_at(&[bufs, &[zeroes]].concat(), offset)
+    }
+
+    pub(super) fn write_zeroes(&self, len: usize, at: u64) -> io::Result<()> {
+        self.write_all_at(&[vec![0; len].into()], at)
     }
 
     pub(super) async fn reach_device(&self) {
