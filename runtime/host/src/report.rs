@@ -1,12 +1,13 @@
 //! The line that Lambda prints behind an invocation: of batches, runs of schedules, requests, and invocations by hand. It
 //! stands in the log of the trigger beside what the function said.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, sync::Arc, time::Duration};
 
-use model::{ByteSize, Invocation, Outcome, Timestamp};
+use model::{ByteSize, Invocation, Outcome, Timestamp, outcome::Usage};
+use platform::{Clock, Monotonic};
 use sandbox::{Called, GuestLog, LogSink as _};
 
-use crate::logs::LogStore;
+use crate::{assemble::Rooms, logs::LogStore};
 
 /// As `info` of `function.wit`.
 const LEVEL: u32 = 2;
@@ -35,6 +36,10 @@ impl Report {
 
     pub(crate) fn say(self, logs: &LogStore, called: &Called, memory: ByteSize, at: Timestamp) {
         let message = line(&self.0.request_id, called, memory);
+        self.print(logs, message, at);
+    }
+
+    fn print(self, logs: &LogStore, message: String, at: Timestamp) {
         logs.log(GuestLog {
             message,
             at,
@@ -43,21 +48,69 @@ impl Report {
     }
 }
 
+/// The line of an invocation whose caller may be gone before it has ended: it is printed when this goes, however that is.
+#[derive(Debug)]
+pub(crate) struct OwedReport {
+    report: Option<Report>,
+    logs: Arc<LogStore>,
+    memory: ByteSize,
+    clock: Clock,
+    began: Monotonic,
+}
+
+impl OwedReport {
+    pub(crate) fn of(rooms: &Rooms, invocation: &Invocation, memory: ByteSize) -> Self {
+        let clock = rooms.platform.clock.clone();
+        Self {
+            report: Some(Report::of(invocation)),
+            logs: Arc::clone(&rooms.logs),
+            memory,
+            began: clock.monotonic(),
+            clock,
+        }
+    }
+
+    pub(crate) fn say(mut self, called: &Called) {
+        if let Some(report) = self.report.take() {
+            report.say(&self.logs, called, self.memory, self.clock.wall());
+        }
+    }
+}
+
+impl Drop for OwedReport {
+    fn drop(&mut self) {
+        if let Some(report) = self.report.take() {
+            let took = self.clock.monotonic().0.saturating_sub(self.began.0);
+            let mut line = beginning(&report.0.request_id, took, self.memory);
+            line += "Status: error\tError Type: Abandoned";
+            report.print(&self.logs, line, self.clock.wall());
+        }
+    }
+}
+
+fn beginning(id: &str, took: Duration, memory: ByteSize) -> String {
+    let billed = took.as_micros().div_ceil(1_000);
+    let size = memory.bytes().div_ceil(MIB);
+    format!(
+        "{BEGINNING}{id}\tDuration: {:.2} ms\tBilled Duration: {billed} ms\tMemory Size: {size} MB\t",
+        ms(took)
+    )
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
+
 fn line(id: &str, called: &Called, memory: ByteSize) -> String {
-    let usage = match &called.outcome {
+    let usage: Usage = match &called.outcome {
         Outcome::Answered(answer) => answer.usage,
         Outcome::Failed(fault) => fault.usage,
     };
-    let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
-    let billed = usage.duration.as_micros().div_ceil(1_000);
-    let size = memory.bytes().div_ceil(MIB);
+    let mut line = beginning(id, usage.duration, memory);
     let used = usage.memory_bytes.div_ceil(MIB);
-    let mut line = format!(
-        "{BEGINNING}{id}\tDuration: {:.2} ms\tBilled Duration: {billed} ms\tMemory Size: {size} MB\tMax Memory Used: {used} MB\t",
-        ms(usage.duration)
-    );
+    // Writing to a string cannot fail, here and below.
+    let _ = write!(line, "Max Memory Used: {used} MB\t");
     if let Some(init) = called.init {
-        // Writing to a string cannot fail.
         let _ = write!(line, "Init Duration: {:.2} ms\t", ms(init));
     }
     if let Outcome::Failed(fault) = &called.outcome {
@@ -71,7 +124,7 @@ fn line(id: &str, called: &Called, memory: ByteSize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::{Answer, Fault, FaultClass, outcome::Usage};
+    use model::{Answer, Fault, FaultClass};
 
     use super::*;
 

@@ -282,6 +282,27 @@ fn bodies_that_never_end_are_given_up_and_their_places_are_free_again() {
     assert_eq!(status_of(&project, "count")["in_flight"], 0);
 }
 
+/// Lambda's lines in the log of a trigger.
+fn reports(project: &Project, trigger: &str) -> Vec<String> {
+    let log = project.done(&["logs", trigger]);
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("REPORT RequestId: "));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_streamed_answer_whose_client_leaves_has_its_line_in_the_log() {
+    let project = project();
+    let server = project.up();
+    let mut stream = begin_web(&server.routes, "GET /count-up?n=100000000", &[], Some(0));
+    let mut chunk = [0; 4096];
+    assert!(stream.read(&mut chunk).expect("its beginning") > 0);
+    drop(stream);
+    let mut looks = (0..1_000).map(|_| reports(&project, "other").len());
+    assert!(looks.any(|lines| lines == 1), "its line is there");
+}
+
 #[test]
 fn a_full_route_turns_requests_away_and_a_paused_one_is_closed() {
     let project = project();
@@ -294,10 +315,15 @@ fn a_full_route_turns_requests_away_and_a_paused_one_is_closed() {
     assert!(is_in, "the first request is taken");
     let busy = post(&server, "/one", "{}");
     assert_eq!((busy.status, busy.header("retry-after")), (429, Some("1")));
-    // A client that goes away takes its function along.
+    // A client that goes away takes its function along, and the log says so.
     drop(first);
     let mut looks = (0..1_000).map(|_| status_of(&project, "one"));
     assert!(looks.any(|shown| shown["in_flight"] == 0), "it is gone");
+    let lines = reports(&project, "one");
+    assert!(
+        lines[0].contains("Error Type: Abandoned") && lines.len() == 1,
+        "{lines:?}"
+    );
     assert_eq!(post(&server, "/one", "{}").status, 200);
 
     project.done(&["trigger", "pause", "one"]);

@@ -86,6 +86,7 @@ triggers: {{ copy: {{ stream: in, function: echo, outputs: out }} }}
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
+const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=dev/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host;x-amz-date, Signature=00";
 
 /// The spans that come next.
 fn spans(told: &Receiver<Value>) -> Vec<Value> {
@@ -132,5 +133,30 @@ triggers:
         assert_eq!(of_call[0]["parentSpanId"], SPAN);
         assert_eq!(of_call[0]["name"], format!("invoke {function}").as_str());
     }
+    assert_eq!(server.stop().code, Some(0));
+}
+
+#[test]
+fn an_event_that_nobody_waits_for_keeps_the_trace_of_who_sent_it() {
+    let project = Project::new(&format!(
+        "version: 1\nfunctions: {{ replies: {{ source: \"{}\" }} }}\n",
+        guest("replies")
+    ));
+    let (address, told) = collector();
+    let server = project.up_with(&["--otlp", &format!("http://{address}")]);
+    let parent = format!("00-{TRACE}-{SPAN}-01");
+    let headers = [
+        ("x-amz-date", "20260101T000000Z"),
+        ("authorization", SIGNED),
+        ("x-amz-invocation-type", "Event"),
+        ("traceparent", &parent),
+    ];
+    let head = "POST /2015-03-31/functions/replies/invocations";
+    let answer = web(&server.address, head, &headers, b"{}");
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let of_event = spans(&told);
+    assert_eq!(of_event.len(), 1, "{of_event:?}");
+    assert_eq!(of_event[0]["traceId"], TRACE);
+    assert_eq!(of_event[0]["parentSpanId"], SPAN);
     assert_eq!(server.stop().code, Some(0));
 }

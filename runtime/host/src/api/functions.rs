@@ -17,7 +17,7 @@ use crate::{
         calling::{self, Facts},
     },
     logs::Line,
-    report::Report,
+    report::OwedReport,
 };
 
 pub(crate) fn list(rooms: &Rooms) -> Reply {
@@ -154,12 +154,11 @@ pub(crate) async fn invoke(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply 
         trace_parent: None,
     };
     let invocation = calling::invocation(rooms, facts, records).map_err(ApiError::failed)?;
-    let report = Report::of(&invocation);
+    let report = OwedReport::of(rooms, &invocation, function.limits().memory);
     let _pass = deployed.gate.enter().await;
     let called = function.call(invocation, event).await;
     let lines = rooms.logs.of_invocation(&request_id);
-    let now = rooms.platform.clock.wall();
-    report.say(&rooms.logs, &called, function.limits().memory, now);
+    report.say(&called);
     Ok(answered(&called, &lines))
 }
 

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use catalog::Entry;
 use model::{
-    FunctionName, Timestamp, Transaction, ViewWrite,
+    FunctionName, Timestamp, TraceParent, Transaction, ViewWrite,
     keys::{self, Namespace},
     seams::CommitError,
 };
@@ -48,6 +48,9 @@ struct Event {
     qualifier: Option<String>,
     /// As it was given.
     payload: Box<RawValue>,
+    /// Of whoever sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace_parent: Option<String>,
     created_ms: u64,
     due_ms: u64,
     /// Failures of the function.
@@ -59,6 +62,12 @@ struct Event {
     /// What is told to whom, once it is done with.
     #[serde(default)]
     owed: Vec<Owed>,
+}
+
+impl Event {
+    fn trace_parent(&self) -> Option<TraceParent> {
+        self.trace_parent.as_deref().and_then(TraceParent::parse)
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -113,6 +122,7 @@ impl Events {
         function: &FunctionName,
         qualifier: Option<String>,
         payload: Bytes,
+        trace_parent: Option<TraceParent>,
     ) -> Result<String, CommitError> {
         let id = self.rooms.functions.id();
         let text = String::from_utf8_lossy(&payload).into_owned();
@@ -122,6 +132,7 @@ impl Events {
             function: function.clone(),
             qualifier,
             payload,
+            trace_parent: trace_parent.map(|parent| parent.to_string()),
             created_ms: now,
             due_ms: now,
             failures: 0,
@@ -287,6 +298,8 @@ impl Events {
         let payload = event.payload.get().as_bytes().to_vec();
         let given = Given {
             event: payload,
+            trace_parent: event.trace_parent(),
+            failures: event.failures,
             ..Given::default()
         };
         let answering = run(&self.rooms, &chosen, id, given).await;
@@ -432,7 +445,8 @@ impl Events {
             let name = rest.get(6).copied().unwrap_or_default();
             let name = FunctionName::parse(name).map_err(|error| error.to_string())?;
             let qualifier = rest.get(7).map(|it| (*it).to_owned());
-            let put = self.put(&name, qualifier, owed.document.clone().into());
+            let document = owed.document.clone().into();
+            let put = self.put(&name, qualifier, document, event.trace_parent());
             return put.await.map(drop).map_err(|error| error.to_string());
         }
         let name = format!("{}-{}", event.function, event.created_ms);
@@ -483,5 +497,19 @@ fn decode(row: &[u8]) -> Option<Event> {
     match row.split_first() {
         Some((&VERSION, json)) => serde_json::from_slice(json).ok(),
         Some(_) | None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_without_a_trace_is_read() {
+        let row = b"\x01{\"function\":\"f\",\"qualifier\":null,\"payload\":{},\"created_ms\":1,\"due_ms\":1}";
+        let event = decode(row).unwrap();
+        assert_eq!((event.trace_parent(), event.failures), (None, 0));
+        let again = serde_json::to_string(&event).unwrap();
+        assert!(!again.contains("trace_parent"), "{again}");
     }
 }

@@ -42,6 +42,8 @@ pub(crate) struct Given {
     pub(crate) event: Vec<u8>,
     pub(crate) client_context: Option<Arc<str>>,
     pub(crate) trace_parent: Option<TraceParent>,
+    /// Attempts at the same event that failed before this one.
+    pub(crate) failures: u32,
 }
 
 /// Why a function is not called.
@@ -85,7 +87,7 @@ pub(crate) async fn run(
         function: name,
         version: *version,
         request_id: request_id.to_owned(),
-        attempt: 1,
+        attempt: given.failures.saturating_add(1),
         client_context: given.client_context,
         trace_parent: given.trace_parent,
     };
@@ -181,6 +183,7 @@ impl HostFunctions {
             event: asked.payload.to_vec(),
             client_context: asked.client_context.map(Arc::from),
             trace_parent: asked.trace_parent,
+            failures: 0,
         };
         let answering = run(rooms, &chosen, &request_id, given).await;
         let answering = answering.map_err(|why| {
@@ -351,7 +354,9 @@ impl Served for HostFunctions {
             let deployed = deployed.ok_or_else(LambdaError::no_function)?;
             let route = deployed.entry.route(asked.qualifier.as_deref());
             route.map_err(|_| LambdaError::no_function())?;
-            let put = self.events.put(&name, asked.qualifier, asked.payload);
+            let put = self
+                .events
+                .put(&name, asked.qualifier, asked.payload, asked.trace_parent);
             put.await.map_err(LambdaError::service)
         })
     }

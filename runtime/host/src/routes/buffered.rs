@@ -20,7 +20,8 @@ use super::{
     refusal::{Refusal, whole},
 };
 use crate::{
-    assemble::Rooms, functions::LoadedFunction, limits::WEB_EVENT_BODY_BYTES_MAX, report::Report,
+    assemble::Rooms, functions::LoadedFunction, limits::WEB_EVENT_BODY_BYTES_MAX,
+    report::OwedReport,
 };
 
 pub(super) async fn answer(
@@ -37,14 +38,13 @@ pub(super) async fn answer(
     let event = facts.event(rooms, &body);
     let invocation = facts.invocation(rooms, loaded.version);
     let begun = invocation.begun.clone();
-    let report = Report::of(&invocation);
+    let report = OwedReport::of(rooms, &invocation, loaded.function.limits().memory);
     let traced = rooms.functions.traced(&invocation);
     let called = loaded.function.call(invocation, Some(event));
     let called = rooms.platform.clock.timeout(settings.timeout, called).await;
     let called = called.map_err(|_| late(begun.is_told(), settings.timeout))?;
-    let now = rooms.platform.clock.wall();
     traced.inspect(|traced| traced.tell(&called.outcome));
-    report.say(&rooms.logs, &called, loaded.function.limits().memory, now);
+    report.say(&called);
     let outputs = match called.outcome {
         Outcome::Answered(answer) => answer.outputs,
         Outcome::Failed(fault) => {

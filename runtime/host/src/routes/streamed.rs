@@ -21,7 +21,8 @@ use super::{
     refusal::{Refusal, whole},
 };
 use crate::{
-    assemble::Rooms, functions::LoadedFunction, limits::WEB_HELD_ANSWER_BYTES_MAX, report::Report,
+    assemble::Rooms, functions::LoadedFunction, limits::WEB_HELD_ANSWER_BYTES_MAX,
+    report::OwedReport,
 };
 
 pub(super) async fn answer(
@@ -45,14 +46,12 @@ pub(super) async fn answer(
     let begun = invocation.begun.clone();
     let (tell, told) = oneshot::channel();
     let running = Arc::clone(&loaded.function);
-    let report = Report::of(&invocation);
+    let report = OwedReport::of(rooms, &invocation, loaded.function.limits().memory);
     let traced = rooms.functions.traced(&invocation);
-    let (logs, clock) = (Arc::clone(&rooms.logs), rooms.platform.clock.clone());
-    let memory = loaded.function.limits().memory;
     let serving = async move {
         let called = running.serve(invocation, request, tell).await;
         traced.inspect(|traced| traced.tell(&called.outcome));
-        report.say(&logs, &called, memory, clock.wall());
+        report.say(&called);
         called.outcome
     };
     let serving = Serving(rooms.platform.tasks.spawn("web-function", serving));

@@ -45,7 +45,7 @@ pub(super) async fn invoke(
     let asked = Asked {
         payload: payload(&call.body)?,
         client_context: client_context(call, kind)?,
-        trace_parent: call.header("traceparent").and_then(TraceParent::parse),
+        trace_parent: trace_parent(call),
         urgency: if log == "Tail" && kind == "RequestResponse" {
             Urgency::WithLog
         } else {
@@ -94,6 +94,10 @@ fn answered(invoked: Invoked, with_log: bool) -> Reply {
     }
 }
 
+fn trace_parent(call: &Call) -> Option<TraceParent> {
+    call.header("traceparent").and_then(TraceParent::parse)
+}
+
 /// The call before `Event` was a header.
 pub(super) async fn invoke_async(
     functions: &dyn Functions,
@@ -110,7 +114,7 @@ pub(super) async fn invoke_async(
     let asked = Asked {
         payload: payload(&call.body)?,
         client_context: None,
-        trace_parent: None,
+        trace_parent: trace_parent(call),
         urgency: Urgency::Plain,
         qualifier: named.name.qualifier.clone(),
         name: named.name.name,
