@@ -5,6 +5,7 @@
 
 use std::{
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -73,10 +74,7 @@ async fn requests(server: &Server, peer: &Peer) -> Result<Row> {
 /// Of an echo in Python.
 async fn invoke(server: &Server, peer: &Peer) -> Result<Row> {
     let mut connection = server.connect().await?;
-    let zip = zip(
-        "app.py",
-        b"def handler(event, context):\n    return event\n",
-    );
+    let zip = zip("app.py", "def handler(event, context):\n    return event\n")?;
     let create = json!({
         "FunctionName": "echo",
         "Runtime": "python3.12",
@@ -104,24 +102,17 @@ async fn invoke(server: &Server, peer: &Peer) -> Result<Row> {
     Ok(rate(&what, &load))
 }
 
-/// A zip of one file that is stored as it is.
-fn zip(name: &str, data: &[u8]) -> Vec<u8> {
-    let short = |number: usize| u16::try_from(number).unwrap_or(u16::MAX).to_le_bytes();
-    let long = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
-    let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, data).to_le_bytes();
-    let mut facts = [short(20), short(0), short(0), short(0), short(33)].concat();
-    facts.extend(&crc[..4]);
-    facts.extend([long(data.len()), long(data.len())].concat());
-    facts.extend([short(name.len()), short(0)].concat());
-    let mut zip = [b"PK\x03\x04".as_slice(), &facts, name.as_bytes(), data].concat();
-    let directory = zip.len();
-    zip.extend(b"PK\x01\x02\x14\x00");
-    zip.extend(&facts);
-    zip.extend([0; 14]);
-    zip.extend(name.as_bytes());
-    let length = zip.len() - directory;
-    zip.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
-    zip.extend([long(length), long(directory)].concat());
-    zip.extend([0; 2]);
-    zip
+/// Writes a zip of one file to standard output: the language of the peer has it, and so it is there.
+const ZIP: &str = "import sys, zipfile
+with zipfile.ZipFile(sys.stdout.buffer, 'w') as packed: packed.writestr(*sys.argv[1:])";
+
+fn zip(name: &str, text: &str) -> Result<Vec<u8>> {
+    let made = Command::new("python3")
+        .args(["-c", ZIP, name, text])
+        .output();
+    let made = made.context("make a zip")?;
+    if !made.status.success() {
+        bail!("make a zip: {}", String::from_utf8_lossy(&made.stderr));
+    }
+    Ok(made.stdout)
 }

@@ -32,6 +32,18 @@ def zipped(**files):
     return packed.getvalue()
 
 
+def by_cargo_lambda(function):
+    """As `cargo lambda build --output-format zip` lays it out: what its `include` names, then the function, with their modes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, mode, contents in [("data/", 0o40755, b""), ("data/a.txt", 0o100644, b"x"), ("bootstrap", 0o100755, function)]:
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = mode << 16
+            entry.compress_type = zipfile.ZIP_STORED if name.endswith("/") else zipfile.ZIP_DEFLATED
+            archive.writestr(entry, contents)
+    return packed.getvalue()
+
+
 component = open(sys.argv[1], "rb").read()
 package = zipped(bootstrap=component)
 made = client.create_function(
@@ -89,6 +101,13 @@ for code, text in [
             FunctionName="bad", Runtime="provided.al2023", Handler="bootstrap", Role=ROLE, Code={"ZipFile": code})
 refused(client.update_function_code, "ResourceConflictException", "triggers.yaml", FunctionName="echo", ZipFile=package)
 assert client.invoke(FunctionName="echo", Payload=b"2")["ExecutedVersion"] == "1"
+
+refused(client.create_function, "InvalidParameterValueException", "program for one machine",
+        FunctionName="crate", Runtime="provided.al2023", Handler="bootstrap", Role=ROLE, Code={"ZipFile": by_cargo_lambda(b"\x7fELF")})
+client.create_function(FunctionName="crate", Runtime="provided.al2023", Handler="bootstrap", Role=ROLE, Architectures=["arm64"],
+                       Code={"ZipFile": by_cargo_lambda(component)})
+assert json.loads(client.invoke(FunctionName="crate", Payload=b"3")["Payload"].read()) == {"echo": 3}
+client.delete_function(FunctionName="crate")
 
 names = [it["FunctionName"] for it in client.list_functions()["Functions"]]
 assert names == ["echo", "made"], names
