@@ -1,8 +1,8 @@
 // What handlers expect of Node and QuickJS does not have: Buffer, console, process, text encoders, as globals and as
-// modules. Small on purpose: what needs a network, files or threads is not there at all.
+// modules. Small on purpose: what needs a network or threads is not there at all; files are in `files.js`.
 
 // A loop over bytes costs the interpreter a fifth of a microsecond each; what it has built in costs next to nothing.
-const { btoa: builtIn } = globalThis;
+const { atob: readBuiltIn, btoa: builtIn } = globalThis;
 const PIECE = 4096;
 
 /** A text as bytes in UTF-8. */
@@ -16,14 +16,31 @@ export function utf8(value) {
 
 /** Bytes in UTF-8 as a text; what is no UTF-8 becomes U+FFFD. */
 export function text(bytes) {
-  let plain = '';
-  for (let at = 0; at < bytes.length; at += PIECE) plain += String.fromCharCode.apply(null, bytes.subarray(at, at + PIECE));
-  if (!/[\x80-\xff]/.test(plain)) return plain;
+  const plain = byByte(bytes);
+  if (isAscii(bytes)) return plain;
   try {
     return decodeURIComponent(escape(plain));
   } catch {
     return repaired(bytes);
   }
+}
+
+/** A character for each byte. */
+function byByte(bytes) {
+  if (readBuiltIn) return readBuiltIn(toBase64(bytes));
+  let plain = '';
+  for (let at = 0; at < bytes.length; at += PIECE) plain += String.fromCharCode.apply(null, bytes.subarray(at, at + PIECE));
+  return plain;
+}
+
+/** Looks at four bytes at a time. */
+function isAscii(bytes) {
+  const own = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const words = new Uint32Array(own.buffer, own.byteOffset, own.length >> 2);
+  let seen = 0;
+  for (let at = 0; at < words.length; at++) seen |= words[at];
+  for (let at = words.length * 4; at < own.length; at++) seen |= own[at];
+  return (seen & 0x80808080) === 0;
 }
 
 function repaired(bytes) {
@@ -51,9 +68,17 @@ const VALUES = Object.fromEntries([...DIGITS, '-', '_'].map((digit, index) => [d
 
 /** Both alphabets, with or without padding; what is no digit is passed over, as in Node. */
 function fromBase64(value) {
-  const plain = /[-_]/.test(value) ? value.replace(/-/g, '+').replace(/_/g, '/') : value;
   try {
-    return Uint8Array.fromBase64(plain);
+    return Uint8Array.fromBase64(value);
+  } catch {
+    return otherBase64(value);
+  }
+}
+
+/** Looked for only then: searching a text costs more than reading it. */
+function otherBase64(value) {
+  try {
+    return Uint8Array.fromBase64(value.replace(/-/g, '+').replace(/_/g, '/'));
   } catch {
     return digitByDigit(value);
   }
@@ -76,26 +101,31 @@ const toBase64 = (bytes) => Uint8Array.prototype.toBase64.call(bytes);
 const latin1 = (value) => Uint8Array.from(String(value), (one) => one.charCodeAt(0) & 0xff);
 const isHex = (pair) => /^[0-9a-f]{2}$/i.test(pair);
 
-const READ = {
+const byName = (table) => new Map(Object.entries(table));
+const READ = byName({
   utf8,
   base64: fromBase64,
   base64url: fromBase64,
   hex: (value) => Uint8Array.from((String(value).match(/../g) ?? []).filter(isHex), (pair) => parseInt(pair, 16)),
   latin1,
   ascii: latin1,
-};
-const SHOWN = {
+});
+const SHOWN = byName({
   utf8: text,
   base64: toBase64,
   base64url: (bytes) => toBase64(bytes).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, ''),
   hex: (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(''),
   latin1: (bytes) => Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''),
   ascii: (bytes) => Array.from(bytes, (byte) => String.fromCharCode(byte & 127)).join(''),
-};
+});
 
 function coding(table, name = 'utf8') {
+  return table.get(name) ?? unusual(table, name);
+}
+
+function unusual(table, name) {
   const key = String(name).toLowerCase();
-  const found = table[{ 'utf-8': 'utf8', binary: 'latin1' }[key] ?? key];
+  const found = table.get({ 'utf-8': 'utf8', binary: 'latin1' }[key] ?? key);
   if (!found) throw new TypeError(`Unknown encoding: ${name}`);
   return found;
 }
@@ -103,7 +133,8 @@ function coding(table, name = 'utf8') {
 /** As much of Node's Buffer as handlers of events use. */
 export class Buffer extends Uint8Array {
   static from(value, encoding, length) {
-    if (typeof value === 'string') return Buffer.view(coding(READ, encoding)(value));
+    // Bytes that nobody else has become a Buffer themselves, which takes half as long as a view of them.
+    if (typeof value === 'string') return Object.setPrototypeOf(coding(READ, encoding)(value), Buffer.prototype);
     if (value instanceof ArrayBuffer) return new Buffer(value, encoding ?? 0, length);
     if (value?.type === 'Buffer') return Buffer.from(value.data);
     return Buffer.view(Uint8Array.from(value));
@@ -215,7 +246,7 @@ export function install(environment, log) {
     TextDecoder,
     process,
     global: globalThis,
-    atob: (value) => SHOWN.latin1(fromBase64(String(value))),
+    atob: (value) => SHOWN.get('latin1')(fromBase64(String(value))),
     btoa: (value) => toBase64(latin1(value)),
     structuredClone: (value) => JSON.parse(JSON.stringify(value)),
   };

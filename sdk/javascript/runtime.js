@@ -1,15 +1,23 @@
 // The language runtime that JavaScript functions share. Their code comes as data: one CommonJS file, evaluated when a
 // sandbox starts. A handler of AWS Lambda runs as it is: `exports.handler` with (event, context), with a callback, or
 // async. What QuickJS lacks of Node and handlers use everywhere (Buffer, console, process.env) stands in `node.js`.
-import { entry, files, environment } from 'shardmill:function/bundle@0.1.0';
+import { entry, files, environment, seed } from 'shardmill:function/bundle@0.1.0';
 import * as host from 'shardmill:function/host@0.1.0';
 import * as invocation from 'shardmill:function/invocation@0.1.0';
+import { ask } from 'shardmill:function/network@0.1.0';
+import * as scratch from 'shardmill:function/scratch@0.1.0';
 import * as state from 'shardmill:function/state@0.1.0';
-import { install, utf8, text } from './node.js';
+import { Buffer, install, utf8, text } from './node.js';
+import { eventOf } from './event.js';
+import { Headers, fetching } from './fetch.js';
+import { files as filesOf } from './files.js';
 import { bytesOf, create } from './handlers.js';
+import { path } from './path.js';
 import { forget, globals, settle } from './promise.js';
+import { randomness } from './random.js';
 
 let handler;
+const random = randomness(seed);
 
 /** Lists of bytes come as typed arrays; copying one costs the interpreter a loop. */
 const typed = (bytes) => (bytes instanceof Uint8Array ? bytes : Uint8Array.from(bytes));
@@ -37,7 +45,9 @@ const shardmill = create({
   delete: (source, name) => asked(() => state.delete(source, name)),
 });
 
-const modules = { shardmill };
+const fs = filesOf(scratch, Buffer, bytesOf);
+const os = { tmpdir: () => '/tmp', EOL: '\n', platform: () => 'wasi' };
+const modules = { shardmill, fs, 'fs/promises': fs.promises, path, os };
 
 class Refused extends Error {
   name = 'Refused';
@@ -54,11 +64,12 @@ function asked(call) {
 function require(name) {
   const known = modules[name.replace(/^node:/, '')];
   if (known) return known;
-  throw new Error(`the module \`${name}\` is not there: there is no network and no file system, and what Node has built in is limited to ${Object.keys(modules).join(', ')}`);
+  throw new Error(`the module \`${name}\` is not there: what Node has built in is limited to ${Object.keys(modules).join(', ')}`);
 }
 
 function load() {
-  Object.assign(globalThis, globals);
+  Object.assign(globalThis, globals, { crypto: random.crypto, fetch: fetching(ask, Buffer, bytesOf), Headers });
+  Math.random = random.random;
   Object.assign(modules, install(environment(), (level, line) => host.log(level, line)));
   process.env.AWS_LAMBDA_FUNCTION_NAME ??= invocation.functionName();
   process.env.AWS_LAMBDA_FUNCTION_VERSION ??= invocation.version();
@@ -103,6 +114,7 @@ function run(event) {
   const done = (error, value) => (error == null ? resolve(value) : reject(error));
   const given = { ...context(), succeed: resolve, fail: reject, done };
   forget();
+  random.begin();
   const returned = handler(event, given, done);
   // A handler that takes a callback answers through it, unless it is async all the same.
   if (typeof returned?.then === 'function') returned.then(resolve, reject);
@@ -124,14 +136,16 @@ function fault(error) {
   return { kind, message: place ? `${message} (at ${place})` : message, retryAfterMs: null };
 }
 
-export const eventHandler = {
-  handle(event) {
-    try {
-      handler ??= load();
-      const answer = run(JSON.parse(text(typed(event))));
-      return utf8(JSON.stringify(answer) ?? 'null');
-    } catch (error) {
-      throw fault(error);
-    }
-  },
+function answered(event) {
+  try {
+    handler ??= load();
+    return JSON.stringify(run(event())) ?? 'null';
+  } catch (error) {
+    throw fault(error);
+  }
+}
+
+export const textHandler = {
+  handle: (event) => answered(() => JSON.parse(event)),
+  handleRecords: (columns) => answered(() => eventOf(columns)),
 };

@@ -4,35 +4,38 @@
 with the file and line of the function that raised it; the traceback goes to the function's log.
 """
 
-import asyncio  # noqa: F401  imported before the snapshot is taken, as all below
-import base64  # noqa: F401
-import collections  # noqa: F401
-import csv  # noqa: F401
-import dataclasses  # noqa: F401
-import datetime  # noqa: F401
-import decimal  # noqa: F401
-import hashlib  # noqa: F401
+import importlib
 import importlib.abc
 import importlib.util
-import io  # noqa: F401
 import json
 import logging
-import math  # noqa: F401
 import os
-import re  # noqa: F401
 import sys
 import traceback
-import typing  # noqa: F401
-import urllib.parse  # noqa: F401
-import uuid  # noqa: F401
-import zlib  # noqa: F401
 
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.imports import bundle, invocation
 from wit_world.imports.types import Fault
 
+import asking
 import shardmill  # noqa: F401  with what its handlers are made of
+from lambda_event import event_of
+
+asking.install()
+
+# A sandbox has no files of the standard library: what a handler may import is what is there when the snapshot is taken. Left out
+# is what needs processes, terminals, sockets or a compiler of its own.
+for _name in """
+    abc argparse array ast asyncio base64 binascii bisect calendar cmath codecs collections collections.abc colorsys
+    concurrent.futures configparser contextlib contextvars copy csv dataclasses datetime decimal difflib email.message email.mime.multipart
+    email.mime.text email.utils enum errno fnmatch fractions functools getopt glob graphlib gzip hashlib heapq hmac html html.parser http
+    http.client http.cookies inspect io ipaddress itertools keyword linecache locale logging.handlers math mimetypes numbers operator
+    pathlib pickle platform pprint queue quopri random re reprlib sched secrets shlex shutil signal sqlite3 stat statistics string
+    stringprep struct tarfile tempfile textwrap threading time timeit tomllib types typing unicodedata urllib.error
+    urllib.parse urllib.request uuid warnings weakref xml.dom.minidom xml.etree.ElementTree zipfile zlib zoneinfo
+""".split():
+    importlib.import_module(_name)
 
 _PREFIX = "/function/"
 _handler = None
@@ -43,6 +46,13 @@ class _Files(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 
     def __init__(self, files):
         self.files = {file.path: file.bytes for file in files}
+
+    def go_first(self):
+        """As in Lambda, `secrets.py` of a function is found before the module of that name that is there already."""
+        sys.meta_path.insert(0, self)
+        own = {path.split("/")[0].removesuffix(".py") for path in self.files} - {"shardmill"}
+        for name in [name for name in sys.modules if name.split(".")[0] in own]:
+            del sys.modules[name]
 
     def _path(self, name):
         base = name.replace(".", "/")
@@ -102,7 +112,8 @@ def _load():
     os.environ.setdefault("AWS_REGION", "us-east-1")
     # As Lambda has it: the root logger shows warnings, and what a handler sets itself.
     logging.basicConfig(format="[%(levelname)s] %(message)s", stream=sys.stdout)
-    sys.meta_path.insert(0, _Files(bundle.files()))
+    files = _Files(bundle.files())
+    files.go_first()
     path, name = bundle.entry().rsplit(":", 1)
     module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
     if not hasattr(module, name):
@@ -127,19 +138,25 @@ def _fault(error):
     return Err(Fault(type(error).__name__, message, None))
 
 
-class EventHandler(exports.EventHandler):
+def _answered(event):
+    global _handler
+    try:
+        if _handler is None:
+            _handler = _load()
+        return json.dumps(_handler(event(), Context()), default=_no_json)
+    except (Exception, SystemExit) as error:
+        raise _fault(error) from None
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+class TextHandler(exports.TextHandler):
     def handle(self, event):
-        global _handler
-        try:
-            if _handler is None:
-                _handler = _load()
-            answer = _handler(json.loads(event), Context())
-            return json.dumps(answer, default=_no_json).encode()
-        except (Exception, SystemExit) as error:
-            raise _fault(error) from None
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+        return _answered(lambda: json.loads(event))
+
+    def handle_records(self, columns):
+        return _answered(lambda: event_of(columns))
 
 
 def _no_json(value):

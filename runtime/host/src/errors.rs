@@ -137,17 +137,14 @@ impl Unloaded {
             Self::Unfit(LoadError::NoHandler { .. }) => {
                 "mark a function with #[handler] and build again"
             }
-            Self::Unfit(LoadError::NoRuntime { .. }) => {
+            Self::Unfit(LoadError::NoRuntime { .. } | LoadError::NoUse { .. }) => {
                 "`shardmill build` makes it again; `up` on a project's folder does so by itself"
             }
             Self::Unfit(LoadError::TooLarge { .. } | LoadError::Bundle(_)) => {
                 "leave out what it does not need: debug information, tests, data that a stream could bring"
             }
-            Self::Unfit(LoadError::NoUse { .. }) => {
-                "write it in Rust or C where it needs that: components have it"
-            }
-            Self::Unfit(LoadError::NoUseInProgram { .. }) => {
-                "Rust: `cargo build --release --target wasm32-wasip2`; Go programs have no files"
+            Self::Unfit(LoadError::NoNetworkInProgram) => {
+                "Rust: `cargo build --release --target wasm32-wasip2`; JavaScript and Python have a network too"
             }
             Self::Unfit(LoadError::Invalid(_) | LoadError::Import(_) | LoadError::Unfit(_)) => {
                 "build it again with the SDK of this version"

@@ -1,12 +1,15 @@
 //! Lambda's documents as AWS writes them: the event a *event* function receives for a batch of stream records, and, in
-//! `web`, for a request.
+//! `web`, for a request; `columns` writes the first one shorter for language runtimes.
 //!
 //! Shapes follow AWS's Kinesis event (rules EV-1 to EV-6 of the stream consumer contract); nothing is added unless
 //! asked for, so that an unmodified handler sees what it sees on AWS.
 
+mod columns;
 pub mod web;
 
 use std::io::Write as _;
+
+pub use columns::{KinesisColumns, kinesis_columns};
 
 use crate::{
     Invocation, ShardId, StreamKey, Timestamp, UserRecord,
@@ -49,19 +52,20 @@ fn escaped_len(text: &str) -> usize {
 #[must_use]
 pub fn kinesis_event(invocation: &Invocation) -> Vec<u8> {
     let mut out = event_of_records(&invocation.stream, invocation.shard, &invocation.records);
-    if invocation.window.is_some() || invocation.envelope {
-        out.pop();
-    }
+    out.pop();
+    push_rest(&mut out, invocation);
+    out.push(b'}');
+    out
+}
+
+/// What the event has besides its records, each member with a comma before it.
+fn push_rest(out: &mut Vec<u8>, invocation: &Invocation) {
     if let Some(window) = &invocation.window {
-        push_window(&mut out, invocation, window);
+        push_window(out, invocation, window);
     }
     if invocation.envelope {
-        push_envelope(&mut out, invocation);
+        push_envelope(out, invocation);
     }
-    if invocation.window.is_some() || invocation.envelope {
-        out.push(b'}');
-    }
-    out
 }
 
 fn push_window(out: &mut Vec<u8>, invocation: &Invocation, window: &TumblingWindow) {
@@ -149,7 +153,7 @@ fn push_record(out: &mut Vec<u8>, (stream, shard): (&StreamKey, ShardId), record
             r#"{{"kinesis":{{"kinesisSchemaVersion":"1.0","partitionKey":{},"sequenceNumber":"{}","#,
             r#""data":"{}","approximateArrivalTimestamp":{}.{:03}{}}},"eventSource":"aws:kinesis","#,
             r#""eventVersion":"1.0","eventID":"{}:{}","eventName":"aws:kinesis:record","#,
-            r#""invokeIdentityArn":"arn:aws:iam::{}:role/shardmill","awsRegion":"{}","eventSourceARN":"{}"}}"#
+            r#""invokeIdentityArn":"{}","awsRegion":"{}","eventSourceARN":"{}"}}"#
         ),
         key,
         record.position.sequence,
@@ -170,10 +174,15 @@ fn push_record(out: &mut Vec<u8>, (stream, shard): (&StreamKey, ShardId), record
         } else {
             record.position.sequence.to_string()
         },
-        stream.account,
+        role(stream),
         stream.region,
         arn,
     );
+}
+
+/// Which nobody has to have.
+fn role(stream: &StreamKey) -> String {
+    format!("arn:aws:iam::{}:role/shardmill", stream.account)
 }
 
 #[cfg(test)]
@@ -305,6 +314,31 @@ mod tests {
         assert_eq!(text(&invocation), format!("{window},{facts}}}"));
     }
 
+    /// As the runtimes of the languages do it.
+    fn of_columns(columns: &KinesisColumns) -> serde_json::Value {
+        let record = |at: usize| {
+            let sequence = &columns.sequences[at];
+            let mut kinesis = serde_json::json!({
+                "kinesisSchemaVersion": "1.0", "partitionKey": columns.keys[at], "sequenceNumber": sequence,
+                "data": columns.data[at], "approximateArrivalTimestamp": columns.arrivals[at],
+            });
+            let mut id = format!("{}:{sequence}", columns.shard);
+            if let Some(sub) = columns.subs.get(at).filter(|sub| !sub.is_empty()) {
+                kinesis["subSequenceNumber"] = sub.parse::<u64>().unwrap().into();
+                id += &format!(":{sub}");
+            }
+            serde_json::json!({
+                "kinesis": kinesis, "eventSource": "aws:kinesis", "eventVersion": "1.0", "eventID": id,
+                "eventName": "aws:kinesis:record", "invokeIdentityArn": columns.role,
+                "awsRegion": columns.region, "eventSourceARN": columns.stream,
+            })
+        };
+        let records: Vec<_> = (0..columns.keys.len()).map(record).collect();
+        let mut event: serde_json::Value = serde_json::from_str(&columns.rest).unwrap();
+        event["Records"] = records.into();
+        event
+    }
+
     proptest! {
         #[test]
         fn an_event_is_never_longer_than_its_records_were_counted(
@@ -315,6 +349,18 @@ mod tests {
             let event = kinesis_event(&invocation(stream, records));
             prop_assert!(event.len() <= bound, "{} > {}", event.len(), bound);
             prop_assert!(serde_json::from_slice::<serde_json::Value>(&event).is_ok());
+        }
+
+        #[test]
+        fn columns_say_the_same_as_the_event(
+            stream in stream(),
+            records in proptest::collection::vec(record(), 0..4),
+            envelope in any::<bool>(),
+        ) {
+            let mut invocation = invocation(stream, records);
+            invocation.envelope = envelope;
+            let event: serde_json::Value = serde_json::from_slice(&kinesis_event(&invocation)).unwrap();
+            prop_assert_eq!(of_columns(&kinesis_columns(&invocation)), event);
         }
     }
 }

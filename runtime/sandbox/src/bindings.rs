@@ -1,5 +1,7 @@
 //! What `function.wit` becomes in Rust: the worlds, sharing one set of types and imports.
 
+use model::lambda::KinesisColumns;
+
 pub(crate) mod stream {
     wasmtime::component::bindgen!({
         path: "../../sdk/wit",
@@ -24,12 +26,12 @@ pub(crate) mod event {
     });
 }
 
-/// Shared language runtimes export what event functions do; of their world only the import is of its own.
+/// Shared language runtimes.
 mod runtime {
     wasmtime::component::bindgen!({
         path: "../../sdk/wit",
         world: "language-runtime",
-        imports: { default: trappable },
+        imports: { "shardmill:function/network.ask": async | trappable, default: trappable },
         exports: { default: async },
         with: {
             "shardmill:function/types": super::stream::shardmill::function::types,
@@ -41,6 +43,26 @@ mod runtime {
 }
 
 pub(crate) use event::{EventFunction, EventFunctionPre};
-pub(crate) use runtime::shardmill::function::bundle;
+pub(crate) use runtime::shardmill::function::{bundle, network, scratch};
+pub(crate) use runtime::{
+    LanguageRuntime, LanguageRuntimePre, exports::shardmill::function::text_handler::Columns,
+};
 pub(crate) use stream::shardmill::function::{host, invocation, state, types};
 pub(crate) use stream::{StreamFunction, StreamFunctionPre};
+
+impl From<KinesisColumns> for Columns {
+    fn from(columns: KinesisColumns) -> Self {
+        Self {
+            shard: columns.shard,
+            role: columns.role,
+            region: columns.region,
+            stream: columns.stream,
+            keys: columns.keys,
+            sequences: columns.sequences,
+            data: columns.data,
+            arrivals: columns.arrivals,
+            subs: columns.subs,
+            rest: columns.rest,
+        }
+    }
+}

@@ -10,7 +10,9 @@ use model::{Emitted, HashKey, Invocation, StateWrite, Timestamp};
 use platform::{Clock, Monotonic, Platform};
 use wasmtime::{ResourceLimiter, component::HasData};
 use wasmtime_wasi::{
-    HostMonotonicClock, HostWallClock, WasiCtxBuilder, WasiCtxView, WasiView, p1::WasiP1Ctx,
+    HostMonotonicClock, HostWallClock, WasiCtxBuilder, WasiCtxView, WasiView,
+    cli::{StdinStream as _, StdoutStream as _},
+    p1::WasiP1Ctx,
 };
 use wasmtime_wasi_http::WasiHttpCtx;
 
@@ -22,6 +24,7 @@ use crate::{
     logs::{InvocationLog, Stream},
     network::Network,
     outgoing::Outgoing,
+    preview1::ProgramFiles,
     scratch::Scratch,
     world::World,
 };
@@ -43,6 +46,8 @@ pub(crate) struct Context {
     pub(crate) outgoing: Outgoing,
     /// Files of its own, where they are granted.
     pub(crate) scratch: Option<Scratch>,
+    /// The same for a command, should it be one of preview 1.
+    pub(crate) program_files: Option<ProgramFiles>,
 }
 
 impl HasData for Context {
@@ -63,8 +68,14 @@ impl Context {
     ) -> Self {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stderr(facts.log.stream(Stream::Error));
+        let mut program_files = None;
         let printed = facts.stdin.map(|stdin| {
             let printed = Printed::new(facts.call.output_bytes_max);
+            program_files = facts.scratch.as_ref().map(|scratch| {
+                let error = facts.log.stream(Stream::Error);
+                let output = [printed.p2_stream(), error.p2_stream()];
+                ProgramFiles::new(scratch, stdin.p2_stream(), output)
+            });
             wasi.stdin(stdin).stdout(printed.clone());
             printed
         });
@@ -102,6 +113,7 @@ impl Context {
             http: WasiHttpCtx::new(),
             outgoing,
             scratch: facts.scratch,
+            program_files,
         }
     }
 }

@@ -18,7 +18,7 @@ use wasmtime::{
 use wasmtime_wasi::p2::bindings::filesystem::{preopens, types as filesystem};
 
 use crate::{
-    bindings::{bundle, host, invocation, state, types},
+    bindings::{bundle, host, invocation, network, scratch, state, types},
     capsule::CapsuleSink,
     compiled::Compiled,
     context::Context,
@@ -30,6 +30,7 @@ use crate::{
         STACK_BYTES_MAX, TABLE_ELEMENTS_MAX, WARM_SANDBOXES_MAX,
     },
     logs::LogSink,
+    preview1,
     runtimes::Runtimes,
     warm::WarmSandboxes,
 };
@@ -64,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) linker: Linker<Context>,
     /// For programs of preview 1, which has no components.
     pub(crate) programs: wasmtime::Linker<Context>,
+    /// For those that are granted scratch space.
+    pub(crate) programs_with_files: wasmtime::Linker<Context>,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) logs: Arc<dyn LogSink>,
     /// Takes invocations that failed.
@@ -98,6 +101,8 @@ impl Engine {
             &mut context.wasi
         })
         .map_err(EngineError)?;
+        let mut programs_with_files = programs.clone();
+        preview1::add_to_linker(&mut programs_with_files).map_err(EngineError)?;
         let heartbeat = Heartbeat::new(wasmtime.clone(), platform.clone());
         let running = Semaphore::new(RUNNING_SANDBOXES_MAX as usize);
         let warm = WarmSandboxes::new(WARM_SANDBOXES_MAX as usize);
@@ -109,6 +114,7 @@ impl Engine {
             wasmtime,
             linker,
             programs,
+            programs_with_files,
             heartbeat,
             logs,
             capsules: OnceLock::new(),
@@ -192,5 +198,7 @@ fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Context>> {
     host::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
     state::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
     bundle::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
+    scratch::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
+    network::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context)?;
     Ok(linker)
 }

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Where a guest finds it.
-const FOLDER: &str = "/tmp";
+pub(crate) const FOLDER: &str = "/tmp";
 
 /// The files of one sandbox.
 pub(crate) struct Files<'a> {

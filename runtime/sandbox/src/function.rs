@@ -24,7 +24,7 @@ use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::{
-    bindings::{EventFunctionPre, StreamFunctionPre},
+    bindings::{EventFunctionPre, LanguageRuntimePre, StreamFunctionPre},
     bundle::Bundle,
     capsule::{Capsule, has_failed},
     command::Stdin,
@@ -38,7 +38,7 @@ use crate::{
     network::Network,
     packed,
     process::Processes,
-    sandbox::{GuestAnswer, Sandbox},
+    sandbox::{GuestAnswer, Passed, Sandbox},
     warm::{FunctionNumber, Lane},
 };
 use again::Run;
@@ -70,9 +70,12 @@ impl Drop for Inner {
 }
 
 /// A compiled component with its imports linked, ready to be instantiated.
+#[derive(Clone)]
 pub(crate) enum Guest {
     Stream(StreamFunctionPre<Context>),
     Event(EventFunctionPre<Context>),
+    /// An event function that is code for a language runtime.
+    Runtime(LanguageRuntimePre<Context>),
     Http(ProxyPre<Context>),
     Command(CommandPre<Context>),
     /// A command as a core module.
@@ -127,7 +130,7 @@ impl Function {
     pub fn kind(&self) -> Kind {
         match self.inner.guest {
             Guest::Stream(_) => Kind::Stream,
-            Guest::Event(_) => Kind::Event,
+            Guest::Event(_) | Guest::Runtime(_) => Kind::Event,
             Guest::Http(_) => Kind::Http,
             Guest::Command(_) | Guest::Program(_) => Kind::Command,
             Guest::Process(_) => Kind::Process,
@@ -267,7 +270,7 @@ impl Drop for Abandoned {
 /// What a guest is called with.
 #[derive(Default)]
 struct Input {
-    bytes: Vec<u8>,
+    passed: Passed,
     stdin: Option<Stdin>,
     request: Option<Asked>,
 }
@@ -335,7 +338,7 @@ impl Inner {
         });
         sandbox.store.data_mut().call.exchange = exchange.map(Box::new);
         let started = shared.platform.clock.monotonic();
-        let result = self.run(&mut sandbox, &input.bytes).await;
+        let result = self.run(&mut sandbox, &input.passed).await;
         let usage = self.usage(&sandbox, started);
         let outcome = self.outcome(&mut sandbox, result, usage);
         let init = sandbox.init;
@@ -365,10 +368,11 @@ impl Inner {
 
     /// What the guest takes of what it is run with, or why it cannot be run with that.
     fn input(&self, invocation: &Invocation, given: Given) -> Result<Input, Unfit> {
-        let bytes = |bytes| Input {
-            bytes,
+        let passed = |passed| Input {
+            passed,
             ..Input::default()
         };
+        let bytes = |bytes| passed(Passed::Bytes(bytes));
         match (&self.guest, given) {
             (Guest::Stream(_), Given::Records) => {
                 let closes = invocation.window.as_ref().is_some_and(closes_keys);
@@ -391,7 +395,11 @@ impl Inner {
                 Err(("NoRequests", "it takes no requests as they are".to_owned()))
             }
             (Guest::Event(_), Given::Records) => Ok(bytes(lambda::kinesis_event(invocation))),
-            (Guest::Event(_), Given::Event(event)) => Ok(bytes(event)),
+            (Guest::Runtime(_), Given::Records) => {
+                let columns = lambda::kinesis_columns(invocation);
+                Ok(passed(Passed::Columns(Box::new(columns.into()))))
+            }
+            (Guest::Event(_) | Guest::Runtime(_), Given::Event(event)) => Ok(bytes(event)),
             (Guest::Command(_) | Guest::Program(_) | Guest::Process(_), given) => {
                 let event = match given {
                     Given::Event(event) => event,
@@ -405,7 +413,7 @@ impl Inner {
         }
     }
 
-    async fn run(&self, sandbox: &mut Sandbox, input: &Vec<u8>) -> wasmtime::Result<GuestAnswer> {
+    async fn run(&self, sandbox: &mut Sandbox, input: &Passed) -> wasmtime::Result<GuestAnswer> {
         let shared = &self.engine.shared;
         let _beating = (!shared.settings.simulation).then(|| shared.heartbeat.start());
         let timeout = self.limits.timeout;

@@ -353,6 +353,15 @@ impl bundle::Host for Context {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect())
     }
+
+    fn seed(&mut self) -> wasmtime::Result<(u32, u32, u32, u32)> {
+        let all = u128::from_le_bytes(self.world.sixteen());
+        let word = |at: u32| {
+            let bits = (all >> (at * 32)) & u128::from(u32::MAX);
+            u32::try_from(bits).unwrap_or_default()
+        };
+        Ok((word(0), word(1), word(2), word(3)))
+    }
 }
 
 impl state::Host for Context {

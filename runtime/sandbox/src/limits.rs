@@ -44,9 +44,13 @@ pub(crate) const WARM_INVOCATIONS_MAX: u32 = 10_000;
 
 /// Requests to other servers that one sandbox may have open.
 pub(crate) const ASKED_AT_ONCE_MAX: usize = 32;
+/// Of an answer that a language runtime is given as a whole.
+pub(crate) const ASKED_ANSWER_BYTES_MAX: usize = 8 << 20;
 /// How long each step of such a request may take where the guest does not say: no function lives longer.
 pub(crate) const ASKING_TIMEOUT: Duration = Duration::from_secs(900);
 
+/// Files that a program of preview 1 has open at the same time.
+pub(crate) const PROGRAM_OPEN_FILES_MAX: usize = 1024;
 /// Scratch space of all sandboxes together, whatever each is granted.
 pub(crate) const SCRATCH_ALL_BYTES_MAX: u64 = 1 << 30;
 /// One read or write of a file: nothing interrupts the host while it copies.

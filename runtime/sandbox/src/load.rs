@@ -16,7 +16,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::{
     adapt::{Form, adapt, form},
-    bindings::{EventFunctionPre, StreamFunctionPre},
+    bindings::{EventFunctionPre, LanguageRuntimePre, StreamFunctionPre},
     bundle::{Bundle, BundleError},
     compiled::{Code, Compiled},
     context::Context,
@@ -118,10 +118,12 @@ pub enum LoadError {
     #[error("it is code in {language}, whose runtime {runtime} is not there")]
     NoRuntime { language: String, runtime: Digest },
     #[error(
-        "it is a program of preview 1, which cannot use `{grant}`: leave that out, or build it for wasm32-wasip2"
+        "it is a program of preview 1, which cannot use `network`: leave that out, or build it for wasm32-wasip2"
     )]
-    NoUseInProgram { grant: &'static str },
-    #[error("it is code in {language}, whose runtime cannot use `{grant}`: leave that out")]
+    NoNetworkInProgram,
+    #[error(
+        "it was built with an earlier runtime of {language}, which cannot use `{grant}`: build it again, or leave that out"
+    )]
     NoUse {
         language: String,
         grant: &'static str,
@@ -133,6 +135,8 @@ pub enum LoadError {
 pub(crate) const OURS: &str = "shardmill:function/";
 pub(crate) const STREAM_HANDLER: &str = "shardmill:function/stream-handler@0.1.0";
 pub(crate) const EVENT_HANDLER: &str = "shardmill:function/event-handler@0.1.0";
+/// Of a language runtime.
+const TEXT_HANDLER: &str = "shardmill:function/text-handler@0.1.0";
 /// Of any 0.2: later ones only add.
 const INCOMING_HANDLER: &str = "wasi:http/incoming-handler@0.2";
 const RUN: &str = "wasi:cli/run@0.2";
@@ -157,21 +161,21 @@ impl Engine {
     ) -> Result<Function, LoadError> {
         if Bundle::is_one(bytes) {
             let bundle = Arc::new(Bundle::decode(bytes)?);
-            if let Some(grant) = granted(&limits) {
+            let guest = self.shared.runtimes.guest(&self.shared, &bundle).await?;
+            if matches!(guest, Guest::Event(_))
+                && let Some(grant) = granted(&limits)
+            {
                 let language = bundle.language.clone();
                 return Err(LoadError::NoUse { language, grant });
             }
-            let guest = self.shared.runtimes.guest(&self.shared, &bundle).await?;
             let bundle = Some(bundle);
             return Ok(Function::new(self.clone(), digest, guest, bundle, limits));
         }
         let compiled = &self.shared.compiled;
         let code = code(&self.shared, compiled, bytes, digest).await?;
-        let guest = guest(&self.shared, &code)?;
-        if matches!(guest, Guest::Program(_))
-            && let Some(grant) = granted(&limits)
-        {
-            return Err(LoadError::NoUseInProgram { grant });
+        let guest = guest(&self.shared, &code, limits.scratch)?;
+        if matches!(guest, Guest::Program(_)) && limits.network != Network::default() {
+            return Err(LoadError::NoNetworkInProgram);
         }
         Ok(Function::new(self.clone(), digest, guest, None, limits))
     }
@@ -196,7 +200,7 @@ impl Engine {
     }
 }
 
-/// What only components can use: it is not granted in silence to what cannot.
+/// What earlier language runtimes cannot use: it is not granted to them in silence.
 fn granted(limits: &FunctionLimits) -> Option<&'static str> {
     match (
         limits.network == Network::default(),
@@ -215,19 +219,32 @@ pub fn digest_of(bytes: &[u8]) -> Digest {
 }
 
 /// Instantiates nothing: only what it exports and imports is looked at.
-pub(crate) fn guest(shared: &Shared, code: &Code) -> Result<Guest, LoadError> {
+pub(crate) fn guest(shared: &Shared, code: &Code, scratch: ByteSize) -> Result<Guest, LoadError> {
     let unfit = |error: wasmtime::Error| LoadError::Unfit(format!("{error:#}"));
     let component = match code {
         Code::Component(component) => component,
         Code::Module(module) => {
-            let pre = shared.programs.instantiate_pre(module).map_err(unfit)?;
+            let linker = match scratch {
+                ByteSize(0) => &shared.programs,
+                ByteSize(_) => &shared.programs_with_files,
+            };
+            let pre = linker.instantiate_pre(module).map_err(unfit)?;
             return Ok(Guest::Program(pre));
         }
     };
-    let kind = kind(&shared.wasmtime, component)?;
+    let exports = exports(&shared.wasmtime, component);
+    let is_runtime = exports.iter().any(|name| name == TEXT_HANDLER);
+    let kind = if is_runtime {
+        Kind::Event
+    } else {
+        kind(&exports)?
+    };
     check_imports(&shared.wasmtime, component)?;
     let pre = shared.linker.instantiate_pre(component).map_err(unfit)?;
     Ok(match kind {
+        Kind::Event if is_runtime => {
+            Guest::Runtime(LanguageRuntimePre::<Context>::new(pre).map_err(unfit)?)
+        }
         Kind::Stream => Guest::Stream(StreamFunctionPre::<Context>::new(pre).map_err(unfit)?),
         Kind::Event => Guest::Event(EventFunctionPre::<Context>::new(pre).map_err(unfit)?),
         Kind::Http => Guest::Http(ProxyPre::<Context>::new(pre).map_err(unfit)?),
@@ -236,16 +253,22 @@ pub(crate) fn guest(shared: &Shared, code: &Code) -> Result<Guest, LoadError> {
     })
 }
 
-fn kind(engine: &wasmtime::Engine, component: &Component) -> Result<Kind, LoadError> {
+fn exports(engine: &wasmtime::Engine, component: &Component) -> Vec<String> {
     let shape = component.component_type();
-    let exports: Vec<&str> = shape.exports(engine).map(|(name, _)| name).collect();
+    shape
+        .exports(engine)
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+fn kind(exports: &[String]) -> Result<Kind, LoadError> {
     let kinds = [Kind::Stream, Kind::Event, Kind::Http, Kind::Command];
     let found = kinds.into_iter().find(|kind| {
         let export = kind.export();
         exports.iter().any(|name| is_of(name, export))
     });
     found.ok_or_else(|| LoadError::NoHandler {
-        exports: listed(exports.into_iter()),
+        exports: listed(exports.iter().map(String::as_str)),
     })
 }
 

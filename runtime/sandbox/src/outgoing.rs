@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Method, Request, Response, Uri, uri::Scheme};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
     body::{Body, Frame, SizeHint},
     client::conn::http1,
@@ -31,7 +31,7 @@ use wasmtime_wasi_http::{
 };
 
 use crate::{
-    limits::{ASKED_AT_ONCE_MAX, ASKING_TIMEOUT},
+    limits::{ASKED_ANSWER_BYTES_MAX, ASKED_AT_ONCE_MAX, ASKING_TIMEOUT},
     logs::{InvocationLog, LEVEL_WARN},
     network::Network,
 };
@@ -91,6 +91,33 @@ impl Outgoing {
 
     fn say(&self, what: &str) {
         self.log.line(LEVEL_WARN, what);
+    }
+
+    /// Sends a request and takes its whole answer.
+    pub(crate) async fn exchange(
+        &mut self,
+        request: Request<Vec<u8>>,
+    ) -> Result<Response<Bytes>, Error> {
+        let request = request.map(|body| {
+            let body = Full::new(Bytes::from(body));
+            body.map_err(|never| match never {}).boxed_unsync()
+        });
+        let asking = self.send_request(request, None, Box::new(async { Ok(()) }));
+        let (answer, ending) = Box::into_pin(asking).await?;
+        let (head, body) = answer.into_parts();
+        let mut body = pin!(Limited::new(body, ASKED_ANSWER_BYTES_MAX).collect());
+        let mut ending = Box::into_pin(ending);
+        let body = tokio::select! {
+            biased;
+            body = &mut body => body,
+            // Nothing more comes; what is there is read to its end.
+            _ = &mut ending => body.await,
+        };
+        let body = body.map_err(|error| match error.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(_) => Error::HttpResponseBodySize(Some(ASKED_ANSWER_BYTES_MAX as u64)),
+        })?;
+        Ok(Response::from_parts(head, body.to_bytes()))
     }
 
     /// The addresses of the target that may be connected to.

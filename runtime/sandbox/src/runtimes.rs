@@ -1,4 +1,5 @@
 //! Language runtimes that functions share: each is compiled and linked once, and every bundle of its language gets a clone.
+//! Those of earlier versions, which take their events as bytes, go on running what was packed for them.
 //!
 //! Their components lie in one folder, named by their digests, which is what makes the files of others useless there;
 //! what they compile to is kept beside them and shared by all projects of the user.
@@ -6,14 +7,12 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
-use model::Digest;
+use model::{ByteSize, Digest};
 use tokio::sync::Mutex;
 
 use crate::{
-    bindings::EventFunctionPre,
     bundle::Bundle,
     compiled::Compiled,
-    context::Context,
     engine::Shared,
     function::Guest,
     load::{LoadError, code, digest_of, guest},
@@ -23,7 +22,7 @@ pub(crate) struct Runtimes {
     dir: Option<PathBuf>,
     compiled: Compiled,
     /// Held while one is compiled: who needs the same one waits for it.
-    linked: Mutex<BTreeMap<Digest, EventFunctionPre<Context>>>,
+    linked: Mutex<BTreeMap<Digest, Guest>>,
 }
 
 impl Runtimes {
@@ -43,14 +42,15 @@ impl Runtimes {
     ) -> Result<Guest, LoadError> {
         let mut linked = self.linked.lock().await;
         if let Some(known) = linked.get(&bundle.runtime) {
-            return Ok(Guest::Event(known.clone()));
+            return Ok(known.clone());
         }
         let bytes = self.read(shared, bundle).await?;
         let code = code(shared, &self.compiled, &bytes, bundle.runtime).await?;
-        match guest(shared, &code)? {
-            Guest::Event(pre) => {
-                linked.insert(bundle.runtime, pre.clone());
-                Ok(Guest::Event(pre))
+        let made = guest(shared, &code, ByteSize(0))?;
+        match &made {
+            Guest::Event(_) | Guest::Runtime(_) => {
+                linked.insert(bundle.runtime, made.clone());
+                Ok(made)
             }
             Guest::Stream(_)
             | Guest::Http(_)

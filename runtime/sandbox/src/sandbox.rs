@@ -12,7 +12,7 @@ use wasmtime_wasi_http::p2::bindings::Proxy;
 
 use crate::{
     adapt::START,
-    bindings::{EventFunction, StreamFunction, types},
+    bindings::{Columns, EventFunction, LanguageRuntime, StreamFunction, types},
     command::Printed,
     context::Context,
     engine::Shared,
@@ -32,9 +32,34 @@ pub(crate) struct Sandbox {
 enum Instance {
     Stream(StreamFunction),
     Event(EventFunction),
+    Runtime(LanguageRuntime),
     Http(Proxy),
     Command(Command),
     Program(TypedFunc<(), ()>),
+}
+
+/// What a handler is called with.
+#[derive(Debug)]
+pub(crate) enum Passed {
+    Bytes(Vec<u8>),
+    /// An event's records as a language runtime takes them.
+    Columns(Box<Columns>),
+}
+
+impl Default for Passed {
+    fn default() -> Self {
+        Self::Bytes(Vec::new())
+    }
+}
+
+impl Passed {
+    /// Columns are for language runtimes alone.
+    fn bytes(&self) -> wasmtime::Result<&Vec<u8>> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes),
+            Self::Columns(_) => Err(wasmtime::format_err!("it takes its records as bytes")),
+        }
+    }
 }
 
 /// What a guest answered, before anyone believed it.
@@ -77,7 +102,7 @@ impl Sandbox {
         &mut self,
         shared: &Shared,
         guest: &Guest,
-        input: &Vec<u8>,
+        input: &Passed,
         timeout: Duration,
     ) -> wasmtime::Result<GuestAnswer> {
         if shared.settings.simulation {
@@ -125,6 +150,7 @@ impl Guest {
         Ok(match self {
             Self::Stream(pre) => Instance::Stream(pre.instantiate_async(store).await?),
             Self::Event(pre) => Instance::Event(pre.instantiate_async(store).await?),
+            Self::Runtime(pre) => Instance::Runtime(pre.instantiate_async(store).await?),
             Self::Http(pre) => Instance::Http(pre.instantiate_async(store).await?),
             Self::Command(pre) => Instance::Command(pre.instantiate_async(store).await?),
             Self::Program(pre) => {
@@ -142,20 +168,35 @@ impl Instance {
     async fn handle(
         &self,
         store: &mut Store<Context>,
-        input: &Vec<u8>,
+        input: &Passed,
     ) -> wasmtime::Result<GuestAnswer> {
         Ok(match self {
             Self::Stream(function) => {
                 let handler = function.shardmill_function_stream_handler();
-                match handler.call_handle(store, input).await? {
+                match handler.call_handle(store, input.bytes()?).await? {
                     Ok(response) => GuestAnswer::Stream(response),
                     Err(fault) => GuestAnswer::Fault(fault),
                 }
             }
             Self::Event(function) => {
                 let handler = function.shardmill_function_event_handler();
-                match handler.call_handle(store, input).await? {
+                match handler.call_handle(store, input.bytes()?).await? {
                     Ok(answer) => GuestAnswer::Event(answer),
+                    Err(fault) => GuestAnswer::Fault(fault),
+                }
+            }
+            Self::Runtime(runtime) => {
+                let handler = runtime.shardmill_function_text_handler();
+                let answered = match input {
+                    Passed::Columns(columns) => handler.call_handle_records(store, columns).await?,
+                    // What was not read as JSON may be anything.
+                    Passed::Bytes(bytes) => {
+                        let text = String::from_utf8_lossy(bytes);
+                        handler.call_handle(store, &text).await?
+                    }
+                };
+                match answered {
+                    Ok(answer) => GuestAnswer::Event(answer.into_bytes()),
                     Err(fault) => GuestAnswer::Fault(fault),
                 }
             }

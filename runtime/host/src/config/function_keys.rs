@@ -65,14 +65,14 @@ pub(super) const NETWORK: Plain = Plain {
     kind: "list of `HOST:PORT`",
     default: "none",
     range: "names, `*.NAME`, addresses, `ADDRESS/BITS`, `*`; a port or `*`",
-    meaning: "servers it may ask over HTTP; addresses that are not of the public network only where they are named as addresses",
+    meaning: "servers it may ask over HTTP; addresses that are not of the public network only where they are named as addresses; not for programs of preview 1",
 };
 pub(super) const SCRATCH: Measured<ByteSize> = Measured {
     name: "scratch",
     default: ByteSize(0),
     min: ByteSize(0),
     max: ByteSize::mib(512),
-    meaning: "files of its own under `/tmp`, in memory, gone after the invocation; not for programs of preview 1, Python and JavaScript",
+    meaning: "files of its own under `/tmp`, in memory, gone after the invocation",
 };
 pub(super) static FUNCTION: Place = Place {
     path: "functions.NAME",

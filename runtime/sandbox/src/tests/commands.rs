@@ -169,39 +169,49 @@ async fn a_bundle_without_its_runtime_is_refused() {
     assert!(matches!(error, LoadError::NoRuntime { .. }), "{error}");
 }
 
-/// What only components can use, each by itself.
-fn granted() -> [(&'static str, FunctionLimits); 2] {
-    let network = FunctionLimits {
+#[tokio::test]
+async fn a_program_of_preview_1_is_refused_the_network() {
+    let limits = FunctionLimits {
         network: crate::Network::new(&["a.example:443".to_owned()]),
         ..generous()
     };
-    let scratch = FunctionLimits {
-        scratch: ByteSize::mib(1),
-        ..generous()
-    };
-    [("network", network), ("scratch", scratch)]
+    let refused = engine(false).load(&command("{}", "", 0), limits).await;
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "it is a program of preview 1, which cannot use `network`: leave that out, or build it for wasm32-wasip2"
+    );
 }
 
-#[tokio::test]
-async fn a_program_of_preview_1_is_refused_scratch_space_and_network() {
-    for (grant, limits) in granted() {
-        let refused = engine(false).load(&command("{}", "", 0), limits).await;
-        assert_eq!(
-            refused.unwrap_err().to_string(),
-            format!(
-                "it is a program of preview 1, which cannot use `{grant}`: leave that out, or build it for wasm32-wasip2"
-            )
-        );
-    }
-}
+/// Opens a file below its first folder and writes to it until that fails; ends with the number of what failed, or 100 where nothing
+/// could be opened.
+const FILLS: &str = r#"(module
+  (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\00\04\00\00\00\10\00\00")
+  (data (i32.const 64) "a")
+  (func (export "_start") (local $failed i32)
+    (if (call $open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 1) (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 16))
+      (then (call $exit (i32.const 100))))
+    (loop $more
+      (local.set $failed (call $write (i32.load (i32.const 16)) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (br_if $more (i32.eqz (local.get $failed))))
+    (call $exit (local.get $failed))))"#;
 
 #[tokio::test]
-async fn code_that_is_data_is_refused_what_its_runtime_cannot_use() {
-    for (grant, limits) in granted() {
-        let refused = engine(false).load(&bundle(), limits).await.unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            format!("it is code in python, whose runtime cannot use `{grant}`: leave that out")
-        );
+async fn a_program_of_preview_1_has_the_files_that_it_is_granted_and_no_more() {
+    let module = wat::parse_str(FILLS).unwrap();
+    for (scratch, code) in [(ByteSize(0), 100), (ByteSize::mib(1), 51)] {
+        let limits = FunctionLimits {
+            scratch,
+            ..generous()
+        };
+        let called = called(&module, &[], limits).await;
+        let Outcome::Failed(fault) = called.outcome else {
+            panic!("it ends with a number");
+        };
+        let expect = format!("exit code {code}");
+        assert!(fault.message.contains(&expect), "{}", fault.message);
     }
 }

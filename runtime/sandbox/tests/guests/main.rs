@@ -7,5 +7,6 @@ mod lives;
 mod misbehaviour;
 mod neighbours;
 mod network;
+mod runtimes;
 mod simulation;
 mod world;

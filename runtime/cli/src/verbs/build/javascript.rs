@@ -39,8 +39,28 @@ const RUNTIME: Runtime = Runtime {
             include_str!("../../../../../sdk/javascript/node.js"),
         ),
         (
+            "event.js",
+            include_str!("../../../../../sdk/javascript/event.js"),
+        ),
+        (
+            "fetch.js",
+            include_str!("../../../../../sdk/javascript/fetch.js"),
+        ),
+        (
+            "files.js",
+            include_str!("../../../../../sdk/javascript/files.js"),
+        ),
+        (
+            "path.js",
+            include_str!("../../../../../sdk/javascript/path.js"),
+        ),
+        (
             "promise.js",
             include_str!("../../../../../sdk/javascript/promise.js"),
+        ),
+        (
+            "random.js",
+            include_str!("../../../../../sdk/javascript/random.js"),
         ),
         (
             "handlers.js",

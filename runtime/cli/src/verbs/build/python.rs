@@ -35,6 +35,14 @@ const RUNTIME: Runtime = Runtime {
             include_str!("../../../../../sdk/python/runtime.py"),
         ),
         (
+            "asking.py",
+            include_str!("../../../../../sdk/python/asking.py"),
+        ),
+        (
+            "lambda_event.py",
+            include_str!("../../../../../sdk/python/lambda_event.py"),
+        ),
+        (
             "shardmill/__init__.py",
             include_str!("../../../../../sdk/python/shardmill/__init__.py"),
         ),

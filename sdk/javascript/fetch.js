@@ -1,0 +1,115 @@
+// `fetch` over what `network` grants: one request is asked as a whole, and there is nothing to wait for once the host has answered.
+
+const REDIRECTS_MAX = 20;
+
+/** Names in lower case, as Node's has them; several values of one name are one, with commas. */
+export class Headers {
+  #values = new Map();
+  constructor(from = {}) {
+    const pairs = typeof from[Symbol.iterator] === 'function' ? from : from.entries?.() ?? Object.entries(from);
+    for (const [name, value] of pairs) this.append(name, value);
+  }
+  append(name, value) {
+    const known = this.get(name);
+    this.set(name, known === null ? value : `${known}, ${value}`);
+  }
+  set(name, value) {
+    this.#values.set(String(name).toLowerCase(), String(value).trim());
+  }
+  get(name) {
+    return this.#values.get(String(name).toLowerCase()) ?? null;
+  }
+  has(name) {
+    return this.#values.has(String(name).toLowerCase());
+  }
+  delete(name) {
+    this.#values.delete(String(name).toLowerCase());
+  }
+  forEach(call) {
+    for (const [name, value] of this) call(value, name, this);
+  }
+  entries() {
+    return this.#values.entries();
+  }
+  keys() {
+    return this.#values.keys();
+  }
+  values() {
+    return this.#values.values();
+  }
+  [Symbol.iterator]() {
+    return this.entries();
+  }
+}
+
+/** The whole address that a redirect leads to. */
+function from(base, place) {
+  const [, scheme, authority, path] = /^([a-z]+:)\/\/([^/?#]*)([^?#]*)/i.exec(base);
+  if (/^[a-z][a-z0-9+.-]*:/i.test(place)) return place;
+  if (place.startsWith('//')) return scheme + place;
+  if (place.startsWith('/')) return `${scheme}//${authority}${place}`;
+  return `${scheme}//${authority}${path.replace(/[^/]*$/, '') || '/'}${place}`;
+}
+
+/** `ask` is what the host has; `bytesOf` makes bytes of a body. */
+export function fetching(ask, Buffer, bytesOf) {
+  const response = (url, { status, headers, body }, redirected) => {
+    const bytes = Buffer.from(body);
+    let used = false;
+    const read = (shape) => () =>
+      new Promise((resolve) => {
+        if (used) throw new TypeError('Body is unusable: Body has already been read');
+        used = true;
+        resolve(shape(bytes));
+      });
+    return {
+      url, status, redirected, ok: status >= 200 && status < 300, statusText: '', headers: new Headers(headers), type: 'basic',
+      get bodyUsed() { return used; },
+      text: read((all) => all.toString()),
+      json: read((all) => JSON.parse(all.toString())),
+      bytes: read((all) => new Uint8Array(all)),
+      arrayBuffer: read((all) => new Uint8Array(all).buffer),
+    };
+  };
+
+  function asked(url, { method, headers, body, redirect }) {
+    for (let redirects = 0; ; redirects++) {
+      let answer;
+      try {
+        answer = ask({ method, url: url.replace(/#.*/, ''), headers: [...headers], body });
+      } catch (refusal) {
+        const cause = refusal?.payload ?? refusal?.message ?? String(refusal);
+        throw Object.assign(new TypeError(`fetch failed: ${cause}, ${method} ${url}`), { cause });
+      }
+      const place = new Headers(answer.headers).get('location');
+      if (redirect === 'manual' || place === null || ![301, 302, 303, 307, 308].includes(answer.status)) {
+        return response(url, answer, redirects > 0);
+      }
+      if (redirect === 'error' || redirects === REDIRECTS_MAX) throw new TypeError(`fetch failed: redirected to ${place}, ${method} ${url}`);
+      const next = from(url, place);
+      // What was meant for one server is not told to another.
+      if (from(url, '/') !== from(next, '/')) for (const name of ['authorization', 'cookie']) headers.delete(name);
+      const asGet = answer.status === 303 || (answer.status < 303 && method === 'POST');
+      if (asGet && method !== 'HEAD') {
+        [method, body] = ['GET', new Uint8Array()];
+        for (const name of ['content-type', 'content-encoding', 'content-language']) headers.delete(name);
+      }
+      url = next;
+    }
+  }
+
+  return (target, init = {}) =>
+    new Promise((resolve) => {
+      const headers = new Headers(init.headers);
+      const given = init.body ?? undefined;
+      const fields = typeof given === 'object' && given?.constructor?.name === 'URLSearchParams';
+      const text = typeof given === 'string' || fields;
+      if (text && !headers.has('content-type')) {
+        headers.set('content-type', fields ? 'application/x-www-form-urlencoded;charset=UTF-8' : 'text/plain;charset=UTF-8');
+      }
+      const body = given === undefined ? new Uint8Array() : bytesOf(text ? String(given) : given);
+      const method = String(init.method ?? 'GET').toUpperCase();
+      if (!headers.has('accept')) headers.set('accept', '*/*');
+      resolve(asked(String(target?.href ?? target), { method, headers, body, redirect: init.redirect ?? 'follow' }));
+    });
+}
