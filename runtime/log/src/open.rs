@@ -100,11 +100,7 @@ impl Log {
         } else {
             new.then_some(0)
         };
-        let known = disk.exists(&view_dir(dir)).await;
         let (view, mut found) = recover_all(platform, dir, &settings, clean_end).await?;
-        if !known {
-            disk.sync_dir(dir).await?;
-        }
         let archive = Archive::new(platform, dir, &settings.archive);
         let restored = stopped::restored_until(platform, dir).await?;
         let manifests = opening::manifests(view.as_ref(), restored)?;
@@ -320,8 +316,21 @@ pub(crate) async fn delete_view(platform: &Platform, dir: &Path) -> Result<(), O
     Ok(())
 }
 
-/// Only `OpenError::View` means that the view is damaged.
+/// Only `OpenError::View` means that the view is damaged. A new one's name is durable before it is used.
 async fn open_view(
+    platform: &Platform,
+    dir: &Path,
+    kind: ViewKind,
+) -> Result<Box<dyn View>, OpenError> {
+    let known = platform.disk.exists(&view_dir(dir)).await;
+    let view = open_kind(platform, dir, kind).await?;
+    if !known {
+        platform.disk.sync_dir(dir).await?;
+    }
+    Ok(view)
+}
+
+async fn open_kind(
     platform: &Platform,
     dir: &Path,
     kind: ViewKind,
