@@ -123,11 +123,16 @@ impl Client {
 
     /// `path` stands below the API's root and may carry a query.
     pub(crate) async fn get(&mut self, path: &str) -> Result<Value, Failure> {
-        Ok(self.api(Method::GET, path, None).await?)
+        Ok(self.api(Method::GET, path, String::new()).await?)
     }
 
     pub(crate) async fn post(&mut self, path: &str, body: &Value) -> Result<Value, Failure> {
-        Ok(self.api(Method::POST, path, Some(body)).await?)
+        self.post_text(path, body.to_string()).await
+    }
+
+    /// The same of JSON that is sent as it was written, its members in their order.
+    pub(crate) async fn post_text(&mut self, path: &str, body: String) -> Result<Value, Failure> {
+        Ok(self.api(Method::POST, path, body).await?)
     }
 
     /// Bytes as they are.
@@ -143,7 +148,7 @@ impl Client {
     }
 
     pub(crate) async fn delete(&mut self, path: &str) -> Result<Value, Failure> {
-        Ok(self.api(Method::DELETE, path, None).await?)
+        Ok(self.api(Method::DELETE, path, String::new()).await?)
     }
 
     /// An action of the Kinesis door. A server without keys reads the signature for account and region only.
@@ -172,19 +177,13 @@ impl Client {
         }
     }
 
-    async fn api(
-        &mut self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, Unsent> {
-        let bytes = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
+    async fn api(&mut self, method: Method, path: &str, body: String) -> Result<Value, Unsent> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{API}{path}"))
             .header(HOST, self.address.to_string())
             .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(bytes))
+            .body(Full::new(Bytes::from(body)))
             .map_err(|error| Unsent::Refused(Failure::usage(format!("ask for {path}: {error}"))))?;
         self.exchange(request).await
     }

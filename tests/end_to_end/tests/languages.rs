@@ -13,10 +13,8 @@ use std::{
     thread,
 };
 
-use serde_json::{Value, json};
-use shardmill_end_to_end::{Project, Running, root, web};
-
-const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=dev/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host;x-amz-date, Signature=00";
+use serde_json::json;
+use shardmill_end_to_end::{Project, Running, root};
 
 const PYTHON: &str = r#"
 import json, shardmill, helper
@@ -80,7 +78,7 @@ func main() {
 "#;
 
 /// A server of a project with these files, where the toolchain is there.
-fn up(toolchain: &str, text: &str, files: &[(&str, &str)]) -> Option<(Project, Running, String)> {
+fn up(toolchain: &str, text: &str, files: &[(&str, &str)]) -> Option<(Project, Running)> {
     std::env::var_os(toolchain)?;
     let project = Project::new(text);
     for (name, text) in files {
@@ -89,10 +87,8 @@ fn up(toolchain: &str, text: &str, files: &[(&str, &str)]) -> Option<(Project, R
     let mut up = project.command(&["up", "--port", "0"]);
     up.env("SHARDMILL_CACHE", root().join("target/function-tools"));
     let mut running = Running::of_errors(&mut up);
-    let ready = running.line(|line| line.starts_with("ready "));
-    let (_, address) = ready.split_once("http://").expect("an address");
-    let address = address.split_whitespace().next().unwrap_or_default();
-    Some((project, running, address.to_owned()))
+    running.line(|line| line.starts_with("ready "));
+    Some((project, running))
 }
 
 /// An event and a stream's batch go through a function of these files; one that fails says `error`.
@@ -102,7 +98,7 @@ fn check(toolchain: &str, files: &[(&str, &str)], source: &str, state: &str, err
          functions: {{ f: {{ source: \"{source}\", timeout: 60s }} }}\n\
          triggers: {{ t: {{ stream: a, function: f, outputs: b{state} }} }}\n"
     );
-    let Some((project, _running, _)) = up(toolchain, &text, files) else {
+    let Some((project, _running)) = up(toolchain, &text, files) else {
         return;
     };
     for (name, event) in [("good.json", r#"{"n":21}"#), ("bad.json", r#"{"boom":1}"#)] {
@@ -310,7 +306,7 @@ fn check_files(toolchain: &str, source: &str, files: &[(&str, &str)]) {
         function("files-again", ", sandbox: fresh"),
         function("whole", ""),
     );
-    let Some((project, _running, address)) = up(toolchain, &text, files) else {
+    let Some((project, _running)) = up(toolchain, &text, files) else {
         return;
     };
     project.write("event.json", "{}");
@@ -325,14 +321,9 @@ fn check_files(toolchain: &str, source: &str, files: &[(&str, &str)]) {
         text.starts_with(r#"{"Records":[{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":"#),
         "{text}"
     );
-    let head = "POST /2015-03-31/functions/whole/invocations";
-    let signed = [
-        ("x-amz-date", "20260101T000000Z"),
-        ("authorization", SIGNED),
-    ];
-    let of_event = web(&address, head, &signed, text.as_bytes());
-    let of_event: Value = serde_json::from_str(&of_event.body).expect("JSON");
-    assert_eq!(of_event, of_records["answer"]);
+    project.write("event.json", text);
+    let of_event = project.json(&["invoke", "whole", "--event", "event.json"]);
+    assert_eq!(of_event["answer"], of_records["answer"]);
 }
 
 #[test]
@@ -426,7 +417,7 @@ fn check_network(toolchain: &str, source: &str, code: &str) {
         "version: 1\nstreams: {{ a: {{ shards: 1 }} }}\n\
          functions: {{ f: {{ source: \"{source}\", network: [\"{at}\"], timeout: 60s }} }}\n"
     );
-    let Some((project, _running, _)) = up(toolchain, &text, &[(source, code)]) else {
+    let Some((project, _running)) = up(toolchain, &text, &[(source, code)]) else {
         return;
     };
     project.write("event.json", &json!({ "at": at }).to_string());
@@ -467,7 +458,7 @@ fn a_go_program_has_files() {
         ("go.mod", "module f\n\ngo 1.21\n"),
         ("event.json", "{}"),
     ];
-    let Some((project, _running, _)) = up("SHARDMILL_TEST_GO", text, &files) else {
+    let Some((project, _running)) = up("SHARDMILL_TEST_GO", text, &files) else {
         return;
     };
     let drawn = [used(&project, "f"), used(&project, "f")];
