@@ -71,6 +71,8 @@ fn build() -> Result<()> {
         "shardmill-cli",
         "-p",
         "shardmill-bench",
+        "-p",
+        "shardmill-simulation",
     ];
     run(
         "the release build (ten minutes the first time)",

@@ -21,6 +21,7 @@ mod fan_out;
 mod fill;
 mod function_peers;
 mod functions;
+mod handover;
 mod isolation;
 mod languages;
 mod latency;
@@ -38,6 +39,7 @@ mod reshard;
 mod rest;
 mod sandboxes;
 mod server;
+mod simulation;
 mod storage;
 mod streams;
 mod triggers;
@@ -116,6 +118,8 @@ async fn measure(project: &Project, arguments: &Arguments) -> Result<Report> {
         triggers::measure(&mut report, project).await?;
         consumer::measure(&mut report, project).await?;
         isolation::measure(&mut report, project).await?;
+        handover::measure(&mut report, project).await?;
+        simulation::measure(&mut report, project)?;
     }
     if arguments.has(Part::Sandboxes) {
         sandboxes::measure(&mut report, project).await?;

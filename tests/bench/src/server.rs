@@ -65,6 +65,16 @@ pub(crate) enum Ready {
 impl Project {
     /// Starts the server on the data of `name`, with `file` as its `triggers.yaml`.
     pub(crate) async fn start(&self, name: &str, file: &str) -> Result<Server> {
+        self.start_with(name, file, &[]).await
+    }
+
+    /// With more options than that.
+    pub(crate) async fn start_with(
+        &self,
+        name: &str,
+        file: &str,
+        options: &[&str],
+    ) -> Result<Server> {
         let folder = self.folder.join(name);
         std::fs::create_dir_all(&folder)?;
         for guest in GUESTS {
@@ -77,6 +87,7 @@ impl Project {
         command
             .args(["up", "--port", &address.port().to_string()])
             .args(["--http-port", &routes.port().to_string()])
+            .args(options)
             .env("SHARDMILL_CACHE", &self.tools);
         let mut server = Server::start(command, &folder, address, Ready::Path("/readyz")).await?;
         server.routes = routes;
