@@ -1,14 +1,15 @@
 //! Failed invocations kept as files, beside the data: the newest of each first record, as many as there is room for.
 //!
 //! In: capsules from the sandbox, which never waits for a disk. Out: files, each of which stands for itself, and their
-//! contents for `replay`. Those of encrypted streams are encrypted under the stream's data key. Where the disk cannot keep
-//! up, capsules are lost; they are a help, not a promise.
+//! contents for `replay`. A batch that failed is soon run again, so a capsule waits a moment for the one that takes its place.
+//! Those of encrypted streams are encrypted under the stream's data key. Where the disk cannot keep up, capsules are lost;
+//! they are a help, not a promise.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
@@ -17,10 +18,12 @@ use model::StreamKey;
 use platform::{Platform, StopToken};
 use sandbox::{Capsule, CapsuleSink, Engine};
 use streams::Streams;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Notify;
 use tracing::{debug, warn};
 
-use crate::limits::{CAPSULE_BYTES_MAX, CAPSULES_BYTES_MAX, CAPSULES_MAX, CAPSULES_WAITING_MAX};
+use crate::limits::{
+    CAPSULE_BYTES_MAX, CAPSULE_PAUSE, CAPSULES_BYTES_MAX, CAPSULES_MAX, CAPSULES_WAITING_MAX,
+};
 
 /// What stands behind the name of a file.
 const ENDING: &str = ".json";
@@ -31,8 +34,9 @@ pub(crate) struct Capsules {
     folder: PathBuf,
     log: Log,
     streams: Streams,
-    sender: mpsc::Sender<(String, Bytes)>,
-    waiting: Mutex<mpsc::Receiver<(String, Bytes)>>,
+    /// What is not written yet, by the name of its file.
+    waiting: Mutex<BTreeMap<String, Bytes>>,
+    comes: Notify,
 }
 
 impl Capsules {
@@ -51,31 +55,59 @@ impl Capsules {
     }
 
     fn new(platform: &Platform, data: &Path, log: &Log, streams: &Streams) -> Self {
-        let (sender, waiting) = mpsc::channel(CAPSULES_WAITING_MAX);
         Self {
             platform: platform.clone(),
             folder: data.join("capsules"),
             log: log.clone(),
             streams: streams.clone(),
-            sender,
-            waiting: Mutex::new(waiting),
+            waiting: Mutex::default(),
+            comes: Notify::new(),
         }
     }
 
-    /// Writes what comes until it is stopped.
+    /// Writes what comes until it is stopped, and what waits then.
     pub(crate) async fn run(self: Arc<Self>, stop: StopToken) {
-        let mut waiting = self.waiting.lock().await;
         let mut files: Option<Files> = None;
-        loop {
-            let (name, bytes) = tokio::select! {
+        let clock = &self.platform.clock;
+        while !stop.is_stopped() {
+            tokio::select! {
                 biased;
-                () = stop.stopped() => return,
-                Some(capsule) = waiting.recv() => capsule,
-                else => return,
-            };
-            if let Err(error) = self.write(&mut files, name, &bytes).await {
-                warn!(%error, folder = %self.folder.display(), "a failed invocation could not be kept");
+                () = stop.stopped() => {}
+                () = self.comes.notified() => {
+                    tokio::select! {
+                        biased;
+                        () = stop.stopped() => {}
+                        () = clock.sleep(CAPSULE_PAUSE) => {}
+                    }
+                }
             }
+            while let Some((name, bytes)) = self.next() {
+                if let Err(error) = self.write(&mut files, name.clone(), &bytes).await {
+                    warn!(%error, folder = %self.folder.display(), "a failed invocation could not be kept");
+                }
+                self.written(&name, &bytes);
+            }
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self) -> Option<(String, Bytes)> {
+        let waiting = self.waiting();
+        let (name, bytes) = waiting.first_key_value()?;
+        Some((name.clone(), bytes.clone()))
+    }
+
+    /// It need not wait any more, unless a newer one has taken its place.
+    fn written(&self, name: &str, bytes: &Bytes) {
+        let mut waiting = self.waiting();
+        if waiting
+            .get(name)
+            .is_some_and(|newest| newest.as_ptr() == bytes.as_ptr())
+        {
+            waiting.remove(name);
         }
     }
 
@@ -99,11 +131,9 @@ impl Capsules {
     /// The ids of all that are kept.
     pub(crate) async fn ids(&self) -> Vec<String> {
         let names = self.platform.disk.list(&self.folder).await;
-        let mut ids: Vec<String> = names
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|it| id(it))
-            .collect();
+        let mut names: BTreeSet<String> = names.unwrap_or_default().into_iter().collect();
+        names.extend(self.waiting().keys().cloned());
+        let mut ids: Vec<String> = names.iter().filter_map(|it| id(it)).collect();
         ids.sort();
         ids
     }
@@ -113,6 +143,10 @@ impl Capsules {
         let Some(name) = file_name(id) else {
             return Ok(None);
         };
+        let waits = self.waiting().get(&name).cloned();
+        if let Some(bytes) = waits {
+            return self.opened(bytes).map(Some);
+        }
         match self.platform.disk.read(&self.folder.join(name)).await {
             Ok(bytes) => self.opened(bytes).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -154,12 +188,17 @@ impl CapsuleSink for Capsules {
         let Some(bytes) = self.hidden(&capsule.invocation.stream, capsule.encode()) else {
             return;
         };
-        if self.sender.try_send((name, bytes)).is_err() {
+        let mut waiting = self.waiting();
+        if waiting.len() >= CAPSULES_WAITING_MAX && !waiting.contains_key(&name) {
             debug!(
                 id,
                 "a failed invocation is not kept: others are being written"
             );
+            return;
         }
+        waiting.insert(name, bytes);
+        drop(waiting);
+        self.comes.notify_one();
     }
 }
 

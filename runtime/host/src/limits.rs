@@ -89,6 +89,8 @@ pub(crate) const CAPSULES_MAX: usize = 1_000;
 pub(crate) const CAPSULES_BYTES_MAX: usize = 256 << 20;
 pub(crate) const CAPSULE_BYTES_MAX: usize = 8 << 20;
 pub(crate) const CAPSULES_WAITING_MAX: usize = 64;
+/// How long one waits for the next run of its batch to take its place.
+pub(crate) const CAPSULE_PAUSE: Duration = Duration::from_millis(250);
 /// Places where two runs came out otherwise, as they are listed.
 pub(crate) const DIFFERENCES_MAX: usize = 100;
 /// Batches of a trigger that its shadow is run with at the same time; further ones are passed over.

@@ -1,8 +1,8 @@
 //! Capsules: an invocation that failed, with everything it was told and what came of it, so that it can be run again.
 //!
-//! In: an invocation, what its guest was told, its outcome. Out: a document that stands for itself, and back. A capsule
-//! is run without effects: what comes of it is compared with what came of it then. Whoever keeps capsules implements
-//! `CapsuleSink`.
+//! In: an invocation, what its guest was told, its outcome. Out: a document that stands for itself, and back: a line of JSON
+//! with the records behind it as bytes, or all of it as JSON for who wants to read it. A capsule is run without effects: what
+//! comes of it is compared with what came of it then. Whoever keeps capsules implements `CapsuleSink`.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -18,8 +18,13 @@ use serde_json::{Value, json};
 
 use crate::world::{Remembered, Told, ToldNames, ToldValue};
 
-/// The version of the document.
-const VERSION: u32 = 1;
+mod records;
+
+/// The version of a document that holds everything, and of one that stands before its records.
+const LISTED: u32 = 1;
+const PACKED: u32 = 2;
+/// How one that stands before its records begins, and no other.
+const PACKED_HEAD: &[u8] = b"{\"capsule\":2,";
 
 /// Keeps the capsules of invocations that failed. Called where the function ran, so it never waits.
 pub trait CapsuleSink: Send + Sync + fmt::Debug {
@@ -204,7 +209,7 @@ fn base64(bytes: &Bytes) -> String {
 pub enum CapsuleError {
     #[error("it is no capsule: {0}")]
     Unreadable(String),
-    #[error("it has version {0}, this shardmill reads version {VERSION}")]
+    #[error("it has version {0}, this shardmill reads versions {LISTED} and {PACKED}")]
     Version(u32),
 }
 
@@ -231,6 +236,7 @@ struct Document {
     envelope: bool,
     item_failures: Word,
     replayed_to: Option<Position>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     records: Vec<RecordDocument>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     event: Option<Base64>,
@@ -335,13 +341,23 @@ impl Capsule {
         request.chars().map(plain).collect()
     }
 
+    /// For a file.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         // Writing to a Vec cannot fail, and a document is text and numbers.
-        let written = serde_json::to_writer(&mut bytes, &self.document());
+        let written = serde_json::to_writer(&mut bytes, &self.document(PACKED, Vec::new()));
         debug_assert!(written.is_ok());
+        bytes.push(b'\n');
+        records::pack(&self.invocation.records, &mut bytes);
         bytes
+    }
+
+    /// For people; `decode` takes it too.
+    pub fn listed(&self) -> Result<Value, CapsuleError> {
+        let records = self.invocation.records.iter().map(record_document);
+        let document = self.document(LISTED, records.collect());
+        serde_json::to_value(document).map_err(|error| unreadable(&error))
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, CapsuleError> {
@@ -349,19 +365,36 @@ impl Capsule {
         struct Head {
             capsule: u32,
         }
-        let unreadable = |error: serde_json::Error| CapsuleError::Unreadable(error.to_string());
-        let head: Head = serde_json::from_slice(bytes).map_err(unreadable)?;
-        if head.capsule != VERSION {
+        let no_number = || CapsuleError::Unreadable("a number is none".to_owned());
+        if bytes.starts_with(PACKED_HEAD) {
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            let end = end.unwrap_or(bytes.len());
+            let (head, rest) = bytes.split_at(end);
+            let document: Document =
+                serde_json::from_slice(head).map_err(|error| unreadable(&error))?;
+            let rest = Bytes::copy_from_slice(rest.get(1..).unwrap_or_default());
+            let records = records::unpack(rest);
+            let records =
+                records.ok_or_else(|| CapsuleError::Unreadable("it is cut off".to_owned()))?;
+            return Self::of(document, records).ok_or_else(no_number);
+        }
+        let head: Head = serde_json::from_slice(bytes).map_err(|error| unreadable(&error))?;
+        if head.capsule != LISTED {
             return Err(CapsuleError::Version(head.capsule));
         }
-        let document: Document = serde_json::from_slice(bytes).map_err(unreadable)?;
-        Self::of(document).ok_or_else(|| CapsuleError::Unreadable("a number is none".to_owned()))
+        let mut document: Document =
+            serde_json::from_slice(bytes).map_err(|error| unreadable(&error))?;
+        let listed = std::mem::take(&mut document.records).into_iter();
+        let records: Option<Vec<UserRecord>> = listed.map(record).collect();
+        records
+            .and_then(|records| Self::of(document, records))
+            .ok_or_else(no_number)
     }
 
-    fn document(&self) -> Document {
+    fn document(&self, version: u32, records: Vec<RecordDocument>) -> Document {
         let facts = &self.invocation;
         Document {
-            capsule: VERSION,
+            capsule: version,
             trigger: facts.trigger.clone(),
             function: facts.function.clone(),
             version: facts.version,
@@ -384,7 +417,7 @@ impl Capsule {
                 ItemFailures::Strict => Word::Strict,
             },
             replayed_to: facts.replayed_to,
-            records: facts.records.iter().map(record_document).collect(),
+            records,
             event: facts.event.clone().map(Base64),
             client_context: facts.client_context.as_deref().map(str::to_owned),
             trace_parent: facts.trace_parent.as_ref().map(ToString::to_string),
@@ -395,8 +428,7 @@ impl Capsule {
     }
 
     /// None where a number is out of bounds.
-    fn of(document: Document) -> Option<Self> {
-        let records: Option<Vec<UserRecord>> = document.records.into_iter().map(record).collect();
+    fn of(document: Document, records: Vec<UserRecord>) -> Option<Self> {
         let invocation = Facts {
             trigger: document.trigger,
             function: document.function,
@@ -410,7 +442,7 @@ impl Capsule {
             fencing_token: FencingToken(document.fencing_token.parse().ok()?),
             behind_ms: document.behind_ms,
             started: Timestamp::from_millis(document.started_ms),
-            records: records?.into(),
+            records: records.into(),
             event: document.event.map(|event| event.0),
             client_context: document.client_context.map(Arc::from),
             trace_parent: document
@@ -435,6 +467,10 @@ impl Capsule {
             result: document.result,
         })
     }
+}
+
+fn unreadable(error: &serde_json::Error) -> CapsuleError {
+    CapsuleError::Unreadable(error.to_string())
 }
 
 fn window_document(window: &TumblingWindow) -> WindowDocument {

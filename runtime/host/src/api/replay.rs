@@ -17,11 +17,11 @@ pub(crate) async fn list(rooms: &Rooms) -> Reply {
     Ok(json!({ "capsules": rooms.capsules.ids().await }))
 }
 
-/// The capsule as a file holds it.
+/// The capsule in a form that can be read, and replayed.
 pub(crate) async fn show(rooms: &Rooms, trigger: &str, entry: &str) -> Reply {
     let id = format!("{trigger}/{entry}");
     let capsule = kept(rooms, &id).await?;
-    serde_json::from_slice(&capsule.encode()).map_err(ApiError::failed)
+    capsule.listed().map_err(ApiError::failed)
 }
 
 #[derive(Debug, Deserialize)]
