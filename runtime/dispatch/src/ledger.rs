@@ -3,7 +3,10 @@
 //! Pure. Works enter their lane in order, are taken from its front, and come back in parts until nothing of them is left.
 //! What was changed for a transaction that the log then refuses is taken back as it was.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use model::{Checkpoint, FencingToken, Position, Timestamp, UserRecord};
@@ -154,7 +157,7 @@ impl Ledger {
     pub(crate) fn keys_aside(&self, lane: LaneId) -> BTreeSet<Bytes> {
         let queue = self.queues.get(&lane).into_iter();
         let aside = queue.flat_map(|queue| queue.works.iter().take(queue.turn()));
-        let records = aside.flat_map(|work| &work.records);
+        let records = aside.flat_map(|work| work.records.iter());
         records.map(|record| record.partition_key.clone()).collect()
     }
 
@@ -168,12 +171,11 @@ impl Ledger {
         let queue = self.queues.get_mut(&lane)?;
         let turn = queue.turn();
         let front = queue.works.remove(turn)?;
-        let open: BTreeSet<Position> = again.iter().flat_map(Work::positions).collect();
+        let settled = without(&front, &again);
         let count = again.len();
         for work in again.into_iter().rev() {
             queue.works.insert(turn, work);
         }
-        let settled: Vec<Position> = front.positions().filter(|at| !open.contains(at)).collect();
         let mut holes = Vec::new();
         if front.origin == Origin::Shard {
             self.window.settle(settled.iter().copied());
@@ -444,6 +446,22 @@ mod queue;
 
 use queue::{Queue, Relief};
 
+/// The records of a work that are in none of what is tried again.
+fn without(work: &Work, again: &[Work]) -> Vec<Position> {
+    if again
+        .iter()
+        .any(|it| Arc::ptr_eq(&it.records, &work.records))
+    {
+        return Vec::new();
+    }
+    let mut open: Vec<Position> = again.iter().flat_map(Work::positions).collect();
+    open.sort_unstable();
+    let positions = work.positions();
+    positions
+        .filter(|at| open.binary_search(at).is_err())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -453,7 +471,7 @@ mod tests {
 
     fn work(indexes: &[u64]) -> Work {
         let record = |index: &u64| user_record(*index, "k");
-        Work::new(indexes.iter().map(record).collect())
+        Work::new(indexes.iter().map(record).collect::<Vec<_>>())
     }
 
     fn ledger(lanes: Lanes) -> Ledger {

@@ -4,7 +4,7 @@
 //! committed, what becomes a dead letter and what is tried again. The effects of a record that is delivered again are
 //! never in it. It knows neither shards nor the log.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use model::{
     Answer, Emitted, Fault, FaultClass, FunctionVersion, HashKey, Outcome, Position, StateWrite,
@@ -28,7 +28,8 @@ use whole::failed;
 /// Records that are invoked together until they are settled. Empty only as the last invocation of a tumbling window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Work {
-    pub records: Vec<UserRecord>,
+    /// Shared with whatever else knows them: a work is copied for each attempt, its records are not.
+    pub records: Arc<[UserRecord]>,
     pub mode: Mode,
     /// Of the function that ran the attempts so far.
     pub version: Option<FunctionVersion>,
@@ -129,9 +130,9 @@ pub struct Circumstances<'a> {
 
 impl Work {
     #[must_use]
-    pub fn new(records: Vec<UserRecord>) -> Self {
+    pub fn new(records: impl Into<Arc<[UserRecord]>>) -> Self {
         Self {
-            records,
+            records: records.into(),
             mode: Mode::Together,
             version: None,
             attempts: 0,
@@ -147,7 +148,7 @@ impl Work {
 
     /// Some of its records, from the beginning.
     #[must_use]
-    pub(crate) fn part(&self, records: Vec<UserRecord>) -> Self {
+    pub(crate) fn part(&self, records: impl Into<Arc<[UserRecord]>>) -> Self {
         // Once it is taken apart, which part is the last of its window shows when they are done.
         let window = self.window.map(|it| InWindow {
             part: match it.part {
@@ -210,7 +211,7 @@ impl Work {
     #[must_use]
     pub fn into_discard(self, condition: Condition) -> Discard {
         Discard {
-            records: self.records,
+            records: self.records.to_vec(),
             condition,
             attempts: self.attempts,
             notes: self.notes,
@@ -220,15 +221,17 @@ impl Work {
     #[must_use]
     pub fn into_parking(self) -> Parking {
         Parking {
-            records: self.records,
+            records: self.records.to_vec(),
             notes: self.notes,
         }
     }
 
     /// The records from `at` on.
-    fn split_off(&mut self, at: usize) -> Option<Vec<UserRecord>> {
-        let rest = self.records.split_off(at);
-        (!rest.is_empty()).then_some(rest)
+    fn split_off(&mut self, at: usize) -> Option<Arc<[UserRecord]>> {
+        let rest = self.records.get(at..).filter(|rest| !rest.is_empty())?;
+        let rest = Arc::from(rest);
+        self.records = Arc::from(&self.records[..at]);
+        Some(rest)
     }
 }
 
@@ -280,7 +283,7 @@ fn leading(
     }
     let rest = work.split_off(count);
     let discard = Discard {
-        records: work.records,
+        records: work.records.to_vec(),
         condition,
         attempts: work.attempts,
         notes: work.notes.clone(),

@@ -96,8 +96,9 @@ fn is_among(work: &Work, others: &Work) -> bool {
 
 /// Records of one batch are one work again, and begin anew.
 fn join(others: &mut Work, work: Work) {
-    others.records.extend(work.records);
-    others.records.sort_by_key(|record| record.position);
+    let mut records = [&others.records[..], &work.records[..]].concat();
+    records.sort_by_key(|record| record.position);
+    others.records = records.into();
     work.notes.into_iter().for_each(|note| others.note(note));
     begin_anew(others);
 }

@@ -1,7 +1,7 @@
 //! Which record was it? A handler that says where it is names the one it stopped at; where it has said nothing it is run
 //! once more and asked to. Only where that is of no use are batches halved, so that few sets are open however many fail.
 
-use model::Fault;
+use model::{Fault, UserRecord};
 
 use super::{
     Circumstances, Mode, Settlement, Trace, Work,
@@ -34,18 +34,17 @@ pub(super) fn exact(work: Work, fault: &Fault, at: Circumstances<'_>) -> Settlem
 /// not be taken apart any more.
 fn around(mut work: Work, mark: usize, fault: &Fault, at: Circumstances<'_>) -> Settlement {
     let is_sure = AT_THE_RECORD.contains(&fault.kind.as_str());
-    let after = work.split_off(mark + 1).unwrap_or_default();
-    let culprit = work.split_off(mark).unwrap_or_default();
-    let before = std::mem::take(&mut work.records);
+    let records = std::mem::take(&mut work.records);
+    let (before, after) = (&records[..mark], &records[mark + 1..]);
     let not_before = at.now.plus(asked(fault));
-    let neighbours = |records| Work {
+    let neighbours = |records: &[UserRecord]| Work {
         version: work.version,
         first_failed: work.first_failed,
         not_before,
         ..work.part(records)
     };
     // A function that stops behind everything, whatever it is given, would have its batches taken apart from the end.
-    let passed = |records| Work {
+    let passed = |records: &[UserRecord]| Work {
         trace: Trace::Misled,
         ..neighbours(records)
     };
@@ -54,7 +53,7 @@ fn around(mut work: Work, mark: usize, fault: &Fault, at: Circumstances<'_>) -> 
         first_failed: work.first_failed,
         notes: work.notes.clone(),
         not_before,
-        ..work.part(culprit)
+        ..work.part(&records[mark..=mark])
     };
     if is_sure {
         alone.attempts = 1;
@@ -69,7 +68,7 @@ fn around(mut work: Work, mark: usize, fault: &Fault, at: Circumstances<'_>) -> 
                 settlement.again.extend(some(neighbours(after)));
             } else {
                 let rest = [before, after].concat();
-                settlement.again.extend(some(neighbours(rest)));
+                settlement.again.extend(some(neighbours(&rest)));
             }
             return settlement;
         }

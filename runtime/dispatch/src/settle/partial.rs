@@ -92,7 +92,7 @@ fn fates<'a>(work: &Work, failures: &'a [RecordFailure], at: Circumstances<'_>) 
     // Only behind settled records is a budget fresh (RT-7, RT-8); the failure that made it so is not counted.
     let mut progress = false;
     let mut fates = Vec::with_capacity(work.records.len());
-    for (index, record) in (0..).zip(&work.records) {
+    for (index, record) in (0..).zip(work.records.iter()) {
         let failure = failures.next_if(|failure| failure.index == index);
         let fate = match failure {
             Some(_) | None if held.contains(&record.partition_key) => Fate::NotTried,
@@ -186,7 +186,7 @@ fn each(work: &Work, answer: Answer, fates: &[Fate<'_>], at: Circumstances<'_>) 
     };
     let mut settlement = Settlement::default();
     let mut before = Fate::Settled;
-    for (record, fate) in work.records.iter().zip(fates) {
+    for (index, (record, fate)) in work.records.iter().zip(fates).enumerate() {
         let single = |attempts| of_failed(work, record, attempts, at.now);
         match fate {
             Fate::Settled => {}
@@ -217,10 +217,14 @@ fn each(work: &Work, answer: Answer, fates: &[Fate<'_>], at: Circumstances<'_>) 
                     settlement.again.push(single);
                 }
             }
-            Fate::NotTried => match settlement.again.last_mut() {
-                Some(group) if before == Fate::NotTried => group.records.push(record.clone()),
-                Some(_) | None => settlement.again.push(work.part(vec![record.clone()])),
-            },
+            // Those that follow each other stay together.
+            Fate::NotTried if before == Fate::NotTried => {}
+            Fate::NotTried => {
+                let rest = fates[index..].iter();
+                let count = rest.take_while(|fate| **fate == Fate::NotTried).count();
+                let group = &work.records[index..index + count];
+                settlement.again.push(work.part(group));
+            }
         }
         before = *fate;
     }

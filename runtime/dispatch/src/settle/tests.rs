@@ -48,13 +48,13 @@ fn at(policy: &RetryPolicy) -> Circumstances<'_> {
 /// Each record has a key of its own.
 fn work(indexes: &[u64]) -> Work {
     let record = |index: &u64| user_record(*index, &index.to_string());
-    Work::new(indexes.iter().map(record).collect())
+    Work::new(indexes.iter().map(record).collect::<Vec<_>>())
 }
 
 /// Records from 1 on, with these keys.
 fn keyed(keys: &str) -> Work {
     let record = |(index, key): (u64, char)| user_record(index, &key.to_string());
-    Work::new((1..).zip(keys.chars()).map(record).collect())
+    Work::new((1..).zip(keys.chars()).map(record).collect::<Vec<_>>())
 }
 
 fn fault(class: FaultClass) -> Outcome {
@@ -558,7 +558,7 @@ fn more_failures_than_a_row_holds_are_one_span() {
 fn leading_records_that_are_too_old_expire() {
     let aged = |arrived: &[u64]| {
         let mut work = work(&[1, 2, 3]);
-        for (record, ms) in work.records.iter_mut().zip(arrived) {
+        for (record, ms) in Arc::make_mut(&mut work.records).iter_mut().zip(arrived) {
             record.arrived = Timestamp::from_millis(*ms);
         }
         work

@@ -21,7 +21,7 @@ impl ShardTask {
         }
         let fresh = {
             let circumstances = self.circumstances(&work, now, "", true);
-            let (expired, rest) = expire(work.clone(), circumstances);
+            let (expired, rest) = expire(work, circumstances);
             match (expired, rest) {
                 (None, Some(work)) => work,
                 (expired, rest) => {
@@ -67,9 +67,15 @@ impl ShardTask {
         !self.breaker.is_used() || self.pulse.since(work.first_failed.unwrap_or(now))
     }
 
-    fn delivered(&self, work: &Work) -> Arc<[UserRecord]> {
+    /// With the count of this delivery.
+    fn delivered(work: &Work) -> Arc<[UserRecord]> {
         let deliveries = work.failures.saturating_add(1);
-        let records = work.invoked().iter().cloned();
+        let invoked = work.invoked();
+        let is_said = |record: &UserRecord| record.deliveries == deliveries;
+        if invoked.len() == work.records.len() && invoked.iter().all(is_said) {
+            return Arc::clone(&work.records);
+        }
+        let records = invoked.iter().cloned();
         records
             .map(|record| UserRecord {
                 deliveries,
@@ -79,7 +85,7 @@ impl ShardTask {
     }
 
     fn invoke(&mut self, lane: LaneId, mut work: Work, now: Timestamp) {
-        let records = self.delivered(&work);
+        let records = Self::delivered(&work);
         assert!(batch_is_ordered(&records), "a batch is out of order");
         let (trigger, shard) = (&self.settings.name, self.shard.id);
         let (token, first) = (self.holder.token(), records.first().map(|it| it.position));

@@ -52,7 +52,7 @@ impl ShardTask {
             ..work.part(held)
         };
         let rest = Work {
-            records: rest,
+            records: rest.into(),
             ..work.clone()
         };
         let again = [held, rest].into_iter();
@@ -103,8 +103,8 @@ impl ShardTask {
                 rest.extend(records.next());
             }
         }
-        let part = |records| Work {
-            records,
+        let part = |records: Vec<UserRecord>| Work {
+            records: records.into(),
             mode: Mode::Together,
             ..work.clone()
         };

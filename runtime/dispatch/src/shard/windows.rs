@@ -284,7 +284,7 @@ impl ShardTask {
                     (0..)
                         .zip(found)
                         .map(|it| stand_in(it, (start, end)))
-                        .collect(),
+                        .collect::<Vec<_>>(),
                 )
             };
             return Ok(Some(Step::Begin(ONLY, work)));
