@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     limits::{DEAD_LETTER_BYTES_MAX, NOTE_BYTES_MAX, SHORT_NOTE_BYTES_MAX},
+    losses::Gap,
     settle::{Circumstances, Discard},
 };
 
@@ -40,6 +41,9 @@ pub struct DeadLetter {
     pub records: Vec<KeptRecord>,
     /// The newest ones, oldest first; empty when there was no invocation.
     pub attempts: Vec<Note>,
+    /// In place of records that the stream lost before they were settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Gap>,
 }
 
 /// A record byte for byte, as JSON.
@@ -70,7 +74,7 @@ pub enum Condition {
     Unparsable,
     /// Its tumbling window has closed.
     Late,
-    /// Its shard could not go on, and the stream was about to lose it.
+    /// Its shard could not go on, or not fast enough, and the stream was about to lose it, or had.
     RetentionExpired,
 }
 
@@ -173,6 +177,7 @@ pub(crate) fn entries(
             written_ms: now.as_millis(),
             records: group.into_iter().map(KeptRecord::from).collect(),
             attempts: discard.notes.clone(),
+            lost: None,
         };
         let value = entry.encode();
         let bytes = value.len();
@@ -184,6 +189,38 @@ pub(crate) fn entries(
         written.push(Written { id, write, bytes });
     }
     written
+}
+
+/// An entry that names lost records, with its size in bytes.
+pub(crate) fn gap_entry(
+    gap: Gap,
+    key: &LeaseKey,
+    token: FencingToken,
+    now: Timestamp,
+) -> (ViewWrite, usize) {
+    // No record has this place.
+    let position = Position {
+        sequence: gap.after.unwrap_or_default(),
+        sub_sequence: u64::MAX,
+    };
+    let entry = DeadLetter {
+        id: id(key.shard, position),
+        trigger: key.trigger.clone(),
+        shard: key.shard,
+        fencing_token: token,
+        condition: Condition::RetentionExpired,
+        written_ms: now.as_millis(),
+        records: Vec::new(),
+        attempts: Vec::new(),
+        lost: Some(gap),
+    };
+    let value = entry.encode();
+    let bytes = value.len();
+    let write = ViewWrite {
+        key: keys::dead_letter(key, position),
+        value: Some(value.into()),
+    };
+    (write, bytes)
 }
 
 pub(crate) fn id(shard: ShardId, position: Position) -> String {

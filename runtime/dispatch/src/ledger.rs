@@ -85,6 +85,10 @@ impl Ledger {
         self.window.low()
     }
 
+    pub(crate) fn is_within_record(&self) -> bool {
+        self.window.is_within_record()
+    }
+
     pub(crate) fn through(&self) -> Checkpoint {
         self.through
     }
@@ -442,10 +446,6 @@ impl Ledger {
     }
 }
 
-mod queue;
-
-use queue::{Queue, Relief};
-
 /// The records of a work that are in none of what is tried again.
 fn without(work: &Work, again: &[Work]) -> Vec<Position> {
     if again
@@ -461,6 +461,10 @@ fn without(work: &Work, again: &[Work]) -> Vec<Position> {
         .filter(|at| open.binary_search(at).is_err())
         .collect()
 }
+
+mod queue;
+
+use queue::{Queue, Relief};
 
 #[cfg(test)]
 mod tests {

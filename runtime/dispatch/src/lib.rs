@@ -28,6 +28,8 @@ mod window;
 
 mod ledger;
 
+mod losses;
+
 mod kept;
 
 pub mod dead_letters;
@@ -76,6 +78,7 @@ pub use dead_letters::{
 };
 pub use kept::recounted;
 pub use lanes::Lanes;
+pub use losses::{Gap, Seen};
 pub use owed::{Owed, OwedDocuments, OwedTo};
 pub use parking::{ParkedKey, ParkedKeys};
 pub use redrive::{Came, How, Redrive, RedriveOrder, Redriven, Refused};

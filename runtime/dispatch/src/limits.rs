@@ -34,6 +34,10 @@ pub const HOLES_MAX: usize = 256;
 pub const HOLES_SPARE: usize = 64;
 /// Bytes of the state of a tumbling window by shard; a larger one ends its window (TW-7).
 pub const WINDOW_STATE_BYTES_MAX: usize = 1 << 20;
+/// Bytes of records of parked keys that go behind them with the next row; more are written at once. So are they before a
+/// transaction that has more than the second of these itself.
+pub const PARKED_UNWRITTEN_BYTES_MAX: usize = 1 << 20;
+pub const BESIDE_PARKED_BYTES_MAX: usize = 8 << 20;
 /// Rows of parked keys and of their records that are read at once.
 pub const PARKED_PAGE_ROWS: usize = 1_000;
 /// A handler may ask for a pause of this length, or for one as long as the longest pause of its trigger.
@@ -89,10 +93,10 @@ pub const RESCUE_LOOK_MIN: Duration = Duration::from_secs(1);
 const _: () = assert!(DEAD_LETTER_BYTES_MAX <= TRANSACTION_DEAD_LETTER_BYTES_MAX);
 /// A packed try takes 131 bytes, with a key as its lane 151, a hole and an open record 43, the last position of a lane 130.
 const _: () = assert!(
-    SETS_MAX * 131 + (HOLES_MAX + HOLES_SPARE) * 43 + LANES_MAX * 130 + 512 <= PROGRESS_BYTES_MAX
+    SETS_MAX * 131 + (HOLES_MAX + HOLES_SPARE) * 43 + LANES_MAX * 130 + 704 <= PROGRESS_BYTES_MAX
 );
 const _: () = assert!(
-    (OPEN_KEYS_MAX + HOLES_MAX + HOLES_SPARE) * 43 + KEY_TRIES_MAX * 151 + 512
+    (OPEN_KEYS_MAX + HOLES_MAX + HOLES_SPARE) * 43 + KEY_TRIES_MAX * 151 + 704
         <= PROGRESS_BYTES_MAX
 );
 const _: () = assert!(KEY_TRIES_MAX < OPEN_KEYS_MAX);

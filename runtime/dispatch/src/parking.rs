@@ -4,7 +4,7 @@
 //! order of the shard, bounded over all keys of the trigger. Rows lie by the hash of the key, so that a split or a merge
 //! moves nothing: whoever has the hash range has its parked keys. Whoever writes here holds the count of the store.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use model::{
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dead_letters::{KeptRecord, Note},
-    kept::{Counting, Stock},
+    kept::{Counting, Stock, is_of},
     limits::PARKED_PAGE_ROWS,
 };
 
@@ -94,6 +94,16 @@ pub(crate) fn waiting(trigger: &TriggerName, hash_key: HashKey, record: &UserRec
     }
 }
 
+fn decode(value: &[u8]) -> Result<KeptRecord, CommitError> {
+    match value.split_first() {
+        Some((&VERSION, json)) => serde_json::from_slice(json)
+            .map_err(|e| CommitError::Down(format!("a parked record cannot be read: {e}"))),
+        Some(_) | None => Err(CommitError::Down(
+            "a parked record has an unknown version".to_owned(),
+        )),
+    }
+}
+
 /// The parked keys of one trigger; share it by `Arc`.
 #[derive(Debug)]
 pub struct ParkedKeys {
@@ -163,14 +173,7 @@ impl ParkedKeys {
         let prefix = keys::parked_of(&self.trigger, of.hash_key, &of.partition_key);
         let after = after.map(|at| keys::parked(&self.trigger, of.hash_key, &of.partition_key, at));
         let page = self.journal.scan(&prefix, after.as_deref(), limit)?;
-        let decode = |(_, value): &(Bytes, Bytes)| match value.split_first() {
-            Some((&VERSION, json)) => serde_json::from_slice(json)
-                .map_err(|e| CommitError::Down(format!("a parked record cannot be read: {e}"))),
-            Some(_) | None => Err(CommitError::Down(
-                "a parked record has an unknown version".to_owned(),
-            )),
-        };
-        page.iter().map(decode).collect()
+        page.iter().map(|(_, value)| decode(value)).collect()
     }
 
     /// Lets the key go on from where it stands; says whether it was parked. Durable when it returns, as are the others.
@@ -313,9 +316,48 @@ impl ParkedKeys {
         transaction: &mut Transaction,
     ) -> Result<Counting<'_>, CommitError> {
         let counting = self.stock.count().await?;
+        let kept = self.kept_parked(&transaction.writes)?;
+        if !kept.is_empty() {
+            transaction.writes.extend(kept);
+            self.orders.send_modify(|order| *order += 1);
+        }
         let bytes = counting.after(&transaction.writes)?;
         transaction.writes.push(counting.row(bytes));
         Ok(counting)
+    }
+
+    /// Rows of keys that an operator let go while records of them were on their way behind them: they go on from there.
+    fn kept_parked(&self, writes: &[ViewWrite]) -> Result<Vec<ViewWrite>, CommitError> {
+        let is_row = |write: &&ViewWrite| is_of(write, Namespace::ParkedKey);
+        let mut known: BTreeSet<Bytes> = writes
+            .iter()
+            .filter(is_row)
+            .map(|it| it.key.clone())
+            .collect();
+        let mut rows = Vec::new();
+        for write in writes {
+            let split = keys::split_parked(&self.trigger, &write.key);
+            let (Some((hash_key, partition_key)), Some(value)) = (split, &write.value) else {
+                continue;
+            };
+            let key = keys::parked_key(&self.trigger, hash_key, partition_key);
+            if known.insert(key.clone()) && self.journal.get(&key)?.is_none() {
+                let record = decode(value)?;
+                let row = ParkedKey {
+                    partition_key: record.partition_key,
+                    hash_key,
+                    why: Parked {
+                        since_ms: record.arrived_ms,
+                        shard: ShardId::default(),
+                        token: FencingToken::default(),
+                        goes_on: true,
+                        notes: Vec::new(),
+                    },
+                };
+                rows.push(row.write(&self.trigger));
+            }
+        }
+        Ok(rows)
     }
 }
 

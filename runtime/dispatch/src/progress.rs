@@ -4,13 +4,14 @@
 //! has not begun, and the `open` records of a shard with a lane for each key. A row is written with every effect, so a
 //! restart repeats nothing that was committed. A damaged row stops the shard.
 
-use model::{Checkpoint, FencingToken, FunctionVersion, Position, Timestamp};
+use model::{Checkpoint, FencingToken, FunctionVersion, Position, SequenceNumber, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     dead_letters::Note,
     lanes::{LaneId, Lanes},
     limits::PROGRESS_BYTES_MAX,
+    losses::{Seen, is_false, is_zero},
 };
 
 /// First byte of a stored row.
@@ -53,6 +54,12 @@ pub struct Progress {
     /// After a seek back: up to here records were delivered before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replayed: Option<Checkpoint>,
+    /// How far the shard was read; absent where nobody counts, and in rows written before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+    /// Records that retention took before they were settled, ever.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,14 +95,6 @@ pub struct Try {
 #[error("the stored progress cannot be read: {0}")]
 pub struct DamagedProgress(pub String);
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature is serde's"
-)]
-fn is_false(flag: &bool) -> bool {
-    !flag
-}
-
 impl Progress {
     /// A shard of which nothing was settled yet.
     #[must_use]
@@ -111,6 +110,8 @@ impl Progress {
             packed: Vec::new(),
             holes: Vec::new(),
             replayed: None,
+            seen: None,
+            lost: 0,
         }
     }
 
@@ -118,6 +119,23 @@ impl Progress {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.through > self.low || !self.tries.is_empty()
+    }
+
+    /// The last record that was looked at.
+    pub(crate) fn last(&self) -> SequenceNumber {
+        match self.through {
+            Checkpoint::Settled(position) => position.sequence,
+            Checkpoint::ShardEnd => SequenceNumber::MAX,
+            Checkpoint::AtTimestamp(_) | Checkpoint::TrimHorizon | Checkpoint::Latest => {
+                SequenceNumber::MIN
+            }
+        }
+    }
+
+    /// How many records the tries hold.
+    pub(crate) fn tried(&self) -> u64 {
+        let records = self.tries.iter().map(|tried| tried.records).sum::<usize>();
+        u64::try_from(records).unwrap_or(u64::MAX)
     }
 
     /// How the shard was divided when the row was written.
@@ -229,6 +247,13 @@ mod tests {
         testing::position,
     };
 
+    const FARTHEST: Seen = Seen {
+        through: SequenceNumber::MAX,
+        records: u64::MAX,
+        open: u64::MAX,
+        within_record: true,
+    };
+
     fn row() -> Progress {
         Progress {
             token: FencingToken(4),
@@ -253,6 +278,8 @@ mod tests {
             packed: Vec::new(),
             holes: Vec::new(),
             replayed: None,
+            seen: None,
+            lost: 0,
         }
     }
 
@@ -403,7 +430,7 @@ mod tests {
     #[test]
     fn a_row_has_room_for_every_open_record_and_the_tries_beside_them() {
         let long = Position {
-            sequence: model::SequenceNumber::MAX,
+            sequence: SequenceNumber::MAX,
             sub_sequence: u64::MAX,
         };
         let mut full = row();
@@ -412,6 +439,7 @@ mod tests {
         full.holes = vec![long; HOLES_MAX + HOLES_SPARE];
         full.tries[0].lane = Some(LaneId(u128::MAX));
         (full.tries[0].first, full.tries[0].last) = (long, long);
+        (full.seen, full.lost) = (Some(FARTHEST), u64::MAX);
         full.tries = vec![full.tries.remove(0); KEY_TRIES_MAX];
         let stored = full.clone().encode().unwrap();
         assert_eq!(Progress::decode(&stored), Ok(full));
@@ -420,12 +448,13 @@ mod tests {
     #[test]
     fn a_row_has_room_for_all_sets_that_can_be_open() {
         let long = Position {
-            sequence: model::SequenceNumber::MAX,
+            sequence: SequenceNumber::MAX,
             sub_sequence: u64::MAX,
         };
         let mut full = row();
         full.lanes = Some(Lanes::Hashed(10).shared(Some(0.5)));
         full.lane_through = vec![Checkpoint::Settled(long); LANES_MAX];
+        (full.seen, full.lost) = (Some(FARTHEST), u64::MAX);
         full.holes = vec![long; HOLES_MAX + HOLES_SPARE];
         full.tries[0] = Try {
             first: long,

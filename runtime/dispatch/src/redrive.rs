@@ -94,6 +94,8 @@ pub enum Refused {
     Gone,
     #[error("an earlier record of its key failed again")]
     Behind,
+    #[error("its records expired before they were settled: nothing is left to run")]
+    Lost,
     #[error("it could not be written: {0}")]
     Unwritten(String),
 }
@@ -161,6 +163,9 @@ impl Redrive {
         let stored = stored.map_err(|error| unread(error.into()))?;
         let stored = stored.ok_or(Refused::Gone)?;
         let letter = DeadLetter::decode(&stored).map_err(unread)?;
+        if letter.lost.is_some() {
+            return Err(Refused::Lost);
+        }
         Ok(Open {
             _claim: claim,
             key,

@@ -20,7 +20,7 @@ use model::{
     invocation::Begun,
     keys,
     seams::{
-        CommitError, Handler, Journal, LogTail, ReadFrom, ReadLimit, ShardFacts, Source,
+        CommitError, Handler, Journal, LogTail, Page, ReadFrom, ReadLimit, ShardFacts, Source,
         SourceError,
     },
 };
@@ -40,6 +40,7 @@ use crate::{
         COALESCE, COALESCE_PASSED, FULL_PAUSE, LOG_TAIL_BYTES_MAX, OPEN_BYTES_MAX, OPEN_KEYS_MAX,
         OPEN_RECORDS_MAX, PAGE_BYTES_MAX, PAGE_RECORDS_MAX, SLOT_LOOK,
     },
+    losses::{Losses, Seen},
     orders::{Orders, Stance},
     parking::ParkedKeys,
     progress::{DamagedProgress, Progress, Standing},
@@ -85,6 +86,10 @@ pub(crate) struct ShardTask {
     batchers: BTreeMap<LaneId, Batcher>,
     flights: Flights,
     parked: ParkedHere,
+    /// Records of parked keys that go behind them with the next row, and the checkpoint before the first of them, which is
+    /// shown until then: whoever waits for a record finds it where it is.
+    behind: Vec<ViewWrite>,
+    behind_from: Option<(Checkpoint, bool)>,
     windows: Option<Windows>,
     breaker: Breaker,
     /// Of all shards of the trigger.
@@ -99,6 +104,11 @@ pub(crate) struct ShardTask {
     behind_ms: u64,
     /// When it is looked again for records that retention is about to take.
     rescues_at: Timestamp,
+    /// More is lost than can be read in time: what arrived before this is given up without being run.
+    gives_up_before: Option<Timestamp>,
+    losses: Losses,
+    /// When the newest page was taken.
+    taken_at: Timestamp,
     /// When what is settled and not written yet has to be written.
     write_by: Option<Monotonic>,
     /// The checkpoint of the newest row.
@@ -113,8 +123,9 @@ pub(crate) struct ShardTask {
 #[derive(Debug)]
 struct Unplaced {
     records: usize,
-    /// The checkpoint before it.
+    /// The checkpoint before it, and whether that lies in a record.
     low: Checkpoint,
+    within_record: bool,
 }
 
 /// Why a task stopped.
@@ -184,6 +195,8 @@ impl ShardTask {
                 keys: BTreeMap::new(),
                 orders: parked.orders(),
             },
+            behind: Vec::new(),
+            behind_from: None,
             windows: None,
             breaker: Breaker::new(settings.retry.breaker),
             pulse,
@@ -194,6 +207,9 @@ impl ShardTask {
             ended: false,
             behind_ms: 0,
             rescues_at: Timestamp::default(),
+            gives_up_before: None,
+            losses: Losses::default(),
+            taken_at: Timestamp::default(),
             write_by: None,
             written: start.low,
             placed: LogPosition::default(),
@@ -238,6 +254,9 @@ impl ShardTask {
     async fn work(&mut self, stop: &StopToken) -> Result<TaskEnd, Halt> {
         self.resume().await?;
         loop {
+            if self.losses.gap().is_some() {
+                self.name_losses(stop).await?;
+            }
             let stance = self.obey();
             if stop.is_stopped() || stance != Stance::On {
                 if let Some(landed) = self.flights.next().await {
@@ -281,6 +300,11 @@ impl ShardTask {
         }
     }
 
+    /// Whether the checkpoint lies in an aggregate of which something is open.
+    fn is_within_record(&self) -> bool {
+        self.losses.is_within_record() || self.ledger.is_within_record()
+    }
+
     fn now(&self) -> Timestamp {
         self.rooms.platform.clock.wall()
     }
@@ -288,12 +312,22 @@ impl ShardTask {
     fn show(&self, state: ShardState) {
         let unplaced = self.unplaced.as_ref();
         let in_flight = self.ledger.open() + unplaced.map_or(0, |it| it.records);
+        let unwritten = unplaced.map(|it| (it.low, it.within_record));
+        let (checkpoint, within_record) = self
+            .behind_from
+            .or(unwritten)
+            .unwrap_or_else(|| (self.ledger.low(), self.is_within_record()));
         let status = ShardStatus {
             shard: self.shard.id,
             state,
-            checkpoint: unplaced.map_or_else(|| self.ledger.low(), |it| it.low),
+            checkpoint,
+            within_record,
             behind_ms: self.behind_ms,
-            counters: self.counters,
+            counters: Counters {
+                lost_to_retention: self.losses.total(),
+                lost_here: self.losses.here(),
+                ..self.counters
+            },
             in_flight: u64::try_from(in_flight).unwrap_or(u64::MAX),
             parked_keys: u64::try_from(self.parked.keys.len()).unwrap_or(u64::MAX),
             parked_since: self

@@ -10,6 +10,8 @@ pub struct ShardStatus {
     /// Prints as the one reason why the shard does not move, or as `running`.
     pub state: ShardState,
     pub checkpoint: Checkpoint,
+    /// The checkpoint lies in an aggregate of which later records are not settled.
+    pub within_record: bool,
     /// Of the newest record read, behind the tip of the shard.
     pub behind_ms: u64,
     pub counters: Counters,
@@ -21,18 +23,22 @@ pub struct ShardStatus {
 }
 
 impl ShardStatus {
-    /// Every record that was taken is passed, settled, given up or in flight: nothing gets lost or counts twice.
+    /// Every record that was due is passed, settled, given up, lost to retention or in flight: nothing gets lost beside that
+    /// or counts twice.
     #[must_use]
     pub fn is_conserved(&self) -> bool {
         let counters = &self.counters;
-        let taken = counters.records_in + counters.resumed;
-        let ended =
-            counters.filtered_out + counters.settled + counters.dead_lettered + counters.parked;
-        taken == ended + self.in_flight
+        let due = counters.records_in + counters.resumed + counters.lost_here;
+        let ended = counters.filtered_out
+            + counters.settled
+            + counters.dead_lettered
+            + counters.parked
+            + counters.lost_here;
+        due == ended + self.in_flight
     }
 }
 
-/// Since this host took the shard.
+/// Since this host took the shard, except where it says more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
     /// Read from the stream, those outside the shard and those that the filter passes included.
@@ -65,8 +71,10 @@ pub struct Counters {
     pub windows_closed: u64,
     /// Records that were given up because the stream was about to lose them.
     pub retention_expired: u64,
-    /// Records that were being tried when the stream's retention took them, and that no restart finds again.
+    /// Records that retention took before they were settled, since the trigger began: nothing of them is left.
     pub lost_to_retention: u64,
+    /// Of those: since this host took the shard.
+    pub lost_here: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,6 +16,7 @@ mod partial;
 mod redrives;
 mod restores;
 mod retention;
+mod river;
 mod seeks;
 mod tracing;
 mod versions;

@@ -104,6 +104,15 @@ impl Window {
         }
     }
 
+    /// Whether the first open record and the checkpoint lie in one record of the stream.
+    pub(crate) fn is_within_record(&self) -> bool {
+        let Checkpoint::Settled(low) = self.low() else {
+            return false;
+        };
+        let first = self.entries.iter().find(|entry| entry.is_open);
+        first.is_some_and(|entry| entry.position.sequence == low.sequence)
+    }
+
     /// How many records are open.
     pub(crate) fn open(&self) -> usize {
         self.open

@@ -1,7 +1,7 @@
 //! How far a trigger is behind its stream: records, bytes and time of what is not settled yet.
 //!
-//! In: the checkpoint of a shard and what the stream still holds. Out: counts that are exact to the record (not to the
-//! sub-record) and cost no reading. It never waits.
+//! In: the checkpoint of a shard and what the stream still holds. Out: counts of whole records, which cost no reading: an
+//! aggregate of which anything is not settled counts as one. It never waits.
 
 use std::time::Duration;
 
@@ -62,19 +62,10 @@ pub(crate) fn look(rooms: &Rooms) {
     }
 }
 
-/// Records that retention took before the trigger settled them, by shard, as far as they are not freed yet.
-pub(crate) fn expired(rooms: &Rooms, settings: &TriggerSettings) -> Vec<(ShardId, u64)> {
-    let shards = rooms.runners.status(&settings.name);
-    let counts = shards.iter().filter_map(|status| {
-        let expired = backlog(rooms, settings, status)?.expired;
-        (expired > 0).then_some((status.shard, expired))
-    });
-    counts.collect()
-}
-
 /// None where nothing can be behind: the shard has ended, or is gone with its stream.
 fn backlog(rooms: &Rooms, settings: &TriggerSettings, status: &ShardStatus) -> Option<Backlog> {
     let from = match status.checkpoint {
+        Checkpoint::Settled(position) if status.within_record => ReadFrom::At(position.sequence),
         Checkpoint::Settled(position) => ReadFrom::After(position.sequence),
         Checkpoint::AtTimestamp(at) => ReadFrom::Arrived(at),
         Checkpoint::TrimHorizon => ReadFrom::Oldest,

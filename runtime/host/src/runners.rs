@@ -30,8 +30,6 @@ pub(crate) struct Runners {
     moving: Mutex<BTreeMap<TriggerName, Vec<ShardStatus>>>,
     /// Orders that nothing may come between are carried out one after another, by trigger.
     orders: Mutex<BTreeMap<TriggerName, Arc<tokio::sync::Mutex<()>>>>,
-    /// Records that expired before they were settled, since this server started.
-    lost: Mutex<BTreeMap<(TriggerName, ShardId), u64>>,
 }
 
 /// A trigger that does not run until an operator says where it begins.
@@ -50,7 +48,6 @@ impl Runners {
             standing: Mutex::default(),
             moving: Mutex::default(),
             orders: Mutex::default(),
-            lost: Mutex::default(),
         }
     }
 
@@ -72,17 +69,6 @@ impl Runners {
         running
             .or_else(|| self.moving().get(name).cloned())
             .unwrap_or_default()
-    }
-
-    pub(crate) fn lost(&self, name: &TriggerName, shard: ShardId, records: u64) {
-        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        *lost.entry((name.clone(), shard)).or_default() += records;
-    }
-
-    /// Records that expired before they were settled, since this server started.
-    pub(crate) fn expired(&self, name: &TriggerName, shard: ShardId) -> u64 {
-        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        lost.get(&(name.clone(), shard)).copied().unwrap_or(0)
     }
 
     /// Where the trigger keeps values.

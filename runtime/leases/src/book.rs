@@ -30,6 +30,8 @@ pub struct NewLease {
     pub key: LeaseKey,
     pub parents: Vec<ShardId>,
     pub initial: Checkpoint,
+    /// How many records the shard ever had before that, where they are counted.
+    pub initial_records: Option<u64>,
 }
 
 /// The right to work on one shard until it is released or a newer token is granted.
@@ -133,7 +135,10 @@ impl LeaseBook {
                 rows.push(row);
                 continue;
             }
-            let row = crate::created(new.key, LeaseSlot(slot), new.parents, new.initial);
+            let row = LeaseRow {
+                initial_records: new.initial_records,
+                ..crate::created(new.key, LeaseSlot(slot), new.parents, new.initial)
+            };
             slot += 1;
             changed.insert(row.key.clone(), row.clone());
             rows.push(row);

@@ -21,6 +21,7 @@ pub fn created(
         owner_switches: 0,
         token: FencingToken::default(),
         initial,
+        initial_records: None,
         parents,
         children: Vec::new(),
     }

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use crate::{HashKey, LeaseKey, LeaseSlot, Position, ShardId, Timestamp, TriggerName};
+use crate::{HashKey, LeaseKey, LeaseSlot, Position, ShardId, ShardSlot, Timestamp, TriggerName};
 
 /// The first byte of a key. Bytes never change meaning; new kinds take new bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub enum Namespace {
     Producer = b'q',
     /// Sequence counters, owned by `log`.
     Counter = b'c',
+    /// How many records of each shard retention has taken, owned by `streams`.
+    Trimmed = b'g',
     /// Objects of the archive, owned by `log`.
     Archive = b'h',
     /// Function versions, owned by `catalog`.
@@ -229,6 +231,16 @@ pub fn parked(
         .done()
 }
 
+/// The hash and the partition key behind which a record waits.
+#[must_use]
+pub fn split_parked<'a>(trigger: &TriggerName, key: &'a [u8]) -> Option<(HashKey, &'a [u8])> {
+    let rest = key.strip_prefix(of_trigger(Namespace::Parked, trigger).as_ref())?;
+    let (hash, rest) = rest.split_first_chunk::<16>()?;
+    let (length, rest) = rest.split_first_chunk::<2>()?;
+    let partition_key = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
+    Some((HashKey(u128::from_be_bytes(*hash)), partition_key))
+}
+
 /// Whose progress row a key names.
 #[must_use]
 pub fn progress_of(key: &[u8]) -> Option<LeaseKey> {
@@ -381,6 +393,21 @@ pub fn bookmark(trigger: &TriggerName, name: &str) -> Bytes {
     Key(of_trigger(Namespace::Bookmark, trigger).to_vec())
         .raw(name.as_bytes())
         .done()
+}
+
+/// What retention has taken of one shard.
+#[must_use]
+pub fn trimmed(slot: ShardSlot) -> Bytes {
+    Key::of(Namespace::Trimmed)
+        .raw(&slot.0.to_be_bytes())
+        .done()
+}
+
+/// The shard that a key of `trimmed` is about.
+#[must_use]
+pub fn trimmed_of(key: &[u8]) -> Option<ShardSlot> {
+    let slot = key.strip_prefix(&[Namespace::Trimmed as u8])?;
+    Some(ShardSlot(u32::from_be_bytes(slot.try_into().ok()?)))
 }
 
 #[must_use]

@@ -34,6 +34,9 @@ pub struct LeaseRow {
     pub token: FencingToken,
     /// Where the trigger began on this shard; later positions are in the progress row.
     pub initial: Checkpoint,
+    /// How many records the shard ever had before that; absent in rows written before they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_records: Option<u64>,
     pub parents: Vec<ShardId>,
     pub children: Vec<ShardId>,
 }

@@ -32,6 +32,16 @@ pub trait Source: Send + Sync + fmt::Debug {
         from: ReadFrom,
         limit: ReadLimit,
     ) -> BoxFuture<'a, Result<Page, SourceError>>;
+    /// How many records the shard ever had before a place, those that retention has taken included. None where the place
+    /// itself is gone, or nobody counts.
+    fn records_before(
+        &self,
+        _stream: &StreamKey,
+        _shard: ShardId,
+        _place: ReadFrom,
+    ) -> Option<u64> {
+        None
+    }
     /// Resolves once the shard may hold something after `tip`, or has ended. Commits wake it; it never polls.
     fn wait<'a>(
         &'a self,
@@ -73,6 +83,9 @@ pub struct Page {
     pub behind_ms: u64,
     /// The shard is closed and everything in it has been read.
     pub ended: bool,
+    /// How many records the shard ever had before this page: said where the page does not go on at the number that was
+    /// asked for, because retention has taken what lay there or no number was named.
+    pub records_before: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

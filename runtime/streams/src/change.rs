@@ -127,6 +127,7 @@ impl Streams {
 
     /// Frees what retention no longer covers at `now`, and forgets streams that are gone.
     pub async fn trim_expired(&self, now: Timestamp) -> Result<(), DeleteError> {
+        let _one_at_a_time = self.shared.trimming.lock().await;
         let streams: Vec<(StreamKey, Arc<StreamEntry>)> = {
             let registry = self.shared.registry();
             let pair = |(key, entry): (&StreamKey, &Arc<StreamEntry>)| (key.clone(), entry.clone());
@@ -134,7 +135,7 @@ impl Streams {
         };
         for (key, entry) in streams {
             if entry.status(now).is_some() {
-                self.trim(&entry, entry.covered_from(now));
+                self.trim(&entry, entry.covered_from(now)).await?;
                 self.drop_expired_shards(&key).await?;
             } else {
                 self.forget(&key, now).await?;
@@ -167,7 +168,10 @@ impl Streams {
         }
         let (entry, left) = StreamEntry::new(new, self.now(), *numbers)
             .ok_or_else(|| CreateError::Down("all shard slots are used up".to_owned()))?;
-        let writes = written(&key, &entry, &left).map_err(|error| CreateError::Down(error.0))?;
+        let mut writes =
+            written(&key, &entry, &left).map_err(|error| CreateError::Down(error.0))?;
+        let replaced = self.shared.registry().get(&key).map(Arc::clone);
+        writes.extend(replaced.map_or_else(Vec::new, |gone| self.without_counts(gone.slots())));
         self.write(writes)
             .await
             .map_err(|error| CreateError::Down(error.0))?;
@@ -216,11 +220,12 @@ impl Streams {
         let Some(gone) = found.filter(|entry| entry.status(now).is_none()) else {
             return Ok(());
         };
-        let write = ViewWrite {
+        let mut writes = self.without_counts(gone.slots());
+        writes.push(ViewWrite {
             key: entry_key(key),
             value: None,
-        };
-        self.write(vec![write])
+        });
+        self.write(writes)
             .await
             .map_err(|error| DeleteError::Down(error.0))?;
         self.shared.registry_mut().remove(key);
@@ -236,10 +241,14 @@ impl Streams {
         }
     }
 
-    fn trim(&self, entry: &StreamEntry, before: Timestamp) {
+    /// What goes is counted first, so that readers who had not come to it can say what they lost.
+    async fn trim(&self, entry: &StreamEntry, before: Timestamp) -> Result<(), DeleteError> {
+        let counted = self.count_expired(entry, before).await;
+        counted.map_err(|error| DeleteError::Down(error.0))?;
         for shard in &entry.shards {
             self.shared.log.trim(shard.slot, before);
         }
+        Ok(())
     }
 
     pub(crate) fn published(&self) {

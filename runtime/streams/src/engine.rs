@@ -27,6 +27,7 @@ use crate::{
     pages::Pages,
     registry::{Entry, NextNumbers, ShardEntry, StreamEntry, UnreadableEntry},
     traits::Durability,
+    trimmed::{self, Trimmed},
     vault::{Vault, VaultError},
 };
 
@@ -83,6 +84,9 @@ pub(crate) struct Shared {
     pub(crate) pages: Pages,
     /// Whether a test has throttled a shard since the start.
     pub(crate) throttles: AtomicBool,
+    pub(crate) trimmed: std::sync::Mutex<BTreeMap<ShardSlot, Trimmed>>,
+    /// Held over a round of trimming, from counting to freeing.
+    pub(crate) trimming: Mutex<()>,
 }
 
 impl Streams {
@@ -123,6 +127,7 @@ impl Streams {
                 break;
             }
         }
+        let trimmed = trimmed::load(&log)?;
         let data_keys = DataKeys::load(vault, &log, &wrapped)?;
         drop_forgotten(&log, numbers, &registry);
         Ok(Self {
@@ -138,6 +143,8 @@ impl Streams {
                 data_keys,
                 pages: Pages::default(),
                 throttles: AtomicBool::new(false),
+                trimmed: std::sync::Mutex::new(trimmed),
+                trimming: Mutex::new(()),
             }),
         })
     }
@@ -215,6 +222,10 @@ impl Shared {
     pub(crate) fn drop_shard(&self, slot: ShardSlot) {
         self.log.drop_shard(slot);
         self.pages.forget(slot);
+        let trimmed = self.trimmed.lock();
+        trimmed
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&slot);
     }
 
     pub(crate) fn registry_mut(

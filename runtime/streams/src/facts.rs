@@ -72,8 +72,6 @@ pub struct Backlog {
     pub bytes: u64,
     /// When the first of them arrived.
     pub oldest: Option<Timestamp>,
-    /// Records behind the place that retention no longer covers and that are not freed yet; not among `records`.
-    pub expired: u64,
 }
 
 /// Streams in order of their names.

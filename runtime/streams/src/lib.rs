@@ -31,6 +31,7 @@ mod route;
 mod scaling;
 mod traffic;
 mod traits;
+mod trimmed;
 mod vault;
 
 #[cfg(test)]
@@ -41,6 +42,8 @@ mod fan_out_tests;
 mod reshard_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trimmed_tests;
 
 pub use account::{AccountSettings, SettingsNotWritten};
 pub use amend::Amendment;

@@ -54,6 +54,9 @@ pub const SHARD_ITERATORS_PER_SECOND: u64 = 5;
 /// Data and partition key of one record, unless a stream says otherwise.
 pub const RECORD_BYTES_DEFAULT: u64 = 1 << 20;
 
+/// Shards of which nothing is left, and how many records they had, that a stream remembers for readers who had not come to them.
+pub const GONE_SHARDS_KEPT: usize = 100;
+
 /// Parts of a shard's range whose traffic is told apart.
 pub const HASH_RANGES: usize = 64;
 

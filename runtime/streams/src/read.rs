@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Where a shard stands.
-enum Found {
+pub(crate) enum Found {
     Present(Arc<StreamEntry>, ShardEntry),
     /// Closed, and retention covers nothing of it any more.
     Expired,
@@ -52,20 +52,55 @@ impl Streams {
         }
     }
 
-    /// The same, where others read the shard too and may have read this before.
+    /// The same, where others read the shard too and may have read this before. Says how many records came before where
+    /// retention has taken what was asked for, or no number was named.
     async fn read_shared(
         &self,
         key: &StreamKey,
-        shard: ShardId,
+        id: ShardId,
         from: ReadFrom,
         limit: ReadLimit,
     ) -> Result<Page, SourceError> {
-        let Some(reading) = self.begin(key, shard, from)? else {
-            return Ok(end_of_shard(from));
-        };
+        loop {
+            let Some(reading) = self.begin(key, id, from)? else {
+                return Ok(Page {
+                    records_before: self.ever_in(key, id),
+                    ..end_of_shard(from)
+                });
+            };
+            let (slot, start) = (reading.shard.slot, reading.start);
+            let Some(page) = self.page_shared(&reading, limit).await? else {
+                return Ok(Page {
+                    records_before: self.ever_in(key, id),
+                    ..end_of_shard(from)
+                });
+            };
+            if self.trimmed(slot).before > start {
+                // Trimmed meanwhile: the page may begin later than is thought.
+                continue;
+            }
+            let names_one = matches!(from, ReadFrom::At(_) | ReadFrom::After(_));
+            if names_one && start == self.start(&reading.shard, from) {
+                return Ok(page);
+            }
+            if let Some(before) = self.ever_before(slot, start) {
+                return Ok(Page {
+                    records_before: Some(before),
+                    ..page
+                });
+            }
+        }
+    }
+
+    /// None where the shard expired between two looks.
+    async fn page_shared(
+        &self,
+        reading: &Reading,
+        limit: ReadLimit,
+    ) -> Result<Option<Page>, SourceError> {
         let slot = reading.shard.slot;
         let load = || async {
-            match self.load(&reading, limit).await {
+            match self.load(reading, limit).await {
                 Ok(Some((stretch, _))) => Ok(stretch),
                 Ok(None) => Err(None),
                 Err(error) => Err(Some(error)),
@@ -75,9 +110,9 @@ impl Streams {
         match pages.read(slot, reading.start, limit, load).await {
             Ok(stretch) => {
                 let at_tip = stretch.ends >= self.shared.log.end_index(slot);
-                Ok(reading.page(stretch, at_tip))
+                Ok(Some(reading.page(stretch, at_tip)))
             }
-            Err(None) => Ok(end_of_shard(from)),
+            Err(None) => Ok(None),
             Err(Some(error)) => Err(error),
         }
     }
@@ -93,8 +128,7 @@ impl Streams {
             return Ok(None);
         };
         let now = self.now();
-        let visible = self.visible_from(&stream, &shard, now);
-        let start = self.start(&shard, from).max(visible);
+        let start = self.readable(&stream, &shard, from, now);
         Ok(Some(Reading { shard, start, now }))
     }
 
@@ -154,12 +188,11 @@ impl Streams {
             records: counted.records,
             bytes: counted.bytes,
             oldest: counted.oldest,
-            expired: log.count(shard.slot, start..visible).records,
         })
     }
 
     /// Shards are numbered without gaps, so one that is missing below the newest has been there.
-    fn find(&self, key: &StreamKey, shard: ShardId) -> Result<Found, SourceError> {
+    pub(crate) fn find(&self, key: &StreamKey, shard: ShardId) -> Result<Found, SourceError> {
         let stream = self.existing(key)?;
         let now = self.now();
         let found = stream.shard(shard).copied();
@@ -171,7 +204,7 @@ impl Streams {
     }
 
     /// The index from which a place reads.
-    fn start(&self, shard: &ShardEntry, from: ReadFrom) -> u64 {
+    pub(crate) fn start(&self, shard: &ShardEntry, from: ReadFrom) -> u64 {
         let log = &self.shared.log;
         match from {
             ReadFrom::Oldest => log.oldest_index(shard.slot),
@@ -183,7 +216,12 @@ impl Streams {
     }
 
     /// The index of the first record that retention still covers.
-    fn visible_from(&self, stream: &StreamEntry, shard: &ShardEntry, now: Timestamp) -> u64 {
+    pub(crate) fn visible_from(
+        &self,
+        stream: &StreamEntry,
+        shard: &ShardEntry,
+        now: Timestamp,
+    ) -> u64 {
         let covered = stream.covered_from(now);
         if covered.as_seconds() < shard.created_s {
             // Nothing is that old yet.
@@ -258,6 +296,10 @@ impl Source for Streams {
         Box::pin(self.read_shared(stream, shard, from, limit))
     }
 
+    fn records_before(&self, stream: &StreamKey, shard: ShardId, place: ReadFrom) -> Option<u64> {
+        self.place_before(stream, shard, place)
+    }
+
     fn wait<'a>(
         &'a self,
         stream: &'a StreamKey,
@@ -308,6 +350,7 @@ impl Reading {
             behind_ms,
             // Closing is published once it is durable, and so is everything before it.
             ended: self.shard.closed.is_some() && at_tip,
+            records_before: None,
         }
     }
 }
@@ -319,6 +362,7 @@ fn end_of_shard(from: ReadFrom) -> Page {
         next: from,
         behind_ms: 0,
         ended: true,
+        records_before: None,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     account::{AccountSettings, world_of},
     demand::Demand,
     facts::{ShardDescription, StreamFacts, StreamMode, StreamStatus, World},
-    limits::{SHARD_PREDATES, SHARDS_PER_COUNTER},
+    limits::{GONE_SHARDS_KEPT, SHARD_PREDATES, SHARDS_PER_COUNTER},
     number::ShardNumbers,
     traffic::{Meters, ShardMeter},
     traits::Traits,
@@ -55,6 +55,9 @@ pub(crate) struct StreamEntry {
     pub(crate) demand: Demand,
     /// Sorted by id. Closed ones stay until their records have expired.
     pub(crate) shards: Vec<ShardEntry>,
+    /// The newest of those whose records have all expired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) gone: Vec<GoneShard>,
     #[serde(skip)]
     pub(crate) meters: Meters,
     /// The open ones, sorted by range.
@@ -92,6 +95,15 @@ pub(crate) struct ShardEntry {
     /// Since when it takes no more records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) closed: Option<Timestamp>,
+}
+
+/// A shard of which nothing is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GoneShard {
+    pub(crate) id: ShardId,
+    /// That it ever had.
+    pub(crate) records: u64,
 }
 
 /// What the next stream takes. Survives the deletion of streams, so that no slot comes back with old records in it.
@@ -203,6 +215,7 @@ impl StreamEntry {
                 StreamMode::OnDemand => Demand::of_shards(new.shards, now),
             },
             shards,
+            gone: Vec::new(),
             meters: Meters::default(),
             routes: Vec::new(),
         };
@@ -312,6 +325,25 @@ impl StreamEntry {
             .binary_search_by_key(&id, |shard| shard.id)
             .ok()?;
         self.shards.get(index)
+    }
+
+    pub(crate) fn slots(&self) -> impl Iterator<Item = ShardSlot> {
+        self.shards.iter().map(|shard| shard.slot)
+    }
+
+    /// Takes out shards of which nothing is left; how many records they ever had is known for a while.
+    pub(crate) fn forget(&mut self, gone: Vec<GoneShard>) {
+        let is_gone = |shard: &ShardEntry| gone.iter().any(|gone| gone.id == shard.id);
+        self.shards.retain(|shard| !is_gone(shard));
+        self.gone.extend(gone);
+        let surplus = self.gone.len().saturating_sub(GONE_SHARDS_KEPT);
+        self.gone.drain(..surplus);
+    }
+
+    /// How many records a shard had of which nothing is left.
+    pub(crate) fn forgotten(&self, id: ShardId) -> Option<u64> {
+        let gone = self.gone.iter().find(|gone| gone.id == id)?;
+        Some(gone.records)
     }
 
     pub(crate) fn write(&self, key: &StreamKey) -> Result<ViewWrite, serde_json::Error> {

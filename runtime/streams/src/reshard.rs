@@ -10,7 +10,7 @@ use crate::{
     engine::Streams,
     facts::{StreamMode, StreamStatus, UnknownStream},
     limits::{CHILD_POSTDATES, SHARDS_PER_COUNTER, SHARDS_PER_STREAM_MAX},
-    registry::ShardEntry,
+    registry::{GoneShard, ShardEntry},
     revise::{Draft, Unrevised},
     scaling::Step,
 };
@@ -155,16 +155,21 @@ impl Streams {
         {
             return Ok(());
         }
-        let decide = |draft: &mut Draft| {
-            let (kept, gone) = draft
-                .entry
-                .shards
-                .iter()
-                .partition::<Vec<ShardEntry>, _>(|shard| {
-                    !draft.entry.has_expired(shard, draft.now)
-                });
-            draft.drops = gone.iter().map(|shard| shard.slot).collect();
-            draft.entry.shards = kept;
+        let streams = self.clone();
+        let decide = move |draft: &mut Draft| {
+            let shards = draft.entry.shards.iter();
+            let expired: Vec<ShardEntry> = shards
+                .filter(|shard| draft.entry.has_expired(shard, draft.now))
+                .copied()
+                .collect();
+            draft.drops = expired.iter().map(|shard| shard.slot).collect();
+            let gone = expired.iter().map(|shard| GoneShard {
+                id: shard.id,
+                records: streams
+                    .ever_before(shard.slot, u64::MAX)
+                    .unwrap_or_default(),
+            });
+            draft.entry.forget(gone.collect());
             Ok::<(), UnknownStream>(())
         };
         match self.revise(key.clone(), decide).await {

@@ -118,6 +118,7 @@ impl Streams {
         }
         let down = |error: serde_json::Error| Unrevised::Down(error.to_string());
         let mut writes = draft.writes;
+        writes.extend(self.without_counts(draft.drops.iter().copied()));
         writes.push(entry.write(key).map_err(down)?);
         writes.push(draft.numbers.write().map_err(down)?);
         let commit = Commit {

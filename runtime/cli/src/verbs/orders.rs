@@ -361,6 +361,10 @@ fn verdict(told: &[Value]) -> Result<(), Failure> {
             refused.hint(
                 "an earlier record of their key failed again: mend the function, or use `--side`",
             )
+        } else if because("lost") {
+            refused.hint(
+                "they only say what expired before it was settled: `shardmill dead-letter drop` removes them",
+            )
         } else {
             refused.hint("`shardmill dead-letter list` shows what is there now")
         });

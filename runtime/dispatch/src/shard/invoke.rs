@@ -15,9 +15,14 @@ impl ShardTask {
             return Ok(());
         };
         let now = self.now();
-        let carved = self.carved(&work, now);
-        if let Some(settlement) = carved.or_else(|| self.held_back(lane, &work)) {
+        if let Some(settlement) = self.carved(&work, now) {
+            return self.carve(lane, settlement, stop).await;
+        }
+        if let Some(settlement) = self.held_back(lane, &work) {
             return self.write_quietly(lane, settlement, stop).await;
+        }
+        if let Some(settlement) = self.outrun(&work)? {
+            return self.give_up_old(lane, settlement, stop).await;
         }
         let fresh = {
             let circumstances = self.circumstances(&work, now, "", true);

@@ -3,9 +3,10 @@
 //! Every record passes the front of its lane before it is handled or parked, so what waits behind a key is always older than
 //! what is still in the lanes. A key that goes on runs beside the lanes and is live again once nothing waits behind it.
 
-use super::*;
+use super::{writing::Sums, *};
 use crate::{
     ledger::Replaced,
+    limits::PARKED_UNWRITTEN_BYTES_MAX,
     parking::{Parked, ParkedKey, waiting},
     settle::{Origin, Parking},
 };
@@ -60,6 +61,36 @@ impl ShardTask {
             again: again.filter(|work| !work.records.is_empty()).collect(),
             ..Settlement::default()
         })
+    }
+
+    /// Settles what `carved` took out of a work. What only goes behind keys that are parked already goes there with the next
+    /// row: until then a restart reads it again, so nothing needs to wait for it.
+    pub(super) async fn carve(
+        &mut self,
+        lane: LaneId,
+        settlement: Settlement,
+        stop: &StopToken,
+    ) -> Result<(), Halt> {
+        let keys = &self.parked.keys;
+        let mut records = settlement.parked.iter().flat_map(|group| &group.records);
+        let is_known = records.all(|record| keys.contains_key(&record.partition_key));
+        if settlement.parked.is_empty() || !is_known {
+            return self.write_quietly(lane, settlement, stop).await;
+        }
+        let Settlement { parked, again, .. } = settlement;
+        let (writes, rows) = self.parking(&parked, Origin::Shard);
+        let before = (self.ledger.low(), self.is_within_record());
+        self.behind_from.get_or_insert(before);
+        let replaced = self.ledger.replace(lane, again);
+        let sums = Sums::of(replaced.as_ref(), &[], &parked);
+        self.behind.extend(writes);
+        self.write_within(COALESCE);
+        self.written_as(&sums, rows, 0, false);
+        if self.flush_is_due() || bytes_of(&self.behind) > PARKED_UNWRITTEN_BYTES_MAX {
+            self.flush().await?;
+        }
+        self.show(ShardState::Running);
+        Ok(())
     }
 
     /// Takes what belongs behind parked keys out of a work; `None` where nothing does.
@@ -121,7 +152,8 @@ impl ShardTask {
 
     /// What the next key that goes on is to be caught up with.
     pub(super) fn caught_up_with(&self) -> Result<Option<Step>, Halt> {
-        if !self.is_free(LaneId::PARKED) {
+        // What is not behind its key yet is there in a moment.
+        if !self.is_free(LaneId::PARKED) || !self.behind.is_empty() {
             return Ok(None);
         }
         let Some(key) = self.parked.keys.values().find(|key| key.why.goes_on) else {
@@ -258,4 +290,9 @@ fn found_room(work: &Work) -> Settlement {
         parked: vec![work.clone().into_parking()],
         ..Settlement::default()
     }
+}
+
+fn bytes_of(writes: &[ViewWrite]) -> usize {
+    let value = |write: &ViewWrite| write.value.as_ref().map_or(0, Bytes::len);
+    writes.iter().map(value).sum()
 }

@@ -61,7 +61,11 @@ impl ShardTask {
                 return Ok(());
             }
             Woken::Switched => drop(self.obey()),
-            Woken::Ordered => self.look_at_parked()?,
+            Woken::Ordered => {
+                // What an order is about must be where the order finds it.
+                self.flush().await?;
+                self.look_at_parked()?;
+            }
             Woken::Source(answer) => {
                 answer?;
                 self.at_tip = false;
@@ -142,15 +146,16 @@ impl ShardTask {
         }
         // A row that passes strays must not be there without them.
         let strays = self.pass_strays();
-        let dead = self.discarded(strays).collect();
-        let dead = self.holder.dead_letters(dead, &self.settings, self.now());
-        let row = self.ledger.row(self.holder.token()).encode()?;
-        let transactions = self.holder.transactions(Transaction::default(), dead, row);
+        let dead = self.dead_letters(self.discarded(strays).collect())?;
+        let row = self.row().encode()?;
+        let effects = Transaction {
+            writes: self.behind.clone(),
+            ..Transaction::default()
+        };
+        let transactions = self.holder.transactions(effects, dead, row);
         match self.stores.place(transactions).await {
             Ok(at) => {
-                self.placed = at;
-                self.written = self.ledger.low();
-                self.write_by = None;
+                self.placed_at(at, self.ledger.low());
                 self.ledger.trim();
                 self.forget(strays);
                 Ok(())

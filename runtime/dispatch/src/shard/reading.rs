@@ -2,12 +2,13 @@
 
 use std::sync::OnceLock;
 
-use model::{Record, Records};
+use model::{Record, SequenceNumber};
 use tokio::task::yield_now;
 
 use super::*;
 use crate::{
     filter::{Looked, Outline},
+    losses,
     progress::Try,
     tumbling::Place,
 };
@@ -33,6 +34,7 @@ impl ShardTask {
             Some(bytes) => Progress::decode(&bytes)?,
             None => Progress::starting(self.holder.token(), self.lease.row().initial),
         };
+        self.losses = Losses::resume(&row, self.began(&row));
         if row.is_open() {
             self.lanes = row.divided();
         }
@@ -49,13 +51,38 @@ impl ShardTask {
         Ok(())
     }
 
+    /// Where the trigger began on the shard, or where a row stands that does not say how many records lie before it.
+    fn began(&self, row: &Progress) -> Option<Seen> {
+        let lease = self.lease.row();
+        let first = lease.initial_records.filter(|_| row.low == lease.initial);
+        let (through, records) = match row.low {
+            Checkpoint::Settled(_) if row.seen.is_some() => return None,
+            Checkpoint::Settled(at) => {
+                let place = ReadFrom::After(at.sequence);
+                let (source, stream) = (&self.rooms.source, &self.settings.stream);
+                let before = || source.records_before(stream, self.shard.id, place);
+                (at.sequence, first.or_else(before))
+            }
+            Checkpoint::AtTimestamp(_)
+            | Checkpoint::TrimHorizon
+            | Checkpoint::Latest
+            | Checkpoint::ShardEnd => (SequenceNumber::MIN, first),
+        };
+        Some(Seen {
+            through,
+            records: records?,
+            open: 0,
+            within_record: false,
+        })
+    }
+
     /// Reads again what lies between the checkpoint of a row and its end, which some lanes had begun and others not. What
     /// the stream has trimmed meanwhile is not there any more.
     async fn take_up(&mut self, row: &Progress) -> Result<(), Halt> {
         let mut found = Found::new();
         loop {
             let page = self.next_page().await?;
-            let over = page.is_empty() || self.ended;
+            let over = page.records.is_empty() || self.ended;
             self.take_page(&page, &mut Some((row, &mut found)));
             let reached = self.floor.map(Checkpoint::Settled) >= Some(row.through);
             if over || reached {
@@ -64,7 +91,6 @@ impl ShardTask {
         }
         // Everything up to there is at hand or settled.
         self.ledger.see(row.through);
-        self.count_lost(row, &found);
         for (index, records) in found {
             if let Some(tried) = row.tries.get(index) {
                 let lane = tried.lane.unwrap_or(LaneId(0));
@@ -80,31 +106,18 @@ impl ShardTask {
         Ok(())
     }
 
-    /// Records of a row's tries that the stream no longer has were neither handled nor given up.
-    fn count_lost(&mut self, row: &Progress, found: &BTreeMap<usize, Vec<UserRecord>>) {
-        for (index, tried) in row.tries.iter().enumerate() {
-            let there = found.get(&index).map_or(0, Vec::len);
-            let lost = tried.records.saturating_sub(there);
-            if lost > 0 {
-                let (trigger, shard) = (&self.settings.name, self.shard.id);
-                warn!(%trigger, %shard, lost, "records expired before their next attempt");
-                self.counters.lost_to_retention += u64::try_from(lost).unwrap_or(u64::MAX);
-            }
-        }
-    }
-
     /// One page into the batchers.
     pub(super) async fn read(&mut self) -> Result<(), Halt> {
         let page = self.next_page().await?;
         self.take_page(&page, &mut None);
         // A backlog that is in memory is read without waiting for anything; others have their turn too.
-        if page.len() >= PAGE_RECORDS_MAX {
+        if page.records.len() >= PAGE_RECORDS_MAX {
             yield_now().await;
         }
         Ok(())
     }
 
-    async fn next_page(&mut self) -> Result<Records, Halt> {
+    async fn next_page(&mut self) -> Result<Page, Halt> {
         let limit = ReadLimit {
             records: PAGE_RECORDS_MAX,
             bytes: PAGE_BYTES_MAX,
@@ -114,6 +127,7 @@ impl ShardTask {
         let page = source.read(stream, self.shard.id, self.reader, limit);
         let began = self.now();
         let page = page.await?;
+        self.reach(&page);
         self.reader = page.next;
         self.ended = page.ended;
         self.at_tip = page.records.is_empty();
@@ -121,20 +135,43 @@ impl ShardTask {
             self.saw_nothing_since(began);
         }
         self.behind_ms = page.behind_ms;
-        Ok(page.records)
+        Ok(page)
+    }
+
+    /// What lies before a page and was not read is lost.
+    pub(super) fn reach(&mut self, page: &Page) {
+        let lost = self.losses.reach(page);
+        if lost > 0 {
+            let (trigger, shard) = (&self.settings.name, self.shard.id);
+            warn!(%trigger, %shard, records = lost, "records expired before they were read");
+        }
+    }
+
+    /// One more record that has to be settled some day.
+    fn at_hand(&mut self, record: &UserRecord) {
+        self.ledger.read(record);
+        self.losses.find(record.position.sequence);
     }
 
     /// Takes in a page. `resumed` is the row that says which of it is settled or was being tried.
-    fn take_page(&mut self, page: &Records, resumed: &mut Resumed<'_>) {
+    fn take_page(&mut self, page: &Page, resumed: &mut Resumed<'_>) {
+        self.losses.take(page);
+        self.taken_at = self.now();
+        let records = &page.records;
         // Where others look into the same bodies, each is taken apart once.
-        if page.is_shared() && self.settings.filter.reads_data() {
-            for (record, outline) in page.made(|_| OnceLock::new()) {
+        if records.is_shared() && self.settings.filter.reads_data() {
+            for (record, outline) in records.made(|_| OnceLock::new()) {
                 self.take(record, outline, resumed);
             }
         } else {
-            for record in page.iter() {
+            for record in records.iter() {
                 self.take(record, None, resumed);
             }
+        }
+        let lost = self.losses.close(losses::ends(page));
+        if lost > 0 {
+            let (trigger, shard) = (&self.settings.name, self.shard.id);
+            warn!(%trigger, %shard, records = lost, "records expired before their next attempt");
         }
     }
 
@@ -211,7 +248,7 @@ impl ShardTask {
                 Standing::Settled => return,
                 Standing::Tried(index) => {
                     self.counters.resumed += 1;
-                    self.ledger.read(&record);
+                    self.at_hand(&record);
                     found.entry(index).or_default().push(record);
                     return;
                 }
@@ -223,7 +260,7 @@ impl ShardTask {
     }
 
     fn stray(&mut self, record: UserRecord, condition: Condition) {
-        self.ledger.read(&record);
+        self.at_hand(&record);
         self.strays.push_back((record, condition));
     }
 
@@ -238,8 +275,8 @@ impl ShardTask {
     }
 
     fn collect(&mut self, lane: LaneId, record: UserRecord, window: Option<Timestamp>) {
-        self.ledger.read(&record);
-        let now = self.now();
+        self.at_hand(&record);
+        let now = self.taken_at;
         let encoded = self.encoded_len(&record);
         let policy = self.settings.batch;
         let tumbling = self.settings.tumbling.as_ref();

@@ -2,8 +2,9 @@
 //! there is room for them.
 //!
 //! A shard that works handles what it has at hand, however old that is. One that is paused or disabled, waits through an
-//! outage, backs off or is blocked looks from time to time whether retention takes its oldest records before it looks again.
-//! Where the store is full, nothing is written: what is lost then is counted.
+//! outage, backs off or is blocked looks from time to time whether retention takes its oldest records before it looks again,
+//! and so does one that is too slow to read them in time. What was lost all the same, because the store is full or nothing
+//! ran, is counted when that shows, and an entry without records names where it lay, where there is room for one.
 
 use std::time::Duration;
 
@@ -47,26 +48,57 @@ impl ShardTask {
         let stands = stands || self.breaker.holds(now).is_some();
         while !stop.is_stopped() {
             if let Some((lane, settlement)) = self.lost_of_works(before, now, stands) {
-                let records: usize = settlement.dead.iter().map(|dead| dead.records.len()).sum();
                 if !self.has_room_to_rescue(&settlement)? {
                     break;
                 }
-                let (trigger, shard) = (&self.settings.name, self.shard.id);
-                warn!(%trigger, %shard, records, "records expire unhandled and become dead letters");
-                self.counters.retention_expired += u64::try_from(records).unwrap_or(u64::MAX);
-                self.write_quietly(lane, settlement, stop).await?;
+                self.give_up_old(lane, settlement, stop).await?;
             } else if !stands {
                 break;
             } else if let Some((lane, work)) = self.lost_of_batches(before, now) {
                 self.ledger.begin(lane, work);
-            } else if self.unread_is_lost(before).await? {
+            } else if self.ledger.has_no_works() && self.unread_is_lost(before).await? {
                 self.read().await?;
             } else {
                 break;
             }
         }
+        let may_have_more = stands || !self.at_tip;
+        let outrun = may_have_more && self.unread_is_lost(before).await?;
+        self.gives_up_before = (outrun && !stands).then_some(before);
         self.rescues_at = now.plus((ahead / 2).max(RESCUE_LOOK_MIN));
         Ok(())
+    }
+
+    /// What of a work that is about to be run is given up, because the shard is slower than its records expire.
+    pub(super) fn outrun(&self, work: &Work) -> Result<Option<Settlement>, Halt> {
+        let of_shard = work.origin == Origin::Shard;
+        let Some(before) = self.gives_up_before.filter(|_| of_shard) else {
+            return Ok(None);
+        };
+        let Some(settlement) = lost_soon(work.clone(), before) else {
+            return Ok(None);
+        };
+        let has_room = self.has_room_to_rescue(&settlement)?;
+        Ok(has_room.then_some(settlement))
+    }
+
+    pub(super) async fn give_up_old(
+        &mut self,
+        lane: LaneId,
+        settlement: Settlement,
+        stop: &StopToken,
+    ) -> Result<(), Halt> {
+        let records: usize = settlement.dead.iter().map(|dead| dead.records.len()).sum();
+        let (trigger, shard) = (&self.settings.name, self.shard.id);
+        warn!(%trigger, %shard, records, "records expire unhandled and become dead letters");
+        self.counters.retention_expired += u64::try_from(records).unwrap_or(u64::MAX);
+        self.write_quietly(lane, settlement, stop).await
+    }
+
+    /// Writes what was lost, with the row that says so.
+    pub(super) async fn name_losses(&mut self, stop: &StopToken) -> Result<(), Halt> {
+        self.commit(Vec::new(), 0, Transaction::default(), stop)
+            .await
     }
 
     /// Leading records of a work that waits.
@@ -103,9 +135,9 @@ impl ShardTask {
         Some((lane, self.work_of(batch, now)))
     }
 
-    /// Whether the next record that was not read is lost; it stays unread.
+    /// Whether the next record that was not read is lost soon; it stays unread. What is lost already is counted.
     async fn unread_is_lost(&mut self, before: Timestamp) -> Result<bool, Halt> {
-        if self.ended || !self.ledger.has_no_works() {
+        if self.ended {
             return Ok(false);
         }
         let limit = ReadLimit {
@@ -117,6 +149,10 @@ impl ShardTask {
         let page = source.read(stream, self.shard.id, self.reader, limit);
         let page = page.await?;
         let first = page.records.first();
+        if page.records_before.is_some() {
+            self.reach(&page);
+            self.reader = first.map_or(page.next, |first| ReadFrom::At(first.sequence));
+        }
         Ok(first.is_some_and(|record| record.arrived < before))
     }
 

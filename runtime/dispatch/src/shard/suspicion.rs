@@ -54,7 +54,7 @@ impl ShardTask {
 
     /// Nothing else is at hand to compare with, so those set aside are given up.
     pub(super) async fn give_up_aside(&mut self, stop: &StopToken) -> Result<(), Halt> {
-        let low = self.ledger.low();
+        let (low, within_record) = (self.ledger.low(), self.is_within_record());
         let works = self.ledger.blame();
         let (mut dead, mut parked) = (Vec::new(), Vec::new());
         let (discarded, set_by) = self.blamed(&works, &mut dead, &mut parked);
@@ -62,6 +62,7 @@ impl ShardTask {
         self.unplaced = Some(Unplaced {
             records: discarded + set_by + strays,
             low,
+            within_record,
         });
         let (writes, rows) = self.parking(&parked, Origin::Shard);
         let effects = Transaction {

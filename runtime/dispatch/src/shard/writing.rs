@@ -7,7 +7,9 @@ use platform::Clock;
 
 use super::*;
 use crate::{
+    dead_letters::gap_entry,
     ledger::Replaced,
+    limits::BESIDE_PARKED_BYTES_MAX,
     parking::ParkedKey,
     settle::{Origin, Parking},
 };
@@ -39,8 +41,11 @@ impl ShardTask {
             again,
             ..
         } = settlement;
+        if !self.behind.is_empty() && bytes_in(&effects) > BESIDE_PARKED_BYTES_MAX {
+            self.flush().await?;
+        }
         let strikes = again.iter().any(Work::is_under_suspicion);
-        let low = self.ledger.low();
+        let (low, within_record) = (self.ledger.low(), self.is_within_record());
         let fails = !again.is_empty();
         let replaced = lane.and_then(|lane| self.ledger.replace(lane, again));
         let mut sums = Sums::of(replaced.as_ref(), &dead, &parked);
@@ -67,6 +72,7 @@ impl ShardTask {
         self.unplaced = Some(Unplaced {
             records: sums.settled + sums.dead + sums.parked + strays,
             low,
+            within_record,
         });
         let quiet = effects == Transaction::default()
             && dead.is_empty()
@@ -94,7 +100,13 @@ impl ShardTask {
     }
 
     /// What was settled has its place, or needs none.
-    fn written_as(&mut self, sums: &Sums, rows: Vec<ParkedKey>, strays: usize, strikes: bool) {
+    pub(super) fn written_as(
+        &mut self,
+        sums: &Sums,
+        rows: Vec<ParkedKey>,
+        strays: usize,
+        strikes: bool,
+    ) {
         self.unplaced = None;
         self.ledger.trim();
         if strikes {
@@ -195,26 +207,20 @@ impl ShardTask {
             "a checkpoint went back from {:?} to {low:?}",
             self.written
         );
-        let row = self.ledger.row(self.holder.token()).encode()?;
+        let row = self.row().encode()?;
         let mut effects = effects;
+        effects.writes.extend(self.behind.iter().cloned());
         let advances = low > self.written;
         if advances && let Some(lease) = self.rooms.leases.checkpointed(&self.lease)? {
             effects.writes.push(lease);
         }
         loop {
             // Dead letters are as old as their place in the store, however long they waited for it.
-            let dead = self
-                .holder
-                .dead_letters(dead.clone(), &self.settings, self.now());
+            let dead = self.dead_letters(dead.clone())?;
             let transactions = self.holder.transactions(effects.clone(), dead, row.clone());
             let full = match self.stores.place(transactions).await {
                 Ok(at) => {
-                    self.placed = at;
-                    self.written = low;
-                    let (trigger, shard) = (&self.settings.name, self.shard.id);
-                    let token = self.holder.token();
-                    debug!(%trigger, %shard, %token, ?low, at = at.0, "checkpoint placed");
-                    self.write_by = None;
+                    self.placed_at(at, low);
                     if advances {
                         self.lease.note_checkpoint();
                     }
@@ -241,12 +247,62 @@ impl ShardTask {
     }
 }
 
+impl ShardTask {
+    /// As the ledger stands, with what was lost before it.
+    pub(super) fn row(&self) -> Progress {
+        Progress {
+            seen: self
+                .losses
+                .seen(self.ledger.open(), self.is_within_record()),
+            lost: self.losses.total(),
+            ..self.ledger.row(self.holder.token())
+        }
+    }
+
+    /// Entries of what is given up, and of what is lost while there is room to say so.
+    pub(super) fn dead_letters(
+        &self,
+        dead: Vec<Discard>,
+    ) -> Result<Vec<(ViewWrite, usize)>, CommitError> {
+        let now = self.now();
+        let mut entries = self.holder.dead_letters(dead, &self.settings, now);
+        if let Some(gap) = self.losses.gap() {
+            let entry = gap_entry(gap, &self.holder.key, self.holder.token(), now);
+            let (_, bytes) = &entry;
+            if self.stores.dead_letters.has_room_for(*bytes as u64)? {
+                entries.push(entry);
+            }
+        }
+        Ok(entries)
+    }
+
+    /// A row has its place, and what was lost before it is named.
+    pub(super) fn placed_at(&mut self, at: LogPosition, low: Checkpoint) {
+        self.placed = at;
+        self.written = low;
+        self.write_by = None;
+        self.losses.named();
+        self.behind.clear();
+        self.behind_from = None;
+        let (trigger, shard) = (&self.settings.name, self.shard.id);
+        let token = self.holder.token();
+        debug!(%trigger, %shard, %token, ?low, at = at.0, "checkpoint placed");
+    }
+}
+
 async fn full_pause(clock: &Clock, stop: &StopToken) {
     tokio::select! {
         biased;
         () = stop.stopped() => {}
         () = clock.sleep(FULL_PAUSE) => {}
     }
+}
+
+/// Of outputs and values.
+fn bytes_in(effects: &Transaction) -> usize {
+    let outputs = effects.outputs.iter().map(|(_, record)| record.data.len());
+    let value = |write: &ViewWrite| write.value.as_ref().map_or(0, Bytes::len);
+    outputs.chain(effects.writes.iter().map(value)).sum()
 }
 
 fn records_of(dead: &[Discard]) -> usize {
@@ -258,7 +314,7 @@ fn waiting_of(parked: &[Parking]) -> usize {
 }
 
 /// How many records of a settlement came to which end.
-struct Sums {
+pub(super) struct Sums {
     origin: Origin,
     /// Something that was invoked succeeded.
     succeeds: bool,
@@ -272,7 +328,7 @@ struct Sums {
 
 impl Sums {
     /// What comes from behind a parked key, or stands for one, was counted when it was read.
-    fn of(replaced: Option<&Replaced>, dead: &[Discard], parked: &[Parking]) -> Self {
+    pub(super) fn of(replaced: Option<&Replaced>, dead: &[Discard], parked: &[Parking]) -> Self {
         let origin = replaced.map_or(Origin::Shard, |it| it.work().origin);
         let (dead, waiting) = (records_of(dead), waiting_of(parked));
         let gone = replaced.map_or(0, |it| it.settled.len());

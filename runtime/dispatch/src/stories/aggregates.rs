@@ -1,6 +1,9 @@
 //! Stories of records that hold others: as producers of the KPL write them, and as they get damaged.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use model::{Answer, HashKey, HashKeyRange, Invocation, Outcome, UserRecord};
 
@@ -101,4 +104,28 @@ async fn a35_a_sub_record_outside_its_shard_becomes_a_dead_letter_and_the_other_
         (1, 1)
     );
     assert!(status.is_conserved(), "{status:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_within_an_aggregate_is_told_from_one_behind_it() {
+    let mut world = world(&Delivered::default());
+    world.settings.batch.records = 1;
+    world.slow(Duration::ZERO, Duration::from_secs(10));
+    let now = world.platform.clock.wall();
+    world.river.put(0, "a", golden(), now);
+    let runner = world.start().await.unwrap();
+    let within = |runner: &crate::TriggerRunner| runner.status()[0].within_record;
+    assert!(!within(&runner));
+    world.platform.clock.sleep(Duration::from_secs(15)).await;
+    assert_eq!(world.settled_through(&runner), position(1));
+    assert!(within(&runner));
+    runner.abort();
+    runner.stop().await;
+    world.paused = true;
+    let runner = world.start().await.unwrap();
+    assert!(within(&runner));
+    runner.resume(None);
+    world.caught_up(&runner).await;
+    assert!(!within(&runner));
+    runner.stop().await;
 }

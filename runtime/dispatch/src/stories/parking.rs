@@ -9,7 +9,8 @@ use std::{
 };
 
 use model::{
-    Answer, ByteSize, HashKey, HashKeyRange, Invocation, Outcome, RecordAction, RecordFailure,
+    Answer, ByteSize, Checkpoint, HashKey, HashKeyRange, Invocation, Outcome, RecordAction,
+    RecordFailure,
 };
 
 use super::world::{World, copied, text, thrown};
@@ -309,4 +310,96 @@ async fn an_operator_parks_a_key_and_drops_what_waits_behind_it() {
     settled(&world, &runner, 0).await;
     assert_eq!(world.tape.outputs(), ["b 1", "a 3"]);
     runner.stop().await;
+}
+
+/// Handles whatever comes, and leaves nothing behind.
+fn quiet(_: &Invocation) -> Outcome {
+    Outcome::Answered(Answer::default())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_behind_a_parked_key_needs_no_transaction_of_its_own() {
+    let mut world = World::new(quiet);
+    world.settings.batch.records = 10;
+    let runner = world.start().await.unwrap();
+    let now = world.platform.clock.wall();
+    runner.parked().park(b"a", now, Vec::new()).await.unwrap();
+    world.caught_up(&runner).await;
+    let before = world.tape.commits();
+    for number in 0..100 {
+        let records = [format!("a {number}"), format!("b {number}")];
+        put(&world, 0, &records.each_ref().map(String::as_str));
+    }
+    settled(&world, &runner, 0).await;
+    let waits: Vec<String> = (0..100).map(|number| format!("a {number}")).collect();
+    assert_eq!(waiting(&runner, "a"), waits);
+    // Twenty batches, each with five of them, took some 200 ms.
+    let commits = world.tape.commits() - before;
+    assert!((2..=6).contains(&commits), "{commits}");
+    let counters = runner.status()[0].counters;
+    assert_eq!((counters.settled, counters.parked), (100, 100));
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_on_its_way_behind_a_key_that_is_dropped_is_handled() {
+    let world = World::new(copied);
+    let runner = world.start().await.unwrap();
+    let now = world.platform.clock.wall();
+    runner.parked().park(b"a", now, Vec::new()).await.unwrap();
+    world.caught_up(&runner).await;
+    put(&world, 0, &["a 1", "a 2"]);
+    world.platform.clock.sleep(Duration::from_millis(10)).await;
+    // Nothing of it is written yet.
+    assert_eq!(waiting(&runner, "a"), [""; 0]);
+    let status = runner.status()[0].clone();
+    assert_eq!(status.counters.parked, 2);
+    // So it is not said to be settled.
+    assert_eq!(status.checkpoint, Checkpoint::TrimHorizon);
+    let gone = runner.parked().drop_key(b"a", Vec::new()).await.unwrap();
+    assert_eq!(gone, 0);
+    put(&world, 0, &["a 3"]);
+    settled(&world, &runner, 0).await;
+    assert_eq!(world.tape.outputs(), ["a 1", "a 2", "a 3"]);
+    assert!(runner.parked().list().unwrap().is_empty());
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_before_the_next_row_parks_what_was_on_its_way_once() {
+    let make = async || {
+        let mut world = World::new(quiet);
+        world.settings.batch.records = 2;
+        let runner = world.start().await.unwrap();
+        let now = world.platform.clock.wall();
+        runner.parked().park(b"a", now, Vec::new()).await.unwrap();
+        world.caught_up(&runner).await;
+        runner.stop().await;
+        put(&world, 0, &["a 1", "b 1", "a 2", "b 2", "a 3", "a 4"]);
+        world
+    };
+    let world = make().await;
+    let before = world.tape.commits();
+    let runner = world.start().await.unwrap();
+    settled(&world, &runner, 0).await;
+    runner.stop().await;
+    for crash in before + 1..=world.tape.commits() {
+        for counts in [false, true] {
+            let world = make().await;
+            world.tape.stop_at(Some((crash, counts)));
+            if let Ok(runner) = world.start().await {
+                world.platform.clock.sleep(Duration::from_secs(1)).await;
+                runner.stop().await;
+            }
+            world.tape.stop_at(None);
+            let runner = world.start().await.unwrap();
+            settled(&world, &runner, 0).await;
+            assert_eq!(waiting(&runner, "a"), ["a 1", "a 2", "a 3", "a 4"]);
+            let bytes = runner.parked().bytes().unwrap();
+            runner.parked().drop_key(b"a", Vec::new()).await.unwrap();
+            assert!(bytes > ByteSize(0));
+            assert_eq!(runner.parked().bytes().unwrap(), ByteSize(0));
+            runner.stop().await;
+        }
+    }
 }

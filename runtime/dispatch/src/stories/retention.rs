@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::world::{World, copied, text, thrown};
-use crate::{BreakerPolicy, Condition, ShardState, Then};
+use crate::{BreakerPolicy, Condition, SeekTo, ShardState, StartAt, Target, Then};
 
 /// It keeps records for a minute; three seconds before their end they are given up.
 fn kept_for_a_minute(world: &World) {
@@ -181,4 +181,221 @@ async fn whatever_commit_the_log_stops_at_each_record_is_given_up_once() {
             runner.stop().await;
         }
     }
+}
+
+/// What was lost, as letters name it: how many, behind which, before which.
+fn gaps(world: &World) -> Vec<(u64, Option<u64>, Option<u64>)> {
+    let lost = world.dead().into_iter().filter_map(|letter| {
+        assert_eq!(letter.condition, Condition::RetentionExpired);
+        letter.lost
+    });
+    let number = |at: Option<model::SequenceNumber>| at.map(|at| at.0[2]);
+    lost.map(|gap| (gap.records, number(gap.after), number(gap.before)))
+        .collect()
+}
+
+fn lost_to_retention(status: &crate::ShardStatus) -> u64 {
+    assert!(status.is_conserved(), "{status:?}");
+    status.counters.lost_to_retention
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_expired_while_nothing_ran_is_counted_and_named_once() {
+    let world = World::new(copied);
+    world.put(0, &["1", "2"]);
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    runner.stop().await;
+    world.put(0, &["3", "4", "5", "6"]);
+    world.river.trim(0, 5);
+    for _ in 0..2 {
+        let runner = world.start().await.unwrap();
+        world.caught_up(&runner).await;
+        assert_eq!(lost_to_retention(&runner.status()[0]), 3);
+        assert_eq!(gaps(&world), [(3, Some(2), Some(6))]);
+        runner.stop().await;
+    }
+    assert_eq!(world.tape.outputs(), ["1", "2", "6"]);
+    world.put(0, &["7", "8"]);
+    world.river.trim(0, 2);
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    assert_eq!(lost_to_retention(&runner.status()[0]), 4);
+    assert_eq!(gaps(&world), [(3, Some(2), Some(6)), (1, Some(6), Some(8))]);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_commit_the_log_stops_at_what_was_lost_is_counted_once() {
+    let make = async || {
+        let world = World::new(copied);
+        world.put(0, &["1", "2"]);
+        let runner = world.start().await.unwrap();
+        world.caught_up(&runner).await;
+        runner.stop().await;
+        world.put(0, &["3", "4", "5", "6"]);
+        world.river.trim(0, 5);
+        world
+    };
+    let (before, whole) = {
+        let world = make().await;
+        let before = world.tape.commits();
+        let runner = world.start().await.unwrap();
+        world.caught_up(&runner).await;
+        runner.stop().await;
+        (before, world.tape.commits())
+    };
+    for crash in before + 1..=whole {
+        for counts in [false, true] {
+            let world = make().await;
+            world.tape.stop_at(Some((crash, counts)));
+            if let Ok(runner) = world.start().await {
+                wait(&world, 1).await;
+                runner.stop().await;
+            }
+            world.tape.stop_at(None);
+            let runner = world.start().await.unwrap();
+            world.caught_up(&runner).await;
+            let status = runner.status()[0].clone();
+            assert_eq!(lost_to_retention(&status), 3, "{crash} {counts}");
+            assert_eq!(gaps(&world), [(3, Some(2), Some(6))]);
+            assert_eq!(world.tape.outputs(), ["1", "2", "6"]);
+            runner.stop().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_being_tried_and_what_lay_behind_it_are_lost_together() {
+    let mut world = World::new(thrown);
+    world.settings.retry.attempts = None;
+    world.put(0, &["1", "2", "3"]);
+    let runner = world.start().await.unwrap();
+    let pauses = |state: &ShardState| matches!(state, ShardState::BackingOff { .. });
+    world.until(&runner, 0, pauses).await;
+    runner.stop().await;
+    world.put(0, &["4", "5", "6"]);
+    world.river.trim(0, 5);
+    world.actor = World::new(copied).actor;
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    assert_eq!(lost_to_retention(&runner.status()[0]), 5);
+    assert_eq!(gaps(&world), [(5, None, Some(6))]);
+    assert_eq!(world.tape.outputs(), ["6"]);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trigger_that_never_read_anything_misses_what_came_since_it_began() {
+    for start in [StartAt::Oldest, StartAt::Latest] {
+        let mut world = World::new(copied);
+        world.settings.start = start;
+        world.put(0, &["1", "2", "3"]);
+        world.river.trim(0, 2);
+        world.paused = true;
+        world.start().await.unwrap().stop().await;
+        world.put(0, &["4", "5"]);
+        world.river.trim(0, 2);
+        world.paused = false;
+        let runner = world.start().await.unwrap();
+        world.caught_up(&runner).await;
+        let lost = if start == StartAt::Oldest { 2 } else { 1 };
+        assert_eq!(lost_to_retention(&runner.status()[0]), lost, "{start:?}");
+        assert_eq!(world.tape.outputs(), ["5"]);
+        runner.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn children_miss_what_expired_before_their_parent_ended() {
+    let mut world = World::new(copied);
+    world.paused = true;
+    world.put(0, &["1"]);
+    let runner = world.start().await.unwrap();
+    world.river.split(0);
+    world.put(1, &["2", "3", "4"]);
+    world.river.trim(1, 2);
+    runner.resume(None);
+    wait(&world, 1).await;
+    let lost: Vec<u64> = runner.status().iter().map(lost_to_retention).collect();
+    assert_eq!(lost, [0, 2, 0]);
+    assert_eq!(gaps(&world), [(2, None, Some(3))]);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_full_store_could_not_keep_is_counted() {
+    let mut world = World::new(copied);
+    kept_for_a_minute(&world);
+    world.dead_letters.max = model::ByteSize(100);
+    world.put(0, &["1"]);
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    runner.pause(None);
+    wait(&world, 1).await;
+    world.put(0, &["2", "3"]);
+    world.river.trim(0, 3);
+    wait(&world, 5).await;
+    assert_eq!(lost_to_retention(&runner.status()[0]), 2);
+    assert_eq!(world.dead(), []);
+    runner.resume(None);
+    world.put(0, &["4"]);
+    world.caught_up(&runner).await;
+    assert_eq!(world.tape.outputs(), ["1", "4"]);
+    runner.stop().await;
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    assert_eq!(lost_to_retention(&runner.status()[0]), 2);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_too_slow_gives_up_what_it_cannot_read_in_time() {
+    let mut world = World::new(copied);
+    kept_for_a_minute(&world);
+    world.slow(Duration::ZERO, Duration::from_secs(10));
+    world.settings.batch.records = 100;
+    let data: Vec<String> = (0..2_000).map(|index: u32| index.to_string()).collect();
+    let data: Vec<&str> = data.iter().map(String::as_str).collect();
+    world.put(0, &data);
+    let runner = world.start().await.unwrap();
+    wait(&world, 56).await;
+    assert_eq!(world.dead(), []);
+    world.put(0, &["young"]);
+    wait(&world, 30).await;
+    world.caught_up(&runner).await;
+    let mut handled = world.tape.outputs();
+    assert!((500..=700).contains(&handled.len()), "{}", handled.len());
+    assert_eq!(handled.pop().as_deref(), Some("young"));
+    handled.extend(lost(&world).into_iter().map(|(data, _)| data));
+    assert_eq!(handled, data);
+    assert_eq!(lost_to_retention(&runner.status()[0]), 0);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn going_back_to_a_place_that_is_gone_misses_nothing() {
+    let world = World::new(copied);
+    world.put(0, &["1", "2", "3", "4"]);
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    let (rooms, settings) = runner.parts();
+    runner.stop().await;
+    world.river.trim(0, 3);
+    let first = Target::Sequence(model::SequenceNumber([0, 0, 1]));
+    let to = SeekTo {
+        target: first,
+        shard: None,
+    };
+    crate::seek(&rooms, &settings, to, Vec::new())
+        .await
+        .unwrap();
+    world.put(0, &["5"]);
+    world.river.trim(0, 1);
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    // The one that was there when it was sought.
+    assert_eq!(lost_to_retention(&runner.status()[0]), 1);
+    assert_eq!(world.tape.outputs(), ["1", "2", "3", "4", "5"]);
+    runner.stop().await;
 }

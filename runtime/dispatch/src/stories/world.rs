@@ -1,4 +1,4 @@
-//! A log, a stream and a handler in memory: the log can be told to stop at any commit, the handler follows a script.
+//! A log and a handler in memory, and a stream: the log can be told to stop at any commit, the handler follows a script.
 
 use std::{
     collections::BTreeMap,
@@ -12,16 +12,13 @@ use std::{
 use bytes::Bytes;
 use leases::LeaseBook;
 use model::{
-    AccountId, ByteSize, Checkpoint, FencingToken, FunctionName, FunctionVersion, HashKeyRange,
-    Invocation, LeaseSlot, LogPosition, NodeId, Outcome, Position, Record, Region, SequenceNumber,
-    ShardId, StreamKey, StreamName, Timestamp, Transaction, TriggerName, ViewWrite,
+    AccountId, ByteSize, Checkpoint, FencingToken, FunctionName, FunctionVersion, Invocation,
+    LeaseSlot, LogPosition, NodeId, Outcome, Position, Region, ShardId, StreamKey, StreamName,
+    Timestamp, Transaction, TriggerName, ViewWrite,
     keys::Namespace,
-    seams::{
-        BoxFuture, CommitError, Handler, Journal, LogTail, Page, ReadFrom, ReadLimit, ShardFacts,
-        Source, SourceError,
-    },
+    seams::{BoxFuture, CommitError, Handler, Journal, LogTail, Source},
 };
-use platform::{Platform, watch};
+use platform::Platform;
 
 use crate::{
     Backoff, BatchPolicy, Canary, CanaryBy, DeadLetter, DeadLetterPolicy, DeadLetterStore,
@@ -29,8 +26,8 @@ use crate::{
     StartAt, Then, TriggerRunner, TriggerSettings, WhenFull, filter::Filter, progress::Progress,
 };
 
-use super::actor::Actor;
 pub(super) use super::actor::{copied, text, thrown};
+use super::{actor::Actor, river::River};
 
 /// No story takes longer, in its own time.
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -182,163 +179,6 @@ impl Journal for Tape {
             .take(limit)
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect())
-    }
-}
-
-/// Shards in order; each with its records and whether it is closed.
-#[derive(Debug)]
-pub(super) struct River {
-    /// How long it says that it keeps records; it trims them when it is told to.
-    pub(super) retention: Mutex<Option<Duration>>,
-    shards: watch::Sender<Vec<(ShardFacts, Vec<Record>)>>,
-}
-
-impl River {
-    fn new() -> Self {
-        Self {
-            retention: Mutex::default(),
-            shards: watch::channel(vec![(facts(0, &[]), Vec::new())]).0,
-        }
-    }
-
-    pub(super) fn put(&self, shard: usize, key: &str, data: impl Into<Bytes>, now: Timestamp) {
-        self.shards.send_modify(|shards| {
-            let records = &mut shards[shard].1;
-            records.push(Record {
-                sequence: SequenceNumber([0, 0, u64::try_from(records.len()).unwrap() + 1]),
-                arrived: now,
-                partition_key: Bytes::copy_from_slice(key.as_bytes()),
-                explicit_hash_key: None,
-                data: data.into(),
-                encrypted: false,
-            });
-        });
-    }
-
-    /// As retention does; nothing may be put into the shard afterwards.
-    pub(super) fn trim(&self, shard: usize, records: usize) {
-        self.shards
-            .send_modify(|shards| drop(shards[shard].1.drain(..records)));
-    }
-
-    pub(super) fn narrow(&self, shard: usize, range: HashKeyRange) {
-        self.shards
-            .send_modify(|shards| shards[shard].0.range = range);
-    }
-
-    /// One more shard, without parents.
-    pub(super) fn widen(&self) {
-        self.shards.send_modify(|shards| {
-            let next = u32::try_from(shards.len()).unwrap();
-            shards.push((facts(next, &[]), Vec::new()));
-        });
-    }
-
-    pub(super) fn merge(&self, one: usize, other: usize) {
-        self.shards.send_modify(|shards| {
-            let parents = [one, other].map(|parent| {
-                shards[parent].0.open = false;
-                shards[parent].0.id.0
-            });
-            let next = u32::try_from(shards.len()).unwrap();
-            shards.push((facts(next, &parents), Vec::new()));
-        });
-    }
-
-    pub(super) fn split(&self, parent: usize) {
-        self.shards.send_modify(|shards| {
-            shards[parent].0.open = false;
-            let id = shards[parent].0.id.0;
-            for _ in 0..2 {
-                let next = u32::try_from(shards.len()).unwrap();
-                shards.push((facts(next, &[id]), Vec::new()));
-            }
-        });
-    }
-}
-
-fn facts(id: u32, parents: &[u32]) -> ShardFacts {
-    ShardFacts {
-        id: ShardId(id),
-        range: HashKeyRange::WHOLE,
-        parents: parents.iter().copied().map(ShardId).collect(),
-        open: true,
-    }
-}
-
-fn index_of(records: &[Record], from: ReadFrom) -> usize {
-    match from {
-        ReadFrom::Oldest => 0,
-        ReadFrom::Latest => records.len(),
-        ReadFrom::At(at) => records.partition_point(|record| record.sequence < at),
-        ReadFrom::After(at) => records.partition_point(|record| record.sequence <= at),
-        ReadFrom::Arrived(at) => records.partition_point(|record| record.arrived < at),
-    }
-}
-
-impl Source for River {
-    fn created(&self, _: &StreamKey) -> Result<Timestamp, SourceError> {
-        Ok(Timestamp::default())
-    }
-
-    fn retention(&self, _: &StreamKey) -> Option<Duration> {
-        *self.retention.lock().unwrap()
-    }
-
-    fn shards(&self, _: &StreamKey) -> Result<Vec<ShardFacts>, SourceError> {
-        Ok(self
-            .shards
-            .borrow()
-            .iter()
-            .map(|(facts, _)| facts.clone())
-            .collect())
-    }
-
-    fn read<'a>(
-        &'a self,
-        _: &'a StreamKey,
-        shard: ShardId,
-        from: ReadFrom,
-        limit: ReadLimit,
-    ) -> BoxFuture<'a, Result<Page, SourceError>> {
-        let shards = self.shards.borrow();
-        let (facts, records) = &shards[usize::try_from(shard.0).unwrap()];
-        let start = index_of(records, from);
-        let read: Vec<Record> = records[start..]
-            .iter()
-            .take(limit.records)
-            .cloned()
-            .collect();
-        let end = start + read.len();
-        let page = Page {
-            next: end.checked_sub(1).map_or(ReadFrom::Oldest, |last| {
-                ReadFrom::After(records[last].sequence)
-            }),
-            records: read.into(),
-            behind_ms: 0,
-            ended: !facts.open && end == records.len(),
-        };
-        Box::pin(async move { Ok(page) })
-    }
-
-    fn wait<'a>(
-        &'a self,
-        _: &'a StreamKey,
-        shard: ShardId,
-        tip: ReadFrom,
-    ) -> BoxFuture<'a, Result<(), SourceError>> {
-        let mut shards = self.shards.subscribe();
-        Box::pin(async move {
-            let moved = |shards: &Vec<(ShardFacts, Vec<Record>)>| {
-                let (facts, records) = &shards[usize::try_from(shard.0).unwrap()];
-                index_of(records, tip) < records.len() || !facts.open
-            };
-            shards
-                .wait_for(moved)
-                .await
-                .map(drop)
-                .map_err(|_| SourceError::Down("gone".to_owned()))
-        })
     }
 }
 

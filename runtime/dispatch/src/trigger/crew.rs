@@ -9,7 +9,9 @@ use std::{
 };
 
 use leases::NewLease;
-use model::{Checkpoint, LeaseKey, LeaseRow, ShardId, keys, seams::ShardFacts};
+use model::{
+    Checkpoint, HashKey, HashKeyRange, LeaseKey, LeaseRow, ShardId, keys, seams::ShardFacts,
+};
 use platform::{StopToken, Task, watch};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -28,6 +30,12 @@ use crate::{
     shard::{Rooms, ShardTask, TaskEnd},
     state::StateStore,
     status::{Counters, ShardState, ShardStatus},
+};
+
+/// The range of a shard of which nothing is left.
+const NO_KEYS: HashKeyRange = HashKeyRange {
+    starting: HashKey(1),
+    ending: HashKey(0),
 };
 
 /// The tasks of a trigger and what is known about their shards.
@@ -115,6 +123,34 @@ impl Crew {
                 None => self.launch(shard).await?,
             }
         }
+        self.settle_what_is_gone(&known).await
+    }
+
+    /// Shards that expired before they were read to their end: a task finds nothing in them, says what was lost and ends them.
+    async fn settle_what_is_gone(&mut self, known: &BTreeSet<ShardId>) -> Result<(), StartError> {
+        for row in self.rooms.leases.list(&self.settings.name)? {
+            let id = row.key.shard;
+            let known = known.contains(&id) || self.tasks.contains_key(&id);
+            if known || self.ended.contains(&id) || self.broken.contains(&id) {
+                continue;
+            }
+            let stored = self.rooms.journal.get(&keys::progress(&row.key))?;
+            let ends =
+                |bytes| Progress::decode(bytes).is_ok_and(|it| it.low == Checkpoint::ShardEnd);
+            if stored.as_deref().is_some_and(ends) {
+                continue;
+            }
+            self.note(&row)?;
+            if !self.broken.contains(&id) {
+                let gone = ShardFacts {
+                    id,
+                    range: NO_KEYS,
+                    parents: row.parents,
+                    open: false,
+                };
+                self.launch(gone).await?;
+            }
+        }
         Ok(())
     }
 
@@ -127,15 +163,20 @@ impl Crew {
             if self.tasks.contains_key(&shard.id) {
                 continue;
             }
-            let initial = if first_time {
-                start::place(&self.rooms, &self.settings, self.settings.start, shard.id).await?
+            let (initial, records) = if first_time {
+                let (rooms, settings) = (&self.rooms, &self.settings);
+                let initial = start::place(rooms, settings, settings.start, shard.id).await?;
+                let seen = start::seen(rooms, settings, shard.id, initial);
+                (initial, seen.map(|seen| seen.records))
             } else {
-                Checkpoint::TrimHorizon
+                // All that ever comes into it is for the trigger.
+                (Checkpoint::TrimHorizon, Some(0))
             };
             wanted.push(NewLease {
                 key: self.key(shard.id),
                 parents: shard.parents.clone(),
                 initial,
+                initial_records: records,
             });
         }
         for row in self.rooms.leases.ensure(wanted).await? {
@@ -147,28 +188,31 @@ impl Crew {
     fn note(&mut self, row: &LeaseRow) -> Result<(), StartError> {
         let shard = row.key.shard;
         let stored = self.rooms.journal.get(&keys::progress(&row.key))?;
-        let checkpoint = stored.map_or(Ok(row.initial), |bytes| {
-            Progress::decode(&bytes).map(|progress| progress.low)
-        });
-        let (checkpoint, state) = match checkpoint {
-            Ok(Checkpoint::ShardEnd) => {
+        let new = || Progress::starting(row.token, row.initial);
+        let progress = stored.map_or_else(|| Ok(new()), |bytes| Progress::decode(&bytes));
+        let (progress, state) = match progress {
+            Ok(progress) if progress.low == Checkpoint::ShardEnd => {
                 self.ended.insert(shard);
-                (Checkpoint::ShardEnd, ShardState::Ended)
+                (progress, ShardState::Ended)
             }
-            Ok(checkpoint) => (checkpoint, ShardState::Running),
+            Ok(progress) => (progress, ShardState::Running),
             // The shard stands still, and so do its children; the others go on.
             Err(damaged) => {
                 warn!(trigger = %self.settings.name, %shard, %damaged, "shard not started");
                 self.broken.insert(shard);
-                (row.initial, ShardState::Broken(damaged.to_string()))
+                (new(), ShardState::Broken(damaged.to_string()))
             }
         };
         let status = ShardStatus {
             shard,
             state,
-            checkpoint,
+            checkpoint: progress.low,
+            within_record: progress.seen.is_some_and(|seen| seen.within_record),
             behind_ms: 0,
-            counters: Counters::default(),
+            counters: Counters {
+                lost_to_retention: progress.lost,
+                ..Counters::default()
+            },
             in_flight: 0,
             parked_keys: 0,
             parked_since: None,

@@ -100,6 +100,11 @@ pub async fn look(
         if is_over || follows {
             reopened.insert(shard.id);
         }
+        let after = Progress {
+            seen: start::seen(rooms, settings, shard.id, after.low),
+            lost: before.lost,
+            ..after
+        };
         let counts = count(rooms, settings, shard, &before, &after).await?;
         moves.push(Moved {
             shard: shard.id,
@@ -283,15 +288,21 @@ pub async fn begin_anew(
             trigger: settings.name.clone(),
             shard: shard.id,
         };
+        let seen = start::seen(rooms, settings, shard.id, initial);
         let wanted = NewLease {
             key: key.clone(),
             parents: shard.parents,
             initial,
+            initial_records: seen.map(|seen| seen.records),
         };
         rooms.leases.ensure(vec![wanted]).await?;
         let lease = rooms.leases.take(&key).await?;
         transaction.guards.push(lease.guard());
-        let row = Progress::starting(lease.token(), initial).encode()?;
+        let row = Progress {
+            seen,
+            ..Progress::starting(lease.token(), initial)
+        };
+        let row = row.encode()?;
         transaction.writes.push(ViewWrite {
             key: keys::progress(&key),
             value: Some(row.into()),

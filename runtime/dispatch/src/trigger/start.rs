@@ -7,8 +7,10 @@ use model::{
 
 use super::StartError;
 use crate::{
+    losses::Seen,
     settings::{StartAt, TriggerSettings},
     shard::Rooms,
+    walk::reading_from,
 };
 
 /// `Latest` becomes a place at once, so that a restart before the first settlement skips nothing.
@@ -40,6 +42,37 @@ pub(super) async fn place(
             })
         }
     }
+}
+
+/// How much of a shard lies before a checkpoint at which a trigger begins. What is gone already is not missed.
+pub(super) fn seen(
+    rooms: &Rooms,
+    settings: &TriggerSettings,
+    shard: ShardId,
+    low: Checkpoint,
+) -> Option<Seen> {
+    let through = match low {
+        Checkpoint::Settled(position) => position.sequence,
+        Checkpoint::AtTimestamp(_) | Checkpoint::TrimHorizon | Checkpoint::Latest => {
+            SequenceNumber::MIN
+        }
+        Checkpoint::ShardEnd => return None,
+    };
+    let place = match reading_from(low) {
+        ReadFrom::At(sequence) => ReadFrom::After(sequence),
+        place @ (ReadFrom::Oldest
+        | ReadFrom::Latest
+        | ReadFrom::After(_)
+        | ReadFrom::Arrived(_)) => place,
+    };
+    let count = |place| rooms.source.records_before(&settings.stream, shard, place);
+    let records = count(place).or_else(|| count(ReadFrom::Oldest))?;
+    Some(Seen {
+        through,
+        records,
+        open: 0,
+        within_record: false,
+    })
 }
 
 /// After every sub-record of a record.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use dispatch::{DeadLetter, DeadLetters, KeptRecord, Note, Removed};
+use dispatch::{DeadLetter, DeadLetters, Gap, KeptRecord, Note, Removed};
 use model::{TriggerName, keys::Namespace};
 use serde_json::{Value, json};
 
@@ -131,10 +131,15 @@ fn summary(letter: &DeadLetter, rooms: &Rooms) -> Value {
         "condition": letter.condition,
         "at_ms": letter.written_ms,
         "records": letter.records.len(),
+        "lost": letter.lost,
         "attempts": letter.attempts.len(),
         "version": last.map(|note| note.version),
-        "error": last.map(error),
+        "error": last.map(error).or_else(|| letter.lost.map(gone)),
     })
+}
+
+fn gone(gap: Gap) -> String {
+    format!("{} records expired before they were settled", gap.records)
 }
 
 /// One line: the backtrace is in the entry.
@@ -162,6 +167,7 @@ pub(crate) fn show(rooms: &Rooms, trigger: &str, id: &str) -> Reply {
         "fencing_token": letter.fencing_token,
         "attempts": letter.attempts.iter().map(attempt).collect::<Vec<_>>(),
         "records": letter.records.iter().map(record).collect::<Vec<_>>(),
+        "lost": letter.lost,
     }))
 }
 

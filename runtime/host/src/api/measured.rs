@@ -13,7 +13,6 @@ pub(crate) struct Measured {
     pub(crate) has_destinations: bool,
     pub(crate) delivered: u64,
     pub(crate) delivery_failures: u64,
-    pub(crate) lost: u64,
     pub(crate) lag_records: u64,
     pub(crate) lag_ms: u64,
     pub(crate) waiting: u64,
@@ -36,14 +35,12 @@ impl Measured {
             all.lag_ms = all.lag_ms.max(ms);
             all.waiting += u64::from(!is_moving(&status.state));
             all.unaccounted += u64::from(!status.is_conserved());
-            all.lost += rooms.runners.expired(&settings.name, status.shard);
             let loses_in = lag::loses_in(rooms, settings, status.shard);
             all.loses_in = match (all.loses_in, loses_in) {
                 (Some(one), Some(other)) => Some(one.min(other)),
                 (one, other) => one.or(other),
             };
         }
-        all.lost += all.counters.lost_to_retention;
         for (to, held) in rooms.deliveries.all() {
             if to.trigger == settings.name {
                 all.delivered += held.delivered;

@@ -162,6 +162,7 @@ fn because(refused: &Refused) -> &'static str {
         Refused::Claimed => "claimed",
         Refused::Gone => "gone",
         Refused::Behind => "behind",
+        Refused::Lost => "lost",
         Refused::Unwritten(_) => "unwritten",
     }
 }

@@ -309,6 +309,7 @@ fn shard(rooms: &Rooms, settings: &TriggerSettings, moved: &Moved) -> Value {
             shard: moved.shard,
             state: ShardState::Running,
             checkpoint,
+            within_record: false,
             behind_ms: 0,
             counters: Counters::default(),
             in_flight: 0,

@@ -277,7 +277,6 @@ fn shard(rooms: &Rooms, settings: &TriggerSettings, status: &ShardStatus) -> Val
         },
         "loses_in_ms": lag::loses_in(rooms, settings, status.shard)
             .map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
-        "expired": rooms.runners.expired(&settings.name, status.shard),
         "behind_ms": status.behind_ms,
         "records": status.counters.records_in,
         "settled": status.counters.settled,

@@ -167,7 +167,10 @@ async fn reached(rooms: &Rooms, settings: &TriggerSettings, end: End) {
 fn is_settled(status: &ShardStatus, end: End) -> bool {
     let index = |number: SequenceNumber| number.parts().map_or(0, |parts| parts.index);
     match status.checkpoint {
-        Checkpoint::Settled(position) => index(position.sequence) + 1 >= index(end.tip),
+        Checkpoint::Settled(position) => {
+            let passed = u64::from(!status.within_record);
+            index(position.sequence) + passed >= index(end.tip)
+        }
         Checkpoint::ShardEnd => true,
         // Nothing settled yet: right only for a shard that holds nothing. Its first record would have the next index.
         Checkpoint::TrimHorizon => index(end.tip) <= index(end.starting) + 1,

@@ -75,7 +75,8 @@ pub(super) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
         waiting.extend(deliveries::waiting(rooms, only));
         waiting.append(&mut others);
     }
-    let notes = rolled_back(rooms, only);
+    let mut notes = rolled_back(rooms, only);
+    notes.extend(lost(rooms, only));
     Ok(json!({ "waiting": waiting, "moving": moving, "caught_up": caught_up, "notes": notes }))
 }
 
@@ -93,6 +94,26 @@ fn rolled_back(rooms: &Rooms, only: Option<&TriggerName>) -> Vec<String> {
         .filter(|(function, alias, _)| run.contains(&(function, alias)))
         .map(|(_, _, sentence)| sentence)
         .collect()
+}
+
+/// Shards that lost records to retention.
+fn lost(rooms: &Rooms, only: Option<&TriggerName>) -> Vec<String> {
+    let triggers = rooms.triggers.now();
+    let meant = triggers
+        .keys()
+        .filter(|name| only.is_none_or(|only| only == *name));
+    let of_trigger = |name: &TriggerName| {
+        let shards = rooms.runners.status(name).into_iter();
+        let lost = shards.filter(|status| status.counters.lost_to_retention > 0);
+        let said = lost.map(|status| {
+            format!(
+                "{} of trigger {name} lost {} records to retention before they were settled: `shardmill dead-letter list --trigger {name}` names where they lay, as far as there was room for it",
+                status.shard, status.counters.lost_to_retention
+            )
+        });
+        said.collect::<Vec<_>>()
+    };
+    meant.flat_map(of_trigger).collect()
 }
 
 /// Triggers none of whose shards is worked on, each with its reason.

@@ -5,7 +5,6 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use model::{
     NewRecord, Transaction, ViewWrite,
     keys::{self, Namespace},
-    seams::ReadFrom,
 };
 use platform::{Platform, Stop};
 
@@ -22,6 +21,10 @@ streams:
 ";
 
 async fn start(platform: &Platform) -> Arc<Rooms> {
+    start_with(platform, FILE).await
+}
+
+pub(super) async fn start_with(platform: &Platform, file: &str) -> Arc<Rooms> {
     let options = UpOptions {
         development: None,
         file: PathBuf::from("triggers.yaml"),
@@ -46,14 +49,14 @@ async fn start(platform: &Platform) -> Arc<Rooms> {
         server_json: None,
         master: streams::MasterKeys::default(),
     };
-    let project = config::read(&options.file, FILE, &options.env).unwrap();
+    let project = config::read(&options.file, file, &options.env).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], 4566));
     let (_, running) = Stop::new();
     let rooms = assemble(platform, &project, &options, address, running).await;
     Arc::new(rooms.unwrap())
 }
 
-fn keep_house(rooms: &Arc<Rooms>) -> (Stop, platform::Task<()>) {
+pub(super) fn keep_house(rooms: &Arc<Rooms>) -> (Stop, platform::Task<()>) {
     let (stop, token) = Stop::new();
     let housekeeping = Housekeeping::new(Arc::clone(rooms)).run(token);
     let task = rooms.platform.tasks.spawn("housekeeping", housekeeping);
@@ -74,14 +77,9 @@ async fn put(rooms: &Rooms, data: &str) {
         .unwrap();
 }
 
-/// What lies in the stream and is not freed, visible or not.
+/// What lies in the only shard and is not freed, visible or not.
 fn held(rooms: &Rooms) -> u64 {
-    let flights = key(rooms, "flights").unwrap();
-    let backlog = rooms
-        .streams
-        .backlog(&flights, model::ShardId(0), ReadFrom::Oldest)
-        .unwrap();
-    backlog.records + backlog.expired
+    rooms.log.count(model::ShardSlot(1), 0..u64::MAX).records
 }
 
 #[tokio::test(start_paused = true)]

@@ -96,8 +96,8 @@ pub(super) const TRIGGER: &[Metric<Measured>] = &[
         aws: "-",
         name: "shardmill_trigger_lost_to_retention_records_total",
         kind: Kind::Counter,
-        help: "records that retention took before they were settled; in AWS no metric counts them",
-        value: |it| number(it.lost),
+        help: "records that retention took before they were settled, since the trigger began; in AWS no metric counts them",
+        value: |it| number(it.counters.lost_to_retention),
     },
     Metric {
         aws: "-",

@@ -98,6 +98,7 @@ impl Runner {
             key: key.clone(),
             parents: Vec::new(),
             initial: Checkpoint::Latest,
+            initial_records: None,
         };
         self.parts.leases.ensure(vec![new]).await?;
         self.parts.leases.take(&key).await

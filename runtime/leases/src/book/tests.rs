@@ -91,6 +91,7 @@ fn new(key: LeaseKey, initial: Checkpoint) -> NewLease {
         key,
         parents: Vec::new(),
         initial,
+        initial_records: Some(7),
     }
 }
 

@@ -62,6 +62,7 @@ async fn furnished(seed: u64) -> (Platform, Arc<Table>) {
         key: key(shard),
         parents: Vec::new(),
         initial: Checkpoint::TrimHorizon,
+        initial_records: None,
     });
     let book = table.book(NodeId::parse("first").unwrap());
     book.ensure(wanted.collect()).await.unwrap();
