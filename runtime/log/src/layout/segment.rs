@@ -63,17 +63,17 @@ impl Segment {
     ) -> io::Result<Self> {
         let path = dir.join(file_name(base));
         let file = platform.disk.open(&path, OpenMode::CreateNew).await?;
-        match Self::begin(platform, path.clone(), file, base, log_id).await {
-            Ok(segment) => {
-                platform.disk.sync_dir(dir).await?;
-                Ok(segment)
-            }
-            Err(error) => {
-                // On a full disk it is tried again.
-                platform.disk.remove_file(&path).await?;
-                Err(error)
-            }
+        let mut begun = Self::begin(platform, path.clone(), file, base, log_id).await;
+        if begun.is_ok()
+            && let Err(error) = platform.disk.sync_dir(dir).await
+        {
+            begun = Err(error);
         }
+        if begun.is_err() {
+            // On a full disk it is tried again.
+            platform.disk.remove_file(&path).await?;
+        }
+        begun
     }
 
     /// Makes a segment out of a spare file; its old contents do not validate under the new salt.
@@ -88,7 +88,11 @@ impl Segment {
         let file = platform.disk.open(spare, OpenMode::ReadWrite).await?;
         let segment = Self::begin(platform, path.clone(), file, base, log_id).await?;
         platform.disk.rename(spare, &path).await?;
-        platform.disk.sync_dir(dir).await?;
+        if let Err(error) = platform.disk.sync_dir(dir).await {
+            // As above.
+            platform.disk.remove_file(&path).await?;
+            return Err(error);
+        }
         Ok(segment)
     }
 

@@ -102,6 +102,21 @@ async fn a_write_that_finds_no_room_waits_until_there_is_and_is_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_segment_that_finds_no_room_anywhere_is_begun_again() {
+    // The next one is the sync of the commit itself, which is never tried again.
+    for ahead in 0..5 {
+        let platform = Platform::simulated(1);
+        let log = open(&platform).await;
+        let next = platform.disk.operations() + ahead;
+        platform.disk.fault(next, DiskFault::Full);
+        durably(&log, puts(A, &["first"])).await;
+        drop(log);
+        platform.disk.crash();
+        assert_eq!(texts(&open(&platform).await, A).await.len(), 1, "{ahead}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn segments_are_taken_from_spares_and_old_ones_become_spares_again() {
     let platform = Platform::simulated(1);
     let log = open(&platform).await;

@@ -5,7 +5,16 @@ use std::path::Path;
 use super::*;
 use crate::stopped::{BackupFile, Directory, Found, Repaired, Survey, repair, restore, survey};
 
+/// Sled that was just dropped may still write; it has let go once its file can be locked.
+fn wait_for_sled(world: &World) {
+    let path = world.dir.path().join("view/db");
+    if let Ok(file) = std::fs::OpenOptions::new().read(true).open(path) {
+        file.lock().unwrap();
+    }
+}
+
 pub(super) async fn surveyed(world: &World) -> Survey {
+    wait_for_sled(world);
     let directory = Directory::hold(&world.platform, world.dir.path())
         .await
         .unwrap();
@@ -14,6 +23,7 @@ pub(super) async fn surveyed(world: &World) -> Survey {
 }
 
 pub(super) async fn repaired(world: &World) -> Repaired {
+    wait_for_sled(world);
     let directory = Directory::hold(&world.platform, world.dir.path())
         .await
         .unwrap();
