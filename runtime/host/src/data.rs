@@ -83,6 +83,7 @@ pub async fn read_data(
         | OpenError::Damaged { .. }
         | OpenError::Unwritable { .. }
         | OpenError::Full { .. }
+        | OpenError::OutOfFiles
         | OpenError::View(_)
         | OpenError::Archive(_)
         | OpenError::Io(_) => failed(error.to_string()),

@@ -168,6 +168,9 @@ fn data_hint(error: &OpenError) -> Option<&'static str> {
             Some("give this user the right to write there, or take another folder: `--data DIR`")
         }
         OpenError::Full { .. } => Some("free some space and start again"),
+        OpenError::OutOfFiles => Some(
+            "`ulimit -n 65536` before the start; for a service LimitNOFILE, for a container --ulimit",
+        ),
         OpenError::View(_) | OpenError::Io(_) => Some(DISK),
         OpenError::Archive(_) => Some(
             "look at the place that `server.archive` names, or else at the disk, then start again",

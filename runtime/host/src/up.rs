@@ -9,6 +9,7 @@ mod web;
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use platform::{Listener, Platform, Stop, StopToken, Task};
+use tracing::debug;
 use wire::{AllowedHosts, Keyring, Signer, kinesis::KinesisDoor, lambda::LambdaDoor};
 
 use web::BoundWeb;
@@ -48,6 +49,9 @@ pub async fn up(
     asked: StopToken,
     ready: impl FnOnce(Ready),
 ) -> Result<(), StartError> {
+    // Each segment of the log takes one, and each connection.
+    let files = platform.disk.allow_open_files();
+    debug!(files, "may be open at once");
     let (end, stop) = Stop::new();
     let end = Arc::new(end);
     let asking = {

@@ -26,6 +26,10 @@ pub enum OpenError {
         "open the data directory {}: its disk is full; nothing that was acknowledged is lost", dir.display()
     )]
     Full { dir: PathBuf },
+    #[error(
+        "open the log: each of its segments takes an open file, and this process may not have so many; nothing was changed"
+    )]
+    OutOfFiles,
     #[error("open the view: {0}")]
     View(String),
     #[error("open the archive: {0}; nothing was changed")]

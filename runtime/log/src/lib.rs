@@ -136,6 +136,9 @@ impl Log {
         let wall = self.shared.platform.clock.wall();
         let placed = self.shared.state().place(encoded, wall, room.ok());
         self.shared.placed.notify_one();
+        if matches!(placed, Err(Refused::Full)) {
+            self.shared.look_for_room().await;
+        }
         placed
     }
 

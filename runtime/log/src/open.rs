@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use platform::{DiskLock, LockError, Platform, Task};
+use platform::{DiskLock, LockError, Platform, Task, is_full, is_out_of_files};
 use tokio::sync::{Notify, Semaphore};
 use tracing::{debug, warn};
 
@@ -80,6 +80,9 @@ impl Log {
             if matches!(&error, OpenError::Io(error) if is_full(error.kind())) {
                 let dir = dir.to_owned();
                 return OpenError::Full { dir };
+            }
+            if matches!(&error, OpenError::Io(error) if is_out_of_files(error)) {
+                return OpenError::OutOfFiles;
             }
             error
         })
@@ -228,13 +231,6 @@ impl Log {
     }
 }
 
-fn is_full(kind: std::io::ErrorKind) -> bool {
-    matches!(
-        kind,
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
-    )
-}
-
 /// An error that says no more than a number gets the name of the directory.
 fn unwritable(dir: &Path, reason: std::io::Error) -> OpenError {
     if is_readonly(reason.kind()) {
@@ -339,9 +335,7 @@ async fn open_kind(
         ViewKind::Memory => return Ok(Box::new(MemoryView::default())),
         ViewKind::File => {
             let opened = FileView::open(&platform.disk, &view_dir(dir)).await;
-            return Ok(Box::new(
-                opened.map_err(|failed| OpenError::View(failed.0))?,
-            ));
+            return Ok(Box::new(opened?));
         }
         ViewKind::Sled => {}
     }
@@ -349,7 +343,7 @@ async fn open_kind(
     loop {
         match SledView::open(&view_dir(dir)) {
             Ok(view) => return Ok(Box::new(view)),
-            Err(NotOpened::Damaged(failure)) => return Err(OpenError::View(failure.0)),
+            Err(NotOpened::Damaged(failure)) => return Err(failure.into()),
             Err(NotOpened::Locked) if waited >= LOCK_WAIT_MAX => {
                 return Err(OpenError::Locked { pid: None });
             }

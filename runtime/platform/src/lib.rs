@@ -18,6 +18,7 @@ pub mod watch;
 pub use clock::{Clock, Monotonic, TimedOut};
 pub use disk::{
     Disk, DiskFile, DiskLock, LockError, NotDurable, OpenMode, REUSED_READ_BYTES_MAX, SyncMethod,
+    is_full, is_out_of_files,
 };
 #[cfg(feature = "simulation")]
 pub use disk::{DiskFault, Survival};

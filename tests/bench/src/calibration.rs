@@ -25,6 +25,7 @@ pub(crate) const SYNC_4: &str = "raw 4 KiB write + fdatasync, p50";
 pub(crate) const SYNC_64: &str = "raw 64 KiB write + fdatasync, p50";
 pub(crate) const SYNC_64_P99: &str = "raw 64 KiB write + fdatasync, p99";
 pub(crate) const WRITE: &str = "raw write of 1 GiB past the page cache + fdatasync";
+pub(crate) const READ_DEVICE: &str = "raw read of 1 GiB past the page cache";
 pub(crate) const READ: &str = "raw read of 256 KiB at a time, cached";
 pub(crate) const NO_OP: &str = "GET /healthz, 1 connection, p50";
 pub(crate) const NO_OP_64: &str = "GET /healthz, 64 connections";
@@ -47,7 +48,9 @@ pub(crate) fn disk_and_memory(report: &mut Report, folder: &Path) -> Result<()> 
     report.add(Row::new(SYNC_64, at(&large, 0.5), "us"));
     report.add(Row::new(SYNC_64_P99, at(&large, 0.99), "us"));
     drop(spinners);
-    report.add(Row::new(WRITE, bulk(folder)?, "MB/s"));
+    let (written, read) = bulk(folder)?;
+    report.add(Row::new(WRITE, written, "MB/s"));
+    report.add(Row::new(READ_DEVICE, read, "MB/s"));
     report.add(Row::new(READ, reads(folder)?, "MB/s"));
     report.add(Row::new("memcpy of 1 MiB", memcpy(), "MB/s"));
     Ok(())
@@ -92,23 +95,31 @@ fn syncs(folder: &Path, bytes: usize) -> Result<Histogram<u64>> {
     Ok(times)
 }
 
-fn bulk(folder: &Path) -> Result<f64> {
+/// Written and read again, each 1 MiB at a time.
+fn bulk(folder: &Path) -> Result<(f64, f64)> {
     let path = folder.join("bulk");
-    let space = vec![7; CHUNK_BYTES + PAGE_BYTES];
-    let chunk = &space[space.as_ptr().align_offset(PAGE_BYTES)..][..CHUNK_BYTES];
-    let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY;
+    let mut space = vec![7; CHUNK_BYTES + PAGE_BYTES];
+    let begins = space.as_ptr().align_offset(PAGE_BYTES);
+    let chunk = &mut space[begins..][..CHUNK_BYTES];
+    let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::RDWR;
     let mode = Mode::RUSR | Mode::WUSR;
     // Some file systems have nothing but their cache.
     let opened = open(&path, flags | OFlags::DIRECT, mode).or_else(|_| open(&path, flags, mode));
     let mut file = File::from(opened?);
+    let rate = |began: Instant| BULK_BYTES as f64 / 1e6 / began.elapsed().as_secs_f64();
     let began = Instant::now();
     for _ in 0..BULK_BYTES / CHUNK_BYTES {
         file.write_all(chunk)?;
     }
     file.sync_data()?;
-    let seconds = began.elapsed().as_secs_f64();
+    let written = rate(began);
+    let began = Instant::now();
+    for place in (0..BULK_BYTES).step_by(CHUNK_BYTES) {
+        file.read_exact_at(chunk, place as u64)?;
+    }
+    let read = rate(began);
     std::fs::remove_file(&path)?;
-    Ok(BULK_BYTES as f64 / 1e6 / seconds)
+    Ok((written, read))
 }
 
 fn reads(folder: &Path) -> Result<f64> {

@@ -105,9 +105,14 @@ impl Project {
     /// `shardmill ARGUMENTS` in the project's folder, to be run or started.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = self.program(binary());
+        command.args(arguments);
         command
-            .args(arguments)
+    }
+
+    fn program(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
             .current_dir(self.folder())
             .env("NO_COLOR", "1")
             .env("XDG_CONFIG_HOME", self.folder().join("config"))
@@ -161,6 +166,24 @@ impl Project {
     #[must_use]
     pub fn up(&self) -> Server {
         Server::start(self, 0, &[])
+    }
+
+    /// The same through the words of another program and a script of the shell, which begins the server with `exec "$@"`.
+    #[must_use]
+    pub fn up_through(&self, within: &[&str], script: &str) -> Server {
+        Server::start_by(self, self.command_through(within, script))
+    }
+
+    /// What `up_through` starts.
+    #[must_use]
+    pub fn command_through(&self, within: &[&str], script: &str) -> Command {
+        let words = [within, &["sh", "-c", script, "sh"]].concat();
+        let mut command = self.program(words[0].as_ref());
+        command
+            .args(&words[1..])
+            .arg(binary())
+            .args(["up", "--port", "0"]);
+        command
     }
 
     /// The same with further arguments of `up`.

@@ -21,7 +21,10 @@ impl Server {
     pub(crate) fn start(project: &Project, port: u16, settings: &[&str]) -> Self {
         let port = port.to_string();
         let arguments = [&["up", "--port", &port], settings].concat();
-        let mut command = project.command(&arguments);
+        Self::start_by(project, project.command(&arguments))
+    }
+
+    pub(crate) fn start_by(project: &Project, mut command: Command) -> Self {
         // Language runtimes are made once for all tests.
         command.env("SHARDMILL_CACHE", root().join("target/function-tools"));
         let mut running = Running::of_errors(&mut command);

@@ -230,14 +230,14 @@ fn writable(folder: &Path) -> Finding {
     } else {
         folder.to_owned()
     };
-    let readonly = std::fs::metadata(&place).map_or(true, |facts| facts.permissions().readonly());
-    let (place, good) = (place.display(), !readonly);
+    let good = Platform::real().disk.is_writable(&place);
+    let place = place.display();
     let fact = if good {
         format!("{place} is writable")
     } else {
-        format!("{place} is read-only")
+        format!("{place} may not be written by this user")
     };
-    let hint = readonly.then(|| "name another place with `shardmill up --data DIR`".to_owned());
+    let hint = (!good).then(|| "name another place with `shardmill up --data DIR`".to_owned());
     Finding {
         about: "data folder",
         good,
@@ -253,18 +253,19 @@ fn open_files() -> Finding {
     let line = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max open files"));
-    let soft = line
-        .and_then(|line| line.split_whitespace().next())
+    // The server asks for all that it may have.
+    let hard = line
+        .and_then(|line| line.split_whitespace().nth(1))
         .unwrap_or("unknown");
-    let good = soft
+    let good = hard
         .parse()
         .map_or(true, |files: u64| files >= OPEN_FILES_WANTED);
     Finding {
         about: "open files",
         good,
         needed: false,
-        fact: format!("{soft} at once"),
-        hint: (!good).then(|| format!("`ulimit -n {OPEN_FILES_WANTED}` before `shardmill up`")),
+        fact: format!("{hard} at once"),
+        hint: (!good).then(|| format!("`ulimit -Hn {OPEN_FILES_WANTED}` before `shardmill up`")),
     }
 }
 

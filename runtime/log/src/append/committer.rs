@@ -3,16 +3,11 @@
 //! One group is in flight at a time; batching comes from what arrives meanwhile. It never retries: after the first
 //! failed write or sync the kernel may have dropped our pages, so the log stops and only recovery knows the truth.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, ErrorKind},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use model::{ShardSlot, Timestamp};
-use platform::NotDurable;
+use platform::{NotDurable, is_full};
 use tracing::warn;
 
 use crate::{
@@ -194,7 +189,7 @@ impl Committer {
 
     /// On a full disk: puts are refused from now on, and what is placed already waits until something is freed.
     async fn wait_for_room(&self, error: io::Error) -> io::Result<()> {
-        if error.kind() != ErrorKind::StorageFull || self.shared.ends() {
+        if !is_full(error.kind()) || self.shared.ends() {
             return Err(error);
         }
         let was_full = std::mem::replace(&mut self.shared.state().full, true);

@@ -33,7 +33,7 @@ pub(crate) fn manifests(view: &dyn View, restored: u64) -> Result<Vec<Manifest>,
     let entries = view.scan(&manifest::prefix(), None, usize::MAX)?;
     let decoded = entries.iter().map(|(key, entry)| {
         let value = entry.value.as_deref().unwrap_or_default();
-        let unknown = || ViewFailed("an entry of the archive does not decode".to_owned());
+        let unknown = || ViewFailed::of("an entry of the archive does not decode");
         let manifest = Manifest::decode(key, value).ok_or_else(unknown)?;
         let counts = manifest.state == Kept::Kept;
         Ok(Manifest {

@@ -19,15 +19,12 @@ impl Shared {
                 (batch, state.synced)
             };
             let Some(batch) = batch else {
-                if claim.view.applied().map_err(io::Error::other)? > synced {
+                if claim.view.applied()? > synced {
                     return Err(io::Error::other("the view is ahead of the log"));
                 }
                 return Ok(());
             };
-            claim
-                .view
-                .apply(&batch.entries, batch.applied)
-                .map_err(io::Error::other)?;
+            claim.view.apply(&batch.entries, batch.applied)?;
             self.state().overlay.applied(&batch);
         }
     }
@@ -39,9 +36,9 @@ impl Shared {
             (state.synced, state.overlay.batch(state.synced, 1).is_some())
         };
         if !pending {
-            claim.view.apply(&[], synced).map_err(io::Error::other)?;
+            claim.view.apply(&[], synced)?;
         }
-        claim.view.flush().map_err(io::Error::other)?;
+        claim.view.flush()?;
         match self.settings.view {
             ViewKind::Sled | ViewKind::File => self.platform.disk.sync_tree(&view_dir(&self.dir)),
             ViewKind::Memory => Ok(()),

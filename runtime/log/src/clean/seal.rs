@@ -11,7 +11,7 @@ use std::{
 };
 
 use model::ShardSlot;
-use platform::{OpenMode, Platform};
+use platform::{OpenMode, Platform, is_full};
 use tracing::{debug, warn};
 
 use crate::{
@@ -170,7 +170,7 @@ impl Cleaner {
             let disk = &self.shared.platform.disk;
             let written = disk.replace(&index_path(&segment), &bytes).await;
             if let Err(error) = &written
-                && error.kind() == io::ErrorKind::StorageFull
+                && is_full(error.kind())
             {
                 // It is only a cache: the frames stay in memory until there is room.
                 debug!(base = segment.base, "no room for an index");

@@ -5,12 +5,12 @@
 //! by a rename that is synced before anything relies on it.
 
 use std::{
-    io::{self, ErrorKind},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use platform::{Monotonic, OpenMode, Platform};
+use platform::{Monotonic, OpenMode, Platform, is_full};
 use tracing::{debug, warn};
 
 use crate::{
@@ -91,7 +91,7 @@ impl Cleaner {
         let shared = &self.shared;
         let unfinished = fresh_path(&shared.platform, &shared.log_dir(), UNFINISHED);
         let zeroed = match self.zero(&unfinished).await {
-            Err(error) if error.kind() == ErrorKind::StorageFull => {
+            Err(error) if is_full(error.kind()) => {
                 warn!("no room for a spare segment, puts are refused until there is");
                 shared.state().full = true;
                 false
@@ -170,6 +170,15 @@ impl Cleaner {
 }
 
 impl Shared {
+    /// After a put was refused: others may have made room, and a log that writes nothing would never see it.
+    pub(crate) async fn look_for_room(&self) {
+        let free = self.platform.disk.free_bytes(&self.dir).await;
+        let size = self.settings.segment_bytes;
+        if free.is_ok_and(|free| free >= size * RESERVED_SEGMENTS as u64 + size / 4) {
+            self.state().full = false;
+        }
+    }
+
     pub(crate) fn log_dir(&self) -> PathBuf {
         self.dir.join("log")
     }

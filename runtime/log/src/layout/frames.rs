@@ -12,7 +12,7 @@ use crate::{
         frame::{HEAD_BYTES, HEADER_BYTES, Header, Seal, claimed_len, crc_of, looks_like_frame},
         segment::Segment,
     },
-    limits::{FRAME_BYTES_MAX, HEADERS_WINDOW_BYTES, READ_WINDOW_BYTES},
+    limits::{FRAME_BYTES_MAX, HEADERS_WINDOW_BYTES, READ_WINDOW_BYTES, READ_WINDOWS_AHEAD_BYTES},
 };
 
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Frames<'a> {
     segment: &'a Segment,
     /// Read at a time.
     window_bytes: usize,
+    /// What the device may fetch behind a window while that is checked.
+    ahead_bytes: usize,
     window: Bytes,
     /// Where the window begins in the file.
     begins: u64,
@@ -27,18 +29,19 @@ pub(crate) struct Frames<'a> {
 
 impl<'a> Frames<'a> {
     pub(crate) fn of(segment: &'a Segment) -> Self {
-        Self::by(segment, READ_WINDOW_BYTES)
+        Self::by(segment, READ_WINDOW_BYTES, READ_WINDOWS_AHEAD_BYTES)
     }
 
     /// For those who look at headers and leave out most of the bodies.
     pub(crate) fn sparsely(segment: &'a Segment) -> Self {
-        Self::by(segment, HEADERS_WINDOW_BYTES)
+        Self::by(segment, HEADERS_WINDOW_BYTES, 0)
     }
 
-    fn by(segment: &'a Segment, window_bytes: usize) -> Self {
+    fn by(segment: &'a Segment, window_bytes: usize, ahead_bytes: usize) -> Self {
         Self {
             segment,
             window_bytes,
+            ahead_bytes,
             window: Bytes::new(),
             begins: 0,
         }
@@ -125,8 +128,14 @@ impl<'a> Frames<'a> {
     }
 
     fn load(&mut self, offset: u64, len: usize) -> io::Result<()> {
+        // The buffer of the last window can be used again for this one.
+        self.window = Bytes::new();
         self.window = self.segment.file.read_now(len, offset)?;
         self.begins = offset;
+        if self.ahead_bytes > 0 {
+            let next = offset + self.window.len() as u64;
+            self.segment.file.will_read(self.ahead_bytes, next);
+        }
         Ok(())
     }
 }

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use bytes::Bytes;
-use model::{FencingToken, LeaseSlot, Timestamp, keys};
+use model::{FencingToken, LeaseSlot, Timestamp, ViewWrite, keys};
 
 use crate::{
     Recovered, Settings,
@@ -23,7 +23,10 @@ use crate::{
         sealed::Contents,
         segment::Segment,
     },
-    limits::{COUNTERS_UNSEEN, LOG_BEGINS, UNCLEAN_JUMP_INDEXES, VIEW_BATCH_WRITES_MAX},
+    limits::{
+        COUNTERS_UNSEEN, LOG_BEGINS, UNCLEAN_JUMP_INDEXES, VIEW_BATCH_BYTES_MAX,
+        VIEW_BATCH_WRITES_MAX,
+    },
     read::index::Shard,
     view::{Entry, View, ViewFailed},
 };
@@ -35,13 +38,17 @@ pub(crate) struct Scan<'a> {
     pub applied: u64,
     pub state: State,
     pub last_commit: Option<u64>,
-    pub batch: Vec<(Bytes, Entry)>,
+    batch: Vec<(Bytes, Entry)>,
+    batch_bytes: usize,
     pub recovered: Recovered,
 }
 
 impl From<ViewFailed> for OpenError {
     fn from(failure: ViewFailed) -> Self {
-        Self::View(failure.0)
+        if failure.is_full() {
+            return Self::Io(failure.into());
+        }
+        Self::View(failure.to_string())
     }
 }
 
@@ -69,6 +76,7 @@ impl<'a> Scan<'a> {
             },
             last_commit: None,
             batch: Vec::new(),
+            batch_bytes: 0,
             recovered: Recovered {
                 clean,
                 ..Recovered::default()
@@ -118,7 +126,8 @@ impl<'a> Scan<'a> {
                 .map_err(|what| damaged(&segment.path, offset, what))?;
             let commit = header.commit;
             self.state.last_commits.insert(segment.base, commit);
-            if self.batch.len() >= VIEW_BATCH_WRITES_MAX {
+            if self.batch.len() >= VIEW_BATCH_WRITES_MAX || self.batch_bytes >= VIEW_BATCH_BYTES_MAX
+            {
                 self.apply()?;
             }
         }
@@ -171,11 +180,7 @@ impl<'a> Scan<'a> {
                 PartKind::Writes if header.position >= self.applied => {
                     while !part.is_empty() {
                         let write = encode::take_write(&mut part).ok_or(undecodable)?;
-                        let entry = Entry {
-                            position: header.position,
-                            value: write.value,
-                        };
-                        self.batch.push((write.key, entry));
+                        self.batch(header.position, &write);
                     }
                 }
                 PartKind::Writes => {}
@@ -192,6 +197,15 @@ impl<'a> Scan<'a> {
             .arrived
             .max(Timestamp::from_millis(header.arrived_ms));
         Ok(())
+    }
+
+    /// Copies the write, so that a few bytes of it do not keep the whole window they were read in.
+    fn batch(&mut self, position: u64, write: &ViewWrite) {
+        let copied = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+        let value = write.value.as_ref().map(copied);
+        self.batch_bytes += write.key.len() + value.as_ref().map_or(0, Bytes::len);
+        let entry = Entry { position, value };
+        self.batch.push((copied(&write.key), entry));
     }
 
     /// Takes over what the index of a sealed segment says, unless the view needs its frames.
@@ -234,6 +248,7 @@ impl<'a> Scan<'a> {
         if !self.batch.is_empty() {
             self.view.apply(&self.batch, self.state.next)?;
             self.batch.clear();
+            self.batch_bytes = 0;
         }
         Ok(())
     }
@@ -284,7 +299,7 @@ impl<'a> Scan<'a> {
                 .state
                 .producers
                 .restore(&key, &entry.value.unwrap_or_default());
-            restored.ok_or_else(|| ViewFailed("a producer's answer does not decode".to_owned()))?;
+            restored.ok_or_else(|| ViewFailed::of("a producer's answer does not decode"))?;
         }
         if !self.recovered.clean {
             // Numbers of counters that nothing is left of may have been seen too.
@@ -298,6 +313,6 @@ impl<'a> Scan<'a> {
 }
 
 fn number(raw: &[u8]) -> Result<u64, ViewFailed> {
-    let wrong = |_| ViewFailed("a number does not have 8 bytes".to_owned());
+    let wrong = |_| ViewFailed::of("a number does not have 8 bytes");
     raw.try_into().map(u64::from_be_bytes).map_err(wrong)
 }

@@ -83,6 +83,18 @@ async fn a_full_disk_refuses_puts_takes_checkpoints_and_frees_itself_by_trimming
 }
 
 #[tokio::test(start_paused = true)]
+async fn room_that_others_make_is_seen_by_a_log_that_writes_nothing() {
+    let platform = Platform::simulated(1);
+    platform.disk.limit(DISK_BYTES);
+    let log = open(&platform).await;
+    fill(&platform, &log).await;
+    platform.disk.limit(2 * DISK_BYTES);
+    assert_eq!(log.place(large_put()).await, Err(Refused::Full));
+    settled(&platform).await;
+    durably(&log, large_put()).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_write_that_finds_no_room_waits_until_there_is_and_is_not_lost() {
     let platform = Platform::simulated(1);
     let log = open(&platform).await;

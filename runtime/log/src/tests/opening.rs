@@ -109,7 +109,7 @@ impl View for Unwritable {
         Ok(Vec::new())
     }
     fn apply(&self, _: &[(Bytes, Entry)], _: u64) -> Result<(), ViewFailed> {
-        Err(ViewFailed("as the test wants".to_owned()))
+        Err(ViewFailed::of("as the test wants"))
     }
     fn flush(&self) -> Result<(), ViewFailed> {
         Ok(())

@@ -62,7 +62,7 @@ impl FileView {
             }
         }
         if newest.len == 0 && !(new || empty) {
-            return Err(ViewFailed("none of its generations is whole".to_owned()));
+            return Err(ViewFailed::of("none of its generations is whole"));
         }
         Ok(Self {
             files,
@@ -179,12 +179,6 @@ fn narrow(bytes: &Bytes) -> u32 {
 fn crc_of_batch(generation: u64, last: u32, body: &[u8]) -> u32 {
     let before = generation ^ u64::from(last) << 32 ^ u64::from(crc_of(body));
     crc_of(&before.to_le_bytes())
-}
-
-impl From<io::Error> for ViewFailed {
-    fn from(error: io::Error) -> Self {
-        Self(error.to_string())
-    }
 }
 
 impl View for FileView {

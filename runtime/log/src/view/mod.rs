@@ -9,7 +9,7 @@ pub(crate) mod memory;
 pub(crate) mod overlay;
 pub(crate) mod sled;
 
-use std::fmt;
+use std::{fmt, io};
 
 use bytes::Bytes;
 
@@ -22,8 +22,36 @@ pub(crate) struct Entry {
 
 /// The store below cannot be trusted any more; the log is the truth.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("use the view: {0}")]
-pub(crate) struct ViewFailed(pub String);
+#[error("use the view: {what}")]
+pub(crate) struct ViewFailed {
+    what: String,
+    kind: io::ErrorKind,
+}
+
+impl ViewFailed {
+    pub(crate) fn of(what: impl Into<String>) -> Self {
+        let (what, kind) = (what.into(), io::ErrorKind::Other);
+        Self { what, kind }
+    }
+
+    /// There was no room, which says nothing about what is there.
+    pub(crate) fn is_full(&self) -> bool {
+        platform::is_full(self.kind)
+    }
+}
+
+impl From<io::Error> for ViewFailed {
+    fn from(error: io::Error) -> Self {
+        let (what, kind) = (error.to_string(), error.kind());
+        Self { what, kind }
+    }
+}
+
+impl From<ViewFailed> for io::Error {
+    fn from(failure: ViewFailed) -> Self {
+        Self::new(failure.kind, failure)
+    }
+}
 
 /// Why a view is not open: somebody has it, which says nothing about its contents, or it is of no use.
 #[derive(Debug)]

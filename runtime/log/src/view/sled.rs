@@ -59,7 +59,10 @@ pub(crate) struct SledView {
 
 impl From<::sled::Error> for ViewFailed {
     fn from(error: ::sled::Error) -> Self {
-        Self(error.to_string())
+        if let ::sled::Error::Io(error) = error {
+            return error.into();
+        }
+        Self::of(error.to_string())
     }
 }
 
@@ -68,7 +71,7 @@ impl SledView {
         // Damaged files make sled panic in places.
         catch_unwind(AssertUnwindSafe(|| Self::try_open(dir))).unwrap_or_else(|_| {
             let what = "sled panicked while it was opened";
-            Err(NotOpened::Damaged(ViewFailed(what.to_owned())))
+            Err(NotOpened::Damaged(ViewFailed::of(what)))
         })
     }
 
@@ -116,13 +119,13 @@ impl SledView {
             Ok(())
         } else {
             let what = "its entries are not those of its last batch";
-            Err(ViewFailed(what.to_owned()))
+            Err(ViewFailed::of(what))
         }
     }
 }
 
 fn parse_reached(raw: &[u8]) -> Result<Reached, ViewFailed> {
-    let wrong = || ViewFailed("its applied position does not decode".to_owned());
+    let wrong = || ViewFailed::of("its applied position does not decode");
     Reached::parse(raw).ok_or_else(wrong)
 }
 
@@ -140,7 +143,7 @@ impl View for SledView {
     }
 
     fn log(&self) -> Result<Option<u128>, ViewFailed> {
-        let wrong = |_| ViewFailed("the log that it names has no 16 bytes".to_owned());
+        let wrong = |_| ViewFailed::of("the log that it names has no 16 bytes");
         let named = self.marks.get(LOG)?;
         let id = |raw: ::sled::IVec| raw.as_ref().try_into().map(u128::from_be_bytes);
         named.map(id).transpose().map_err(wrong)
@@ -218,7 +221,7 @@ fn encode(position: u64, value: &[u8]) -> Vec<u8> {
 fn decode(raw: &[u8]) -> Result<Entry, ViewFailed> {
     let (position, value) = raw
         .split_first_chunk::<8>()
-        .ok_or_else(|| ViewFailed("an entry is shorter than its position".to_owned()))?;
+        .ok_or_else(|| ViewFailed::of("an entry is shorter than its position"))?;
     Ok(Entry {
         position: u64::from_be_bytes(*position),
         value: Some(Bytes::copy_from_slice(value)),

@@ -4,10 +4,12 @@
 mod buffers;
 mod direct;
 mod host;
+mod open_files;
 mod paths;
 mod real;
 #[cfg(target_os = "linux")]
 mod ring;
+mod room;
 #[cfg(feature = "simulation")]
 mod simulated;
 #[cfg(feature = "simulation")]
@@ -21,6 +23,8 @@ use bytes::Bytes;
 
 pub use buffers::REUSED_READ_BYTES_MAX;
 pub use host::SyncMethod;
+pub use open_files::is_out_of_files;
+pub use room::is_full;
 #[cfg(feature = "simulation")]
 pub use simulated::{DiskFault, Survival};
 
@@ -117,6 +121,26 @@ macro_rules! on_file {
 }
 
 impl Disk {
+    /// Whether this process may make files in `dir`.
+    #[must_use]
+    pub fn is_writable(&self, dir: &Path) -> bool {
+        match &self.kind {
+            DiskKind::Real(_) => paths::is_writable(dir),
+            #[cfg(feature = "simulation")]
+            DiskKind::Simulated(_) => true,
+        }
+    }
+
+    /// Lets this process have as many files open as the system lets it ask for; how many that are, where it is known.
+    #[must_use]
+    pub fn allow_open_files(&self) -> Option<u64> {
+        match &self.kind {
+            DiskKind::Real(_) => open_files::allow_all(),
+            #[cfg(feature = "simulation")]
+            DiskKind::Simulated(_) => None,
+        }
+    }
+
     pub(crate) fn real() -> Self {
         Self {
             kind: DiskKind::Real(host::Host::default()),
@@ -323,6 +347,15 @@ impl DiskFile {
     /// As `read_at`, for callers that cannot wait.
     pub fn read_now(&self, len: usize, offset: u64) -> io::Result<Bytes> {
         on_file!(self.read_at(len, offset))
+    }
+
+    /// A hint: these bytes are read soon.
+    pub fn will_read(&self, len: usize, offset: u64) {
+        match &self.kind {
+            FileKind::Real(file) => file.will_read(len, offset),
+            #[cfg(feature = "simulation")]
+            FileKind::Simulated(_) => {}
+        }
     }
 
     pub async fn len(&self) -> io::Result<u64> {

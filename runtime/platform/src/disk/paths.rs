@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use bytes::Bytes;
-use rustix::fs::{FlockOperation, flock, statvfs};
+use rustix::fs::{Access, FlockOperation, access, flock, statvfs};
 use rustix::io::Errno;
 
 use super::LockError;
@@ -35,6 +35,10 @@ pub(super) fn read(p: &Path) -> io::Result<Bytes> {
 
 pub(super) fn exists(p: &Path) -> bool {
     p.exists()
+}
+
+pub(super) fn is_writable(dir: &Path) -> bool {
+    access(dir, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
 pub(super) fn remove_file(p: &Path) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, IoSlice};
+use std::num::NonZeroU64;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -187,6 +188,21 @@ impl File {
         bytes.truncate(len);
         Ok(bytes.into())
     }
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn will_read(&self, len: usize, offset: u64) {
+        use rustix::fs::{Advice, fadvise};
+        // Whoever does not take the hint reads as before.
+        let _taken = fadvise(
+            &*self.file,
+            offset,
+            NonZeroU64::new(len as u64),
+            Advice::WillNeed,
+        );
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn will_read(&self, _: usize, _: u64) {}
 
     /// Returns how much there was.
     fn fill(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {

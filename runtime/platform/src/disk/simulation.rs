@@ -62,6 +62,19 @@ impl Disk {
         }
     }
 
+    /// How many reads of files there were.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.world().map_or(0, World::reads)
+    }
+
+    /// Lets one read fail with EIO, counted from 0.
+    pub fn fault_read(&self, read: u64) {
+        if let Some(world) = self.world() {
+            world.fault_read(read);
+        }
+    }
+
     /// Calls `watcher` before each operation with its number.
     pub fn watch(&self, watcher: impl Fn(u64) + Send + Sync + 'static) {
         if let Some(world) = self.world() {

@@ -249,6 +249,36 @@ async fn every_fault(seed: u64, steps: usize, fault: DiskFault) {
     }
 }
 
+/// One read fails; the log refuses it or stops, and takes nothing for damaged or for the end that is not.
+async fn every_read_fault(seed: u64, steps: usize) {
+    for read in 0.. {
+        let platform = Platform::simulated(seed);
+        let promised = Arc::new(Promised::default());
+        let name = format!("seed {seed}, read {read} fails");
+        let mut trace = Trace::begin(&platform, &promised, SOON).await.unwrap();
+        platform.disk.fault_read(read);
+        for _ in 0..steps {
+            if trace.step().await.is_err() {
+                break;
+            }
+        }
+        let mut book = trace.end(false).await;
+        let opened = open(&platform, SOON).await;
+        let ended = platform.disk.reads();
+        platform.disk.fault_read(u64::MAX);
+        match opened {
+            Ok(log) => book.check(&name, &log, promised.acknowledged()).await,
+            Err(error) => assert!(matches!(error, OpenError::Io(_)), "{name}: {error}"),
+        }
+        let log = open(&platform, SOON).await;
+        let log = log.unwrap_or_else(|error| panic!("{name}: {error}"));
+        book.check(&name, &log, promised.acknowledged()).await;
+        if read >= ended {
+            return;
+        }
+    }
+}
+
 async fn a_thousand_steps(rest: usize) {
     let taken_over = every_crash_point(1, STEPS, rest, NEVER).await;
     assert!(taken_over.segments > 10 * STEPS, "{taken_over:?}");
@@ -286,6 +316,11 @@ async fn every_crash_point_beside_an_archive_leaves_a_log_that_opens_whole_secon
 #[tokio::test(start_paused = true)]
 async fn an_io_error_at_any_operation_loses_nothing_acknowledged() {
     every_fault(3, 25, DiskFault::Fails).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_io_error_at_any_read_loses_nothing_acknowledged() {
+    every_read_fault(9, 40).await;
 }
 
 #[tokio::test(start_paused = true)]

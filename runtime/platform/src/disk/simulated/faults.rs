@@ -1,6 +1,7 @@
 //! Faults by plan: every change of the disk is an operation with a number, and the plan says which numbers go wrong.
 //!
-//! Operations are writes, sizes, syncs and changes of names, in the order in which they are asked for; reads are none.
+//! Operations are writes, sizes, syncs and changes of names, in the order in which they are asked for. Reads have numbers
+//! of their own.
 //! After a power loss everything fails until the disk is crashed, which turns it on again.
 
 use std::collections::BTreeMap;
@@ -46,6 +47,8 @@ pub(super) struct Faults {
 struct State {
     operations: u64,
     plan: BTreeMap<u64, DiskFault>,
+    reads: u64,
+    failing_read: Option<u64>,
     off: bool,
     watcher: Option<Watcher>,
 }
@@ -55,6 +58,8 @@ impl fmt::Debug for State {
         f.debug_struct("State")
             .field("operations", &self.operations)
             .field("plan", &self.plan)
+            .field("reads", &self.reads)
+            .field("failing_read", &self.failing_read)
             .field("off", &self.off)
             .finish_non_exhaustive()
     }
@@ -67,6 +72,24 @@ impl Faults {
 
     pub(super) fn plan(&self, operation: u64, fault: DiskFault) {
         locked(&self.state).plan.insert(operation, fault);
+    }
+
+    pub(super) fn reads(&self) -> u64 {
+        locked(&self.state).reads
+    }
+
+    pub(super) fn plan_read(&self, read: u64) {
+        locked(&self.state).failing_read = Some(read);
+    }
+
+    pub(super) fn begin_read(&self) -> io::Result<()> {
+        self.check_on()?;
+        let mut state = locked(&self.state);
+        state.reads += 1;
+        if state.failing_read == Some(state.reads - 1) {
+            return Err(Errno::IO.into());
+        }
+        Ok(())
     }
 
     /// `watcher` is called before each operation with its number.

@@ -95,6 +95,14 @@ impl World {
         self.faults.plan(operation, fault);
     }
 
+    pub(super) fn reads(&self) -> u64 {
+        self.faults.reads()
+    }
+
+    pub(super) fn fault_read(&self, read: u64) {
+        self.faults.plan_read(read);
+    }
+
     pub(super) fn watch(&self, watcher: impl Fn(u64) + Send + Sync + 'static) {
         self.faults.watch(Arc::new(watcher));
     }
@@ -154,7 +162,7 @@ impl World {
     }
 
     pub(super) fn read(&self, p: &Path) -> io::Result<Bytes> {
-        self.faults.check_on()?;
+        self.faults.begin_read()?;
         let file = self.root.file(&tree::names(p))?;
         Ok(locked(&file).read_at(usize::MAX, 0))
     }
@@ -273,6 +281,7 @@ impl File {
 
     pub(super) fn read_at(&self, len: usize, offset: u64) -> io::Result<Bytes> {
         self.check_alive()?;
+        self.world.faults.begin_read()?;
         Ok(locked(&self.contents).read_at(len, memory_size(offset)?))
     }
 
