@@ -1,18 +1,20 @@
 // The language runtime that JavaScript functions share. Their code comes as data: one CommonJS file, evaluated when a
 // sandbox starts. A handler of AWS Lambda runs as it is: `exports.handler` with (event, context), with a callback, or
-// async. What QuickJS lacks of Node and handlers use everywhere (Buffer, console, process.env) stands in `node.js`.
+// async. What QuickJS lacks of Node and handlers use everywhere (Buffer, console, process.env, modules) is put in place by `node.js`.
 import { entry, files, environment, seed } from 'shardmill:function/bundle@0.1.0';
 import * as host from 'shardmill:function/host@0.1.0';
 import * as invocation from 'shardmill:function/invocation@0.1.0';
 import { ask } from 'shardmill:function/network@0.1.0';
 import * as scratch from 'shardmill:function/scratch@0.1.0';
 import * as state from 'shardmill:function/state@0.1.0';
-import { Buffer, install, utf8, text } from './node.js';
+import { Buffer } from './buffer.js';
+import { text, utf8 } from './coding.js';
+import { install } from './node.js';
 import { eventOf } from './event.js';
 import { Headers, fetching } from './fetch.js';
 import { files as filesOf } from './files.js';
 import { bytesOf, create } from './handlers.js';
-import { path } from './path.js';
+import { callsOf } from './places.js';
 import { forget, globals, settle } from './promise.js';
 import { randomness } from './random.js';
 
@@ -46,8 +48,7 @@ const shardmill = create({
 });
 
 const fs = filesOf(scratch, Buffer, bytesOf);
-const os = { tmpdir: () => '/tmp', EOL: '\n', platform: () => 'wasi' };
-const modules = { shardmill, fs, 'fs/promises': fs.promises, path, os };
+const modules = { shardmill, fs, 'fs/promises': fs.promises };
 
 class Refused extends Error {
   name = 'Refused';
@@ -64,13 +65,13 @@ function asked(call) {
 function require(name) {
   const known = modules[name.replace(/^node:/, '')];
   if (known) return known;
-  throw new Error(`the module \`${name}\` is not there: what Node has built in is limited to ${Object.keys(modules).join(', ')}`);
+  throw new Error(`the module \`${name}\` is not there: of what Node has built in there are ${Object.keys(modules).join(', ')}`);
 }
 
 function load() {
   Object.assign(globalThis, globals, { crypto: random.crypto, fetch: fetching(ask, Buffer, bytesOf), Headers });
   Math.random = random.random;
-  Object.assign(modules, install(environment(), (level, line) => host.log(level, line)));
+  Object.assign(modules, install(environment(), (level, line) => host.log(level, line), random.crypto, ask));
   process.env.AWS_LAMBDA_FUNCTION_NAME ??= invocation.functionName();
   process.env.AWS_LAMBDA_FUNCTION_VERSION ??= invocation.version();
   process.env.AWS_REGION ??= 'us-east-1';
@@ -128,12 +129,19 @@ function run(event) {
   return answer;
 }
 
+/** The source map of the function's file, where its bundle has one. */
+function map() {
+  const found = files().find(({ path }) => path.endsWith('.map'));
+  return found && text(typed(found.bytes));
+}
+
 function fault(error) {
   const kind = error?.name ?? error?.constructor?.name ?? 'Error';
   const message = error?.message ?? String(error);
-  host.log(4, `${kind}: ${message}\n${error?.stack ?? ''}`.trimEnd());
-  const place = /at ([^\n]*)/.exec(error?.stack ?? '')?.[1];
-  return { kind, message: place ? `${message} (at ${place})` : message, retryAfterMs: null };
+  const calls = callsOf(error?.stack, map());
+  const shown = calls.map(({ file, line, name }) => `${file} line ${line}${name && ` in ${name}`}`);
+  host.log(4, [`${kind}: ${message}`, ...shown.map((call) => `    at ${call}`)].join('\n'));
+  return { kind, message: shown.length > 0 ? `${message} (${shown[0]})` : message, retryAfterMs: null };
 }
 
 function answered(event) {

@@ -4,6 +4,8 @@
 with the file and line of the function that raised it; the traceback goes to the function's log.
 """
 
+import contextlib
+import decimal
 import importlib
 import importlib.abc
 import importlib.util
@@ -19,10 +21,14 @@ from wit_world.imports import bundle, invocation
 from wit_world.imports.types import Fault
 
 import asking
+import event_loop
+import threads
 import shardmill  # noqa: F401  with what its handlers are made of
 from lambda_event import event_of
 
 asking.install()
+event_loop.install()
+threads.install()
 
 # A sandbox has no files of the standard library: what a handler may import is what is there when the snapshot is taken. Left out
 # is what needs processes, terminals, sockets or a compiler of its own.
@@ -36,6 +42,14 @@ for _name in """
     urllib.parse urllib.request uuid warnings weakref xml.dom.minidom xml.etree.ElementTree zipfile zlib zoneinfo
 """.split():
     importlib.import_module(_name)
+# Handlers import these at their top whether they use them or not. What of them this interpreter lacks is told when it is imported.
+for _name in """
+    bz2 email.header email.mime.application email.mime.base email.parser email.policy gc getpass http.cookiejar importlib.metadata
+    importlib.resources logging.config lzma multiprocessing pkgutil plistlib select selectors socket ssl subprocess tokenize unittest
+    unittest.mock xml.sax
+""".split():
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_name)
 
 _PREFIX = "/function/"
 _handler = None
@@ -121,11 +135,28 @@ def _load():
     return getattr(module, name)
 
 
+def _hint(error):
+    """What to do about an error that only a sandbox has."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        name = error.name.split(".")[0]
+        if name in ("boto3", "botocore", "aiobotocore"):
+            return (
+                ": Lambda brings AWS's SDK along and a sandbox has none, shardmill.emit puts records to streams and "
+                "urllib.request asks servers that `network` grants"
+            )
+        if name in sys.stdlib_module_names:
+            return ": it needs processes, sockets or libraries of the system, which a sandbox does not have"
+        return ": name its package in requirements.txt beside the handler, it must be Python all through"
+    if isinstance(error, OSError) and str(error.filename).startswith("/tmp") and not os.path.isdir("/tmp"):
+        return ": grant the function `scratch: 64MiB` in triggers.yaml"
+    return ""
+
+
 def _fault(error):
     """Says where it happened in the files of the function, and forgets the runtime's own."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename.startswith(_PREFIX)]
-    message = str(error)
+    message = str(error) + _hint(error)
     if isinstance(error, SyntaxError) and str(error.filename).startswith(_PREFIX):
         message = f"{error.msg} ({error.filename.removeprefix(_PREFIX)} line {error.lineno})"
     elif own:
@@ -160,4 +191,6 @@ class TextHandler(exports.TextHandler):
 
 
 def _no_json(value):
+    if isinstance(value, decimal.Decimal):
+        return float(value)  # as in Lambda
     raise TypeError(f"the answer of the handler holds a {type(value).__name__}, which JSON cannot hold")

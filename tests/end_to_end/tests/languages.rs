@@ -136,7 +136,7 @@ fn a_typescript_handler_runs_as_it_is() {
         ("index.ts", JAVASCRIPT),
         ("helper.js", "exports.twice = (n) => 2 * n;"),
     ];
-    let error = "TypeError: too short";
+    let error = "TypeError: too short (index.ts line 7)";
     check("SHARDMILL_TEST_JAVASCRIPT", &files, "index.ts", "", error);
 }
 

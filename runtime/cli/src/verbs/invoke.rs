@@ -92,9 +92,12 @@ fn document(record: Record) -> Value {
 
 fn readable(answer: &Value) -> String {
     let mut lines = Vec::new();
+    // Of a function that went well a list is what its handler returned.
+    let is_ok = answer.get("ok").and_then(Value::as_bool) == Some(true);
     match answer.get("answer") {
         None | Some(Value::Null) => {}
-        Some(Value::Array(failures)) => lines.extend(failures.iter().map(failure)),
+        Some(Value::Array(list)) if list.is_empty() => {}
+        Some(Value::Array(failures)) if !is_ok => lines.extend(failures.iter().map(failure)),
         Some(_) => lines.push(text(answer, "/answer")),
     }
     for output in items(answer, "outputs") {
@@ -138,6 +141,8 @@ mod tests {
         out  default  key EWR  {"late":2}
         took 1.020 ms
         "#);
+        let answer = json!({"ok": true, "answer": [{"n": 1}, {"n": 2}]});
+        insta::assert_snapshot!(readable(&answer), @r#"[{"n":1},{"n":2}]"#);
         let answer = json!({"ok": false, "answer": [
             {"index": 1, "action": "Retry", "kind": "BadDate", "reason": "24:10"}]});
         insta::assert_snapshot!(readable(&answer), @"failed  record 2  Retry  BadDate: 24:10");

@@ -39,8 +39,16 @@ const RUNTIME: Runtime = Runtime {
             include_str!("../../../../../sdk/python/asking.py"),
         ),
         (
+            "event_loop.py",
+            include_str!("../../../../../sdk/python/event_loop.py"),
+        ),
+        (
             "lambda_event.py",
             include_str!("../../../../../sdk/python/lambda_event.py"),
+        ),
+        (
+            "threads.py",
+            include_str!("../../../../../sdk/python/threads.py"),
         ),
         (
             "shardmill/__init__.py",

@@ -1,6 +1,7 @@
 //! Programs that building needs: run with their own messages on standard error, and where they come from a package
 //! registry, installed once for this user in the cache, each version in a folder of its own.
 
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -69,17 +70,40 @@ pub(super) fn install_wheel(folder: &Path) -> Command {
 
 /// Runs a program to its end. What it prints goes to standard error, so that it is seen and is no data of ours.
 pub(super) fn run(command: &mut Command, missing: &str) -> Result<(), Failure> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let started = command
-        .stdin(Stdio::null())
-        .stdout(std::io::stderr())
-        .stderr(Stdio::inherit())
+    let name = name_of(command);
+    let started = started(command.stderr(Stdio::inherit()), missing)?;
+    ended(end_of(started, &name), &name)
+}
+
+/// The same, with what it said of its errors where it failed: for hints about them.
+pub(super) fn run_heard(command: &mut Command, missing: &str) -> Result<(), (Failure, String)> {
+    let name = name_of(command);
+    let mut program = started(command.stderr(Stdio::piped()), missing)
+        .map_err(|failure| (failure, String::new()))?;
+    let mut said = Vec::new();
+    if let Some(mut errors) = program.stderr.take() {
+        // What is cut off by an error of the pipe is still shown as far as it came.
+        drop(errors.read_to_end(&mut said));
+    }
+    drop(std::io::stderr().write_all(&said));
+    ended(end_of(program, &name), &name)
+        .map_err(|failure| (failure, String::from_utf8_lossy(&said).into_owned()))
+}
+
+fn name_of(command: &Command) -> String {
+    command.get_program().to_string_lossy().into_owned()
+}
+
+fn started(command: &mut Command, missing: &str) -> Result<Child, Failure> {
+    let name = name_of(command);
+    let command = command.stdin(Stdio::null()).stdout(std::io::stderr());
+    command
         .spawn()
-        .map_err(|error| {
-            Failure::failed(format!("{name} does not start: {error}")).hint(missing)
-        })?;
-    let ended = end_of(started, &name)
-        .map_err(|error| Failure::failed(format!("{name} is lost: {error}")))?;
+        .map_err(|error| Failure::failed(format!("{name} does not start: {error}")).hint(missing))
+}
+
+fn ended(ended: std::io::Result<ExitStatus>, name: &str) -> Result<(), Failure> {
+    let ended = ended.map_err(|error| Failure::failed(format!("{name} is lost: {error}")))?;
     if ended.success() {
         return Ok(());
     }

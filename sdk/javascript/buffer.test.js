@@ -1,0 +1,77 @@
+// Buffers, digests and compressed bytes are those of Node.
+import assert from 'node:assert/strict';
+import nodes from 'node:crypto';
+import test from 'node:test';
+import nodeZlib from 'node:zlib';
+import { Buffer as Ours } from './buffer.js';
+import { cryptography } from './crypto.js';
+import { zlib } from './zlib.js';
+
+// What QuickJS has built in and this Node may not.
+Uint8Array.prototype.toBase64 ??= function toBase64() {
+  return Buffer.from(this.buffer, this.byteOffset, this.length).toString('base64');
+};
+
+test('buffers do what those of Node do', () => {
+  const uses = [
+    (B) => new B('aGk=', 'base64').toString(),
+    (B) => new B([1, 2, 3]),
+    (B) => B.from('hello').slice(1, 3).toString(),
+    (B) => B.compare(B.from('a'), B.from('ab')),
+    (B) => [B.from('hello').indexOf('l'), B.from('hello').includes('xl'), B.from('hello').indexOf(108, 3)],
+    (B) => B.alloc(5, 'ab').toString(),
+    (B) => {
+      const bytes = B.alloc(10);
+      return [bytes.write('hi', 1), bytes.writeUInt16BE(258, 4), bytes.writeInt8(-1, 9), bytes];
+    },
+    (B) => [B.from('hé').toString('utf16le').length, B.from('hi', 'ucs2'), B.from('hé', 'latin1'), B.from('6869', 'hex').toString()],
+    (B) => [B.isEncoding('UTF-8'), B.isEncoding('no'), B.byteLength('é')],
+    (B) => {
+      const [from, to] = [B.from('abc'), B.alloc(2)];
+      return [from.copy(to, 0, 1), to];
+    },
+    (B) => B.from('xabé').subarray(1).toString(),
+    (B) => [B.from([1, 2]).readUint16LE(), B.from('ff', 'hex').readInt8(), B.from([0, 0, 0, 0, 0, 0, 1, 0]).readBigUInt64BE().toString()],
+    (B) => B.concat([B.from('a'), B.from('b')]).equals(B.from('ab')),
+    (B) => B.from('abc').map((byte) => byte + 1).toString(),
+  ];
+  for (const use of uses) assert.equal(JSON.stringify(use(Ours)), JSON.stringify(use(Buffer)), String(use));
+});
+
+test('what Node compressed is read, and what is compressed here Node reads', () => {
+  const rows = JSON.stringify(Array.from({ length: 2000 }, (_, at) => ({ at, x: Math.sin(at) })));
+  for (const text of ['', 'a', 'abc'.repeat(9000), rows, '\0\xff'.repeat(3000)]) {
+    const bytes = Buffer.from(text);
+    for (const [there, back] of [['gzipSync', 'gunzipSync'], ['deflateSync', 'inflateSync'], ['deflateRawSync', 'inflateRawSync']]) {
+      for (const level of [0, 1, 9]) assert.equal(zlib[back](nodeZlib[there](bytes, { level })).toString(), text);
+      assert.equal(nodeZlib[back](zlib[there](bytes)).toString(), text);
+    }
+  }
+  const two = Buffer.concat([nodeZlib.gzipSync('one '), nodeZlib.gzipSync('two')]);
+  assert.equal(zlib.unzipSync(two).toString(), 'one two');
+});
+
+test('compressed bytes that are damaged, cut off or too large are told as by Node', () => {
+  const whole = nodeZlib.gzipSync('hello hello hello');
+  const wrong = Buffer.from(whole);
+  wrong[wrong.length - 6] ^= 1;
+  assert.throws(() => zlib.gunzipSync(Buffer.from('plain')), { code: 'Z_DATA_ERROR', message: 'incorrect header check' });
+  assert.throws(() => zlib.gunzipSync(wrong), { code: 'Z_DATA_ERROR', message: 'incorrect data check' });
+  assert.throws(() => zlib.gunzipSync(whole.subarray(0, 14)), { code: 'Z_BUF_ERROR' });
+  const bomb = nodeZlib.gzipSync(Buffer.alloc(80 << 20));
+  assert.throws(() => zlib.gunzipSync(bomb), { code: 'ERR_BUFFER_TOO_LARGE' });
+});
+
+test('digests are those of Node', () => {
+  const ours = cryptography({});
+  for (const kind of ['sha256', 'sha1', 'md5']) {
+    for (const length of [0, 1, 55, 56, 63, 64, 65, 119, 120, 1000]) {
+      const bytes = nodes.randomBytes(length);
+      assert.equal(ours.createHash(kind).update(bytes).digest('hex'), nodes.createHash(kind).update(bytes).digest('hex'), `${kind} ${length}`);
+      const keyed = (from) => from.createHmac(kind, bytes).update('a').update('b').digest('base64');
+      assert.equal(keyed(ours), keyed(nodes), `${kind} ${length}`);
+    }
+  }
+  assert.throws(() => ours.createHash('sha3'), /Digest method not supported: sha3; sha256, sha1, md5 are there/);
+  assert.ok(ours.timingSafeEqual(Buffer.from('a'), Buffer.from('a')));
+});

@@ -1,0 +1,88 @@
+// Addresses, events, clones and requests are what they are in Node.
+import assert from 'node:assert/strict';
+import nodeQuery from 'node:querystring';
+import test from 'node:test';
+import nodeUrl from 'node:url';
+import { assert as own, events } from './events.js';
+import { clients } from './http.js';
+import { URL as Address, URLSearchParams as Parameters, querystring, url } from './url.js';
+import { format, structuredClone as clone, util } from './util.js';
+
+Uint8Array.prototype.toBase64 ??= function toBase64() {
+  return Buffer.from(this.buffer, this.byteOffset, this.length).toString('base64');
+};
+
+test('addresses are taken apart and put together as by Node', () => {
+  const members = ['href', 'protocol', 'host', 'hostname', 'port', 'pathname', 'search', 'hash', 'origin', 'username', 'password'];
+  const whole = [
+    'https://a.example/x/y?b=1&c=2#z', 'http://A.example:80', 'https://u:p@h.example:8443/a b/../c?q=é x#é', 'http://[::1]:3000/', 'mailto:a@b.c',
+    'https://x.example/a/./b/..', 's3://bucket/key/a', 'https://x/%7Ba%7D?x=%20+', 'https://h/a//b', 'file:///tmp/x',
+  ];
+  for (const one of whole) for (const member of members) assert.equal(new Address(one)[member], new URL(one)[member], `${one} ${member}`);
+  for (const place of ['y', '/y', '../y', '?q', '//o/x', '#h', 'https://z/']) {
+    assert.equal(new Address(place, 'https://a/b/c/d?x').href, new URL(place, 'https://a/b/c/d?x').href, place);
+  }
+  for (const bad of ['', 'x', 'http://', 'http://a:99999', '/a']) assert.throws(() => new Address(bad), { code: 'ERR_INVALID_URL' });
+  const uses = [
+    (_, P) => String(new P({ a: "x y&'()~!*", b: 1 })),
+    (_, P) => [...new P('a=1&b=2&a=%20+&c')],
+    (U) => {
+      const address = new U('https://a/?x=1');
+      address.searchParams.set('x', 2);
+      address.searchParams.append('y', 'ü');
+      return address.href;
+    },
+  ];
+  for (const use of uses) assert.deepEqual(use(Address, Parameters), use(URL, URLSearchParams), String(use));
+  assert.deepEqual(querystring.parse('a=1&a=2&b=%20'), nodeQuery.parse('a=1&a=2&b=%20'));
+  assert.equal(querystring.stringify({ a: [1, 2], b: 'x y' }), nodeQuery.stringify({ a: [1, 2], b: 'x y' }));
+  const [ours, nodes] = [url, nodeUrl].map((module) => module.parse('https://x.example:81/p?q=1', true));
+  for (const member of ['host', 'pathname', 'path', 'search']) assert.equal(ours[member], nodes[member]);
+  assert.deepEqual(ours.query, nodes.query);
+});
+
+test('events are told, once or always, and errors that nobody wants are thrown', () => {
+  const [emitter, seen] = [new events(), []];
+  emitter.on('x', (value) => seen.push(value)).once('x', (value) => seen.push(value * 2));
+  emitter.emit('x', 1);
+  emitter.emit('x', 2);
+  assert.deepEqual(seen, [1, 2, 2]);
+  assert.throws(() => emitter.emit('error', new Error('lost')), /lost/);
+});
+
+test('assertions say what they compared', () => {
+  own.deepStrictEqual({ a: [1, { b: new Date(0) }] }, { a: [1, { b: new Date(0) }] });
+  assert.throws(() => own.deepStrictEqual({ a: 1 }, { a: '1' }), { message: '{"a":1} is not like {"a":"1"}', code: 'ERR_ASSERTION' });
+  assert.throws(() => own(0), { message: '0 is not true' });
+});
+
+test('values are cloned whole and shown as JSON', () => {
+  const value = { at: new Date(0), by: new Map([['a', new Set([1])]]), bytes: new Uint8Array([1]) };
+  value.own = value;
+  assert.deepEqual(clone(value), structuredClone(value));
+  assert.equal(format('%s has %d', 'a', '2', value), 'a has 2 {"at":"1970-01-01T00:00:00.000Z","by":{"a":[1]},"bytes":{"0":1},"own":"[Circular]"}');
+  assert.equal(format(undefined, null, 1n, { a: 2n }), 'undefined null 1 {"a":"2n"}');
+  assert.ok(util.isDeepStrictEqual({ a: 1 }, { a: 1 }));
+});
+
+test('a request is asked when it ends, and its answer is told', async () => {
+  const asked = [];
+  const ask = (request) => {
+    asked.push({ ...request, body: Buffer.from(request.body).toString() });
+    if (request.url.includes('closed')) throw { payload: 'HttpRequestDenied' };
+    return { status: 201, headers: [['x-a', '1'], ['set-cookie', 'b=c']], body: Buffer.from('{"ok":true}') };
+  };
+  const { https, http } = clients(ask);
+  const told = await new Promise((resolve) => {
+    const request = https.request({ hostname: 'hooks.example', path: '/t?x=1', method: 'POST', headers: { 'X-Tag': 'red', 'Content-Length': 4 } }, (answer) => {
+      let body = '';
+      answer.setEncoding('utf8').on('data', (part) => (body += part)).on('end', () => resolve([answer.statusCode, answer.headers, body]));
+    });
+    request.write('bo');
+    request.end('dy');
+  });
+  assert.deepEqual(told, [201, { 'x-a': '1', 'set-cookie': ['b=c'] }, '{"ok":true}']);
+  assert.deepEqual(asked, [{ method: 'POST', url: 'https://hooks.example/t?x=1', headers: [['x-tag', 'red']], body: 'body' }]);
+  const failed = await new Promise((resolve) => http.get('http://closed.example/', () => resolve()).on('error', resolve));
+  assert.equal(failed.message, 'HttpRequestDenied, GET http://closed.example/');
+});

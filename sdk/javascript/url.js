@@ -1,0 +1,161 @@
+// `URL` and `URLSearchParams` as browsers have them, and Node's `querystring`, for addresses of the web.
+
+const PORTS = { 'http:': '80', 'https:': '443', 'ws:': '80', 'wss:': '443', 'ftp:': '21' };
+const encoded = (value) => encodeURIComponent(value).replace(/%20/g, '+').replace(/[!'()~]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
+
+function decoded(value) {
+  const plain = value.replace(/\+/g, ' ');
+  try {
+    return decodeURIComponent(plain);
+  } catch {
+    return plain;
+  }
+}
+
+const pairs = (text) => text.split('&').filter(Boolean).map((pair) => {
+  const at = pair.indexOf('=');
+  return at < 0 ? [decoded(pair), ''] : [decoded(pair.slice(0, at)), decoded(pair.slice(at + 1))];
+});
+
+export class URLSearchParams {
+  #pairs;
+  #changed;
+  constructor(from = '', changed = () => {}) {
+    if (typeof from === 'string') this.#pairs = pairs(from.replace(/^\?/, ''));
+    else this.#pairs = (typeof from?.[Symbol.iterator] === 'function' ? [...from] : Object.entries(from ?? {})).map(([name, value]) => [String(name), String(value)]);
+    this.#changed = changed;
+  }
+  get size() { return this.#pairs.length; }
+  get(name) { return this.#pairs.find(([own]) => own === name)?.[1] ?? null; }
+  getAll(name) { return this.#pairs.filter(([own]) => own === name).map(([, value]) => value); }
+  has(name) { return this.#pairs.some(([own]) => own === name); }
+  append(name, value) {
+    this.#pairs.push([String(name), String(value)]);
+    this.#changed();
+  }
+  set(name, value) {
+    const known = this.#pairs.find(([own]) => own === name);
+    if (!known) return this.append(name, value);
+    known[1] = String(value);
+    this.#pairs = this.#pairs.filter((pair) => pair === known || pair[0] !== name);
+    this.#changed();
+  }
+  delete(name) {
+    this.#pairs = this.#pairs.filter(([own]) => own !== name);
+    this.#changed();
+  }
+  sort() {
+    this.#pairs.sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0));
+    this.#changed();
+  }
+  forEach(call) { for (const [name, value] of this) call(value, name, this); }
+  keys() { return this.#pairs.map(([name]) => name).values(); }
+  values() { return this.#pairs.map(([, value]) => value).values(); }
+  entries() { return this.#pairs.map((pair) => [...pair]).values(); }
+  [Symbol.iterator]() { return this.entries(); }
+  toString() { return this.#pairs.map((pair) => pair.map(encoded).join('=')).join('&'); }
+}
+
+const escaped = (value, left) => value.replace(left, (one) => encodeURIComponent(one.toWellFormed()));
+const OF_PATHS = /[^!-~]+|["<>`{}^]/gu;
+const OF_QUERIES = /[^!-~]+|["<>']/gu;
+
+function straight(path) {
+  const parts = [];
+  for (const part of path.split('/').slice(1)) {
+    if (part === '..') parts.pop();
+    else if (part !== '.') parts.push(part);
+  }
+  return `/${parts.join('/')}${/\/\.\.?$/.test(path) && parts.length > 0 ? '/' : ''}`;
+}
+
+export class URL {
+  #search = '';
+  #params;
+  constructor(text, base) {
+    const whole = String(text).trim();
+    const parts = /^([a-z][a-z0-9+.-]*:)(?:\/\/(?:([^/?#@]*)@)?([^/?#]*))?([^?#]*)(\?[^#]*)?(#.*)?$/i.exec(whole);
+    if (!parts) {
+      if (base === undefined) throw Object.assign(new TypeError('Invalid URL'), { code: 'ERR_INVALID_URL', input: whole });
+      return new URL(from(new URL(base), whole));
+    }
+    const [, protocol, user = '', host = '', path, search = '', hash = ''] = parts;
+    this.protocol = protocol.toLowerCase();
+    [this.username, this.password = ''] = user.split(/:(.*)/s);
+    const [, name, port = ''] = /^(\[[^\]]*\]|[^:]*)(?::(\d*))?$/.exec(host) ?? [];
+    const isWeb = this.protocol in PORTS;
+    if (name === undefined || Number(port) > 65535 || (isWeb && name === '')) {
+      throw Object.assign(new TypeError('Invalid URL'), { code: 'ERR_INVALID_URL', input: whole });
+    }
+    this.hostname = name.toLowerCase();
+    this.port = port === PORTS[this.protocol] ? '' : port;
+    this.pathname = isWeb ? straight(escaped(path || '/', OF_PATHS)) : path;
+    this.hash = hash === '#' ? '' : escaped(hash, OF_PATHS);
+    this.search = search;
+  }
+  static canParse(text, base) {
+    try {
+      return Boolean(new URL(text, base));
+    } catch {
+      return false;
+    }
+  }
+  get search() { return this.#search; }
+  set search(value) {
+    const plain = escaped(String(value).replace(/^\?/, ''), OF_QUERIES);
+    this.#search = plain && `?${plain}`;
+    this.#params = undefined;
+  }
+  get searchParams() {
+    return (this.#params ??= new URLSearchParams(this.#search, () => {
+      const text = String(this.#params);
+      this.#search = text && `?${text}`;
+    }));
+  }
+  get host() { return this.hostname + (this.port && `:${this.port}`); }
+  get origin() { return this.protocol in PORTS ? `${this.protocol}//${this.host}` : 'null'; }
+  get href() {
+    const user = this.username && `${this.username}${this.password && `:${this.password}`}@`;
+    const authority = this.hostname || this.protocol in PORTS || this.protocol === 'file:' ? `//${user}${this.host}` : '';
+    return `${this.protocol}${authority}${this.pathname}${this.search}${this.hash}`;
+  }
+  toString() { return this.href; }
+  toJSON() { return this.href; }
+}
+
+/** The whole address that `place` means beside another. */
+function from(base, place) {
+  if (place.startsWith('//')) return base.protocol + place;
+  if (place.startsWith('/')) return base.origin + place;
+  if (place.startsWith('?')) return base.origin + base.pathname + place;
+  if (place.startsWith('#') || place === '') return base.origin + base.pathname + base.search + place;
+  return base.origin + base.pathname.replace(/[^/]*$/, '') + place;
+}
+
+export const querystring = {
+  escape: encodeURIComponent,
+  unescape: decoded,
+  parse(text) {
+    const found = Object.create(null);
+    for (const [name, value] of pairs(String(text))) found[name] = name in found ? [found[name], value].flat() : value;
+    return found;
+  },
+  stringify: (values = {}) => Object.entries(values).flatMap(([name, value]) =>
+    [value].flat().map((one) => `${encodeURIComponent(name)}=${encodeURIComponent(one ?? '')}`)).join('&'),
+};
+Object.assign(querystring, { decode: querystring.parse, encode: querystring.stringify });
+
+/** Node's module: the classes, and `parse` as it was before them. */
+export const url = {
+  URL, URLSearchParams,
+  parse(text, asQuery) {
+    const isWhole = URL.canParse(text);
+    const known = new URL(text, 'http://there');
+    const query = known.search.slice(1) || null;
+    const place = isWhole ? { protocol: known.protocol, host: known.host, hostname: known.hostname, port: known.port || null, href: known.href, auth: known.username || null }
+      : { protocol: null, host: null, hostname: null, port: null, href: String(text), auth: null };
+    return { ...place, pathname: known.pathname, search: known.search || null, path: known.pathname + known.search, hash: known.hash || null, query: asQuery ? querystring.parse(query ?? '') : query };
+  },
+  format: (value) => String(value?.href ?? value),
+  fileURLToPath: (value) => new URL(value).pathname,
+};

@@ -1,0 +1,230 @@
+//! Handlers as people have them from elsewhere: each file runs as it is, and what a sandbox cannot have is said in one sentence.
+//! A language is tried where its toolchain is; tools are kept in `target/function-tools`.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the runner of the tests says in the environment which toolchains are there"
+)]
+
+use serde_json::{Value, json};
+use shardmill_end_to_end::{Project, Running, root};
+
+/// Name, file of the function, code, and what it answers about two records, of which the second is no JSON. What ends with an error says so.
+type Found = (
+    &'static str,
+    &'static str,
+    &'static str,
+    Result<fn() -> Value, &'static str>,
+);
+
+const JAVASCRIPT: &[Found] = &[
+    (
+        "blueprint",
+        "blueprint.js",
+        "console.log('Loading function');
+exports.handler = function (event, context, callback) {
+  const texts = event.Records.map((record) => new Buffer(record.kinesis.data, 'base64').toString('ascii'));
+  setTimeout(() => callback(null, texts), 1);
+};",
+        Ok(|| json!([r#"{"n":1}"#, "{broken"])),
+    ),
+    (
+        "failures",
+        "failures.mjs",
+        "import { createHash } from 'node:crypto';
+export const handler = async (event) => {
+  const seen = [];
+  const batchItemFailures = [];
+  for (const { kinesis } of event.Records) {
+    try {
+      const value = JSON.parse(Buffer.from(kinesis.data, 'base64'));
+      seen.push(createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 8));
+    } catch (error) {
+      console.error('cannot read', kinesis.sequenceNumber, error.name);
+      batchItemFailures.push({ itemIdentifier: kinesis.sequenceNumber });
+    }
+  }
+  return { batchItemFailures: batchItemFailures.slice(1), seen };
+};",
+        Ok(|| json!({"batchItemFailures": [], "seen": ["2bfd14f4"]})),
+    ),
+    (
+        "logs",
+        "logs.js",
+        "const zlib = require('zlib');
+const { promisify } = require('util');
+exports.handler = async (event, context) => {
+  const packed = zlib.gzipSync(Buffer.from(event.Records[0].kinesis.data, 'base64'));
+  const text = (await promisify(zlib.gunzip)(packed)).toString('utf8');
+  const at = new URL('https://logs.example/put?' + new URLSearchParams({ n: JSON.parse(text).n }));
+  return { text, query: at.searchParams.get('n'), left: context.getRemainingTimeInMillis() > 0 };
+};",
+        Ok(|| json!({"text": r#"{"n":1}"#, "query": "1", "left": true})),
+    ),
+    (
+        "hook",
+        "hook.js",
+        "const https = require('https');
+exports.handler = (event, context, callback) => {
+  const request = https.request({ hostname: 'hooks.example', path: '/services', method: 'POST' }, (answer) => callback(null, answer.statusCode));
+  request.on('error', (error) => context.succeed(error.message));
+  request.write(JSON.stringify({ text: 'late' }));
+  request.end();
+};",
+        Ok(|| json!("HttpRequestDenied, POST https://hooks.example/services")),
+    ),
+    (
+        "thrown",
+        "thrown.ts",
+        "interface Flight { dest: { name: string } }
+const nameOf = (flight: Flight): string => flight.dest.name;
+export const handler = async (event: unknown) => {
+  await Promise.resolve();
+  return nameOf({} as Flight);
+};",
+        Err("(thrown.ts line 2 in nameOf)"),
+    ),
+    (
+        "spawns",
+        "spawns.js",
+        "const { spawn } = require('child_process');
+exports.handler = async () => spawn('ls');",
+        Err("the module `child_process` is not there"),
+    ),
+];
+
+const PYTHON: &[Found] = &[
+    (
+        "blueprint",
+        "blueprint.py:lambda_handler",
+        "from __future__ import print_function
+import base64
+import json
+import logging
+from decimal import Decimal
+
+logger = logging.getLogger()
+logger.setLevel(logging.INFO)
+
+def lambda_handler(event, context):
+    failures, total = [], Decimal(0)
+    for record in event['Records']:
+        try:
+            payload = base64.b64decode(record['kinesis']['data']).decode('utf-8')
+            logger.info('Decoded payload: %s', payload)
+            total += json.loads(payload)['n']
+        except ValueError:
+            logger.exception('cannot read')
+            failures.append({'itemIdentifier': record['kinesis']['sequenceNumber']})
+    return {'batchItemFailures': failures[1:], 'total': total / 2}
+",
+        Ok(|| json!({"batchItemFailures": [], "total": 0.5})),
+    ),
+    (
+        "pool",
+        "pool.py:handler",
+        "import asyncio, base64, threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+def text(record):
+    return base64.b64decode(record['kinesis']['data']).decode()
+
+async def later(value):
+    await asyncio.sleep(0.001)
+    return await asyncio.to_thread(lambda: value)
+
+def handler(event, context):
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        mapped = list(pool.map(text, event['Records']))
+        failed = pool.submit(int, 'x').exception()
+        counted = [one.result() for one in as_completed([pool.submit(len, mapped)])]
+    ran = []
+    thread = threading.Thread(target=ran.append, args=(1,), daemon=True)
+    thread.start()
+    thread.join()
+    answers = [asyncio.run(later(7)), asyncio.get_event_loop().run_until_complete(later(8))]
+    return [mapped, counted, ran, type(failed).__name__, answers]
+",
+        Ok(|| json!([[r#"{"n":1}"#, "{broken"], [2], [1], "ValueError", [7, 8]])),
+    ),
+    (
+        "never",
+        "never.py:handler",
+        "import asyncio\n\ndef handler(event, context):\n    return asyncio.run(asyncio.Event().wait())\n",
+        Err(
+            "NeverSettled: what the handler awaits never comes: nothing is left that it could wait for (never.py line 4 in handler)",
+        ),
+    ),
+    (
+        "sdk",
+        "sdk.py:handler",
+        "import boto3\n\ndef handler(event, context):\n    return boto3.client('s3')\n",
+        Err(
+            "No module named 'boto3': Lambda brings AWS's SDK along and a sandbox has none, shardmill.emit puts records to streams \
+             and urllib.request asks servers that `network` grants (sdk.py line 1 in <module>)",
+        ),
+    ),
+    (
+        "package",
+        "package.py:handler",
+        "import arrow_of_nobody\n\ndef handler(event, context):\n    return 1\n",
+        Err("name its package in requirements.txt beside the handler"),
+    ),
+    (
+        "temporary",
+        "temporary.py:handler",
+        "def handler(event, context):\n    open('/tmp/a.csv', 'w').write('a')\n",
+        Err(
+            "'/tmp/a.csv': grant the function `scratch: 64MiB` in triggers.yaml (temporary.py line 2 in handler)",
+        ),
+    ),
+];
+
+/// A server of all of them, where the toolchain is there.
+fn up(toolchain: &str, found: &[Found]) -> Option<(Project, Running)> {
+    std::env::var_os(toolchain)?;
+    let functions: String = found
+        .iter()
+        .map(|(name, source, ..)| format!("  {name}: {{ source: \"{source}\", timeout: 60s }}\n"))
+        .collect();
+    let project = Project::new(&format!(
+        "version: 1\nstreams: {{ a: {{ shards: 1 }} }}\nfunctions:\n{functions}"
+    ));
+    for (_, source, code, _) in found {
+        let file = source.split(':').next().expect("a file");
+        project.write(file, code);
+    }
+    project.write("records.ndjson", "{\"n\":1}\n{broken\n");
+    let mut up = project.command(&["up", "--port", "0"]);
+    up.env("SHARDMILL_CACHE", root().join("target/function-tools"));
+    let mut running = Running::of_errors(&mut up);
+    running.line(|line| line.starts_with("ready "));
+    Some((project, running))
+}
+
+fn check(toolchain: &str, found: &[Found]) {
+    let Some((project, _running)) = up(toolchain, found) else {
+        return;
+    };
+    for (name, _, _, expect) in found {
+        let invoke = ["invoke", name, "--records", "records.ndjson"];
+        match expect {
+            Ok(answer) => assert_eq!(project.json(&invoke)["answer"], answer(), "{name}"),
+            Err(sentence) => {
+                let failed = project.verb(&invoke);
+                assert_eq!(failed.code, Some(1), "{name}");
+                assert!(failed.err.contains(sentence), "{name}: {}", failed.err);
+            }
+        }
+    }
+}
+
+#[test]
+fn javascript_as_it_is_found() {
+    check("SHARDMILL_TEST_JAVASCRIPT", JAVASCRIPT);
+}
+
+#[test]
+fn python_as_it_is_found() {
+    check("SHARDMILL_TEST_PYTHON", PYTHON);
+}
