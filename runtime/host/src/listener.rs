@@ -173,6 +173,10 @@ async fn answer(
             .api
             .metrics(&request.into_parts().0)
             .map(AnswerBody::from),
+        Some(doors) if asked("/_shardmill/") && (near || doors.verbs_from_afar) => doors
+            .api
+            .console(&request.into_parts().0)
+            .map(AnswerBody::from),
         Some(doors) if path.starts_with("/_shardmill/") && !near && !doors.verbs_from_afar => text(
             StatusCode::FORBIDDEN,
             "verbs are answered on this machine only\n",

@@ -2,7 +2,7 @@
 //! and keeps data on standard output and everything else on standard error.
 
 use serde_json::{Value, json};
-use shardmill_end_to_end::{Project, Server, guest, items};
+use shardmill_end_to_end::{Project, Server, get, guest, items, web};
 
 /// A server with one trigger that has settled three records and given up one.
 fn world() -> (Project, Server) {
@@ -251,4 +251,46 @@ fn invoke_hands_an_event_over_as_it_is_and_shows_what_was_answered() {
     assert!(failed.out.contains("batchItemFailures"), "{}", failed.out);
     let said = "error: invoke event: some records failed: the answer names them";
     assert!(failed.err.contains(said), "{}", failed.err);
+}
+
+#[test]
+fn the_console_is_a_page_that_reads_what_the_verbs_read() {
+    let project = Project::new(&format!(
+        "version: 1\nstreams: {{ a: {{}} }}\nfunctions: {{ f: {{ source: {} }} }}\ntriggers: {{ t: {{ stream: a, function: f }} }}\n",
+        guest("echo")
+    ));
+    let server = project.up();
+    let page = get(&server.address, "/_shardmill/");
+    assert_eq!(page.status, 200);
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    for (path, members) in [
+        (
+            "status",
+            &[
+                "functions",
+                "triggers",
+                "streams",
+                "schedules",
+                "routes",
+                "notes",
+            ][..],
+        ),
+        ("why", &["waiting"]),
+        ("dead-letters", &["dead_letters"]),
+        ("logs", &["lines"]),
+    ] {
+        assert!(page.body.contains(path), "it does not read {path}");
+        let read = get(&server.address, &format!("/_shardmill/api/{path}"));
+        let document: Value = serde_json::from_str(&read.body).expect("a document");
+        for member in members {
+            assert!(document[member].is_array(), "{path}: {member}");
+        }
+    }
+    // A name of another server that leads here is no way in.
+    let elsewhere = [("host", "evil.example")];
+    let refused = web(&server.address, "GET /_shardmill/", &elsewhere, b"");
+    assert_eq!(refused.status, 403);
 }

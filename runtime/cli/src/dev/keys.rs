@@ -17,7 +17,7 @@ pub(crate) enum Key {
     Quit,
 }
 
-pub(super) const SHOWN: &str = "s send sample · o open the last batch · p pause · n next batch · r replay last failure · q quit";
+pub(super) const SHOWN: &str = "s send sample · o last batch and console · p pause · n next batch · r replay last failure · q quit";
 
 impl Key {
     pub(super) const fn of(letter: char) -> Option<Self> {

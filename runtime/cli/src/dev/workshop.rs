@@ -186,7 +186,7 @@ impl Workshop {
     fn ready(&mut self, ready: &Ready) {
         let address = ready.address.to_string();
         self.note(&format!(
-            "ready    http://{address}  data .shardmill/dev  no account, nothing leaves this machine"
+            "ready    http://{address}  console /_shardmill/  data .shardmill/dev  no account, nothing leaves this machine"
         ));
         self.note(&format!("keys     {}", keys::SHOWN));
         self.address = Some(address);
@@ -221,10 +221,7 @@ impl Workshop {
     async fn pressed(&mut self, key: Key) {
         match key {
             Key::Sample => self.send_samples().await,
-            Key::Open => match &self.last {
-                Some(seen) => self.note(&shown::whole(seen, &self.names)),
-                None => self.note("open     no batch yet: s sends a sample"),
-            },
+            Key::Open => self.open(),
             Key::Pause => {
                 let paused = self.development.toggle_pause();
                 self.note(if paused {
@@ -242,6 +239,17 @@ impl Workshop {
                 None => self.note("replay   nothing has failed"),
             },
             Key::Quit => {}
+        }
+    }
+
+    /// The last batch here, and where all the rest is seen.
+    fn open(&self) {
+        match &self.last {
+            Some(seen) => self.note(&shown::whole(seen, &self.names)),
+            None => self.note("open     no batch yet: s sends a sample"),
+        }
+        if let Some(address) = &self.address {
+            self.note(&format!("console  http://{address}/_shardmill/"));
         }
     }
 

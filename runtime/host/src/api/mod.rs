@@ -7,6 +7,7 @@ mod answer;
 pub(crate) mod audit;
 mod backups;
 mod bookmarks;
+mod console;
 mod dead_letters;
 pub(crate) mod deliveries;
 pub(crate) mod deploy;
@@ -157,6 +158,14 @@ impl Api {
         let kind = http::HeaderValue::from_static("text/plain; version=0.0.4");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
+    }
+
+    /// The console, for browsers.
+    pub(crate) fn console(&self, parts: &http::request::Parts) -> Response<Full<Bytes>> {
+        if !self.hosts.admit(&parts.uri, &parts.headers) {
+            return ApiError::refused("this server does not answer to that host name").respond();
+        }
+        console::page()
     }
 
     async fn carry_out(&self, method: &Method, call: Call<'_>) -> Reply {
