@@ -56,6 +56,7 @@ impl Holder {
             let by = OwedBy {
                 stream: &settings.stream,
                 function: &settings.function,
+                qualifier: settings.qualifier.as_deref(),
                 destinations: &settings.on_failure,
             };
             let owed = facts.map(|facts| facts.owed(by, holder, &letters, now));

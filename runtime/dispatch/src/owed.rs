@@ -2,7 +2,7 @@
 //!
 //! In: a discard and the names of the trigger's destinations. Out: entries that are in the log before, or together with,
 //! the checkpoint that passes the records (FD-10), so a crash loses none. Whoever sends the documents reads them here and
-//! removes each one that was taken. An entry whose dead letters are gone is owed no more.
+//! removes each one that was taken. An entry outlives its dead letters: what it says of them is in itself.
 
 use std::sync::Arc;
 
@@ -32,6 +32,9 @@ pub struct Owed {
     pub destination: String,
     pub stream: StreamKey,
     pub function: FunctionName,
+    /// The version or alias that the trigger names.
+    #[serde(default)]
+    pub qualifier: Option<String>,
     pub shard: ShardId,
     pub fencing_token: FencingToken,
     pub condition: Condition,
@@ -68,6 +71,7 @@ pub(crate) struct Facts {
 pub(crate) struct OwedBy<'a> {
     pub(crate) stream: &'a StreamKey,
     pub(crate) function: &'a FunctionName,
+    pub(crate) qualifier: Option<&'a str>,
     pub(crate) destinations: &'a [String],
 }
 
@@ -102,6 +106,7 @@ impl Facts {
                 destination: destination.clone(),
                 stream: to.stream.clone(),
                 function: to.function.clone(),
+                qualifier: to.qualifier.map(str::to_owned),
                 shard: key.shard,
                 fencing_token: token,
                 condition: self.condition,

@@ -35,6 +35,10 @@ pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause before a document is tried again: the first, and the longest.
 pub(crate) const DELIVERY_PAUSE_FIRST: Duration = Duration::from_secs(1);
 pub(crate) const DELIVERY_PAUSE_MAX: Duration = Duration::from_mins(1);
+/// How long a document is tried whose dead letters are gone; that of one with dead letters ends with them.
+pub(crate) const DELIVERY_ALONE_MAX: Duration = Duration::from_hours(14 * 24);
+/// How long whoever changes an event source mapping waits for its invocations; the change goes on afterwards.
+pub(crate) const MAPPING_CHANGE_PATIENCE: Duration = Duration::from_secs(2);
 /// Stored event source mappings read at once.
 pub(crate) const MAPPINGS_PAGE: usize = 100;
 /// Owed documents read at once.

@@ -223,6 +223,7 @@ impl DeadLetterStore {
         let by = OwedBy {
             stream: &stream,
             function: &function,
+            qualifier: None,
             destinations: &on_failure,
         };
         let owed = facts.map(|facts| facts.owed(by, (&key, token), &letters, now));

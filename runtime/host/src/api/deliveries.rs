@@ -18,6 +18,7 @@ pub(crate) fn all(rooms: &Rooms) -> Vec<Value> {
                 "pending": rooms.deliveries.pending(to, DELIVERIES_COUNTED_MAX),
                 "delivered": held.delivered,
                 "failures": held.failures,
+                "given_up": held.given_up,
                 "reason": held.waiting.as_ref().map(|(reason, _)| reason),
             })
         })
@@ -30,7 +31,8 @@ pub(crate) fn notes(rooms: &Rooms) -> Vec<String> {
     let stuck = standing
         .iter()
         .filter_map(|(to, held)| reason(rooms, to, held));
-    stuck.collect()
+    let given_up = standing.iter().filter_map(|(to, held)| given_up(to, held));
+    stuck.chain(given_up).collect()
 }
 
 pub(crate) fn waiting(rooms: &Rooms, only: Option<&TriggerName>) -> Vec<Value> {
@@ -45,6 +47,18 @@ pub(crate) fn waiting(rooms: &Rooms, only: Option<&TriggerName>) -> Vec<Value> {
         }))
     });
     stuck.collect()
+}
+
+fn given_up(to: &OwedTo, held: &Held) -> Option<String> {
+    let documents = match held.given_up {
+        0 => return None,
+        1 => "1 failure document was".to_owned(),
+        many => format!("{many} failure documents were"),
+    };
+    Some(format!(
+        "{documents} never taken by destination {} of trigger {} and given up, days after the dead letters were gone",
+        to.destination, to.trigger
+    ))
 }
 
 fn reason(rooms: &Rooms, to: &OwedTo, held: &Held) -> Option<String> {

@@ -1,7 +1,8 @@
 //! The loop that pays what is owed: woken by commits, one task for each destination of a trigger that is owed something.
 //!
-//! A document that was taken is removed; one that was not is tried again after a growing pause, as long as its dead
-//! letter is kept. While a destination is down only its own task waits. What is known about each is told to `why`.
+//! A document that was taken is removed; one that was not is tried again after a growing pause, also once its dead letters
+//! are gone: it is then sent without the event. While a destination is down only its own task waits. What is known about
+//! each is told to `why`.
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
@@ -15,7 +16,9 @@ use platform::{Platform, StopToken, watch};
 use tracing::{debug, warn};
 
 use super::{Destination, Sender, Target, sending::Refused};
-use crate::limits::{DELIVERIES_PAGE, DELIVERY_PAUSE_FIRST, DELIVERY_PAUSE_MAX};
+use crate::limits::{
+    DELIVERIES_PAGE, DELIVERY_ALONE_MAX, DELIVERY_PAUSE_FIRST, DELIVERY_PAUSE_MAX,
+};
 
 /// What became of the documents of one destination of a trigger since this server started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub(crate) struct Held {
     pub(crate) delivered: u64,
     /// Tries that were not taken.
     pub(crate) failures: u64,
+    /// Documents that were not taken before they were too old.
+    pub(crate) given_up: u64,
     /// What the oldest document waits for, and until when.
     pub(crate) waiting: Option<(String, Timestamp)>,
 }
@@ -93,6 +98,11 @@ impl Deliveries {
     pub(crate) fn kind(&self, to: &OwedTo) -> &'static str {
         self.destination(&to.destination)
             .map_or("unknown", |found| found.target.kind())
+    }
+
+    /// Where an ARN names it.
+    pub(crate) fn arn(&self, name: &str) -> Option<String> {
+        self.destination(name)?.target.arn()
     }
 
     /// By its name in the file, or by its ARN, at the endpoint that the file gives for that.
@@ -224,11 +234,10 @@ impl Deliveries {
     async fn one(&self, to: &OwedTo, owed: &Owed, at: &Destination) -> Result<(), Refused> {
         let down = |error: &dyn std::fmt::Display| Refused::Down(error.to_string());
         let letters = self.owed.letters(owed).map_err(|error| down(&error))?;
-        if letters.is_empty() {
-            // Dropped or expired: nobody is told of records that are gone.
-            let gone = self.owed.settle(owed, Transaction::default()).await;
-            return gone.map_err(|error| down(&error));
+        if letters.is_empty() && self.is_too_old(owed) {
+            return self.give_up(to, owed).await;
         }
+        // Letters that were dropped, expired or redriven meanwhile are missing; what they were about is told all the same.
         let sent = self.sender.send(owed, &letters, at).await;
         let paid = match sent {
             Ok(transaction) => {
@@ -242,6 +251,20 @@ impl Deliveries {
             Err(_) => held.failures += 1,
         });
         paid
+    }
+
+    /// Without its letters nothing else bounds how long an entry stays.
+    fn is_too_old(&self, owed: &Owed) -> bool {
+        owed.written.plus(DELIVERY_ALONE_MAX) <= self.platform.clock.wall()
+    }
+
+    async fn give_up(&self, to: &OwedTo, owed: &Owed) -> Result<(), Refused> {
+        let settled = self.owed.settle(owed, Transaction::default()).await;
+        settled.map_err(|error| Refused::Down(error.to_string()))?;
+        let (trigger, destination, records) = (&to.trigger, &to.destination, owed.records);
+        warn!(%trigger, destination, records, "a failure document was never taken and is given up");
+        self.note(to, |held| held.given_up += 1);
+        Ok(())
     }
 
     /// Doubles from the first to the longest, give or take a quarter.

@@ -5,6 +5,9 @@ use model::{UserRecord, lambda};
 use serde::Serialize;
 use uuid::Uuid;
 
+#[cfg(test)]
+mod tests;
+
 /// Kinds of errors by which a function that returned names what failed, as opposed to one that threw.
 const REPORTED: [&str; 2] = ["BatchItemFailure", "MalformedOutput"];
 
@@ -21,7 +24,7 @@ pub(super) struct Document {
     /// The event as text, for destinations with room for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<String>,
-    /// The event was left out because it is too large for the destination.
+    /// The event was left out: it is too large for the destination, or dead letters that held records of it are gone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     has_been_truncated: bool,
 }
@@ -39,7 +42,7 @@ struct RequestContext {
 #[serde(rename_all = "camelCase")]
 struct ResponseContext {
     status_code: u16,
-    executed_version: &'static str,
+    executed_version: String,
     function_error: Option<&'static str>,
 }
 
@@ -62,10 +65,7 @@ impl Document {
         Self {
             request_context: RequestContext {
                 request_id: id(owed).to_string(),
-                function_arn: format!(
-                    "arn:aws:lambda:{}:{}:function:{}",
-                    stream.region, stream.account, owed.function
-                ),
+                function_arn: function_arn(owed),
                 condition: owed.condition,
                 approximate_invoke_count: invocations(owed),
             },
@@ -86,12 +86,12 @@ impl Document {
         }
     }
 
-    /// With the event that the function got, unless it has more than so many bytes.
+    /// With the event that the function got, unless it has more than so many bytes or is not whole any more.
     pub(super) fn with_records(owed: &Owed, letters: &[DeadLetter], bytes_max: usize) -> Self {
         let records = letters.iter().flat_map(|letter| &letter.records);
         let records: Vec<UserRecord> = records.map(KeptRecord::to_user_record).collect();
         let event = lambda::event_of_records(&owed.stream, owed.shard, &records);
-        let fits = event.len() <= bytes_max;
+        let fits = letters.len() == owed.letters.len() && event.len() <= bytes_max;
         Self {
             payload: fits.then(|| String::from_utf8_lossy(&event).into_owned()),
             has_been_truncated: !fits,
@@ -121,6 +121,26 @@ pub(super) fn id(owed: &Owed) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
 }
 
+/// Qualified where the trigger names a version or an alias (FD-3).
+fn function_arn(owed: &Owed) -> String {
+    let (region, account) = (&owed.stream.region, &owed.stream.account);
+    let bare = format!(
+        "arn:aws:lambda:{region}:{account}:function:{}",
+        owed.function
+    );
+    let qualifier = owed.qualifier.as_ref();
+    qualifier.map_or_else(|| bare.clone(), |qualifier| format!("{bare}:{qualifier}"))
+}
+
+/// `aws/lambda/<mapping>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<id>` (FD-7).
+pub(super) fn object_key(owed: &Owed, mapping: Uuid) -> String {
+    let time = owed.written.to_string();
+    let day = time.get(..10).unwrap_or_default();
+    let second = time.get(..19).unwrap_or_default().replace(':', ".");
+    let (shard, day, id) = (owed.shard, day.replace('-', "/"), id(owed));
+    format!("aws/lambda/{mapping}/{shard}/{day}/{second}-{id}")
+}
+
 /// AWS counts one for records that were too old before they were ever delivered.
 fn invocations(owed: &Owed) -> u32 {
     match owed.condition {
@@ -141,7 +161,7 @@ fn response(owed: &Owed) -> Option<ResponseContext> {
             let reported = error.is_some_and(|error| REPORTED.contains(&error));
             Some(ResponseContext {
                 status_code: 200,
-                executed_version: "$LATEST",
+                executed_version: owed.version.unwrap_or_default().name(),
                 function_error: (!reported).then_some("Unhandled"),
             })
         }

@@ -14,7 +14,7 @@ use super::{
     Address, Destination, Target,
     aws::{Credentials, publish, put_object, send_message},
     client::{Answered, Outgoing, send},
-    document::{Document, id},
+    document::{Document, id, object_key},
 };
 use crate::limits::{OBJECT_EVENT_BYTES_MAX, POSTED_EVENT_BYTES_MAX};
 
@@ -95,7 +95,8 @@ impl Sender {
                 publish(&self.credentials, endpoint, region, arn, message)
             }
             Target::Bucket { bucket, prefix } => {
-                let key = format!("{prefix}{}", self.object_key(owed));
+                let mapping = self.names.mapping(owed.trigger.as_str());
+                let key = format!("{prefix}{}", object_key(owed, mapping));
                 let whole = Document::with_records(owed, letters, OBJECT_EVENT_BYTES_MAX);
                 let object = (bucket.as_str(), key.as_str());
                 let region = self.names.region.as_str();
@@ -162,16 +163,6 @@ impl Sender {
             .await
             .map_err(Refused::Down)?;
         meaning(&answered)
-    }
-
-    /// `aws/lambda/<mapping>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<id>` (FD-7).
-    fn object_key(&self, owed: &Owed) -> String {
-        let mapping = self.names.mapping(owed.trigger.as_str());
-        let time = owed.written.to_string();
-        let day = time.get(..10).unwrap_or_default();
-        let second = time.get(..19).unwrap_or_default().replace(':', ".");
-        let (shard, day, id) = (owed.shard, day.replace('-', "/"), id(owed));
-        format!("aws/lambda/{mapping}/{shard}/{day}/{second}-{id}")
     }
 
     /// `FOLDER/TRIGGER/SHARD-POSITION.json`; written again it is the same file.

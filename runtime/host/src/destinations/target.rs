@@ -96,6 +96,18 @@ impl Target {
         }
     }
 
+    /// As event source mappings name it; none for what they cannot name.
+    pub(crate) fn arn(&self) -> Option<String> {
+        match self {
+            Self::Queue { arn, .. } | Self::Topic { arn, .. } => Some(arn.clone()),
+            Self::Bucket { bucket, prefix } => {
+                let path = format!("{bucket}/{prefix}");
+                Some(format!("arn:aws:s3:::{}", path.trim_end_matches('/')))
+            }
+            Self::Http(_) | Self::Stream(_) | Self::Directory(_) => None,
+        }
+    }
+
     /// In one word, for people.
     pub(crate) fn kind(&self) -> &'static str {
         match self {

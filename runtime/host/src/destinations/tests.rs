@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use dispatch::{OwedTo, TriggerRunner};
+use dispatch::{OwedDocuments, OwedTo, TriggerRunner};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -312,7 +312,7 @@ async fn a29_a_destination_that_cannot_be_reached_gets_its_document_once_when_it
     assert_eq!(document["requestContext"]["approximateInvokeCount"], 2);
     assert_eq!(
         document["responseContext"],
-        json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" })
+        json!({ "statusCode": 200, "executedVersion": "1", "functionError": "Unhandled" })
     );
     assert_eq!(document["KinesisBatchInfo"]["batchSize"], 1);
     assert_eq!(document["payload"], Value::Null);
@@ -339,6 +339,61 @@ async fn a_document_that_was_not_sent_before_a_stop_is_sent_after_the_next_start
     let event: Value = serde_json::from_str(event).unwrap();
     assert_eq!(event["Records"][0]["kinesis"]["data"], "e30=");
     serving.abort();
+    world.end().await;
+}
+
+/// A document that waits in vain, and whose dead letter an operator drops meanwhile.
+async fn without_its_letter(platform: &Platform) -> World {
+    let world = World::start(platform, "hook").await;
+    world.put("{}").await;
+    world.sleep(10).await;
+    let trigger = TriggerName::parse("late").unwrap();
+    let owed = OwedDocuments::new(Arc::clone(&world.rooms.journal));
+    let owed = owed.page(&to("hook"), None, 10).unwrap().remove(0);
+    let said = crate::api::audit::row(&world.rooms, "test", &trigger, json!({}));
+    let removed = world
+        .rooms
+        .dead_letters
+        .remove(&trigger, &owed.letters[0], said);
+    assert_eq!(removed.await.unwrap(), dispatch::Removed::Done);
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_whose_dead_letter_is_gone_is_sent_without_the_event() {
+    let platform = Platform::simulated(1);
+    let world = without_its_letter(&platform).await;
+    world.sleep(120).await;
+    assert_eq!(world.pending("hook"), 1);
+    let (received, serving) = endpoint(&platform, StatusCode::OK).await;
+    world.sleep(120).await;
+    let got = all(&received);
+    assert_eq!(got.len(), 1, "{got:?}");
+    let document: Value = serde_json::from_str(&got[0].body).unwrap();
+    assert_eq!(document["KinesisBatchInfo"]["batchSize"], 1);
+    assert_eq!(document["hasBeenTruncated"], true);
+    assert_eq!(document["payload"], Value::Null);
+    assert_eq!(
+        (world.held("hook").delivered, world.pending("hook")),
+        (1, 0)
+    );
+    serving.abort();
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_without_dead_letters_is_given_up_in_the_end_and_that_is_said() {
+    let platform = Platform::simulated(1);
+    let world = without_its_letter(&platform).await;
+    world.sleep(15 * 24 * 3600).await;
+    let held = world.held("hook");
+    assert_eq!((held.delivered, held.given_up), (0, 1));
+    assert_eq!(world.pending("hook"), 0);
+    let notes = deliveries::notes(&world.rooms);
+    assert!(
+        notes[0].starts_with("1 failure document was never taken by destination hook"),
+        "{notes:?}"
+    );
     world.end().await;
 }
 
