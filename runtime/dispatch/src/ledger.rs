@@ -303,6 +303,15 @@ impl Ledger {
         self.go_on(Relief::Resumed, flies);
     }
 
+    /// Of works that stand between two attempts.
+    pub(crate) fn end_pauses(&mut self, of: impl Fn(&Work) -> bool) {
+        let paused =
+            |work: &&mut Work| matches!(work.mode, Mode::Together | Mode::Prefix(_)) && of(work);
+        self.works_mut()
+            .filter(paused)
+            .for_each(|work| work.not_before = Timestamp::default());
+    }
+
     fn go_on(&mut self, relief: Relief, flies: impl Fn(LaneId) -> bool) {
         for (lane, queue) in &mut self.queues {
             if flies(*lane) {

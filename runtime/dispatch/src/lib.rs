@@ -84,8 +84,8 @@ pub use parking::{ParkedKey, ParkedKeys};
 pub use redrive::{Came, How, Redrive, RedriveOrder, Redriven, Refused};
 pub use settings::{
     Backoff, BatchPolicy, BreakerPolicy, Canary, CanaryBy, DeadLetterPolicy, ErrorClass,
-    FailedItems, Isolate, RangeCheck, RetryPolicy, RollBack, Shadow, StartAt, StatePolicy, Switch,
-    Then, TriggerSettings, Tumbling, WhenFull, WindowsBy,
+    FailedItems, Isolate, RangeCheck, RetryPolicy, RetryVersion, RollBack, Shadow, StartAt,
+    StatePolicy, Switch, Then, TriggerSettings, Tumbling, WhenFull, WindowsBy,
 };
 pub use shard::Rooms;
 pub use stale::{LookError, Stale};

@@ -39,6 +39,8 @@ pub(crate) struct Orders {
     /// How often an operator resumed the trigger, and single shards: each time their pauses between attempts end.
     resumed: u64,
     resumed_shards: BTreeMap<ShardId, u64>,
+    /// How often something new was deployed that the trigger calls.
+    pub(crate) deploys: u64,
 }
 
 impl Orders {
@@ -50,6 +52,7 @@ impl Orders {
             aborts: 0,
             resumed: 0,
             resumed_shards: BTreeMap::new(),
+            deploys: 0,
         }
     }
 

@@ -179,6 +179,16 @@ pub struct RetryPolicy {
     pub then: Then,
     /// What all parked records of the trigger may take.
     pub park_max: ByteSize,
+    pub version: RetryVersion,
+}
+
+/// Which version of the function runs another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryVersion {
+    /// That of the attempt before, as long as nobody says otherwise.
+    Same,
+    /// As in Lambda: what is deployed by then.
+    OfNow,
 }
 
 /// What is delivered again when an answer names records that failed.

@@ -10,7 +10,7 @@ use std::{
 
 use leases::LeaseError;
 use model::{
-    ShardId,
+    FunctionName, ShardId,
     seams::{CommitError, SourceError},
 };
 use platform::{Clock, Stop, Task, watch};
@@ -216,6 +216,11 @@ impl TriggerRunner {
         self.orders.send_modify(|orders| orders.resume(shard));
     }
 
+    /// Ends pauses before attempts that would run other code than the one before (RT-12).
+    pub fn deployed(&self) {
+        self.orders.send_modify(|orders| orders.deploys += 1);
+    }
+
     /// Drops what runs now. Its records are as if it had never begun: no attempt is used, nothing of it is kept.
     pub fn abort(&self) {
         self.orders.send_modify(|orders| orders.aborts += 1);
@@ -239,6 +244,11 @@ impl TriggerRunner {
     #[must_use]
     pub fn parts(&self) -> (Rooms, TriggerSettings) {
         (self.rooms.clone(), self.settings.clone())
+    }
+
+    #[must_use]
+    pub fn function(&self) -> &FunctionName {
+        &self.settings.function
     }
 
     /// Where the trigger keeps values.

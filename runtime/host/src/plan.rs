@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use dispatch::{
-    Backoff, BatchPolicy, DeadLetterPolicy, FailedItems, RetryPolicy, StartAt, StatePolicy, Then,
-    TriggerSettings, WhenFull,
+    Backoff, BatchPolicy, DeadLetterPolicy, FailedItems, RetryPolicy, RetryVersion, StartAt,
+    StatePolicy, Then, TriggerSettings, WhenFull,
 };
 use model::{StreamKey, StreamName, Timestamp, TriggerName};
 use streams::{Autoscale, Declared, StreamMode, World};
@@ -210,6 +210,7 @@ fn retry(retry: &config::Retry) -> RetryPolicy {
             config::Then::Block => Then::Block,
         },
         park_max: retry.park_max,
+        version: RetryVersion::Same,
     }
 }
 

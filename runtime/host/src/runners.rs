@@ -14,7 +14,7 @@ use dispatch::{
     TriggerRunner, TriggerSettings,
 };
 use model::{
-    LeaseKey, ShardId, Transaction, TriggerName, ViewWrite,
+    FunctionName, LeaseKey, ShardId, Transaction, TriggerName, ViewWrite,
     keys::{self, Namespace},
     seams::{CommitError, Journal},
 };
@@ -32,12 +32,12 @@ pub(crate) struct Runners {
     orders: Mutex<BTreeMap<TriggerName, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-/// A trigger that does not run until an operator says where it begins.
+/// A trigger that does not run.
 #[derive(Debug, Clone)]
-pub(crate) struct Standing {
-    pub(crate) because: String,
-    rooms: dispatch::Rooms,
-    settings: TriggerSettings,
+struct Standing {
+    because: String,
+    /// With these it runs once an operator says where it begins; none where something else is to be mended.
+    parts: Option<(dispatch::Rooms, TriggerSettings)>,
 }
 
 impl Runners {
@@ -103,6 +103,16 @@ impl Runners {
             runner.pause(shard);
         }
         Ok(())
+    }
+
+    /// A function means something new: what waits for another attempt with it need wait no longer.
+    pub(crate) fn deployed(&self, function: &FunctionName) {
+        let running = self.running();
+        let calls = |runner: &&TriggerRunner| runner.function() == function;
+        running
+            .values()
+            .filter(calls)
+            .for_each(TriggerRunner::deployed);
     }
 
     /// Drops what runs of it.
@@ -182,10 +192,7 @@ impl Runners {
     /// What the trigger runs with, or would.
     pub(crate) fn parts(&self, name: &TriggerName) -> Option<(dispatch::Rooms, TriggerSettings)> {
         let running = self.running().get(name).map(TriggerRunner::parts);
-        running.or_else(|| {
-            let standing = self.standing().get(name).cloned()?;
-            Some((standing.rooms, standing.settings))
-        })
+        running.or_else(|| self.standing().get(name)?.parts.clone())
     }
 
     fn standing(&self) -> MutexGuard<'_, BTreeMap<TriggerName, Standing>> {
@@ -197,6 +204,29 @@ impl Runners {
         self.standing()
             .get(name)
             .map(|standing| standing.because.clone())
+    }
+
+    /// Whether it runs as soon as an operator says where it begins.
+    pub(crate) fn waits_for_a_place(&self, name: &TriggerName) -> bool {
+        let standing = self.standing();
+        standing.get(name).is_some_and(|it| it.parts.is_some())
+    }
+
+    /// The trigger does not run, and that is said until it does.
+    pub(crate) fn stands(
+        &self,
+        name: &TriggerName,
+        because: String,
+        parts: Option<(dispatch::Rooms, TriggerSettings)>,
+    ) {
+        tracing::warn!(trigger = %name, because, "a trigger does not run");
+        let standing = Standing { because, parts };
+        self.standing().insert(name.clone(), standing);
+    }
+
+    /// The trigger is no more.
+    pub(crate) fn forget(&self, name: &TriggerName) {
+        self.standing().remove(name);
     }
 
     /// Starts a trigger. One whose stream was created again stands until an operator says where it begins in the new one;
@@ -216,15 +246,7 @@ impl Runners {
                 Ok(())
             }
             Err(dispatch::StartError::Mismatch(created @ Mismatch::Created { .. })) => {
-                let (rooms, settings) = kept;
-                let because = created.to_string();
-                tracing::warn!(trigger = %name, %because, "a trigger does not run");
-                let standing = Standing {
-                    because,
-                    rooms,
-                    settings,
-                };
-                self.standing().insert(name, standing);
+                self.stands(&name, created.to_string(), Some(kept));
                 Ok(())
             }
             Err(error) => Err(error),

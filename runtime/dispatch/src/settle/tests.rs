@@ -8,7 +8,7 @@ use model::{RecordAction, RecordFailure, outcome::Usage};
 use super::*;
 use crate::{
     limits::{RETRY_AFTER_MAX, TRIES_MAX},
-    settings::{Backoff, ErrorClass, FailedItems, Isolate, Then},
+    settings::{Backoff, ErrorClass, FailedItems, Isolate, RetryVersion, Then},
     testing::user_record,
 };
 
@@ -28,6 +28,7 @@ fn policy(attempts: Option<u32>) -> RetryPolicy {
         breaker: None,
         then: Then::DeadLetter,
         park_max: model::ByteSize::mib(1),
+        version: RetryVersion::Same,
     }
 }
 

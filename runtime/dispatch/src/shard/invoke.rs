@@ -1,10 +1,10 @@
 //! One turn of a lane: its front work is invoked, and what comes back is settled.
 
-use model::TraceParent;
+use model::{FunctionVersion, TraceParent};
 
 use super::{flights::Landed, *};
 use crate::{
-    settings::{CanaryBy, Tumbling},
+    settings::{CanaryBy, RetryVersion, Tumbling},
     settle::Origin,
 };
 
@@ -105,7 +105,7 @@ impl ShardTask {
             CanaryBy::Key => self.lanes.draw(lane, records.first()),
             CanaryBy::Batch => self.rooms.platform.rng.fraction(),
         };
-        let version = self.rooms.handler.version(work.version, draw);
+        let version = self.rooms.handler.version(self.kept_version(&work), draw);
         work.version = Some(version);
         let (window, values) = self.seen_window(&work).unzip();
         let state = self.stores.state.clone().map(|store| store as _);
@@ -149,6 +149,14 @@ impl ShardTask {
             flight,
             async move { handler.invoke(invocation).await },
         );
+    }
+
+    /// The version that another attempt does not leave by itself.
+    fn kept_version(&self, work: &Work) -> Option<FunctionVersion> {
+        match self.settings.retry.version {
+            RetryVersion::Same => work.version,
+            RetryVersion::OfNow => None,
+        }
     }
 
     /// Settles what came back and writes what it did.

@@ -1,6 +1,7 @@
 //! How a shard stands still: what it listens to, and how settlements without effects are written meanwhile.
 
 use super::{flights::Landed, *};
+use crate::settings::RetryVersion;
 
 /// What ended a pause.
 enum Woken {
@@ -20,6 +21,7 @@ pub(super) struct Obeyed {
     stance: Stance,
     resumptions: u64,
     aborts: u64,
+    deploys: u64,
 }
 
 impl Obeyed {
@@ -28,6 +30,7 @@ impl Obeyed {
             stance: orders.of(shard),
             resumptions: orders.resumptions(shard),
             aborts: orders.aborts,
+            deploys: orders.deploys,
         }
     }
 }
@@ -47,7 +50,20 @@ impl ShardTask {
         if before.aborts != now.aborts {
             self.flights.drop_all();
         }
+        if before.deploys != now.deploys {
+            self.try_what_was_deployed();
+        }
         now.stance
+    }
+
+    /// An attempt that would be of the same code as the one before has its pause all the same.
+    fn try_what_was_deployed(&mut self) {
+        let handler = &self.rooms.handler;
+        let keeps = self.settings.retry.version == RetryVersion::Same;
+        let same = |work: &Work| {
+            keeps && handler.version(work.version, 0.0) == work.version.unwrap_or_default()
+        };
+        self.ledger.end_pauses(|work| !same(work));
     }
 
     /// Waits for the first of: stop, a switch of the trigger, an invocation that comes back, and what `wait` names.

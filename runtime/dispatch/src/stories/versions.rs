@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{FunctionVersion, Invocation, Outcome};
 
 use super::world::{World, copied, thrown};
-use crate::{BreakerPolicy, ShardState, Then};
+use crate::{BreakerPolicy, RetryVersion, ShardState, Then};
 
 /// Version 1 throws, every later one copies.
 fn mended(invocation: &Invocation) -> Outcome {
@@ -103,5 +103,48 @@ async fn parts_of_one_batch_go_on_with_the_version_that_ended_the_outage() {
     let mut outputs = world.tape.outputs();
     outputs.sort_unstable();
     assert_eq!(outputs, ["one", "three", "two"]);
+    runner.stop().await;
+}
+
+/// A record that failed for so long that its next attempt is far away.
+async fn far_from_an_attempt(version: RetryVersion) -> (World, crate::TriggerRunner) {
+    let mut world = World::new(mended);
+    world.settings.retry.attempts = None;
+    world.settings.retry.version = version;
+    world.put(0, &["bad"]);
+    let runner = world.start().await.unwrap();
+    // After attempts at 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 31.5 seconds the next one comes at 63.5.
+    world.platform.clock.sleep(Duration::from_secs(33)).await;
+    assert_eq!(world.invoked().len(), 7);
+    deploy(&world, 2);
+    (world, runner)
+}
+
+async fn tried_at_once(world: &World, runner: &crate::TriggerRunner) {
+    let began = world.platform.clock.monotonic().0;
+    runner.deployed();
+    world.caught_up(runner).await;
+    let took = world.platform.clock.monotonic().0.saturating_sub(began);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(world.tape.outputs(), ["bad"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_in_lambda_the_next_attempt_takes_new_code_and_a_deploy_ends_the_pause() {
+    let (world, runner) = far_from_an_attempt(RetryVersion::OfNow).await;
+    tried_at_once(&world, &runner).await;
+    assert_eq!(world.invoked().len(), 8);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deploy_does_not_hurry_an_attempt_that_keeps_its_version() {
+    let (world, runner) = far_from_an_attempt(RetryVersion::Same).await;
+    runner.deployed();
+    world.platform.clock.sleep(Duration::from_secs(20)).await;
+    assert_eq!(world.invoked().len(), 7);
+    // Somebody says that it need not.
+    world.actor.left.lock().unwrap().insert(FunctionVersion(1));
+    tried_at_once(&world, &runner).await;
     runner.stop().await;
 }

@@ -388,6 +388,7 @@ fn settings() -> TriggerSettings {
             breaker: None,
             then: Then::DeadLetter,
             park_max: ByteSize::mib(1),
+            version: crate::RetryVersion::Same,
         },
         on_failure: Vec::new(),
         item_failures: model::invocation::ItemFailures::default(),

@@ -19,7 +19,7 @@ mod unzip;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak},
     time::Duration,
 };
 
@@ -52,6 +52,7 @@ use crate::{
     config,
     limits::FILE_VERSIONS_KEPT_MAX,
     logs::LogStore,
+    runners::Runners,
     traces::{TracedCall, Traces},
 };
 
@@ -77,6 +78,8 @@ pub(crate) struct Functions {
     logs: OnceLock<Arc<LogStore>>,
     /// Where there is a collector.
     traces: OnceLock<Arc<Traces>>,
+    /// Their pauses between attempts end with a deploy. They hold what holds this.
+    triggers: OnceLock<Weak<Runners>>,
     /// One change at a time.
     turn: tokio::sync::Mutex<()>,
 }
@@ -153,6 +156,7 @@ impl Functions {
             secrets: RwLock::default(),
             logs: OnceLock::new(),
             traces: OnceLock::new(),
+            triggers: OnceLock::new(),
             turn: tokio::sync::Mutex::default(),
         })
     }
@@ -165,6 +169,11 @@ impl Functions {
     /// From now on batches are traced; only the first call counts.
     pub(crate) fn trace_to(&self, traces: Arc<Traces>) {
         let _again = self.traces.set(traces);
+    }
+
+    /// From now on triggers hear of what is deployed; only the first call counts.
+    pub(crate) fn deploy_to(&self, triggers: &Arc<Runners>) {
+        let _again = self.triggers.set(Arc::downgrade(triggers));
     }
 
     /// What is remembered of a call that its caller traces, where there is a collector.
@@ -182,11 +191,16 @@ impl Functions {
     }
 
     fn put(&self, name: &FunctionName, deployed: Option<Deployed>) {
-        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
-        let named = Arc::make_mut(&mut live);
-        match deployed {
-            Some(deployed) => drop(named.insert(name.clone(), Arc::new(deployed))),
-            None => drop(named.remove(name)),
+        {
+            let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+            let named = Arc::make_mut(&mut live);
+            match deployed {
+                Some(deployed) => drop(named.insert(name.clone(), Arc::new(deployed))),
+                None => drop(named.remove(name)),
+            }
+        }
+        if let Some(triggers) = self.triggers.get().and_then(Weak::upgrade) {
+            triggers.deployed(name);
         }
     }
 
