@@ -47,6 +47,8 @@ pub enum Sifted {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
     patterns: Vec<Pattern>,
+    /// As they were written.
+    written: Vec<Value>,
     /// What any of them looks at in the body.
     wanted: Option<Wanted>,
     unparsable: Unparsable,
@@ -57,6 +59,7 @@ impl Filter {
         if patterns.len() > FILTERS_MAX {
             return Err(FilterError::TooMany(patterns.len()));
         }
+        let written = patterns.to_vec();
         let patterns = patterns.iter().map(Pattern::compile);
         let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
         let mut wanted = Wanted::default();
@@ -65,9 +68,16 @@ impl Filter {
         }
         Ok(Self {
             patterns,
+            written,
             wanted: wanted.take("data"),
             unparsable,
         })
+    }
+
+    /// The patterns, as they were written.
+    #[must_use]
+    pub fn written(&self) -> &[Value] {
+        &self.written
     }
 
     /// Whether it looks at bodies at all.

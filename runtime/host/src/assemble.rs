@@ -66,7 +66,7 @@ pub(crate) struct Rooms {
     pub(crate) shadows: Shadows,
     pub(crate) triggers: Triggers,
     pub(crate) leases: Arc<LeaseBook>,
-    pub(crate) runners: Runners,
+    pub(crate) runners: Arc<Runners>,
     pub(crate) schedules: Schedules,
     pub(crate) routes: Routes,
     pub(crate) dead_letters: Arc<DeadLetterStore>,
@@ -153,7 +153,8 @@ async fn assemble_on(
     functions.report_to(&logs);
     let node = NodeId::parse(&format!("host-{:012x}", platform.rng.u64() >> 16)).map_err(other)?;
     let triggers = on_streams(&world, project, platform.clock.wall());
-    let runners = Runners::new(Arc::clone(&journal));
+    let runners = Arc::new(Runners::new(Arc::clone(&journal)));
+    functions.deploy_to(&runners);
     let routes = gates(&world, project, &runners)?;
     let policy = plan::dead_letters(&project.server.dead_letters);
     let dead_letters = Arc::new(DeadLetterStore::new(Arc::clone(&journal), policy));
@@ -486,10 +487,15 @@ async fn start(rooms: &Rooms) -> Result<(), StartError> {
     for settings in rooms.triggers.now().values() {
         launch(rooms, settings).await?;
     }
+    mappings::end_deletions(rooms.journal.as_ref())
+        .await
+        .map_err(other)?;
     let stored = mappings::stored_triggers(rooms.journal.as_ref()).map_err(other)?;
     for settings in stored.into_values() {
         if let Err(error) = launch(rooms, &settings).await {
-            warn!(mapping = %settings.name, %error, "an event source mapping does not run");
+            rooms
+                .runners
+                .stands(&settings.name, error.to_string(), None);
         }
         rooms.triggers.put(settings);
     }

@@ -146,4 +146,4 @@ impl Housekeeping {
 #[cfg(test)]
 mod losses;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

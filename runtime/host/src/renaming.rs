@@ -191,16 +191,18 @@ fn renamed(namespace: Namespace, row: &Bytes, old: &TriggerName, new: &TriggerNa
         .into()
 }
 
-/// Removes everything under a name, the rest of an earlier removal included. Says how many rows that were.
+/// Removes everything under a name, the rest of an earlier removal included, except what is to be kept. Says how many rows
+/// that were. The last write goes with the end of it.
 pub(crate) async fn forget(
     journal: &dyn Journal,
     name: &TriggerName,
-    audit: ViewWrite,
+    kept: &[Namespace],
+    last_write: ViewWrite,
 ) -> Result<usize, CommitError> {
     let mut removed = 0;
     for namespace in OF_TRIGGER {
         // Dead letters are counted with those of all triggers, and go by their own store.
-        if namespace == Namespace::DeadLetter {
+        if namespace == Namespace::DeadLetter || kept.contains(&namespace) {
             continue;
         }
         let prefix = keys::of_trigger(namespace, name);
@@ -215,7 +217,7 @@ pub(crate) async fn forget(
         }
     }
     let mut last = vec![
-        audit,
+        last_write,
         write(keys::kept(Namespace::State, Some(name)), None),
         write(keys::kept(Namespace::Parked, Some(name)), None),
     ];

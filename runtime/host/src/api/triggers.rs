@@ -192,7 +192,7 @@ pub(crate) async fn delete(rooms: &Rooms, name: &str) -> Reply {
         &name,
         json!({ "dead_letters": dropped }),
     );
-    let rows = renaming::forget(journal.as_ref(), &name, row).await;
+    let rows = renaming::forget(journal.as_ref(), &name, &[], row).await;
     let rows = rows.map_err(ApiError::failed)?;
     Ok(json!({ "deleted": name, "dead_letters": dropped, "rows": rows }))
 }

@@ -128,7 +128,11 @@ fn standing(rooms: &Rooms, only: Option<&TriggerName>) -> Vec<Value> {
             "trigger": name,
             "shard": "all shards",
             "reason": because,
-            "hint": format!("`shardmill trigger seek {name} --from oldest`, or latest, or a time"),
+            "hint": if rooms.runners.waits_for_a_place(name) {
+                format!("`shardmill trigger seek {name} --from oldest`, or latest, or a time")
+            } else {
+                "mend that, then change the event source mapping, or start the server again".to_owned()
+            },
         }))
     };
     meant.filter_map(stands).collect()

@@ -24,7 +24,7 @@ async fn start(platform: &Platform) -> Arc<Rooms> {
     start_with(platform, FILE).await
 }
 
-pub(super) async fn start_with(platform: &Platform, file: &str) -> Arc<Rooms> {
+pub(crate) async fn start_with(platform: &Platform, file: &str) -> Arc<Rooms> {
     let options = UpOptions {
         development: None,
         file: PathBuf::from("triggers.yaml"),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use dispatch::{
     Backoff, BatchPolicy, Canary, CanaryBy, FailedItems, Isolate, Lanes, RangeCheck, RetryPolicy,
-    StartAt, Then, TriggerSettings, Tumbling, WindowsBy,
+    RetryVersion, StartAt, Then, TriggerSettings, Tumbling, WindowsBy,
     filter::{Filter, Unparsable},
 };
 use model::{
@@ -142,6 +142,7 @@ fn retry(settings: &MappingSettings) -> RetryPolicy {
         breaker: None,
         then: Then::DeadLetter,
         park_max: ByteSize::default(),
+        version: RetryVersion::OfNow,
     }
 }
 
@@ -157,8 +158,12 @@ fn on_failure(settings: &MappingSettings) -> Result<Vec<String>, LambdaError> {
     }
 }
 
-/// As far as a mapping can say what a trigger of the file does.
-pub(super) fn of_trigger(settings: &TriggerSettings, uuid: String, since: Timestamp) -> Mapping {
+/// As far as a mapping can say what a trigger of the file does. `arn` is that of a destination, where it has one.
+pub(super) fn of_trigger(
+    settings: &TriggerSettings,
+    (uuid, since): (String, Timestamp),
+    arn: impl Fn(&str) -> Option<String>,
+) -> Mapping {
     let stream = &settings.stream;
     let (starting_position, starting_position_timestamp) = match settings.start {
         StartAt::Oldest => (StartingPosition::TrimHorizon, None),
@@ -198,9 +203,14 @@ pub(super) fn of_trigger(settings: &TriggerSettings, uuid: String, since: Timest
             bisect: settings.retry.isolate != Isolate::Off,
             retry_attempts: retries.map_or(-1, |it| i32::try_from(it).unwrap_or(i32::MAX)),
             record_age_s: settings.retry.age.map_or(-1, seconds),
-            on_failure: None,
+            on_failure: settings.on_failure.iter().find_map(|name| arn(name)),
             report_item_failures: settings.item_failures != ItemFailures::Ignored,
-            filters: Vec::new(),
+            filters: settings
+                .filter
+                .written()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             tumbling_window_s: settings.tumbling.as_ref().map_or(0, |tumbling| {
                 u32::try_from(tumbling.every.as_secs()).unwrap_or(u32::MAX)
             }),
@@ -261,12 +271,24 @@ mod tests {
         assert_eq!(settings.retry.breaker, None);
         assert_eq!(settings.item_failures, ItemFailures::Ignored);
         assert!(!settings.deaggregate);
-        let back = of_trigger(
-            &settings,
-            mapping(MappingSettings::default()).uuid,
-            Timestamp::default(),
-        );
-        assert_eq!(back, mapping(MappingSettings::default()));
+    }
+
+    #[test]
+    fn a_trigger_is_shown_as_the_mapping_that_would_make_it() {
+        for settings in [
+            MappingSettings::default(),
+            MappingSettings {
+                filters: vec![r#"{"data":{"carrier":["AA",{"prefix":"U"}]}}"#.to_owned()],
+                on_failure: Some("arn:aws:s3:::acme-failed/late".to_owned()),
+                ..MappingSettings::default()
+            },
+        ] {
+            let expected = mapping(settings.clone());
+            let trigger = meant(settings).unwrap();
+            let named = (expected.uuid.clone(), Timestamp::default());
+            let back = of_trigger(&trigger, named, |arn| Target::of_arn(arn).ok()?.arn());
+            assert_eq!(back, expected);
+        }
     }
 
     #[test]

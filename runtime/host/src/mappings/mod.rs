@@ -3,8 +3,12 @@
 //! A mapping that was made by the API is kept in the log and runs like a trigger of the file, under its id as its name. The
 //! triggers of the file are shown as mappings too; the API may enable and disable them, everything else is the file's.
 
+mod changes;
 mod meaning;
 mod store;
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -16,17 +20,14 @@ use model::{
     FunctionName, Timestamp, TriggerName,
     seams::{BoxFuture, CommitError},
 };
-use tracing::warn;
 use wire::lambda::{
-    FunctionName as NamedFunction, LambdaError, LastResult, Mapping, MappingState, Mappings, Shown,
+    FunctionName as NamedFunction, LambdaError, LastResult, Mapping, MappingChange, MappingState,
+    Mappings, Shown,
 };
 
-use crate::{
-    assemble::{Rooms, launch},
-    destinations::Names,
-};
+use crate::{assemble::Rooms, destinations::Names};
 use meaning::{Named, named, of_trigger, trigger};
-pub(crate) use store::{is_stored, stored_triggers};
+pub(crate) use store::{end_deletions, is_stored, stored_triggers};
 
 /// What stands behind the door of the Lambda API.
 #[derive(Debug)]
@@ -38,9 +39,9 @@ struct Inner {
     names: Names,
     /// Of the triggers of the file: they are as old as this server.
     since: Timestamp,
-    /// What is on its way from one state to the next.
+    /// What is on its way from one state to the next. Nothing else may change it meanwhile (ESM-E14).
     changing: Mutex<BTreeMap<String, MappingState>>,
-    /// One change at a time.
+    /// Rows are read and written again by one at a time, and nobody waits in it for invocations.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -79,6 +80,9 @@ impl Inner {
     }
 
     fn last_result(&self, trigger: &TriggerName) -> LastResult {
+        if self.rooms.runners.why_it_stands(trigger).is_some() {
+            return LastResult::InternalError;
+        }
         let statuses = self.rooms.runners.status(trigger);
         let failing = |state: &ShardState| {
             matches!(
@@ -88,7 +92,11 @@ impl Inner {
                     | ShardState::BreakerOpen { .. }
             )
         };
-        if statuses.iter().any(|status| failing(&status.state)) {
+        let broken =
+            |state: &ShardState| matches!(state, ShardState::Broken(_) | ShardState::LogStopped(_));
+        if statuses.iter().any(|status| broken(&status.state)) {
+            LastResult::InternalError
+        } else if statuses.iter().any(|status| failing(&status.state)) {
             LastResult::FunctionFailed
         } else if statuses.iter().any(|it| it.counters.invocations > 0) {
             LastResult::Ok
@@ -102,17 +110,28 @@ impl Inner {
         let stored = store::all(self.rooms.journal.as_ref()).map_err(failed)?;
         let mut all = BTreeMap::new();
         for settings in self.rooms.triggers.now().values() {
-            if !stored.contains_key(settings.name.as_str()) {
+            // Of mappings that are gone meanwhile a trigger may be left for a moment.
+            let of_file = !stored.contains_key(settings.name.as_str())
+                && !self.changing().contains_key(settings.name.as_str());
+            if of_file {
                 let uuid = self.names.mapping(settings.name.as_str()).to_string();
-                let mapping = of_trigger(settings, uuid.clone(), self.since);
+                let named = (uuid.clone(), self.since);
+                let arn = |name: &str| self.rooms.deliveries.arn(name);
+                let mapping = of_trigger(settings, named, arn);
                 all.insert(uuid, (mapping, settings.name.clone()));
             }
         }
-        for (uuid, mapping) in stored {
+        for (uuid, row) in stored {
             let name = TriggerName::parse(&uuid).map_err(LambdaError::service)?;
-            all.insert(uuid, (mapping, name));
+            all.insert(uuid, (row.mapping, name));
         }
         Ok(all)
+    }
+
+    fn list(&self) -> Result<Vec<Shown>, LambdaError> {
+        let all = self.all()?.into_values();
+        all.map(|(mapping, name)| self.shown(mapping, &name))
+            .collect()
     }
 
     fn is_of_file(&self, uuid: &str) -> Result<bool, LambdaError> {
@@ -125,111 +144,21 @@ impl Inner {
         let function = FunctionName::parse(function).map_err(LambdaError::service)?;
         trigger(mapping, function)
     }
+}
 
-    async fn create(&self, mapping: Mapping) -> Result<Shown, LambdaError> {
-        let _turn = self.turn.lock().await;
-        let settings = self.meaning(&mapping)?;
-        let journal = self.rooms.journal.as_ref();
-        store::put(journal, &mapping).await.map_err(failed)?;
-        if let Err(error) = launch(&self.rooms, &settings).await {
-            store::remove(journal, &settings.name)
-                .await
-                .map_err(failed)?;
-            return Err(LambdaError::service(error));
-        }
-        let name = settings.name.clone();
-        self.rooms.triggers.put(settings);
-        let shown = self.shown(mapping, &name)?;
-        let state = MappingState::Creating;
-        Ok(Shown { state, ..shown })
-    }
-
-    /// A trigger of the file may be switched, nothing else.
-    async fn switch(&self, changed: Mapping) -> Result<Shown, LambdaError> {
-        let found = self.all()?.remove(&changed.uuid);
-        let (before, name) = found.ok_or_else(gone)?;
-        let mut as_it_is = changed.settings.clone();
-        as_it_is.enabled = before.settings.enabled;
-        if as_it_is != before.settings || changed.function_arn != before.function_arn {
-            return Err(LambdaError::in_use(format!(
-                "The event source mapping is trigger {name} of triggers.yaml and can only be changed there."
-            ))
-            .with_hint("Enabled may be changed here"));
-        }
-        let runners = &self.rooms.runners;
-        let facts = serde_json::json!({ "enabled": changed.settings.enabled });
-        let row = crate::api::audit::row(&self.rooms, "UpdateEventSourceMapping", &name, facts);
-        let (switched, state) = if changed.settings.enabled {
-            (
-                runners.resume(&name, None, row).await,
-                MappingState::Enabling,
-            )
-        } else {
-            (
-                runners.pause(&name, None, row).await,
-                MappingState::Disabling,
-            )
-        };
-        switched.map_err(failed)?;
-        let shown = self.shown(before, &name)?;
-        Ok(Shown { state, ..shown })
-    }
-
-    async fn update(self: Arc<Self>, changed: Mapping) -> Result<Shown, LambdaError> {
-        if self.is_of_file(&changed.uuid)? {
-            return self.switch(changed).await;
-        }
-        let settings = self.meaning(&changed)?;
-        let before = store::get(self.rooms.journal.as_ref(), &changed.uuid).map_err(failed)?;
-        let before = before.ok_or_else(gone)?;
-        let state = match (before.settings.enabled, changed.settings.enabled) {
-            (true, false) => MappingState::Disabling,
-            (false, true) => MappingState::Enabling,
-            (true, true) | (false, false) => MappingState::Updating,
-        };
-        let journal = self.rooms.journal.as_ref();
-        store::put(journal, &changed).await.map_err(failed)?;
-        let name = settings.name.clone();
-        self.changing().insert(changed.uuid.clone(), state);
-        let inner = Arc::clone(&self);
-        let uuid = changed.uuid.clone();
-        // Whoever asked does not wait for running invocations.
-        drop(self.rooms.platform.tasks.spawn("mapping", async move {
-            inner.restart(settings).await;
-            inner.changing().remove(&uuid);
-        }));
-        let shown = self.shown(changed, &name)?;
-        Ok(Shown { state, ..shown })
-    }
-
-    async fn restart(&self, settings: TriggerSettings) {
-        let _turn = self.turn.lock().await;
-        self.rooms.runners.end(&settings.name).await;
-        if let Err(error) = launch(&self.rooms, &settings).await {
-            warn!(mapping = %settings.name, %error, "the changed mapping does not run");
-        }
-        self.rooms.triggers.put(settings);
-    }
-
-    async fn delete(&self, uuid: String) -> Result<Shown, LambdaError> {
-        if self.is_of_file(&uuid)? {
-            let found = self.all()?.remove(&uuid);
-            let (_, name) = found.ok_or_else(gone)?;
-            return Err(LambdaError::in_use(format!(
-                "The event source mapping is trigger {name} of triggers.yaml and can only be removed there."
-            )));
-        }
-        let _turn = self.turn.lock().await;
-        let stored = store::get(self.rooms.journal.as_ref(), &uuid).map_err(failed)?;
-        let mapping = stored.ok_or_else(gone)?;
-        let name = TriggerName::parse(&uuid).map_err(LambdaError::service)?;
-        let shown = self.shown(mapping, &name)?;
-        self.rooms.runners.end(&name).await;
-        let journal = self.rooms.journal.as_ref();
-        store::remove(journal, &name).await.map_err(failed)?;
-        self.rooms.triggers.remove(&name);
-        let state = MappingState::Deleting;
-        Ok(Shown { state, ..shown })
+impl HostMappings {
+    /// Also where nobody waits for the answer any more: what is written must be carried out.
+    fn to_its_end(
+        &self,
+        change: impl Future<Output = Result<Shown, LambdaError>> + Send + 'static,
+    ) -> impl Future<Output = Result<Shown, LambdaError>> + Send {
+        let changed = self
+            .0
+            .rooms
+            .platform
+            .tasks
+            .spawn("mapping", Box::pin(change));
+        async move { changed.await.map_err(LambdaError::service)? }
     }
 }
 
@@ -260,9 +189,7 @@ impl Mappings for HostMappings {
     }
 
     fn list(&self) -> Result<Vec<Shown>, LambdaError> {
-        let all = self.0.all()?.into_values();
-        all.map(|(mapping, name)| self.0.shown(mapping, &name))
-            .collect()
+        self.0.list()
     }
 
     fn get(&self, uuid: &str) -> Result<Option<Shown>, LambdaError> {
@@ -273,15 +200,23 @@ impl Mappings for HostMappings {
     }
 
     fn create(&self, mapping: Mapping) -> BoxFuture<'_, Result<Shown, LambdaError>> {
-        Box::pin(self.0.create(mapping))
+        Box::pin(async move {
+            let shown = self.to_its_end(Arc::clone(&self.0).create(mapping)).await?;
+            let state = MappingState::Creating;
+            Ok(Shown { state, ..shown })
+        })
     }
 
-    fn update(&self, changed: Mapping) -> BoxFuture<'_, Result<Shown, LambdaError>> {
-        Box::pin(Arc::clone(&self.0).update(changed))
+    fn update(
+        &self,
+        uuid: String,
+        change: MappingChange,
+    ) -> BoxFuture<'_, Result<Shown, LambdaError>> {
+        Box::pin(self.to_its_end(Arc::clone(&self.0).update(uuid, change)))
     }
 
     fn delete(&self, uuid: String) -> BoxFuture<'_, Result<Shown, LambdaError>> {
-        Box::pin(self.0.delete(uuid))
+        Box::pin(self.to_its_end(Arc::clone(&self.0).delete(uuid)))
     }
 
     fn tag(
@@ -290,14 +225,15 @@ impl Mappings for HostMappings {
         tags: BTreeMap<String, String>,
     ) -> BoxFuture<'_, Result<(), LambdaError>> {
         Box::pin(async move {
+            let _turn = self.0.turn.lock().await;
             let journal = self.0.rooms.journal.as_ref();
-            let Some(mapping) = store::get(journal, &uuid).map_err(failed)? else {
+            let Some(mut row) = store::get(journal, &uuid).map_err(failed)? else {
                 return Err(LambdaError::in_use(
                     "The event source mapping is a trigger of triggers.yaml and takes no tags.",
                 ));
             };
-            let tagged = Mapping { tags, ..mapping };
-            store::put(journal, &tagged).await.map_err(failed)
+            row.mapping.tags = tags;
+            store::put(journal, &row).await.map_err(failed)
         })
     }
 }

@@ -61,7 +61,7 @@ pub(super) const TRIGGER: &[Metric<Measured>] = &[
         aws: "OnFailureDestinationDeliveredEventCount",
         name: "shardmill_trigger_failure_documents_total",
         kind: Kind::Counter,
-        help: "documents that failure destinations took, one for each group of records that was given up",
+        help: "records whose failure documents were taken, for each destination that took them",
         value: |it| number(it.delivered),
     },
     Metric {

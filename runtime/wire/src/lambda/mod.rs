@@ -20,5 +20,6 @@ pub use functions::{
     url_id,
 };
 pub use mappings::{
-    LastResult, Mapping, MappingSettings, MappingState, Mappings, Shown, StartingPosition,
+    LastResult, Mapping, MappingChange, MappingSettings, MappingState, Mappings, Shown,
+    StartingPosition, refuse_twice,
 };

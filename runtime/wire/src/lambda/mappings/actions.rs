@@ -81,27 +81,17 @@ async fn create(
         tags,
         modified_ms: now,
     };
-    refuse_twice(mappings, &mapping, &function)?;
     let shown = mappings.create(mapping).await?;
     Ok(accepted(StatusCode::ACCEPTED, &shown))
 }
 
-/// The function that a request names.
+/// The function that a request names; it is there.
 fn function(
     mappings: &dyn Mappings,
     call: &Call,
     text: Option<&str>,
 ) -> Result<FunctionName, LambdaError> {
-    let Some(text) = text else {
-        return Err(LambdaError::validation(
-            "1 validation error detected: Value null at 'functionName' failed to satisfy constraint: Member must not be null",
-        ));
-    };
-    let Some(name) = FunctionName::parse(text, &call.caller) else {
-        return Err(LambdaError::validation(format!(
-            "1 validation error detected: Value '{text}' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{{2}}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{{1}}:)?(\\d{{12}}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"
-        )));
-    };
+    let name = function_name(call, text)?;
     if mappings.has_function(&name) {
         Ok(name)
     } else {
@@ -110,22 +100,32 @@ fn function(
     }
 }
 
+fn function_name(call: &Call, text: Option<&str>) -> Result<FunctionName, LambdaError> {
+    let Some(text) = text else {
+        return Err(LambdaError::validation(
+            "1 validation error detected: Value null at 'functionName' failed to satisfy constraint: Member must not be null",
+        ));
+    };
+    FunctionName::parse(text, &call.caller).ok_or_else(|| {
+        LambdaError::validation(format!(
+            "1 validation error detected: Value '{text}' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{{2}}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{{1}}:)?(\\d{{12}}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"
+        ))
+    })
+}
+
 /// One function may be bound to one source once (ESM-8).
-fn refuse_twice(
-    mappings: &dyn Mappings,
-    mapping: &Mapping,
-    function: &FunctionName,
-) -> Result<(), LambdaError> {
+pub fn refuse_twice(all: &[Shown], mapping: &Mapping) -> Result<(), LambdaError> {
     let same = |shown: &Shown| {
         shown.mapping.event_source_arn == mapping.event_source_arn
             && shown.mapping.function_arn == mapping.function_arn
             && shown.mapping.uuid != mapping.uuid
     };
-    match mappings.list()?.iter().find(|shown| same(shown)) {
+    let function = mapping.function_arn.split(':').nth(6).unwrap_or_default();
+    match all.iter().find(|shown| same(shown)) {
         None => Ok(()),
         Some(Shown { mapping, .. }) => Err(LambdaError::conflict(format!(
             "The event source arn (\" {} \") and function (\" {} \") provided mapping already exists. Please update or delete the existing mapping with UUID {}",
-            mapping.event_source_arn, function.name, mapping.uuid
+            mapping.event_source_arn, function, mapping.uuid
         ))),
     }
 }
@@ -136,22 +136,26 @@ async fn update(
     call: &Call,
     uuid: &str,
 ) -> Result<Reply, LambdaError> {
-    let mut input = Input::new(call.object()?);
+    let object = call.object()?;
+    let mut input = Input::new(object.clone());
     let before = known(mappings, uuid)?.mapping;
     input.refuse_fixed()?;
-    let settings = input.settings(before.settings.clone())?;
+    input.settings(before.settings)?;
     let named = input.text("FunctionName")?;
-    let mut changed = Mapping {
-        settings,
-        modified_ms: platform.clock.wall().as_millis(),
-        ..before
+    let function = named.map(|named| function(mappings, call, Some(&named)));
+    let function = function.transpose()?;
+    let modified_ms = platform.clock.wall().as_millis();
+    // What is not named keeps what it is by the time of the change.
+    let change = move |now: Mapping| {
+        Ok(Mapping {
+            settings: Input::new(object).settings(now.settings)?,
+            function_arn: function.map_or(now.function_arn, |function| function.arn()),
+            modified_ms,
+            ..now
+        })
     };
-    if let Some(named) = named {
-        let function = function(mappings, call, Some(&named))?;
-        changed.function_arn = function.arn();
-        refuse_twice(mappings, &changed, &function)?;
-    }
-    let shown = mappings.update(changed).await?;
+    let changed = mappings.update(uuid.to_owned(), Box::new(change));
+    let shown = changed.await?;
     Ok(accepted(StatusCode::ACCEPTED, &shown))
 }
 
@@ -167,9 +171,10 @@ fn list(mappings: &dyn Mappings, call: &Call) -> Result<Reply, LambdaError> {
             }
         },
     };
+    // Mappings outlive their functions (ESM-7).
     let function = call
         .parameter("FunctionName")
-        .map(|text| function(mappings, call, Some(text)))
+        .map(|text| function_name(call, Some(text)))
         .transpose()?;
     let source = call.parameter("EventSourceArn");
     let after = call.parameter("Marker");

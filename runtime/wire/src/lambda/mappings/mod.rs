@@ -16,6 +16,7 @@ use std::{collections::BTreeMap, fmt};
 use model::seams::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+pub use actions::refuse_twice;
 pub(super) use actions::{mapping, tags};
 pub(super) use input::{Input, mistyped};
 
@@ -125,6 +126,9 @@ impl fmt::Display for LastResult {
     }
 }
 
+/// Makes of a mapping as it is what it is to be, or refuses.
+pub type MappingChange = Box<dyn FnOnce(Mapping) -> Result<Mapping, LambdaError> + Send>;
+
 /// What keeps mappings and runs them. Refusals are AWS's.
 pub trait Mappings: Send + Sync + fmt::Debug {
     /// Whether a stream, or a consumer of one, is there.
@@ -134,11 +138,16 @@ pub trait Mappings: Send + Sync + fmt::Debug {
     /// All of them, in order of their ids.
     fn list(&self) -> Result<Vec<Shown>, LambdaError>;
     fn get(&self, uuid: &str) -> Result<Option<Shown>, LambdaError>;
-    /// Kept, and every shard's starting position decided, when it resolves.
+    /// Kept, and every shard's starting position decided, when it resolves. A pair that is there is refused, whoever else
+    /// asks for it at the same time.
     fn create(&self, mapping: Mapping) -> BoxFuture<'_, Result<Shown, LambdaError>>;
-    /// Kept when it resolves; what was running ends its invocations first.
-    fn update(&self, changed: Mapping) -> BoxFuture<'_, Result<Shown, LambdaError>>;
-    /// Gone when it resolves, with its checkpoints.
+    /// Kept when it resolves; what was running ends its invocations first. A mapping that changes already is refused.
+    fn update(
+        &self,
+        uuid: String,
+        change: MappingChange,
+    ) -> BoxFuture<'_, Result<Shown, LambdaError>>;
+    /// Sure to go when it resolves, with its checkpoints, once its invocations have ended.
     fn delete(&self, uuid: String) -> BoxFuture<'_, Result<Shown, LambdaError>>;
     /// Kept when it resolves.
     fn tag(

@@ -12,7 +12,7 @@ use model::seams::BoxFuture;
 use platform::Platform;
 use serde_json::{Value, json};
 
-use super::{LastResult, Mapping, MappingState, Mappings, Shown};
+use super::{LastResult, Mapping, MappingChange, MappingState, Mappings, Shown, refuse_twice};
 use crate::{
     AllowedHosts,
     lambda::{FunctionName, LambdaDoor, LambdaError, functions::tests::Remembered as Functions},
@@ -60,13 +60,25 @@ impl Mappings for Remembered {
     }
 
     fn create(&self, mapping: Mapping) -> BoxFuture<'_, Result<Shown, LambdaError>> {
-        self.put(&mapping);
-        Box::pin(async { Ok(shown(mapping, MappingState::Creating)) })
+        Box::pin(async {
+            refuse_twice(&self.list()?, &mapping)?;
+            self.put(&mapping);
+            Ok(shown(mapping, MappingState::Creating))
+        })
     }
 
-    fn update(&self, changed: Mapping) -> BoxFuture<'_, Result<Shown, LambdaError>> {
-        self.put(&changed);
-        Box::pin(async { Ok(shown(changed, MappingState::Updating)) })
+    fn update(
+        &self,
+        uuid: String,
+        change: MappingChange,
+    ) -> BoxFuture<'_, Result<Shown, LambdaError>> {
+        Box::pin(async move {
+            let before = self.get(&uuid)?.expect("it was asked for before");
+            let changed = change(before.mapping)?;
+            refuse_twice(&self.list()?, &changed)?;
+            self.put(&changed);
+            Ok(shown(changed, MappingState::Updating))
+        })
     }
 
     fn delete(&self, uuid: String) -> BoxFuture<'_, Result<Shown, LambdaError>> {
@@ -338,6 +350,10 @@ async fn lists_are_filtered_and_come_in_pages() {
     ] {
         assert_eq!(count(query).await, found, "{query}");
     }
+    // The function is gone; its mappings may still be there.
+    let of_nobody = format!("{PATH}/?FunctionName=gone");
+    let (status, _, none) = client.ask(Method::GET, &of_nobody, &Value::Null).await;
+    assert_eq!((status, &none["EventSourceMappings"]), (200, &json!([])));
     let first = format!("{PATH}/?MaxItems=2");
     let (_, _, page) = client.ask(Method::GET, &first, &Value::Null).await;
     let marker = page["NextMarker"].as_str().expect("there is more");

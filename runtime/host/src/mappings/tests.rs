@@ -1,0 +1,234 @@
+//! Mappings that several callers change at the same time, and what is left of them, in virtual time.
+
+use std::time::Duration;
+
+use catalog::{Entry as FunctionEntry, Origin, Revision};
+use model::{
+    FunctionVersion, HashKey, Invocation, NewRecord, Outcome, StreamKey, Transaction, UserRecord,
+    ViewWrite, keys, seams::Handler,
+};
+use platform::Platform;
+use wire::lambda::{MappingSettings, StartingPosition};
+
+use super::*;
+use crate::{api::streams::key, housekeeping::tests::start_with};
+
+const FILE: &str = "version: 1\nstreams: { flights: {} }\n";
+const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:late";
+
+fn mapping(number: u128, function_arn: &str) -> Mapping {
+    Mapping {
+        uuid: uuid::Uuid::from_u128(number).to_string(),
+        event_source_arn: "arn:aws:kinesis:us-east-1:000000000000:stream/flights".to_owned(),
+        function_arn: function_arn.to_owned(),
+        starting_position: StartingPosition::TrimHorizon,
+        starting_position_timestamp: None,
+        settings: MappingSettings::default(),
+        tags: BTreeMap::new(),
+        modified_ms: 0,
+    }
+}
+
+fn name(mapping: &Mapping) -> TriggerName {
+    TriggerName::parse(&mapping.uuid).unwrap()
+}
+
+async fn start(platform: &Platform) -> HostMappings {
+    let names = Names {
+        app: "app".to_owned(),
+        region: model::Region::parse("us-east-1").unwrap(),
+    };
+    HostMappings::new(start_with(platform, FILE).await, names)
+}
+
+fn to_function(arn: &'static str) -> MappingChange {
+    Box::new(move |before| {
+        Ok(Mapping {
+            function_arn: arn.to_owned(),
+            ..before
+        })
+    })
+}
+
+/// An hour for every batch.
+#[derive(Debug)]
+struct Slow(Platform);
+
+impl Handler for Slow {
+    fn version(&self, _: Option<FunctionVersion>, _: f64) -> FunctionVersion {
+        FunctionVersion(1)
+    }
+
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome> {
+        Box::pin(async move {
+            invocation.begun.tell();
+            self.0.clock.sleep(Duration::from_hours(1)).await;
+            Outcome::Answered(model::Answer::default())
+        })
+    }
+
+    fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize {
+        model::lambda::encoded_len(stream, record)
+    }
+}
+
+/// The mapping's function takes an hour, and has begun.
+async fn make_slow(mappings: &HostMappings, name: &TriggerName) {
+    let rooms = &mappings.0.rooms;
+    let (mut shared, settings) = rooms.runners.parts(name).unwrap();
+    rooms.runners.end(name).await;
+    shared.handler = Arc::new(Slow(rooms.platform.clone()));
+    rooms.runners.start(shared, settings).await.unwrap();
+    let record = NewRecord {
+        partition_key: "k".into(),
+        explicit_hash_key: None,
+        data: "{}".into(),
+    };
+    let flights = key(rooms, "flights").unwrap();
+    let put = rooms.streams.put(&flights, vec![record], None);
+    put.await.unwrap();
+    rooms.platform.clock.sleep(Duration::from_secs(1)).await;
+}
+
+fn state(mappings: &HostMappings, mapping: &Mapping) -> Option<MappingState> {
+    let shown = mappings.get(&mapping.uuid).unwrap();
+    shown.map(|shown| shown.state)
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_creations_of_one_pair_at_the_same_time_one_is_refused() {
+    let mappings = start(&Platform::simulated(1)).await;
+    let [one, two] = [1, 2].map(|number| mapping(number, FUNCTION));
+    let (first, second) = tokio::join!(mappings.create(one), mappings.create(two.clone()));
+    assert_eq!(first.unwrap().state, MappingState::Creating);
+    let refused = format!("{:?}", second.unwrap_err());
+    assert!(refused.contains("ResourceConflictException"), "{refused}");
+    assert_eq!(state(&mappings, &two), None);
+    assert_eq!(mappings.list().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_function_holds_up_no_other_mapping_and_no_answer() {
+    let platform = Platform::simulated(1);
+    let mappings = start(&platform).await;
+    let slow = mapping(1, FUNCTION);
+    mappings.create(slow.clone()).await.unwrap();
+    make_slow(&mappings, &name(&slow)).await;
+    let began = platform.clock.monotonic();
+
+    let updated = mappings.update(slow.uuid.clone(), to_function(FUNCTION));
+    assert_eq!(updated.await.unwrap().state, MappingState::Updating);
+    assert_eq!(state(&mappings, &slow), Some(MappingState::Updating));
+    for refused in [
+        mappings.update(slow.uuid.clone(), to_function(FUNCTION)),
+        mappings.delete(slow.uuid.clone()),
+    ] {
+        let refused = format!("{:?}", refused.await.unwrap_err());
+        assert!(refused.contains("ResourceInUseException"), "{refused}");
+    }
+    let other = mapping(2, "arn:aws:lambda:us-east-1:000000000000:function:other");
+    mappings.create(other.clone()).await.unwrap();
+    mappings.delete(other.uuid.clone()).await.unwrap();
+    assert_eq!(state(&mappings, &other), None);
+    let took = platform.clock.monotonic().0.saturating_sub(began.0);
+    assert!(took < Duration::from_secs(10), "{took:?}");
+
+    platform.clock.sleep(Duration::from_hours(2)).await;
+    assert_eq!(state(&mappings, &slow), Some(MappingState::Enabled));
+    make_slow(&mappings, &name(&slow)).await;
+    let deleted = mappings.delete(slow.uuid.clone()).await;
+    assert_eq!(deleted.unwrap().state, MappingState::Deleting);
+    assert_eq!(state(&mappings, &slow), Some(MappingState::Deleting));
+    platform.clock.sleep(Duration::from_hours(2)).await;
+    assert_eq!(state(&mappings, &slow), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_does_not_start_is_shown_until_it_does() {
+    let mappings = start(&Platform::simulated(1)).await;
+    let rooms = &mappings.0.rooms;
+    let late = FunctionName::parse("late").unwrap();
+    let entry = FunctionEntry::new(Origin::Api, Revision::default());
+    rooms.functions.create(&late, entry).await.unwrap();
+    let mapping = mapping(1, FUNCTION);
+    mappings.create(mapping.clone()).await.unwrap();
+    let result = || {
+        let shown = mappings.get(&mapping.uuid).unwrap().unwrap();
+        shown.last_result
+    };
+    assert_eq!(result(), LastResult::Nothing);
+    let missing = "arn:aws:lambda:us-east-1:000000000000:function:late:7";
+    let updated = mappings.update(mapping.uuid.clone(), to_function(missing));
+    updated.await.unwrap();
+    assert_eq!(result(), LastResult::InternalError);
+    let why = rooms.runners.why_it_stands(&name(&mapping)).unwrap();
+    assert!(why.contains("there is no version or alias `7`"), "{why}");
+    let updated = mappings.update(mapping.uuid.clone(), to_function(FUNCTION));
+    updated.await.unwrap();
+    assert_eq!(result(), LastResult::Nothing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mapping_outlives_its_function() {
+    let mappings = start(&Platform::simulated(1)).await;
+    let functions = &mappings.0.rooms.functions;
+    let late = FunctionName::parse("late").unwrap();
+    let entry = FunctionEntry::new(Origin::Api, Revision::default());
+    functions.create(&late, entry).await.unwrap();
+    let mapping = mapping(1, FUNCTION);
+    mappings.create(mapping.clone()).await.unwrap();
+    functions.remove(&late).await.unwrap();
+    assert_eq!(state(&mappings, &mapping), Some(MappingState::Enabled));
+    let listed = mappings.list().unwrap();
+    assert_eq!(listed[0].mapping.function_arn, FUNCTION);
+    mappings.delete(mapping.uuid.clone()).await.unwrap();
+    assert_eq!(state(&mappings, &mapping), None);
+}
+
+/// What may be kept under the name of a mapping.
+async fn leave_traces(mappings: &HostMappings, name: &TriggerName) -> Vec<bytes::Bytes> {
+    let key = HashKey(7);
+    let left = vec![
+        keys::bookmark(name, "before"),
+        keys::state(name, key, b"k", "count"),
+        keys::parked_key(name, key, b"k"),
+        keys::window_state_of_key(name, Timestamp::default(), key, b"k"),
+    ];
+    let writes = left.iter().map(|key| ViewWrite {
+        key: key.clone(),
+        value: Some("x".into()),
+    });
+    let transaction = Transaction {
+        writes: writes.collect(),
+        ..Transaction::default()
+    };
+    let journal = &mappings.0.rooms.journal;
+    journal.commit(transaction).await.unwrap();
+    left
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_mapping_leaves_nothing_under_its_name_also_where_the_server_ended_meanwhile() {
+    let mappings = start(&Platform::simulated(1)).await;
+    let journal = Arc::clone(&mappings.0.rooms.journal);
+    for ends_meanwhile in [false, true] {
+        let mapping = mapping(1, FUNCTION);
+        let name = name(&mapping);
+        mappings.create(mapping.clone()).await.unwrap();
+        let left = leave_traces(&mappings, &name).await;
+        if ends_meanwhile {
+            mappings.0.condemn(&mapping.uuid).await.unwrap();
+            mappings.0.rooms.runners.end(&name).await;
+            mappings.0.rooms.triggers.remove(&name);
+            end_deletions(journal.as_ref()).await.unwrap();
+        } else {
+            mappings.delete(mapping.uuid.clone()).await.unwrap();
+        }
+        let still = left
+            .iter()
+            .filter(|key| journal.get(key).unwrap().is_some());
+        assert_eq!(still.count(), 0);
+        assert_eq!(state(&mappings, &mapping), None);
+        assert!(stored_triggers(journal.as_ref()).unwrap().is_empty());
+    }
+}
