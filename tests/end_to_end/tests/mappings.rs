@@ -16,6 +16,7 @@ use shardmill_end_to_end::{Project, Server, guest, items, root, run};
 
 const PATH: &str = "/2015-03-31/event-source-mappings/";
 const STREAM: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/in";
+const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:failed";
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:echo";
 
 fn project() -> Project {
@@ -23,8 +24,16 @@ fn project() -> Project {
         "\
 version: 1
 streams: {{ in: {{}}, other: {{}} }}
+destinations: {{ queue: {{ sqs: '{QUEUE}' }} }}
 functions: {{ echo: {{ source: {} }} }}
-triggers: {{ of-file: {{ stream: other, function: echo, outputs: in, report_failures: ignored }} }}
+triggers:
+  of-file:
+    stream: other
+    function: echo
+    outputs: in
+    report_failures: ignored
+    filter: [ {{ data: {{ kind: [late] }} }} ]
+    on_failure: queue
 ",
         guest("event_echo")
     ))
@@ -146,6 +155,10 @@ fn a_mapping_runs_at_once_survives_a_crash_and_goes_with_its_checkpoints() {
         .iter()
         .find(|it| it["UUID"] != uuid.as_str())
         .expect("it is shown");
+    let pattern = json!([{ "Pattern": r#"{"data":{"kind":["late"]}}"# }]);
+    assert_eq!(of_file["FilterCriteria"]["Filters"], pattern);
+    let destination = &of_file["DestinationConfig"]["OnFailure"]["Destination"];
+    assert_eq!(destination, QUEUE);
     let of_file = format!("{PATH}{}", of_file["UUID"].as_str().expect("an id"));
     assert_eq!(ask(&server, "DELETE", &of_file, &Value::Null).0, 400);
     assert_eq!(
@@ -164,6 +177,59 @@ fn a_mapping_runs_at_once_survives_a_crash_and_goes_with_its_checkpoints() {
     assert_eq!(ask(&server, "DELETE", &one, &Value::Null).0, 202);
     assert_eq!(ask(&server, "GET", &one, &Value::Null).0, 404);
     assert_eq!(items(&project.json(&["trigger", "list"])).len(), 1);
+    assert_eq!(server.stop().code, Some(0));
+}
+
+#[test]
+fn what_is_put_while_a_mapping_is_disabled_is_handled_once_when_it_is_enabled() {
+    let project = project();
+    let server = project.up();
+    let (_, created) = ask(&server, "POST", PATH, &required());
+    let uuid = created["UUID"].as_str().expect("an id").to_owned();
+    let one = format!("{PATH}{uuid}");
+    project.done(&["put", "in", "1", "2", "3"]);
+    let turned = |enabled: bool| ask(&server, "PUT", &one, &json!({ "Enabled": enabled }));
+    let (status, changed) = turned(false);
+    assert_eq!((status, &changed["State"]), (202, &json!("Disabling")));
+    let (_, got) = ask(&server, "GET", &one, &Value::Null);
+    assert_eq!(got["State"], "Disabled");
+    let handled = || {
+        let shown = project.json(&["trigger", "show", &uuid]);
+        shown["shards"][0]["records"].as_u64().unwrap_or_default()
+    };
+    let before = handled();
+    let more: Vec<String> = (4..=13).map(|number| number.to_string()).collect();
+    let more: Vec<&str> = more.iter().map(String::as_str).collect();
+    project.done(&[&["put", "in"][..], &more].concat());
+    assert_eq!(handled(), before);
+    let (status, changed) = turned(true);
+    assert_eq!((status, &changed["State"]), (202, &json!("Enabling")));
+    project.done(&["wait", &uuid]);
+    let shown = project.json(&["trigger", "show", &uuid]);
+    assert_eq!(shown["shards"][0]["settled"], 13, "{shown}");
+    assert_eq!(shown["shards"][0]["lag"]["records"], 0, "{shown}");
+    assert_eq!(server.stop().code, Some(0));
+}
+
+#[test]
+fn a_pattern_that_cannot_be_meant_is_refused_in_the_words_of_aws() {
+    let project = project();
+    let server = project.up();
+    for pattern in [
+        r#"{"data":{"a":1}}"#,
+        r#"{"data":{"a":[{"near":[1]}]}}"#,
+        "[",
+        "{}}",
+    ] {
+        let mut asked = required();
+        asked["FilterCriteria"] = json!({ "Filters": [{ "Pattern": pattern }] });
+        let (status, refused) = ask(&server, "POST", PATH, &asked);
+        assert_eq!(status, 400, "{pattern}");
+        let text = "Invalid filter pattern definition.";
+        assert!(refused.to_string().contains(text), "{pattern}: {refused}");
+    }
+    let (_, listed) = ask(&server, "GET", PATH, &Value::Null);
+    assert_eq!(items(&listed["EventSourceMappings"]).len(), 1);
     assert_eq!(server.stop().code, Some(0));
 }
 
