@@ -14,8 +14,12 @@ use model::{
 };
 use platform::{Platform, Rng, StopToken};
 
-use super::{table::Table, trigger};
-use crate::{HeldLease, LeaseBook, balance};
+use super::{
+    sharing::{Sight, Strategy},
+    table::Table,
+    trigger,
+};
+use crate::{HeldLease, LeaseBook};
 
 const TICK: Duration = Duration::from_millis(100);
 /// A host that did not say that it lives for so long is taken for dead, by the clock of whoever looks.
@@ -30,6 +34,7 @@ pub(super) struct Host {
     book: LeaseBook,
     me: NodeId,
     rng: Rng,
+    strategy: Strategy,
     /// Its clock goes so many percent of the world's.
     speed: u32,
     beat: u64,
@@ -38,7 +43,12 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn new(platform: &Platform, table: &Arc<Table>, me: NodeId) -> Self {
+    pub(super) fn new(
+        platform: &Platform,
+        table: &Arc<Table>,
+        me: NodeId,
+        strategy: Strategy,
+    ) -> Self {
         let rng = platform.rng.fork(me.as_str());
         Self {
             platform: platform.clone(),
@@ -47,6 +57,7 @@ impl Host {
             speed: 90 + u32::try_from(rng.below(21)).unwrap(),
             me,
             rng,
+            strategy,
             beat: 0,
             heard: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -110,17 +121,30 @@ impl Host {
 
     /// Gives up what others should have and takes what is its own part, all at once.
     async fn share(&mut self, rows: &[LeaseRow], alive: &BTreeSet<NodeId>) {
-        let leases = rows.iter().map(|row| (row.key.clone(), row.owner.clone()));
-        for wanted in balance::even(&leases.collect(), alive, usize::MAX) {
-            if wanted.from.as_ref() == Some(&self.me)
-                && let Some(lease) = self.held.remove(&wanted.key)
-            {
+        let now = self.now();
+        let heard = self.heard.iter();
+        let sight = Sight {
+            me: &self.me,
+            rows,
+            alive,
+            silent: heard
+                .map(|(node, (_, since))| (node.clone(), now.saturating_sub(*since)))
+                .collect(),
+            patience: ALIVE,
+        };
+        let wanted = match self.strategy {
+            Strategy::Even => sight.even(),
+            Strategy::Kcl2 => sight.kcl2(&self.rng),
+            Strategy::Kcl3 => sight.kcl3(&self.table, self.beat).await,
+        };
+        for key in wanted.released {
+            if let Some(lease) = self.held.remove(&key) {
                 drop(self.book.release(lease).await);
-            } else if wanted.from.is_none() && wanted.to == self.me {
-                let lease = self.book.take(&wanted.key).await;
-                self.held
-                    .extend(lease.ok().map(|lease| (wanted.key, lease)));
             }
+        }
+        for key in wanted.taken {
+            let lease = self.book.take(&key).await;
+            self.held.extend(lease.ok().map(|lease| (key, lease)));
         }
     }
 
