@@ -30,7 +30,7 @@ fn archiving() -> World {
 }
 
 /// Until only the segment that is being filled, and at most one more, is in the log.
-async fn wait_until_archived(log: &Log) {
+pub(super) async fn wait_until_archived(log: &Log) {
     while log.status().segments > 2 {
         // What is full now moves at the next look.
         log.trim(A, Timestamp::from_millis(0));
