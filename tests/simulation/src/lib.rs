@@ -5,6 +5,7 @@
 //! that was said, so that two runs of a seed can be compared line by line. Nothing here sleeps or touches real files but
 //! to build the functions, once.
 
+mod between;
 mod client;
 mod compiled;
 pub mod disks;
@@ -28,6 +29,7 @@ mod totals;
 mod trace;
 mod trouble;
 
+pub use between::Between;
 pub use events::{Event, Reached, Worker};
 pub use fault::{Fault, Faults};
 pub use pages::Stored;

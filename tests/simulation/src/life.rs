@@ -7,9 +7,11 @@ use std::time::Duration;
 use platform::{DiskFault, Platform, Rng, Stop, StopToken};
 
 use crate::{
+    between::{self, Between},
     fault::Fault,
     mischief,
     plan::{Part, Plan},
+    producer::Acknowledged,
     server::{Server, write_triggers},
     trace::Trace,
     trouble::Trouble,
@@ -52,7 +54,7 @@ pub(crate) struct Fate {
 
 impl Fate {
     /// From start to end, and the time until the next start.
-    pub(crate) async fn life(&self) {
+    pub(crate) async fn life(&self, acknowledged: &Acknowledged) -> Between {
         self.draw_lanes().await;
         let broken = self.rng.below(2) == 0;
         if broken {
@@ -93,10 +95,12 @@ impl Fate {
                 }
             }
         }
+        let left = between::look(&self.world, &self.trace, acknowledged.so_far()).await;
         self.world.clock.sleep(self.drawn(DOWN_MAX_MS)).await;
         if self.rng.below(3) == 0 {
             self.rest().await;
         }
+        left
     }
 
     /// A long time without anything new.

@@ -50,6 +50,11 @@ impl Acknowledged {
         assert_eq!(book.insert(line, place), None, "line {line} twice");
     }
 
+    pub(crate) fn so_far(&self) -> BTreeMap<usize, Place> {
+        let book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        book.clone()
+    }
+
     pub(crate) fn take(&self) -> BTreeMap<usize, Place> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

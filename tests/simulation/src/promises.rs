@@ -58,7 +58,7 @@ pub fn all(ending: &Ending) -> Kept {
     workers_keep_to_their_leases(ending)
 }
 
-/// Promise 1. What was acknowledged, or shown to a reader, is there; what was repeated is there once.
+/// Promise 1. What was acknowledged, or shown to a reader, is there, after each life and in the end; what was repeated is there once.
 pub fn acknowledged_survives(ending: &Ending) -> Kept {
     let expected = ending.lines.len();
     hold(1, ending.acknowledged.len() == expected, || {
@@ -67,6 +67,16 @@ pub fn acknowledged_survives(ending: &Ending) -> Kept {
             ending.acknowledged.len()
         )
     })?;
+    for (life, left) in (1..).zip(&ending.between) {
+        for (number, place) in &left.acknowledged {
+            let found = left.flights.get(place);
+            hold(1, found == ending.lines.get(*number), || {
+                format!(
+                    "line {number} was acknowledged at {place:?}, where {found:?} is after life {life}"
+                )
+            })?;
+        }
+    }
     for (number, place) in &ending.acknowledged {
         let found = ending.flights.get(place);
         hold(1, found == ending.lines.get(*number), || {

@@ -101,6 +101,13 @@ pub(crate) async fn furnish(
     Ok(())
 }
 
+/// Only the streams that producers put to, so that a look at them changes nothing.
+pub(crate) async fn write_streams(disk: &Disk) -> std::io::Result<()> {
+    let path = Path::new(FOLDER).join("triggers.yaml");
+    let text = "version: 1\nstreams: { flights: { shards: 4 } }\n";
+    disk.replace(&path, text.as_bytes()).await
+}
+
 /// One more reader of the flights, which an operator moves back; what it writes is counted, not ordered.
 const REPLAYS: [(&str, &str); 2] = [
     ("streams:\n", "  replays: { shards: 1 }\n"),
@@ -158,6 +165,7 @@ fn options() -> UpOptions {
         aws_limits: false,
         tls: None,
         testing: false,
+        segment_bytes: None,
         faults: None,
         transition: None,
         runtimes: None,

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
 use crate::{
+    between::Between,
     client::{Ask, Client},
     compiled::compiled,
     events::Event,
@@ -54,6 +55,8 @@ pub struct Ending {
     pub broken: BTreeSet<usize>,
     /// By the number of the line.
     pub acknowledged: BTreeMap<usize, Place>,
+    /// The end of each life but the last.
+    pub between: Vec<Between>,
     /// What a reader was shown along the way.
     pub shown: Vec<Stored>,
     /// All records of the stream `flights`.
@@ -198,8 +201,9 @@ async fn tell(fate: &Fate) -> Ending {
         operator.run(fate.unless_left_out(Part::Operator, &token)),
     );
     let resharder = resharder(fate, &token);
+    let mut between = Vec::new();
     for _ in 0..fate.rng.below(LIVES_MAX).min(fate.plan.lives_max) {
-        fate.life().await;
+        between.push(fate.life(&acknowledged).await);
     }
     fate.draw_lanes().await;
     let server = Server::start(world, trace, None);
@@ -223,6 +227,7 @@ async fn tell(fate: &Fate) -> Ending {
         lines,
         broken,
         acknowledged: acknowledged.take(),
+        between,
         lanes: fate.lanes,
         shown,
         ..ending
@@ -310,6 +315,7 @@ async fn look(world: &Platform, trace: &Trace) -> Ending {
         lines: Vec::new(),
         broken: BTreeSet::new(),
         acknowledged: BTreeMap::new(),
+        between: Vec::new(),
         shown: Vec::new(),
         flights: flights.collect(),
         departures: Pages::oldest("departures").all(client).await,

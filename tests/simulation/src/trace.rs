@@ -31,6 +31,7 @@ struct Said {
     lines: Vec<String>,
     faults: Faults,
     events: Vec<events::Event>,
+    deaf: bool,
 }
 
 impl Trace {
@@ -63,7 +64,15 @@ impl Trace {
         self.said().events.clone()
     }
 
+    /// While servers run that are no part of the story.
+    pub(crate) fn covers_its_ears(&self, deaf: bool) {
+        self.said().deaf = deaf;
+    }
+
     fn hear(&self, line: &Line) {
+        if self.said().deaf {
+            return;
+        }
         self.note(&line.text);
         let known = events::Event::of(&line.fields);
         self.said().events.extend(known);

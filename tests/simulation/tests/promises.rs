@@ -1,12 +1,27 @@
 //! What Shardmill promises, each held in stories full of crashes. A failing seed is printed with the command that runs it
 //! again; `cargo xtask simulate` holds all of them in any number of stories.
 
-use shardmill_simulation::{each_seed, each_seed_twice, invariants, promises};
+use shardmill_simulation::{Between, Trace, each_seed, each_seed_twice, invariants, promises, run};
 
 #[test]
 fn promise_1_an_acknowledged_record_survives_a_crash() {
     let name = "promise_1_an_acknowledged_record_survives_a_crash";
     each_seed(name, 1..=15, promises::acknowledged_survives);
+}
+
+#[test]
+fn promise_1_is_held_after_each_life_too() {
+    let has_put = |left: &Between| !left.acknowledged.is_empty();
+    let mut stories = (1..=9).map(|seed| run(seed, &Trace::default()));
+    let ending = stories.find(|ending| ending.between.iter().any(has_put));
+    let mut ending = ending.expect("a life that acknowledged something");
+    assert_eq!(promises::acknowledged_survives(&ending), Ok(()));
+    let left = ending.between.iter_mut().find(|left| has_put(left));
+    let left = left.expect("the same life");
+    let place = left.acknowledged.values().next().cloned();
+    left.flights.remove(&place.expect("what it acknowledged"));
+    let broken = promises::acknowledged_survives(&ending).expect_err("it was lost for a while");
+    assert!(broken.fact.contains("is after life"), "{broken}");
 }
 
 #[test]
