@@ -1,20 +1,24 @@
-//! `cargo xtask crash --rounds N|--seconds T [--seed S] [--only kill|ext4|xfs] [--flights FILE] [--fetch]`: ends the real
-//! server under load, again and again, and accounts for every record.
+//! `cargo xtask crash --rounds N|--seconds T [--seed S] [--only enumerate|flips|kill|ext4|xfs] [--flights FILE] [--fetch]`:
+//! crashes logs and servers, again and again, and accounts for every record.
 //!
-//! Builds the binary, the guests and the program that does it, and hands the rest over. The rounds that stop a file
-//! system need root and loop devices; elsewhere a line says that they were not run. The tools of XFS are installed in
-//! CI, or when `--fetch` asks for them. A record that is lost, doubled or different is a failure.
+//! First the proofs without a server, one trace of each; then the real server under load. Builds the binary, the guests
+//! and the program that ends it, and hands the rest over. The rounds that stop a file system need root and loop devices;
+//! elsewhere a line says that they were not run. The tools of XFS are installed in CI, or when `--fetch` asks for them. A
+//! record that is lost, doubled or different is a failure.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::{
     environment::in_ci,
+    proofs::Proof,
     step::{root, run},
     tools, xfs,
 };
 
 /// Installs what the rounds lack, where root says so.
 const FETCH: &str = "--fetch";
+const SEED: &str = "--seed";
+const ONLY: &str = "--only";
 /// So many of each kind are part of every test run.
 const ROUNDS_OF_A_TEST: &str = "2";
 /// All kinds together, where CI runs the tests.
@@ -23,6 +27,30 @@ const SECONDS_OF_CI: &str = "180";
 const FLIGHTS: &str = "functions/samples/flights-2013-01-week1.ndjson";
 
 pub(crate) fn run_rounds(arguments: &[String]) -> Result<()> {
+    let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let drawn = std::process::id().to_string();
+    let seed = value_of(&arguments, SEED).map(str::to_owned);
+    if seed.is_none() {
+        // The whole run has one seed.
+        arguments.extend([SEED, &drawn]);
+    }
+    let seed = seed.unwrap_or_else(|| drawn.clone());
+    let seed: u64 = seed.parse().context("read --seed")?;
+    let only = value_of(&arguments, ONLY);
+    let traces = match value_of(&arguments, "--rounds").filter(|_| only.is_some()) {
+        Some(rounds) => rounds.parse::<u64>().context("read --rounds")?,
+        None => 1,
+    };
+    for proof in Proof::ALL {
+        if only.is_none_or(|only| only == proof.word()) {
+            for trace in 0..traces {
+                proof.run(seed + trace)?;
+            }
+        }
+    }
+    if Proof::ALL.iter().any(|proof| only == Some(proof.word())) {
+        return Ok(());
+    }
     tools::wasm_target()?;
     let guests = [
         "cargo",
@@ -43,7 +71,6 @@ pub(crate) fn run_rounds(arguments: &[String]) -> Result<()> {
         "shardmill-crash",
     ];
     run("the binary", &root(), &build, hint)?;
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     crash(&arguments)
 }
 
@@ -86,8 +113,12 @@ fn crash(arguments: &[&str]) -> Result<()> {
 
 /// Unless it is told to do only something else.
 fn stops_xfs(arguments: &[&str]) -> bool {
+    value_of(arguments, ONLY).is_none_or(|only| only == "xfs")
+}
+
+fn value_of<'a>(arguments: &[&'a str], name: &str) -> Option<&'a str> {
     let mut pairs = arguments.windows(2);
-    pairs.all(|pair| pair[0] != "--only" || pair[1] == "xfs")
+    pairs.find(|pair| pair[0] == name).map(|pair| pair[1])
 }
 
 #[cfg(test)]

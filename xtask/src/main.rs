@@ -16,6 +16,7 @@ mod conformance;
 mod crash;
 mod demo;
 mod environment;
+mod proofs;
 mod reload;
 mod simulate;
 mod step;
@@ -34,8 +35,9 @@ commands:
   test                   check everything that CI checks; installs what it needs
   bench [PART] [--peers] [--large] [--write-docs]
                          measure a release build on this machine; a table, and target/bench.json
-  crash --rounds N|--seconds T [--seed S] [--only kill|ext4|xfs] [--flights FILE] [--fetch]
-                         end the real server under load; every acknowledged record is accounted for;
+  crash --rounds N|--seconds T [--seed S] [--only enumerate|flips|kill|ext4|xfs] [--flights FILE] [--fetch]
+                         stop a log at every operation of a simulated disk, flip its bits, and end the real
+                         server under load; every acknowledged record is accounted for;
                          --fetch installs the tools of XFS, as CI does
   simulate --seeds N [--from S]
                          stories full of faults in a simulated world; every promise is checked

@@ -68,6 +68,32 @@ pub(crate) fn output(program: &[&str]) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// What `program` prints, which a step that fails shows; its stderr goes through.
+pub(crate) fn output_with(
+    name: &str,
+    directory: &Path,
+    environment: &[(&str, &str)],
+    program: &[&str],
+    hint: &str,
+) -> Result<String> {
+    report(&format!("==> {name}"));
+    let output = command(directory, program)?
+        .envs(environment.iter().copied())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("start {}", program.join(" ")))?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        report(&printed);
+        let status = output.status;
+        bail!(
+            "{name}: `{}` failed ({status})\nhint: {hint}",
+            program.join(" ")
+        );
+    }
+    Ok(printed)
+}
+
 fn command(directory: &Path, program: &[&str]) -> Result<Command> {
     let Some((name, arguments)) = program.split_first() else {
         bail!("an empty command");

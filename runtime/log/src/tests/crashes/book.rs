@@ -58,6 +58,12 @@ impl Book {
         last.map_or(0, |put| put.index)
     }
 
+    /// How many commits a disk has to hold.
+    pub(super) fn acknowledged(&self, up_to: u64) -> u64 {
+        let held = self.sent.iter().filter(|sent| sent.placed.at.0 <= up_to);
+        held.count() as u64
+    }
+
     pub(super) fn trim(&mut self, slot: ShardSlot, before: Timestamp) {
         for put in self.sent.iter_mut().flat_map(|sent| &mut sent.puts) {
             put.trimmed |= put.slot == slot && put.arrived < before;
@@ -66,13 +72,24 @@ impl Book {
 
     /// Compares, and forgets what the log does not hold: it was never acknowledged.
     pub(super) async fn check(&mut self, name: &str, log: &Log, acknowledged: u64) {
+        let checked = self.try_check(name, log, acknowledged).await;
+        checked.unwrap_or_else(|refused| panic!("{name}: {refused}"));
+    }
+
+    /// The same of a log that may find out meanwhile that it is damaged, and stop.
+    pub(super) async fn try_check(
+        &mut self,
+        name: &str,
+        log: &Log,
+        acknowledged: u64,
+    ) -> Result<(), Refused> {
         let end = log.status().durable.0;
         assert!(end >= acknowledged, "{name}: {end} of {acknowledged}");
         self.sent.retain(|sent| sent.placed.at.0 <= end);
         self.check_records(name, log).await;
         self.check_view(name, log);
-        self.check_tokens(name, log).await;
-        self.check_producers(name, log).await;
+        self.check_tokens(name, log).await?;
+        self.check_producers(name, log).await
     }
 
     async fn check_records(&self, name: &str, log: &Log) {
@@ -113,7 +130,7 @@ impl Book {
         );
     }
 
-    async fn check_tokens(&self, name: &str, log: &Log) {
+    async fn check_tokens(&self, name: &str, log: &Log) -> Result<(), Refused> {
         let mut newest = BTreeMap::new();
         for grant in self.sent.iter().flat_map(|sent| &sent.commit.grants) {
             newest.insert(grant.slot, grant.token);
@@ -128,13 +145,17 @@ impl Book {
                         ..Commit::default()
                     })
                     .await;
+                if let Err(stopped @ Refused::Stopped(_)) = placed {
+                    return Err(stopped);
+                }
                 let fenced = placed == Err(Refused::Fenced { current });
                 assert_eq!(fenced, token < current, "{name}: {token:?} {current:?}");
             }
         }
+        Ok(())
     }
 
-    async fn check_producers(&self, name: &str, log: &Log) {
+    async fn check_producers(&self, name: &str, log: &Log) -> Result<(), Refused> {
         let mut newest = BTreeMap::new();
         for sent in &self.sent {
             if let Some(mark) = &sent.commit.producer {
@@ -142,12 +163,13 @@ impl Book {
             }
         }
         for sent in newest.into_values() {
-            let again = log.place(sent.commit.clone()).await.unwrap();
+            let again = log.place(sent.commit.clone()).await?;
             let expected = Placed {
                 repeated: true,
                 ..sent.placed.clone()
             };
             assert_eq!(again, expected, "{name}");
         }
+        Ok(())
     }
 }

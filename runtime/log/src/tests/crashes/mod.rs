@@ -6,6 +6,7 @@
 
 mod book;
 mod doubts;
+mod drawn;
 mod flips;
 mod trace;
 
@@ -97,6 +98,9 @@ struct TakenOver {
     objects: usize,
     views: usize,
     views_rebuilt: usize,
+    /// Disks that were opened, and what they had to hold, all together.
+    disks: u64,
+    acknowledged: u64,
 }
 
 impl TakenOver {
@@ -109,6 +113,8 @@ impl TakenOver {
             objects: status.archived_objects,
             views: usize::from(!rebuilt),
             views_rebuilt: usize::from(rebuilt),
+            disks: 1,
+            acknowledged: 0,
         }
     }
 
@@ -117,6 +123,8 @@ impl TakenOver {
         self.objects += other.objects;
         self.views += other.views;
         self.views_rebuilt += other.views_rebuilt;
+        self.disks += other.disks;
+        self.acknowledged += other.acknowledged;
     }
 }
 
@@ -140,6 +148,14 @@ fn photograph(platform: &Platform, promised: &Arc<Promised>) -> Arc<Mutex<Vec<Le
         }
     });
     left
+}
+
+/// What is checked is in the panics; this is how much of it there was.
+fn say_enumerated(seed: u64, steps: usize, taken_over: &TakenOver) {
+    drawn::say(&format!(
+        "enumerate (seed {seed}, half of {steps} steps): {} rounds, {} commits acknowledged",
+        taken_over.disks, taken_over.acknowledged
+    ));
 }
 
 /// Of the steps whose number leaves `rest` when divided by two: two halves run side by side.
@@ -192,7 +208,8 @@ async fn opens_whole(name: &str, left: Left, seed: u64, book: &Book, after: Dura
     }
     let log = open(&platform, after).await;
     let log = log.unwrap_or_else(|error| panic!("{name}: {error}"));
-    let found = TakenOver::of(&log);
+    let mut found = TakenOver::of(&log);
+    found.acknowledged = book.acknowledged(left.promised.acknowledged());
     book.check(name, &log, left.promised.acknowledged()).await;
     let promised = Arc::new(left.promised);
     let mut trace = Trace::on(&platform, log, book, &promised, after);
@@ -209,7 +226,8 @@ async fn opens_whole(name: &str, left: Left, seed: u64, book: &Book, after: Dura
 
 /// One operation goes wrong; the log refuses or stops, and what it acknowledged is there when it is opened again.
 async fn every_fault(seed: u64, steps: usize, fault: DiskFault) {
-    let mut operation = 0;
+    let seed = drawn::seed(seed);
+    let (mut operation, mut acknowledged) = (0, 0);
     loop {
         let platform = Platform::simulated(seed);
         platform.disk.fault(operation, fault);
@@ -240,10 +258,15 @@ async fn every_fault(seed: u64, steps: usize, fault: DiskFault) {
                     .unwrap_or_else(|error| panic!("{name}: {error}")),
                 Err(error) => panic!("{name}: {error}"),
             };
+            acknowledged += book.acknowledged(promised.acknowledged());
             book.check(&name, &log, promised.acknowledged()).await;
         }
         operation += 1;
         if operation >= ended {
+            let rounds = operation * 2;
+            drawn::say(&format!(
+                "enumerate ({fault:?}, seed {seed}): {rounds} rounds, {acknowledged} commits acknowledged"
+            ));
             return;
         }
     }
@@ -280,14 +303,18 @@ async fn every_read_fault(seed: u64, steps: usize) {
 }
 
 async fn a_thousand_steps(rest: usize) {
-    let taken_over = every_crash_point(1, STEPS, rest, NEVER).await;
+    let seed = drawn::seed(1);
+    let taken_over = every_crash_point(seed, STEPS, rest, NEVER).await;
+    say_enumerated(seed, STEPS, &taken_over);
     assert!(taken_over.segments > 10 * STEPS, "{taken_over:?}");
     assert!(taken_over.views > 5 * STEPS, "{taken_over:?}");
     assert!(taken_over.views_rebuilt > STEPS / 10, "{taken_over:?}");
 }
 
 async fn archiving_steps(rest: usize) {
-    let taken_over = every_crash_point(6, ARCHIVING_STEPS, rest, SOON).await;
+    let seed = drawn::seed(6);
+    let taken_over = every_crash_point(seed, ARCHIVING_STEPS, rest, SOON).await;
+    say_enumerated(seed, ARCHIVING_STEPS, &taken_over);
     assert!(taken_over.objects > ARCHIVING_STEPS, "{taken_over:?}");
     assert!(taken_over.views > 5 * ARCHIVING_STEPS, "{taken_over:?}");
     assert!(taken_over.views_rebuilt > 0, "{taken_over:?}");
