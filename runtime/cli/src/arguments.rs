@@ -189,6 +189,8 @@ pub(crate) struct Up {
     /// What goes wrong, and when: throttled, split and merged shards, workers that crash, freeze and are slow
     #[arg(long, value_name = "FILE", requires = "testing")]
     pub(crate) faults: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) crash: crate::crash_arguments::Crash,
     /// Stands for every choice that the faults leave open; else one is drawn and shown
     #[arg(long, value_name = "N", requires = "faults")]
     pub(crate) seed: Option<u64>,

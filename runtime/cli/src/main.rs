@@ -6,6 +6,7 @@ mod batches;
 mod bundles;
 mod cache;
 mod client;
+mod crash_arguments;
 mod dev;
 mod failure;
 mod layout;

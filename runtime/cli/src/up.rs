@@ -27,7 +27,7 @@ pub(crate) async fn up(output: Output, mut arguments: Up) -> Result<(), Failure>
     let arguments = &arguments;
     let file = &arguments.project.file;
     let project = project::read_as(file, &arguments.project.env)?;
-    let platform = Platform::real();
+    let platform = arguments.crash.platform();
     let faults = faults(&platform, arguments, &project)?;
     // What a server of a bundle keeps is not part of the bundle.
     let beside = file.parent().filter(|_| bundle.is_none());
@@ -254,6 +254,7 @@ fn options(
         aws_limits: arguments.limits.is_some(),
         transition: arguments.transition,
         testing: arguments.testing,
+        segment_bytes: arguments.crash.segment_bytes,
         faults: None,
         tls: Some(match (&arguments.tls_cert, &arguments.tls_key) {
             (Some(certificate), Some(key)) => Certificate::Own {

@@ -360,7 +360,8 @@ async fn open_log(
     let (view, segment_bytes) = if simulated {
         (ViewKind::File, SIMULATED_SEGMENT_BYTES)
     } else {
-        (ViewKind::Sled, log::Settings::default().segment_bytes)
+        let usual = log::Settings::default().segment_bytes;
+        (ViewKind::Sled, options.segment_bytes.unwrap_or(usual))
     };
     let settings = log::Settings {
         view,

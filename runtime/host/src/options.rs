@@ -41,6 +41,8 @@ pub struct UpOptions {
     pub tls: Option<Certificate>,
     /// Tests may reset the server and move its clock.
     pub testing: bool,
+    /// How large the pieces of the log are, so that tests see many; absent for the log's own size.
+    pub segment_bytes: Option<u64>,
     /// What is to go wrong in a test.
     pub faults: Option<Faults>,
     /// Shards and accounts take and give no more than AWS lets them, whatever the file says.

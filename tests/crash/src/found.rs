@@ -1,6 +1,6 @@
 //! What a client finds after a crash: the records of a stream from where it left off, and the state of a trigger.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -52,6 +52,12 @@ impl Reader {
 pub(crate) fn wait(address: SocketAddr) -> Result<()> {
     let path = format!("{API}/wait");
     http::post(address, &path, &json!({"timeout_ms": 100_000})).map(drop)
+}
+
+/// Lets wall time pass for a server that runs with `--testing`.
+pub(crate) fn advance_clock(address: SocketAddr, by: Duration) -> Result<()> {
+    let by = json!({"advance_ms": u64::try_from(by.as_millis())?});
+    http::post(address, "/_shardmill/clock", &by).map(drop)
 }
 
 /// What the function that counts has kept, by key.

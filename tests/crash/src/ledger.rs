@@ -30,7 +30,7 @@ pub(crate) struct Put {
     pub(crate) answered: Option<Spot>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
     puts: BTreeMap<Id, Option<Spot>>,
     /// What is stored, by id.
@@ -183,6 +183,17 @@ impl Ledger {
         findings
     }
 
+    /// Once all records have expired: what each key was counted to is kept all the same.
+    pub(crate) fn find_kept(&self, state: &BTreeMap<String, u64>) -> Vec<Finding> {
+        let differs = |(key, count): &(&String, &u64)| state.get(*key) != Some(*count);
+        let counted = self.counted.iter().filter(differs);
+        let finding = |(key, count): (&String, &u64)| {
+            let kept = state.get(key);
+            Finding::Lost(format!("{key}: {kept:?} is kept of a count to {count}"))
+        };
+        counted.map(finding).collect()
+    }
+
     fn in_order(&mut self, stream: Stream, id: Id) -> Option<Finding> {
         let newest = self.newest.entry((stream, id.key())).or_default();
         let behind = id.number < *newest;
@@ -323,6 +334,19 @@ mod tests {
             &[(1, 1), (2, 1), (2, 1)],
             &["Doubled(\"key-0-2 was counted to 1 twice\")"],
         );
+    }
+
+    #[test]
+    fn a_count_that_expires_with_its_records_is_found() {
+        let mut ledger = Ledger::default();
+        let two = Read {
+            data: "1".to_owned(),
+            ..read(1)
+        };
+        assert!(ledger.find_counts(&[two]).is_empty());
+        let kept = BTreeMap::from([(id(1).key(), 1)]);
+        assert!(ledger.find_kept(&kept).is_empty());
+        assert_eq!(ledger.find_kept(&BTreeMap::new()).len(), 1);
     }
 
     #[test]

@@ -1,38 +1,41 @@
 //! A server's life over many crashes on the same data, and the client that compares after each of them.
 
 use std::{
-    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, anyhow};
-use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use rand::{Rng as _, rngs::StdRng};
 
 use crate::{
-    Arguments,
     account::{Account, Finding},
+    arguments::Arguments,
     found::{self, Reader},
     ledger::{Ledger, Put},
-    place::Place,
+    manner::Manner,
+    place::{Outage, Place},
     producer::{Noted, Producer},
     say,
     server::{Server, Setup},
+    volume::Switch,
 };
 
-const PRODUCERS: u64 = crate::record::PRODUCERS;
 /// The crash comes so many milliseconds after the load began, and the load goes on so many afterwards.
 const BEFORE_MS_MAX: u64 = 600;
 const AFTER_MS_MAX: u64 = 200;
+/// More than any retention that is not set.
+const EXPIRED: Duration = Duration::from_hours(25);
 const FINDINGS_SHOWN: usize = 10;
 
 #[derive(Debug)]
 pub(crate) struct Life {
     place: Place,
+    manner: Manner,
     setup: Setup,
     server: Option<Server>,
     producers: Vec<Producer>,
@@ -42,15 +45,23 @@ pub(crate) struct Life {
 }
 
 /// The power of a machine that was lost has stopped its server too; here that runs on for a moment, and ext4 lets a sync
-/// that is under way when its journal is given up end well. What was answered then counts as not answered.
+/// that is under way when its journal is given up end well. What was answered then counts as not answered, and so does what
+/// the durability of this life gives up.
 fn answered_in_time(
     notes: Vec<Noted>,
-    gone: Option<&Range<Instant>>,
+    outage: Option<&Outage>,
+    manner: Manner,
     account: &mut Account,
 ) -> Vec<Put> {
     let put = |(mut put, when): Noted| {
-        if gone.is_some_and(|gone| gone.contains(&when)) && put.answered.take().is_some() {
-            account.answered_too_late += 1;
+        let Some(outage) = outage.filter(|outage| when < outage.gone.end) else {
+            return put;
+        };
+        let too_late = when >= outage.gone.start;
+        let unsynced = when + manner.loss_max() >= outage.gone.start;
+        if (too_late || unsynced) && put.answered.take().is_some() {
+            account.answered_too_late += u64::from(too_late);
+            account.answered_unsynced += u64::from(!too_late);
         }
         put
     };
@@ -75,21 +86,21 @@ impl Readers {
 }
 
 impl Life {
-    pub(crate) fn begin(arguments: &Arguments, place: Place) -> Result<Self> {
-        let setup = Setup::new(&arguments.binary, &arguments.guests, place.folder())?;
+    pub(crate) fn begin(
+        arguments: &Arguments,
+        place: Place,
+        manner: Manner,
+        producers: Vec<Producer>,
+    ) -> Result<Self> {
+        let Arguments { binary, guests, .. } = arguments;
+        let setup = Setup::new(binary, guests, place.folder(), manner)?;
         let server = setup.start(&place)?;
-        let producers = (0..PRODUCERS).map(|id| Producer {
-            id,
-            repeats: id % 2 == 0,
-            number: 0,
-            request: 0,
-            rng: StdRng::seed_from_u64(arguments.seed ^ id),
-        });
         Ok(Self {
             place,
+            manner,
             setup,
             server: Some(server),
-            producers: producers.collect(),
+            producers,
             ledger: Ledger::default(),
             readers: Readers::new(),
             is_good: true,
@@ -100,6 +111,9 @@ impl Life {
     pub(crate) fn round(&mut self, rng: &mut StdRng, account: &mut Account) -> Result<usize> {
         let before = Duration::from_millis(rng.random_range(1..=BEFORE_MS_MAX));
         let after = Duration::from_millis(rng.random_range(0..=AFTER_MS_MAX));
+        // What the last look found is promised by now.
+        thread::sleep(self.manner.loss_max());
+        let switch = self.place.switch()?;
         let stop = Arc::new(AtomicBool::new(false));
         let address = self.setup.address;
         let running: Vec<_> = self
@@ -114,7 +128,7 @@ impl Life {
             })
             .collect();
         thread::sleep(before);
-        let crashed = self.crash_and_start();
+        let crashed = self.crash_and_start(switch);
         thread::sleep(after);
         stop.store(true, Ordering::Relaxed);
         let known = self.ledger.answered();
@@ -123,48 +137,67 @@ impl Life {
             let (producer, notes) = ended.map_err(|_| anyhow!("a producer panicked"))?;
             self.producers.push(producer);
             // Without a server its notes end with an error that says less than `crashed`.
-            if let Ok(gone) = &crashed {
-                self.ledger
-                    .note(answered_in_time(notes?, gone.as_ref(), account));
+            if let Ok(outage) = &crashed {
+                let notes = answered_in_time(notes?, outage.as_ref(), self.manner, account);
+                self.ledger.note(notes);
             }
         }
-        crashed.with_context(|| format!("data in {}", self.place.folder().display()))?;
+        let outage =
+            crashed.with_context(|| format!("data in {}", self.place.folder().display()))?;
         account.rounds += 1;
+        account.ran_on(outage.map(|outage| outage.ran_on));
         account.acknowledged += self.ledger.answered() - known;
         let findings = self.look()?;
         account.add(&findings);
         Ok(findings.len())
     }
 
-    /// A last look at everything from the beginning, by a reader that has seen nothing yet.
-    pub(crate) fn end(mut self, account: &mut Account) -> Result<()> {
+    /// A last look at everything from the beginning, by a reader that has seen nothing yet. Returns the producers.
+    pub(crate) fn end(mut self, account: &mut Account) -> Result<Vec<Producer>> {
         // What was found already would only be found again.
         if self.is_good {
             self.ledger.look_again();
             self.readers = Readers::new();
             account.add(&self.look()?);
         }
+        if self.is_good && self.manner.is_small() {
+            account.add(&self.expire()?);
+        }
         account.stored_unanswered += self.ledger.stored_unanswered();
         account.effects += self.ledger.effects();
         drop(self.server.take());
-        if !self.is_good {
-            let kept = self.place.keep()?;
-            say(&format!("kept for a look: {}", kept.display()));
+        account.let_go += self.place.let_go()?;
+        account.archived += self.place.archived()?;
+        if self.is_good {
+            self.place.remove()?;
+        } else {
+            let kept = self.place.folder().display();
+            say(&format!("kept for a look: {kept}"));
         }
-        Ok(())
+        Ok(self.producers)
     }
 
-    /// Returns while which time there was a server without a file system, if there was.
-    fn crash_and_start(&mut self) -> Result<Option<Range<Instant>>> {
+    fn crash_and_start(&mut self, switch: Option<Switch>) -> Result<Option<Outage>> {
         let server = self.server.take().context("find the server")?;
-        let began = Instant::now();
-        self.place.crash(server)?;
-        let gone = self
-            .place
-            .stops_its_file_system()
-            .then(|| began..Instant::now());
+        let outage = self.place.crash(server, switch)?;
         self.server = Some(self.setup.start(&self.place)?);
-        Ok(gone)
+        Ok(outage)
+    }
+
+    /// Everything expires at once, and the crash comes while it is cleaned away. What may still be read is as it was put,
+    /// and what is kept by key has been carried forward.
+    fn expire(&mut self) -> Result<Vec<Finding>> {
+        let address = self.setup.address;
+        let switch = self.place.switch()?;
+        found::advance_clock(address, EXPIRED)?;
+        self.crash_and_start(switch)?;
+        found::wait(address)?;
+        let mut findings = self.ledger.find_kept(&found::counts(address)?);
+        let mut left = self.ledger.clone();
+        left.look_again();
+        findings.extend(left.find_stored(&Reader::new("put").read_on(address)?));
+        self.is_good &= findings.is_empty();
+        Ok(findings)
     }
 
     fn look(&mut self) -> Result<Vec<Finding>> {

@@ -10,13 +10,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use rand::{Rng as _, rngs::StdRng};
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 
 use crate::{
     http,
     ledger::{Put, Spot},
-    record::Id,
+    record::{Id, PRODUCERS},
 };
 
 /// A record, and when the server said what became of it.
@@ -31,13 +31,25 @@ const ANSWER_MAX: Duration = Duration::from_secs(60);
 pub(crate) struct Producer {
     pub(crate) id: u64,
     pub(crate) repeats: bool,
-    /// The next record and the next request; they go on over all rounds of a life.
+    /// The next record and the next request; they go on over all rounds and lives.
     pub(crate) number: u64,
     pub(crate) request: u64,
     pub(crate) rng: StdRng,
 }
 
 impl Producer {
+    /// Half of them repeat, the other half puts flights.
+    pub(crate) fn all(seed: u64) -> Vec<Self> {
+        let producer = |id| Self {
+            id,
+            repeats: id % 2 == 0,
+            number: 0,
+            request: 0,
+            rng: StdRng::seed_from_u64(seed ^ id),
+        };
+        (0..PRODUCERS).map(producer).collect()
+    }
+
     /// Puts until it is told to stop, and returns what it noted, with the time of each answer.
     pub(crate) fn run(&mut self, address: SocketAddr, stop: &AtomicBool) -> Result<Vec<Noted>> {
         let mut notes = Vec::new();

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{http, place::Place};
+use crate::{http, manner::Manner, place::Place};
 
 const START_MAX: Duration = Duration::from_secs(60);
 const START_LOOK: Duration = Duration::from_millis(5);
@@ -28,6 +28,7 @@ triggers:
 #[derive(Debug)]
 pub(crate) struct Setup {
     binary: PathBuf,
+    manner: Manner,
     pub(crate) address: SocketAddr,
 }
 
@@ -38,14 +39,16 @@ pub(crate) struct Server {
 }
 
 impl Setup {
-    pub(crate) fn new(binary: &Path, guests: &Path, folder: &Path) -> Result<Self> {
+    pub(crate) fn new(binary: &Path, guests: &Path, folder: &Path, manner: Manner) -> Result<Self> {
         for guest in GUESTS {
             std::fs::copy(guests.join(guest), folder.join(guest))
                 .with_context(|| format!("take the guest {guest}"))?;
         }
-        std::fs::write(folder.join("triggers.yaml"), TRIGGERS)?;
+        let triggers = format!("{TRIGGERS}{}", manner.settings());
+        std::fs::write(folder.join("triggers.yaml"), triggers)?;
         Ok(Self {
             binary: std::path::absolute(binary)?,
+            manner,
             address: TcpListener::bind("127.0.0.1:0")?.local_addr()?,
         })
     }
@@ -60,6 +63,7 @@ impl Setup {
         let child = Command::new(&self.binary)
             .args(["up", "--port", &self.address.port().to_string(), "--data"])
             .arg(place.data())
+            .args(self.manner.arguments())
             .current_dir(place.folder())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -4,8 +4,10 @@
 //! memory only is gone after the next mount. That needs root and loop devices.
 
 use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -13,11 +15,15 @@ use anyhow::{Context as _, Result, bail};
 
 /// Sparse: only what is written takes room.
 const IMAGE_BYTES: u64 = 4 << 30;
+/// Says to this program that it is apart.
+const APART: &str = "SHARDMILL_CRASH_APART";
 const UNMOUNT_MAX: Duration = Duration::from_secs(10);
 const UNMOUNT_PAUSE: Duration = Duration::from_millis(20);
-/// `_IOR('X', 125, u32)` with "do not flush the log", as both kernels define it.
+/// Says that it is ready, waits for a line, and makes the call: `_IOR('X', 125, u32)` with "do not flush the log", as both
+/// kernels define it.
 const SHUT_DOWN: &str = "open(my $folder, '<', $ARGV[0]) or die qq(open: $!\\n); \
-     my $no_flush = pack('I', 2); ioctl($folder, 0x8004587D, $no_flush) or die qq(shutdown: $!\\n);";
+     my $no_flush = pack('I', 2); $| = 1; print qq(ready\\n); <STDIN>; \
+     ioctl($folder, 0x8004587D, $no_flush) or die qq(shutdown: $!\\n); print qq(done\\n);";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileSystem {
@@ -66,10 +72,30 @@ pub(crate) fn kernel_lacks(system: FileSystem) -> Option<String> {
 
 pub(crate) fn tools_lack(system: FileSystem) -> Option<String> {
     let make = system.make().first().copied().unwrap_or_default();
-    [(make, "-V"), ("perl", "-v"), ("mount", "-V")]
-        .iter()
-        .find(|(tool, version)| run(&[tool, version]).is_err())
-        .map(|(tool, _)| format!("{tool} is missing"))
+    [
+        (make, "-V"),
+        ("perl", "-v"),
+        ("mount", "-V"),
+        ("unshare", "-V"),
+    ]
+    .iter()
+    .find(|(tool, version)| run(&[tool, version]).is_err())
+    .map(|(tool, _)| format!("{tool} is missing"))
+}
+
+/// Begins this program again where nobody else sees what it mounts. A process that starts in a mount namespace of its own
+/// takes a copy of every mount along, and while that lives an unmounted file system goes on, shut down as it is.
+pub(crate) fn apart() -> Result<()> {
+    if std::env::var_os(APART).is_some() {
+        return Ok(());
+    }
+    let error = Command::new("unshare")
+        .args(["--mount", "--"])
+        .arg(std::env::current_exe()?)
+        .args(std::env::args_os().skip(1))
+        .env(APART, "1")
+        .exec();
+    Err(error).context("start this program in a mount namespace of its own")
 }
 
 /// Unmounted when dropped.
@@ -99,9 +125,9 @@ impl Volume {
         &self.mounted
     }
 
-    /// From this moment on nothing reaches the image any more.
-    pub(crate) fn shut_down(&self) -> Result<()> {
-        run(&["perl", "-e", SHUT_DOWN, &self.mounted.to_string_lossy()])
+    /// A process that waits for the word to stop the file system, so that nothing has to be started when it comes.
+    pub(crate) fn switch(&self) -> Result<Switch> {
+        Switch::new(&self.mounted)
     }
 
     /// The file system recovers from its journal.
@@ -126,6 +152,62 @@ impl Volume {
                 Err(_) => std::thread::sleep(UNMOUNT_PAUSE),
             }
         }
+    }
+}
+
+/// Ends its process when dropped, which the file system has to wait for before it is unmounted.
+#[derive(Debug)]
+pub(crate) struct Switch {
+    child: Child,
+    told: ChildStdin,
+    said: BufReader<ChildStdout>,
+}
+
+impl Switch {
+    fn new(mounted: &Path) -> Result<Self> {
+        let mut child = Command::new("perl")
+            .args(["-e", SHUT_DOWN])
+            .arg(mounted)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("start perl")?;
+        let told = child.stdin.take().context("speak to perl")?;
+        let said = child.stdout.take().context("listen to perl")?;
+        let mut switch = Self {
+            child,
+            told,
+            said: BufReader::new(said),
+        };
+        switch.hears("ready")?;
+        Ok(switch)
+    }
+
+    /// When this returns nothing reaches the image any more.
+    pub(crate) fn turn(&mut self) -> Result<()> {
+        self.told.write_all(b"now\n").context("tell perl")?;
+        self.hears("done")
+    }
+
+    fn hears(&mut self, word: &str) -> Result<()> {
+        let mut line = String::new();
+        self.said.read_line(&mut line)?;
+        if line.trim() == word {
+            return Ok(());
+        }
+        let mut why = String::new();
+        if let Some(stderr) = &mut self.child.stderr {
+            stderr.read_to_string(&mut why)?;
+        }
+        bail!("perl did not get {word}: {}", why.trim());
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

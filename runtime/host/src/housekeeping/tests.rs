@@ -43,6 +43,7 @@ pub(crate) async fn start_with(platform: &Platform, file: &str) -> Arc<Rooms> {
         aws_limits: false,
         tls: None,
         testing: false,
+        segment_bytes: None,
         faults: None,
         transition: None,
         runtimes: None,

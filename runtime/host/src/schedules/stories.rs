@@ -115,6 +115,7 @@ impl World {
             aws_limits: false,
             tls: None,
             testing: false,
+            segment_bytes: None,
             faults: None,
             transition: None,
             runtimes: None,
