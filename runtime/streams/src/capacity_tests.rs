@@ -14,7 +14,11 @@ use super::{
 
 const MIB: usize = 1 << 20;
 
-async fn started(aws_limits: bool, shards: u32, mode: StreamMode) -> (Platform, Streams) {
+pub(super) async fn started(
+    aws_limits: bool,
+    shards: u32,
+    mode: StreamMode,
+) -> (Platform, Streams) {
     let platform = Platform::simulated(1);
     let settings = log::Settings {
         view: ViewKind::Memory,

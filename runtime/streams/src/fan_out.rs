@@ -1,29 +1,41 @@
 //! Subscriptions of registered consumers: pages of a shard are pushed as they appear, for five minutes at most.
 //!
 //! A subscription reads only when it is asked for its next page, so a slow subscriber holds nothing and slows nobody.
-//! While nothing comes, an empty page now and then says that the connection lives. Of a consumer and a shard one
-//! subscription lives at a time: a newer one takes over, but not in the first seconds of the older one.
+//! Where AWS's limits are kept, the next page comes when the consumer may have more of the shard. While nothing comes,
+//! an empty page now and then says that the connection lives. Of a consumer and a shard one subscription lives at a time:
+//! a newer one takes over, but not in the first seconds of the older one.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use model::{
-    SequenceNumber, ShardId, StreamKey,
+    Record, SequenceNumber, ShardId, StreamKey,
     seams::{Page, ReadFrom, ReadLimit, SourceError},
 };
 use platform::{Monotonic, watch};
 
 use crate::{
+    capacity::{Bucket, Rate},
     engine::Streams,
     limits::{
-        HEARTBEAT, SUBSCRIPTION_LIFETIME, SUBSCRIPTION_PAGE_BYTES_MAX,
+        FAN_OUT_BYTES_PER_SECOND, HEARTBEAT, SUBSCRIPTION_LIFETIME, SUBSCRIPTION_PAGE_BYTES_MAX,
         SUBSCRIPTION_PAGE_RECORDS_MAX, TAKE_OVER_AFTER,
     },
     number::after_record,
     traits::ConsumerStatus,
 };
+
+/// What a subscriber is given at once.
+const PAGE: ReadLimit = ReadLimit {
+    records: SUBSCRIPTION_PAGE_RECORDS_MAX,
+    bytes: SUBSCRIPTION_PAGE_BYTES_MAX,
+};
+
+/// What a consumer is given of a shard, where AWS's limits are kept.
+const GIVEN: Rate = Rate::per_second(FAN_OUT_BYTES_PER_SECOND);
 
 /// A registered consumer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +53,8 @@ pub enum SubscribeError {
     NotActive(ConsumerStatus),
     #[error("subscribe to a shard: the last subscription is younger than five seconds")]
     TooSoon,
+    #[error("subscribe to a shard: the server stops, ask again when it is back")]
+    Stopping,
     #[error(transparent)]
     Source(#[from] SourceError),
 }
@@ -76,6 +90,7 @@ pub struct Subscription {
     until: Monotonic,
     heartbeat: Monotonic,
     taken: watch::Receiver<()>,
+    given: Arc<Mutex<Bucket>>,
     _alive: Arc<()>,
     /// The end of the shard was told.
     over: bool,
@@ -94,6 +109,8 @@ struct Newest {
     /// Whoever subscribed hears when it goes.
     _holds: watch::Sender<()>,
     subscriber: Weak<()>,
+    /// What the consumer was given of the shard, by whichever subscription; used where AWS's limits are kept.
+    given: Arc<Mutex<Bucket>>,
 }
 
 /// What ended a pause.
@@ -123,21 +140,23 @@ impl Streams {
         let tip = self.tip(&consumer.stream, shard)?;
         let now = self.shared.platform.clock.monotonic();
         let mut subscriptions = self.shared.subscriptions();
+        if subscriptions.closed {
+            return Err(SubscribeError::Stopping);
+        }
         subscriptions.forget(now);
         let place = (consumer.clone(), shard);
-        if subscriptions
-            .newest
-            .get(&place)
-            .is_some_and(|newest| newest.is_young(now))
-        {
+        let older = subscriptions.newest.get(&place);
+        if older.is_some_and(|older| older.is_young(now)) {
             return Err(SubscribeError::TooSoon);
         }
+        let given = older.map_or_else(Arc::default, |older| Arc::clone(&older.given));
         let (holds, taken) = watch::channel(());
         let alive = Arc::new(());
         let newest = Newest {
             since: now,
             _holds: holds,
             subscriber: Arc::downgrade(&alive),
+            given: Arc::clone(&given),
         };
         // What it replaces hears of it.
         subscriptions.newest.insert(place, newest);
@@ -154,6 +173,7 @@ impl Streams {
             until: Monotonic(now.0 + SUBSCRIPTION_LIFETIME),
             heartbeat: now,
             taken,
+            given,
             _alive: alive,
             over: false,
         })
@@ -187,28 +207,30 @@ impl Subscription {
             }
             let mut changes = self.streams.changes();
             self.check()?;
-            let limit = ReadLimit {
-                records: SUBSCRIPTION_PAGE_RECORDS_MAX,
-                bytes: SUBSCRIPTION_PAGE_BYTES_MAX,
-            };
             let stream = &self.consumer.stream;
-            let page = self
-                .streams
-                .read(stream, self.shard, self.from, limit)
-                .await?;
-            if !page.records.is_empty() || page.ended || now >= self.heartbeat {
-                self.heartbeat = Monotonic(now.0 + HEARTBEAT);
-                return Ok(Some(self.deliver(page)));
-            }
-            self.from = page.next;
-            let pause = self.heartbeat.min(self.until).0.saturating_sub(now.0);
+            let held_up = self.held_up(now);
+            let pause = if held_up.is_zero() {
+                let read = self.streams.read(stream, self.shard, self.from, PAGE);
+                let page = read.await?;
+                if !page.records.is_empty() || page.ended || now >= self.heartbeat {
+                    self.heartbeat = Monotonic(now.0 + HEARTBEAT);
+                    return Ok(Some(self.deliver(page, now)));
+                }
+                self.from = page.next;
+                self.heartbeat.0.saturating_sub(now.0)
+            } else {
+                held_up
+            };
+            let pause = pause.min(self.until.0.saturating_sub(now.0));
             let woken = tokio::select! {
                 biased;
                 taken = self.taken.changed() => {
                     drop(taken);
                     Woken::TakenOver
                 }
-                source = self.streams.wait_after(stream, self.shard, self.from) => Woken::Source(source),
+                source = self.streams.wait_after(stream, self.shard, self.from), if held_up.is_zero() => {
+                    Woken::Source(source)
+                }
                 () = changes.next() => Woken::Changed,
                 () = clock.sleep(pause) => Woken::Heartbeat,
             };
@@ -220,7 +242,22 @@ impl Subscription {
         }
     }
 
-    fn deliver(&mut self, page: Page) -> Delivery {
+    /// How long until the consumer may have more of the shard.
+    fn held_up(&self, now: Monotonic) -> Duration {
+        if self.streams.keeps_aws_limits() {
+            lock(&self.given).holds_in(GIVEN, 1, now)
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    fn deliver(&mut self, page: Page, now: Monotonic) -> Delivery {
+        if self.streams.keeps_aws_limits() {
+            let bytes = |record: &Record| record.data.len() + record.partition_key.len();
+            let bytes: usize = page.records.iter().map(bytes).sum();
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            lock(&self.given).take(GIVEN, bytes, now);
+        }
         self.from = page.next;
         self.over = page.ended;
         let continuation = match page.next {
@@ -258,11 +295,17 @@ impl Subscription {
 }
 
 impl Subscriptions {
-    /// Forgets what nobody holds any more and what is old enough to be replaced.
+    /// Forgets what nobody holds any more, what is old enough to be replaced, and who may have all again.
     fn forget(&mut self, now: Monotonic) {
-        self.newest
-            .retain(|_, newest| newest.is_young(now) || newest.subscriber.strong_count() > 0);
+        self.newest.retain(|_, newest| {
+            let held = newest.subscriber.strong_count() > 0;
+            held || newest.is_young(now) || !lock(&newest.given).is_full(now)
+        });
     }
+}
+
+fn lock(given: &Mutex<Bucket>) -> MutexGuard<'_, Bucket> {
+    given.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Newest {

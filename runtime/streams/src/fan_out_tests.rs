@@ -6,6 +6,7 @@ use model::{HashKey, SequenceNumber, ShardId, seams::ReadFrom};
 use platform::Platform;
 
 use super::{
+    capacity_tests,
     tests::{declared, key, record, started, texts},
     *,
 };
@@ -19,6 +20,11 @@ async fn with_consumers(names: &[&str]) -> (Platform, Streams) {
         .declare(key("flights"), declared(1, DAY))
         .await
         .unwrap();
+    register(&streams, names).await;
+    (platform, streams)
+}
+
+async fn register(streams: &Streams, names: &[&str]) {
     for name in names {
         let name = (*name).to_owned();
         let register = move |stream: &mut Amendment<'_>| {
@@ -36,7 +42,6 @@ async fn with_consumers(names: &[&str]) -> (Platform, Streams) {
         };
         streams.amend(key("flights"), register).await.unwrap();
     }
-    (platform, streams)
 }
 
 async fn deregister(streams: &Streams, name: &'static str) {
@@ -171,6 +176,58 @@ async fn subscriptions_end_with_their_consumer_their_stream_and_their_server() {
     let (ended, ()) = tokio::join!(other.next(), async { streams.end_subscriptions() });
     assert_eq!(ended.unwrap_err(), SubscriptionEnded::Stopping);
     assert_eq!(third.next().await.unwrap_err(), SubscriptionEnded::Stopping);
+    let late = streams.subscribe(id(&streams, "third"), FIRST, ReadFrom::Oldest);
+    assert_eq!(late.unwrap_err(), SubscribeError::Stopping);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_consumer_is_given_two_mebibytes_of_a_shard_a_second() {
+    let half = "x".repeat((1 << 19) - 1);
+    for (limited, expected_ms) in [(true, 2_500..=3_000), (false, 0..=0)] {
+        let provisioned = StreamMode::Provisioned;
+        let (platform, streams) = capacity_tests::started(limited, 1, provisioned).await;
+        register(&streams, &["board", "other"]).await;
+        for _ in 0..16 {
+            put(&streams, &[&half]).await;
+            platform.clock.sleep(Duration::from_millis(500)).await;
+        }
+        for name in ["board", "other"] {
+            let began = platform.clock.monotonic().0;
+            let passed_ms = || (platform.clock.monotonic().0 - began).as_millis();
+            let mut subscription = subscribed(&streams, name, ReadFrom::Oldest);
+            let mut given = 0;
+            while given < 16 {
+                given += told(&mut subscription).await.0.len();
+                // A page may exceed what was left.
+                let most = 2 * (3 + 2 * passed_ms() / 1_000 + 1);
+                assert!(!limited || given <= usize::try_from(most).unwrap());
+            }
+            assert!(
+                expected_ms.contains(&passed_ms()),
+                "{name}: {}",
+                passed_ms()
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_was_given_much_is_let_go_at_once() {
+    let (platform, streams) = capacity_tests::started(true, 1, StreamMode::Provisioned).await;
+    register(&streams, &["board"]).await;
+    for _ in 0..8 {
+        put(&streams, &[&"x".repeat((1 << 19) - 1)]).await;
+        platform.clock.sleep(Duration::from_millis(500)).await;
+    }
+    let mut subscription = subscribed(&streams, "board", ReadFrom::Oldest);
+    let began = platform.clock.monotonic();
+    let mut given = 0;
+    while given < 4 {
+        given += told(&mut subscription).await.0.len();
+    }
+    let (ended, ()) = tokio::join!(subscription.next(), async { streams.end_subscriptions() });
+    assert_eq!(ended.unwrap_err(), SubscriptionEnded::Stopping);
+    assert_eq!(platform.clock.monotonic(), began);
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,6 +51,9 @@ pub const READ_BYTES_PER_SECOND: u64 = 2 << 20;
 pub const READS_PER_SECOND: u64 = 5;
 pub const SHARD_ITERATORS_PER_SECOND: u64 = 5;
 
+/// What AWS gives each registered consumer of a shard in a second, beside what the shard gives to all.
+pub const FAN_OUT_BYTES_PER_SECOND: u64 = 2 << 20;
+
 /// Data and partition key of one record, unless a stream says otherwise.
 pub const RECORD_BYTES_DEFAULT: u64 = 1 << 20;
 

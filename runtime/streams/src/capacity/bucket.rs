@@ -44,6 +44,14 @@ impl Bucket {
         missing.saturating_add(rate.time_for(amount)) <= rate.time_for(rate.burst)
     }
 
+    /// How long until so much is in it.
+    #[must_use]
+    pub fn holds_in(&self, rate: Rate, amount: u64, now: Monotonic) -> Duration {
+        let missing = self.full_at.saturating_sub(now.0);
+        let needed = missing.saturating_add(rate.time_for(amount));
+        needed.saturating_sub(rate.time_for(rate.burst))
+    }
+
     /// Takes out so much, even if it is not there: what is missing must refill first.
     pub fn take(&mut self, rate: Rate, amount: u64, now: Monotonic) {
         let from = self.full_at.max(now.0);
@@ -90,6 +98,9 @@ mod tests {
         assert!(!passed(&mut bucket, 399));
         assert!(bucket.is_full(at(1_200)) && !bucket.is_full(at(1_199)));
         assert!(!bucket.pass(rate, 6, at(1_000_000)), "more than it holds");
+        bucket.take(rate, 9, at(2_000_000));
+        let wait = |ms| bucket.holds_in(rate, 1, at(ms)).as_millis();
+        assert_eq!([2_000_000, 2_000_900, 2_001_000].map(wait), [1_000, 100, 0]);
     }
 
     proptest! {

@@ -63,6 +63,7 @@ impl Carrier<'_> {
             SubscribeError::NoSuchConsumer => AwsError::consumer_missing(&consumer),
             SubscribeError::NotActive(status) => not_active(&consumer, status),
             SubscribeError::TooSoon => AwsError::subscribed_already(&consumer.name, shard, stream),
+            stopping @ SubscribeError::Stopping => AwsError::internal(stopping),
             SubscribeError::Source(error) => source_error(error, stream),
         })?;
         Ok(Granted {
