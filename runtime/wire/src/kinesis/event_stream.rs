@@ -12,9 +12,11 @@ pub(super) const CONTENT_TYPE: &str = "application/vnd.amazon.eventstream";
 
 /// Both lengths, and the three checksums and lengths around headers and payload.
 const PRELUDE_BYTES: usize = 8;
-const FRAME_BYTES: usize = PRELUDE_BYTES + 4 + 4;
+const FRAME_BYTES: usize = PRELUDE_BYTES + 4 + CHECKSUM_BYTES;
 /// Of a header whose value is a text.
 const TEXT: u8 = 7;
+/// What follows the payload.
+pub(super) const CHECKSUM_BYTES: usize = 4;
 
 /// The message that opens every stream of events.
 pub(super) fn initial_response() -> Bytes {
@@ -24,11 +26,12 @@ pub(super) fn initial_response() -> Bytes {
             (":event-type", "initial-response"),
             (":content-type", "application/json"),
         ],
-        b"{}",
+        &[b"{}"],
     )
 }
 
-pub(super) fn event(name: &str, content_type: &str, payload: &[u8]) -> Bytes {
+/// The payload may come in parts.
+pub(super) fn event(name: &str, content_type: &str, payload: &[&[u8]]) -> Bytes {
     message(
         &[
             (":message-type", "event"),
@@ -47,16 +50,17 @@ pub(super) fn exception(kind: Kind, content_type: &str, payload: &[u8]) -> Bytes
             (":exception-type", kind.name()),
             (":content-type", content_type),
         ],
-        payload,
+        &[payload],
     )
 }
 
-fn message(headers: &[(&str, &str)], payload: &[u8]) -> Bytes {
+fn message(headers: &[(&str, &str)], payload: &[&[u8]]) -> Bytes {
     let header_bytes: usize = headers
         .iter()
         .map(|(name, value)| 1 + name.len() + 1 + 2 + value.len())
         .sum();
-    let total = FRAME_BYTES + header_bytes + payload.len();
+    let payload_bytes: usize = payload.iter().map(|part| part.len()).sum();
+    let total = FRAME_BYTES + header_bytes + payload_bytes;
     let mut frame = BytesMut::with_capacity(total);
     frame.put_u32(number(total));
     frame.put_u32(number(header_bytes));
@@ -70,7 +74,9 @@ fn message(headers: &[(&str, &str)], payload: &[u8]) -> Bytes {
         frame.put_u16(u16::try_from(value.len()).unwrap_or(u16::MAX));
         frame.put_slice(value.as_bytes());
     }
-    frame.put_slice(payload);
+    for part in payload {
+        frame.put_slice(part);
+    }
     let whole = checksum(&frame);
     frame.put_u32(whole);
     frame.freeze()
@@ -137,7 +143,8 @@ pub(super) mod tests {
     proptest! {
         #[test]
         fn messages_read_back(payload in prop::collection::vec(any::<u8>(), 0..2000)) {
-            let frame = event("SubscribeToShardEvent", "application/json", &payload);
+            let (one, other) = payload.split_at(payload.len() / 3);
+            let frame = event("SubscribeToShardEvent", "application/json", &[one, other]);
             let (headers, read, rest) = read(&frame).unwrap();
             prop_assert_eq!(read, payload);
             prop_assert!(rest.is_empty());

@@ -38,6 +38,13 @@ pub(super) fn records_body(
     records: &[Record],
     ending: &Ending<'_>,
 ) -> Result<Vec<u8>, AwsError> {
+    let mut body = records_part(codec, records, ending);
+    push_ending(codec, &mut body, ending)?;
+    Ok(body)
+}
+
+/// What comes before the ending, of which it takes only how many members it has.
+pub(super) fn records_part(codec: Codec, records: &[Record], ending: &Ending<'_>) -> Vec<u8> {
     let bytes = |record: &Record| record.data.len() + record.partition_key.len();
     let content_bytes: usize = records.iter().map(bytes).sum();
     let frames_bytes = (records.len() + 4) * RECORD_FRAME_BYTES;
@@ -45,14 +52,28 @@ pub(super) fn records_body(
         Codec::Json => {
             let mut body = Vec::with_capacity(content_bytes / 3 * 4 + frames_bytes);
             json_records(&mut body, records);
-            json_ending(&mut body, ending)?;
-            Ok(body)
+            body
         }
         Codec::Cbor => {
             let mut body = Vec::with_capacity(content_bytes + frames_bytes);
-            cbor_records(&mut body, records, ending)?;
-            Ok(body)
+            let parts =
+                usize::from(ending.next.is_some()) + usize::from(!ending.children.is_empty());
+            cbor::push_map(&mut body, 2 + parts);
+            cbor_records(&mut body, records);
+            body
         }
+    }
+}
+
+/// Appends the ending to what comes before it.
+pub(super) fn push_ending(
+    codec: Codec,
+    body: &mut Vec<u8>,
+    ending: &Ending<'_>,
+) -> Result<(), AwsError> {
+    match codec {
+        Codec::Json => json_ending(body, ending),
+        Codec::Cbor => cbor_ending(body, ending),
     }
 }
 
@@ -179,13 +200,7 @@ fn json_ending(body: &mut Vec<u8>, ending: &Ending<'_>) -> Result<(), AwsError> 
     Ok(())
 }
 
-fn cbor_records(
-    body: &mut Vec<u8>,
-    records: &[Record],
-    ending: &Ending<'_>,
-) -> Result<(), AwsError> {
-    let parts = usize::from(ending.next.is_some()) + usize::from(!ending.children.is_empty());
-    cbor::push_map(body, 2 + parts);
+fn cbor_records(body: &mut Vec<u8>, records: &[Record]) {
     cbor::push_text(body, "Records");
     cbor::push_array(body, records.len());
     for record in records {
@@ -210,6 +225,9 @@ fn cbor_records(
             cbor::push_text(body, ENCRYPTED);
         }
     }
+}
+
+fn cbor_ending(body: &mut Vec<u8>, ending: &Ending<'_>) -> Result<(), AwsError> {
     cbor::push_text(body, "MillisBehindLatest");
     cbor::push_number(body, ending.behind_ms);
     if let Some((member, next)) = ending.next {

@@ -13,10 +13,10 @@ use streams::{Delivery, Operation, Streams, Subscription, SubscriptionEnded};
 use super::{
     actions::{children, page_noted, source_error},
     answer::{Answer, Codec},
-    encoded::{EncodedEvents, EventKey},
+    encoded::{EncodedEvents, EventKey, framed},
     error::{AwsError, Kind},
     event_stream,
-    records::{Ending, records_body},
+    records::{Ending, push_ending, records_body, records_part},
 };
 
 /// A subscription that was granted.
@@ -108,19 +108,10 @@ impl Pump {
         };
         let continuation = delivery.continuation.map(|number| number.to_string());
         let continuation = continuation.as_deref();
-        let encode = || {
-            let ending = Ending {
-                next: continuation.map(|number| ("ContinuationSequenceNumber", number)),
-                behind_ms: page.behind_ms,
-                children: &children,
-            };
-            let body = records_body(*codec, &page.records, &ending)?;
-            let content_type = codec.event_content_type();
-            Ok(event_stream::event(
-                "SubscribeToShardEvent",
-                content_type,
-                &body,
-            ))
+        let ending = Ending {
+            next: continuation.map(|number| ("ContinuationSequenceNumber", number)),
+            behind_ms: page.behind_ms,
+            children: &children,
         };
         match (page.records.first(), page.records.last()) {
             (Some(first), Some(last)) if !page.ended => {
@@ -130,11 +121,19 @@ impl Pump {
                     codec: *codec,
                     first: first.sequence,
                     last: last.sequence,
-                    behind_ms: page.behind_ms,
                 };
-                self.encoded.frame(key, encode)
+                let records = || records_part(*codec, &page.records, &ending);
+                let ending = || {
+                    let mut body = Vec::new();
+                    push_ending(*codec, &mut body, &ending)?;
+                    Ok(body)
+                };
+                self.encoded.frame(key, page.behind_ms, records, ending)
             }
-            (Some(_) | None, Some(_) | None) => encode(),
+            (Some(_) | None, Some(_) | None) => {
+                let body = records_body(*codec, &page.records, &ending)?;
+                Ok(framed(*codec, &body, &[]))
+            }
         }
     }
 

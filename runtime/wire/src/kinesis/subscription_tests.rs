@@ -53,7 +53,7 @@ fn position(arn: &str, position: &Value) -> Value {
     json!({"ConsumerARN": arn, "ShardId": "shardId-000000000000", "StartingPosition": position})
 }
 
-async fn asked(
+pub(super) async fn asked(
     client: &Client,
     content_type: &str,
     body: impl Into<Bytes>,
@@ -270,6 +270,37 @@ async fn what_many_subscribers_are_told_is_encoded_once() {
         }
         assert_eq!(client.door.events_encoded(), round);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn subscribers_that_lag_share_what_was_encoded_and_are_told_their_own_lag() {
+    let (client, arns) = with_consumers(&["a", "b", "c"]).await;
+    for _ in 0..3 {
+        client.put(&"x".repeat(900_000)).await;
+    }
+    client.put("last").await;
+    let mut lags = Vec::new();
+    for arn in &arns {
+        client.platform.clock.shift(Duration::from_secs(10));
+        let horizon = position(arn, &json!({"Type": "TRIM_HORIZON"}));
+        let mut subscriber = subscribed(&client, horizon).await;
+        let mut told: Vec<String> = Vec::new();
+        while told.len() < 4 {
+            let event = subscriber.told().await;
+            told.extend(datas(&event));
+            lags.push(event["MillisBehindLatest"].as_u64().unwrap());
+        }
+        assert_eq!(told[3], "last");
+        let pages = lags.len()
+            / arns
+                .iter()
+                .position(|known| known == arn)
+                .map_or(1, |at| at + 1);
+        assert_eq!(client.door.events_encoded(), u64::try_from(pages).unwrap());
+    }
+    let mut different: Vec<u64> = lags.into_iter().filter(|lag| *lag > 0).collect();
+    different.dedup();
+    assert!(different.len() >= arns.len(), "{different:?}");
 }
 
 #[tokio::test(start_paused = true)]
