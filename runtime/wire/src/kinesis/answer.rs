@@ -3,7 +3,7 @@
 //! In: a result or an error, and the codec of the request. Out: an answer, whose general headers (request ids,
 //! date, CORS) `door` adds. The choice of a codec is made here and nowhere else: answers mirror requests.
 
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -33,6 +33,19 @@ pub(super) struct Answer {
 }
 
 impl Codec {
+    /// Of an answer to a request of which no more than its head is known. AWS falls back to CBOR.
+    pub(super) fn of_headers(headers: &HeaderMap) -> Self {
+        let given = headers.get(header::CONTENT_TYPE);
+        let given = given
+            .and_then(|given| given.to_str().ok())
+            .unwrap_or_default();
+        if given.split(';').next().unwrap_or_default().trim() == JSON {
+            Self::Json
+        } else {
+            Self::Cbor
+        }
+    }
+
     /// Of what is inside of an event.
     pub(super) fn event_content_type(self) -> &'static str {
         match self {

@@ -15,19 +15,15 @@ use streams::Streams;
 
 use super::{
     actions::{Carried, carry_out},
-    answer::Answer,
+    answer::{Answer, Codec},
     encoded::EncodedEvents,
     quotas::Quotas,
     reception::{Access, receive},
     subscription::frames,
 };
 use crate::{
-    body::AnswerBody,
-    calendar::http_date,
-    hosts::AllowedHosts,
-    limits::BODY_BYTES_MAX,
-    request_body::{BodyRefused, whole_body},
-    signature::Keyring,
+    body::AnswerBody, calendar::http_date, hosts::AllowedHosts, limits::BODY_BYTES_MAX,
+    request_body::whole_body, signature::Keyring,
 };
 
 const EXPOSED_HEADERS: &str =
@@ -90,18 +86,12 @@ impl KinesisDoor {
         B: Body<Data = Bytes> + Unpin,
     {
         let (parts, body) = request.into_parts();
-        let refused = |status| {
-            Carried::Answer(Answer {
-                status,
-                ..Answer::default()
-            })
-        };
         let carried = match whole_body(&self.platform.clock, body, BODY_BYTES_MAX).await {
             Ok(body) => self.carried(&parts, &body).await,
-            Err(BodyRefused::TooLarge) => refused(StatusCode::PAYLOAD_TOO_LARGE),
-            Err(BodyRefused::TooSlow) => refused(StatusCode::REQUEST_TIMEOUT),
-            // The client went away in the middle of its request.
-            Err(BodyRefused::CutOff) => refused(StatusCode::BAD_REQUEST),
+            Err(refused) => {
+                let codec = Codec::of_headers(&parts.headers);
+                Carried::Answer(Answer::error(codec, &refused.into()))
+            }
         };
         match carried {
             Carried::Answer(answer) => {

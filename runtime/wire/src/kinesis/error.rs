@@ -7,7 +7,10 @@ use std::fmt;
 
 use model::{ShardId, StreamKey};
 
-use crate::{calendar::java_date, credentials::UnreadableSignature, limits, signature::Unsigned};
+use crate::{
+    calendar::java_date, credentials::UnreadableSignature, limits, request_body::BodyRefused,
+    signature::Unsigned,
+};
 
 /// AWS's name of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub(super) enum Kind {
     LimitExceeded,
     MissingAuthenticationToken,
     ProvisionedThroughputExceeded,
+    RequestEntityTooLarge,
+    RequestTimeout,
     ResourceInUse,
     ResourceNotFound,
     Serialization,
@@ -48,6 +53,8 @@ impl Kind {
             Self::LimitExceeded => "LimitExceededException",
             Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
             Self::ProvisionedThroughputExceeded => "ProvisionedThroughputExceededException",
+            Self::RequestEntityTooLarge => "RequestEntityTooLargeException",
+            Self::RequestTimeout => "RequestTimeoutException",
             Self::ResourceInUse => "ResourceInUseException",
             Self::ResourceNotFound => "ResourceNotFoundException",
             Self::Serialization => "SerializationException",
@@ -62,6 +69,8 @@ impl Kind {
             Self::InternalFailure | Self::InternalFailureException => {
                 http::StatusCode::INTERNAL_SERVER_ERROR
             }
+            Self::RequestEntityTooLarge => http::StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RequestTimeout => http::StatusCode::REQUEST_TIMEOUT,
             Self::AccessDenied
             | Self::DryRunOperation
             | Self::ExpiredIterator
@@ -368,6 +377,30 @@ impl AwsError {
                 limits::PRODUCER_NAME_BYTES_MAX
             ),
         )
+    }
+}
+
+/// Said before the request was read as a whole.
+impl From<BodyRefused> for AwsError {
+    fn from(refused: BodyRefused) -> Self {
+        match refused {
+            BodyRefused::TooLarge => Self::new(
+                Kind::RequestEntityTooLarge,
+                format_args!(
+                    "The body of a request may have {} bytes.",
+                    limits::BODY_BYTES_MAX
+                ),
+            ),
+            BodyRefused::TooSlow => Self::new(
+                Kind::RequestTimeout,
+                "The body of the request did not come in time.",
+            ),
+            // Whoever still reads this has closed only its own side.
+            BodyRefused::CutOff => Self::new(
+                Kind::Serialization,
+                "The request ended before its body was complete.",
+            ),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, Full};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::actions_tests::Client;
+use super::{actions_tests::Client, door_tests::Broken};
 use crate::AnswerBody;
 
 const JSON: &str = "application/x-amz-json-1.1";
@@ -98,6 +98,16 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// What may keep a body from coming as a whole.
+fn broken() -> impl Strategy<Value = Option<Broken>> {
+    prop_oneof![
+        20 => Just(None),
+        1 => Just(Some(Broken::TooLarge)),
+        1 => Just(Some(Broken::Stalled)),
+        1 => Just(Some(Broken::CutOff)),
+    ]
+}
+
 /// Whether an error is what a client of AWS can read.
 fn is_of_aws(kind: &str, body: &[u8]) -> bool {
     let names_a_type = |value: &Value| value.get("__type").is_some_and(Value::is_string);
@@ -132,7 +142,7 @@ proptest! {
     #[test]
     fn garbage_is_answered_in_the_shapes_of_aws(
         requests in prop::collection::vec(
-            (method(), content_type(), target(), authorization(), body(), any::<bool>()),
+            (method(), content_type(), target(), authorization(), body(), any::<bool>(), broken()),
             1..20,
         ),
     ) {
@@ -143,8 +153,8 @@ proptest! {
             .unwrap();
         runtime.block_on(async {
             let client = Client::with_stream(1).await;
-            for (method, content_type, target, authorization, body, from_page) in requests {
-                let shown = format!("{method} {content_type:?} {target:?} {authorization:?} {body:?}");
+            for (method, content_type, target, authorization, body, from_page, broken) in requests {
+                let shown = format!("{method} {content_type:?} {target:?} {authorization:?} {body:?} {broken:?}");
                 let mut request = Request::new(Full::new(Bytes::from(body)));
                 *request.method_mut() = method;
                 let headers = request.headers_mut();
@@ -162,7 +172,14 @@ proptest! {
                 if from_page {
                     headers.insert("origin", HeaderValue::from_static("http://example.com"));
                 }
-                check(client.door.answer(request).await, &shown).await;
+                let Some(broken) = broken else {
+                    check(client.door.answer(request).await, &shown).await;
+                    continue;
+                };
+                let response = client.door.answer(request.map(|_| broken)).await;
+                let named = response.headers().contains_key("content-type");
+                assert!(response.status().is_client_error() && named, "{shown}");
+                check(response, &shown).await;
             }
         });
     }
