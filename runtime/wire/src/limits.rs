@@ -80,17 +80,19 @@ pub const RECORD_KIB_DEFAULT: u32 = 1024;
 pub const TAGS_PER_RESOURCE_MAX: usize = 50;
 pub const TAGS_PER_PAGE_MAX: usize = 50;
 
-/// What a retention period may be set to, in hours.
+/// What a retention period may be set to at least, in hours. The most stands in the generated tables.
 pub const RETENTION_HOURS_MIN: i64 = 24;
-pub const RETENTION_HOURS_MAX: i64 = 8760;
+
 /// What a stream on demand may be warmed for.
 pub const WARM_MIBPS_MAX: i64 = 10 << 10;
 
 /// A resource policy.
 pub const POLICY_BYTES_MAX: usize = 20 * 1024;
 
-/// Registered consumers of one stream, and those of them that are CREATING.
+/// Registered consumers of one stream, those of one on demand while its account has promised a throughput, and those of them
+/// that are CREATING.
 pub const CONSUMERS_PER_STREAM_MAX: usize = 20;
+pub const CONSUMERS_WITH_COMMITMENT_MAX: usize = 50;
 pub const CONSUMERS_CREATING_MAX: usize = 5;
 
 /// Streams of an account that are CREATING or DELETING at once, where AWS's limits are kept.
@@ -99,8 +101,13 @@ pub const STREAMS_IN_TRANSITION_MAX: usize = 5;
 /// Rates of accounts and streams that are remembered before those that are full again are forgotten.
 pub const RATES_KEPT_MAX: usize = 10_000;
 
-/// What DescribeLimits tells, as of an account in one of AWS's large regions.
-pub const SHARDS_PER_ACCOUNT: usize = 20_000;
+/// Shards of an account, in AWS's large regions and elsewhere. AWS says 6,000 or 1,000 and not where which; nobody is refused
+/// here what AWS may let pass.
+pub const LARGE_REGIONS: [&str; 3] = ["us-east-1", "us-west-2", "eu-west-1"];
+pub const SHARDS_PER_ACCOUNT_IN_LARGE_REGIONS: usize = 20_000;
+pub const SHARDS_PER_ACCOUNT: usize = 6_000;
+
+/// What else DescribeLimits tells.
 pub const ON_DEMAND_STREAMS_PER_ACCOUNT: usize = 50;
 pub const CHANNELS_PER_ACCOUNT: usize = 0;
 

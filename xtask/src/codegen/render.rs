@@ -1,7 +1,7 @@
 //! Rust text of the tables: the actions, their inputs, and the shapes that inputs are made of.
 //!
 //! In: the service model. Out: three files for `kinesis/generated/`, not yet formatted. Shapes that no input
-//! reaches are left out. Two corrections to the model are made here, each with its reason.
+//! reaches are left out. Three corrections to the model are made here, each with its reason.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -24,6 +24,9 @@ const NEEDED_UNLESS_SPREAD: [(&str, &str); 2] = [
     ("PutRecordInput", "PartitionKey"),
     ("PutRecordsRequestEntry", "PartitionKey"),
 ];
+
+/// The model says nothing of a bound that AWS tells among the others.
+const AT_MOST: (&str, i64) = ("RetentionPeriodHours", 8760);
 
 /// ListShards may name its stream by a token alone and has a text of its own when nothing is given.
 const STREAM_BY_TOKEN: &str = "ListShardsInput";
@@ -130,7 +133,7 @@ fn shapes(model: &ServiceModel, names: &BTreeSet<&str>, table: Table) -> Result<
         ),
         Table::Shapes => (
             "The shapes that inputs are made of. Values of enumerations come in the order AWS prints.",
-            "use super::super::schema::{Shape, at_least, between, blob, integer, list, map, one_of};\n\
+            "use super::super::schema::{Shape, at_least, at_most, between, blob, integer, list, map, one_of};\n\
              use super::super::schema::{optional, pattern, required, structure, text, unbounded, unless_spread};\n",
         ),
     };
@@ -160,6 +163,7 @@ fn shape_body(name: &str, shape: &Shape, table: Table) -> Result<String> {
     Ok(match shape.kind.as_str() {
         "boolean" => "Shape::Boolean".to_owned(),
         "timestamp" => "Shape::Timestamp".to_owned(),
+        "integer" if name == AT_MOST.0 => format!("integer(at_most({}))", AT_MOST.1),
         "integer" => format!("integer({})", bounds(shape)?),
         "blob" => format!("blob({})", bounds(shape)?),
         "string" => text_body(shape)?,

@@ -222,3 +222,85 @@ async fn consumers_have_tags_and_policies_of_their_own() {
         "ResourceNotFoundException: Consumer none under stream flights not found for account 000000000000."
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_of_one_stream_and_a_moment_tells_streams_of_one_name_apart() {
+    let client = Client::with_stream(2).await;
+    client
+        .done(
+            "CreateStream",
+            json!({"StreamName": "other", "ShardCount": 1}),
+        )
+        .await;
+    settle(&client);
+    let other = STREAM.replace("flights", "other");
+    for (stream, name) in [(STREAM, "a"), (STREAM, "b"), (&*other, "c")] {
+        let input = json!({"StreamARN": stream, "ConsumerName": name});
+        client.done("RegisterStreamConsumer", input).await;
+    }
+    let first = json!({"StreamARN": STREAM, "MaxResults": 1});
+    let token = client.done("ListStreamConsumers", first).await["NextToken"].take();
+    let input = json!({"StreamARN": other, "NextToken": token});
+    assert_eq!(
+        client.refused("ListStreamConsumers", input).await,
+        "InvalidArgumentException: Invalid NextToken."
+    );
+    let summary = client
+        .done("DescribeStreamSummary", json!({"StreamARN": STREAM}))
+        .await;
+    let created = summary["StreamDescriptionSummary"]["StreamCreationTimestamp"].as_f64();
+    let created = created.unwrap();
+    for action in ["ListShards", "ListStreamConsumers"] {
+        let input = |made: f64| json!({"StreamARN": STREAM, "StreamCreationTimestamp": made, "MaxResults": 1});
+        let answer = client.done(action, input(created)).await;
+        // Some clients leave the fraction out.
+        client.done(action, input(created.floor())).await;
+        assert_eq!(
+            client.refused(action, input(created - 1.0)).await,
+            "ResourceNotFoundException: Stream flights under account 000000000000 not found."
+        );
+        let mut input =
+            json!({"NextToken": answer["NextToken"], "StreamCreationTimestamp": created});
+        if action == "ListStreamConsumers" {
+            input["StreamARN"] = STREAM.into();
+        }
+        assert_eq!(
+            client.refused(action, input).await,
+            "InvalidArgumentException: NextToken and StreamCreationTimestamp cannot be provided together."
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_promised_a_throughput_has_more_consumers_of_streams_on_demand() {
+    let client = Client::new().await;
+    client
+        .done("CreateStream", json!({"StreamName": "flights"}))
+        .await;
+    settle(&client);
+    let named = |name: usize| json!({"StreamARN": STREAM, "ConsumerName": name.to_string()});
+    let full = |max: usize| {
+        format!(
+            "LimitExceededException: Stream flights under account 000000000000 has {max} registered consumers, which \
+             is the limit."
+        )
+    };
+    for (names, max) in [(0..20, 20), (20..50, 50)] {
+        for name in names {
+            client.done("RegisterStreamConsumer", named(name)).await;
+            settle(&client);
+        }
+        assert_eq!(
+            client.refused("RegisterStreamConsumer", named(99)).await,
+            full(max)
+        );
+        let commitment = json!({"MinimumThroughputBillingCommitment": {"Status": "ENABLED"}});
+        client.done("UpdateAccountSettings", commitment).await;
+    }
+    let mode = json!({"StreamARN": STREAM, "StreamModeDetails": {"StreamMode": "PROVISIONED"}});
+    client.done("UpdateStreamMode", mode).await;
+    assert_eq!(
+        client.refused("RegisterStreamConsumer", named(99)).await,
+        full(20)
+    );
+}

@@ -39,6 +39,8 @@ mod consumer_tests;
 #[cfg(test)]
 mod door_tests;
 #[cfg(test)]
+mod dry_run_tests;
+#[cfg(test)]
 mod facts_tests;
 #[cfg(test)]
 mod garbage_tests;

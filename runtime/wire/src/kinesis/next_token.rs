@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn tokens_belong_to_their_list_and_expire() {
         let parts = vec![
-            "flights".to_owned(),
+            "arn:aws:kinesis:eu-west-1:000000000000:stream/flights".to_owned(),
             "shardId-000000000002".to_owned(),
             String::new(),
         ];

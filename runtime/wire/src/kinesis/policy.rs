@@ -2,6 +2,8 @@
 //!
 //! In: a policy that was accepted. Out: a verdict. What cannot be understood never allows: an Allow with conditions
 //! counts for nothing, a Deny with conditions for everything.
+//!
+//! Keys of this server belong to accounts, not to users: who names a user or a role of an account names all keys of it.
 
 use serde_json::{Map, Value};
 
@@ -46,11 +48,6 @@ pub(super) fn verdict(policy: &str, question: Question<'_>) -> Verdict {
 }
 
 fn speaks_of(statement: &Map<String, Value>, question: Question<'_>, deny: bool) -> bool {
-    let texts = |name: &str, wanted: &str| {
-        let listed = each(statement.get(name));
-        let mut texts = listed.iter().filter_map(|text| text.as_str());
-        texts.any(|pattern| matches(pattern, wanted))
-    };
     let unless = |yes: &str, no: &str, found: &dyn Fn(&str) -> bool| {
         if statement.contains_key(no) {
             !found(no)
@@ -61,29 +58,44 @@ fn speaks_of(statement: &Map<String, Value>, question: Question<'_>, deny: bool)
     let principal = unless("Principal", "NotPrincipal", &|name| {
         names(statement.get(name), question.account)
     });
-    let action = unless("Action", "NotAction", &|name| texts(name, question.action));
-    let resource = !statement.contains_key("Resource") || texts("Resource", question.resource);
+    // As in AWS, the case of actions says nothing.
+    let wanted = question.action.to_ascii_lowercase();
+    let action = unless("Action", "NotAction", &|name| {
+        any_text(statement.get(name), |pattern| {
+            matches(&pattern.to_ascii_lowercase(), &wanted)
+        })
+    });
+    let named = |name: &str| statement.contains_key(name);
+    let resource = unless("Resource", "NotResource", &|name| {
+        !named(name)
+            || any_text(statement.get(name), |pattern| {
+                matches(pattern, question.resource)
+            })
+    });
     let conditions = statement.contains_key("Condition");
     principal && action && resource && (deny || !conditions)
 }
 
-/// Whether a principal is everybody, or an account by its number or by an ARN within it.
+/// Whether a principal is everybody, or an account by its number or by an ARN within it. A key does not say which user it
+/// belongs to, so that of any user stands for the account.
 fn names(principal: Option<&Value>, account: &str) -> bool {
     let within = |text: &str| {
         text == "*" || text == account || text.split(':').nth(4).is_some_and(|part| part == account)
     };
     match principal {
         Some(Value::String(text)) => within(text),
-        Some(Value::Object(kinds)) => {
-            let named = each(kinds.get("AWS"));
-            named.iter().filter_map(|text| text.as_str()).any(within)
-        }
+        Some(Value::Object(kinds)) => any_text(kinds.get("AWS"), within),
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) | None => false,
     }
 }
 
+fn any_text(value: Option<&Value>, fits: impl Fn(&str) -> bool) -> bool {
+    let listed = each(value);
+    listed.into_iter().filter_map(Value::as_str).any(fits)
+}
+
 /// One or many.
-fn each(value: Option<&Value>) -> Vec<&Value> {
+pub(super) fn each(value: Option<&Value>) -> Vec<&Value> {
     match value {
         Some(Value::Array(many)) => many.iter().collect(),
         Some(
@@ -98,7 +110,7 @@ fn each(value: Option<&Value>) -> Vec<&Value> {
 }
 
 /// A star stands for any text, a question mark for one letter.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut from) = (0, 0);
@@ -169,12 +181,22 @@ mod tests {
                 Verdict::Silent,
             ),
             (&json!({"Service": "x"}), json!("*"), "*", Verdict::Silent),
+            (&root, json!("Kinesis:get*"), "*", Verdict::Allowed),
             (&root, json!("kinesis:Put*"), "*", Verdict::Silent),
             (&root, json!("*"), "arn:*:stream/other", Verdict::Silent),
             (&root, json!("*"), "arn:*:stream/fl?ghts", Verdict::Allowed),
         ] {
             let statement = json!({"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource});
             check(&statement, expected);
+        }
+        for (besides, expected) in [
+            ("arn:aws:kinesis:*:stream/flights", Verdict::Silent),
+            ("arn:aws:kinesis:*:stream/other", Verdict::Allowed),
+        ] {
+            check(
+                &json!({"Effect": "Allow", "Principal": "*", "Action": "*", "NotResource": besides}),
+                expected,
+            );
         }
         check(&json!([]), Verdict::Silent);
         check(

@@ -1,6 +1,8 @@
 //! Conversations of two accounts with a server that verifies signatures: each has its own streams, and what one lets the
 //! other do.
 
+use std::time::Duration;
+
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use model::AccountId;
@@ -29,11 +31,7 @@ impl Server {
         let server = Self(client);
         let input = json!({"StreamName": "flights", "ShardCount": 1});
         server.done("one", "CreateStream", &input).await;
-        server
-            .0
-            .platform
-            .clock
-            .shift(std::time::Duration::from_secs(1));
+        server.0.platform.clock.shift(Duration::from_secs(1));
         server
     }
 
@@ -79,9 +77,22 @@ impl Server {
     }
 
     async fn set_policy(&self, statements: Value) {
+        self.set_policy_of(STREAM, statements).await;
+    }
+
+    async fn set_policy_of(&self, arn: &str, statements: Value) {
         let policy = json!({ "Statement": statements }).to_string();
-        let input = json!({"ResourceARN": STREAM, "Policy": policy});
+        let input = json!({"ResourceARN": arn, "Policy": policy});
         self.done("one", "PutResourcePolicy", &input).await;
+    }
+
+    /// The ARN of a new consumer that is ACTIVE.
+    async fn register(&self, name: &str) -> String {
+        let input = json!({"StreamARN": STREAM, "ConsumerName": name});
+        let answer = self.done("one", "RegisterStreamConsumer", &input).await;
+        self.0.platform.clock.shift(Duration::from_secs(1));
+        let arn = answer["Consumer"]["ConsumerARN"].as_str().unwrap();
+        arn.to_owned()
     }
 }
 
@@ -169,4 +180,103 @@ async fn iterators_of_one_account_are_no_use_to_another() {
     );
     let input = json!({"ShardIterator": iterator["ShardIterator"], "StreamARN": STREAM});
     server.denied("two", "GetRecords", &input).await;
+}
+
+/// A consumer by its ARN, and by its name and its stream.
+fn spelled(arn: &str, name: &str) -> [Value; 2] {
+    [
+        json!({"ConsumerARN": arn}),
+        json!({"StreamARN": STREAM, "ConsumerName": name}),
+    ]
+}
+
+fn subscribe(arn: &str) -> Value {
+    json!({"ConsumerARN": arn, "ShardId": "0", "StartingPosition": {"Type": "LATEST"}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_forbidden_of_a_consumer_is_forbidden_however_it_is_named() {
+    let server = Server::new().await;
+    let (board, other) = (
+        server.register("board").await,
+        server.register("other").await,
+    );
+    let deny = json!({"Effect": "Deny", "Principal": "*", "Action": "kinesis:*Consumer"});
+    let shut = json!({"Effect": "Deny", "Principal": "*", "Action": "kinesis:SubscribeToShard", "Resource": board});
+    server.set_policy_of(&board, json!([deny, shut])).await;
+    for action in ["DescribeStreamConsumer", "DeregisterStreamConsumer"] {
+        for input in spelled(&board, "board") {
+            server.denied("one", action, &input).await;
+        }
+    }
+    server
+        .denied("one", "SubscribeToShard", &subscribe(&board))
+        .await;
+    server
+        .done("one", "SubscribeToShard", &subscribe(&other))
+        .await;
+    for input in spelled(&other, "other") {
+        server.done("one", "DescribeStreamConsumer", &input).await;
+    }
+    // What the policy of a stream forbids is forbidden of its consumers too.
+    server.set_policy(json!([deny])).await;
+    for input in spelled(&other, "other") {
+        server.denied("one", "DescribeStreamConsumer", &input).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_allowed_of_a_consumer_is_allowed_however_it_is_named() {
+    let server = Server::new().await;
+    let (board, other) = (
+        server.register("board").await,
+        server.register("other").await,
+    );
+    let actions = ["kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"];
+    let allow = json!({"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": actions});
+    server.set_policy_of(&board, json!([allow])).await;
+    // Of the stream nothing is allowed that the consumer would have from it.
+    server
+        .set_policy(json!([{"Effect": "Allow", "Principal": "*", "Action": "kinesis:*"}]))
+        .await;
+    for input in spelled(&board, "board") {
+        server.done("two", "DescribeStreamConsumer", &input).await;
+        server
+            .denied("two", "DeregisterStreamConsumer", &input)
+            .await;
+    }
+    for input in spelled(&other, "other") {
+        server.denied("two", "DescribeStreamConsumer", &input).await;
+    }
+    server
+        .done("two", "SubscribeToShard", &subscribe(&board))
+        .await;
+    server
+        .denied("two", "SubscribeToShard", &subscribe(&other))
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_another_account_goes_on_as_long_as_a_policy_allows_it() {
+    let server = Server::new().await;
+    let split = json!({"StreamARN": STREAM, "ShardToSplit": "0", "NewStartingHashKey": "9"});
+    server.done("one", "SplitShard", &split).await;
+    server.0.platform.clock.shift(Duration::from_secs(1));
+    let allow = json!({"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": "kinesis:ListShards"});
+    server.set_policy(json!([allow])).await;
+    let first = json!({"StreamARN": STREAM, "MaxResults": 2});
+    let first = server.done("two", "ListShards", &first).await;
+    let rest = json!({"NextToken": first["NextToken"]});
+    let second = server.done("two", "ListShards", &rest).await;
+    assert_eq!(second["Shards"][0]["ShardId"], "shardId-000000000002");
+    assert!(second["NextToken"].is_null());
+    let agreed = json!({"NextToken": first["NextToken"], "StreamARN": STREAM});
+    server.done("two", "ListShards", &agreed).await;
+    let other = STREAM.replace("111111111111", "222222222222");
+    let other = json!({"NextToken": first["NextToken"], "StreamARN": other});
+    let (_, refused) = server.ask("two", "ListShards", &other).await;
+    assert_eq!(refused["message"], "Invalid NextToken.");
+    let policy = json!({"ResourceARN": STREAM});
+    server.done("one", "DeleteResourcePolicy", &policy).await;
+    server.denied("two", "ListShards", &rest).await;
 }

@@ -7,9 +7,8 @@ use super::{
     resource::ConsumerKey,
 };
 use crate::limits::{
-    CONSUMERS_CREATING_MAX, CONSUMERS_PER_STREAM_MAX, ON_DEMAND_STREAMS_PER_ACCOUNT,
-    RETENTION_HOURS_MAX, RETENTION_HOURS_MIN, SHARDS_PER_ACCOUNT, STREAMS_IN_TRANSITION_MAX,
-    WARM_MIBPS_MAX,
+    CONSUMERS_CREATING_MAX, ON_DEMAND_STREAMS_PER_ACCOUNT, RETENTION_HOURS_MIN,
+    STREAMS_IN_TRANSITION_MAX, WARM_MIBPS_MAX,
 };
 
 impl AwsError {
@@ -140,14 +139,14 @@ impl AwsError {
     pub(super) fn account_shards_exceeded(
         account: &str,
         region: &str,
-        open: usize,
+        (open, limit): (usize, usize),
         more: u32,
     ) -> Self {
         Self::new(
             Kind::LimitExceeded,
             format_args!(
                 "This request would exceed the shard limit for the account {account} in {region}. Current \
-                 shard count for the account: {open}. Limit: {SHARDS_PER_ACCOUNT}. Number of additional \
+                 shard count for the account: {open}. Limit: {limit}. Number of additional \
                  shards that would have resulted from this request: {more}. Refer to the AWS Service Limits \
                  page (http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current \
                  limits and how to request higher limits."
@@ -207,16 +206,6 @@ impl AwsError {
         ))
     }
 
-    pub(super) fn retention_over_maximum(asked: i64) -> Self {
-        Self::new(
-            Kind::Validation,
-            format_args!(
-                "1 validation error detected: Value '{asked}' at 'retentionPeriodHours' failed to satisfy \
-                 constraint: Member must have value less than or equal to {RETENTION_HOURS_MAX}"
-            ),
-        )
-    }
-
     pub(super) fn retention_too_short(asked: i64) -> Self {
         Self::invalid_argument(format_args!(
             "Minimum allowed retention period is {RETENTION_HOURS_MIN} hours. \
@@ -242,6 +231,11 @@ impl AwsError {
 
     pub(super) fn encryption_type_none() -> Self {
         Self::invalid_argument("EncryptionType must be KMS.")
+    }
+
+    /// The text is the one that CloudFormation shows for the same; what the service itself says is not confirmed.
+    pub(super) fn provisioned_without_count() -> Self {
+        Self::invalid_argument("ShardCount is expected when StreamMode=PROVISIONED")
     }
 
     pub(super) fn auto_on_provisioned() -> Self {
@@ -317,11 +311,11 @@ impl AwsError {
         )
     }
 
-    pub(super) fn too_many_consumers(stream: &StreamKey) -> Self {
+    pub(super) fn too_many_consumers(stream: &StreamKey, max: usize) -> Self {
         Self::new(
             Kind::LimitExceeded,
             format_args!(
-                "Stream {} under account {} has {CONSUMERS_PER_STREAM_MAX} registered consumers, \
+                "Stream {} under account {} has {max} registered consumers, \
                  which is the limit.",
                 stream.name, stream.account
             ),

@@ -148,6 +148,11 @@ async fn retention_grows_and_shrinks_by_its_own_action_each() {
     ] {
         assert_eq!(client.refused(action, hours(asked)).await, expected);
     }
+    let both = json!({"StreamName": "!", "RetentionPeriodHours": 8761});
+    assert_eq!(
+        client.refused("IncreaseStreamRetentionPeriod", both).await,
+        "ValidationException: 2 validation errors detected: Value '8761' at 'retentionPeriodHours' failed to satisfy constraint: Member must have value less than or equal to 8760; Value '!' at 'streamName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+    );
     client
         .done("DecreaseStreamRetentionPeriod", hours(24))
         .await;
@@ -348,6 +353,43 @@ async fn what_a_stream_is_made_with_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_provisioned_stream_names_its_shards() {
+    let client = Client::new().await;
+    let create = |mode: Value, count: Value| json!({"StreamName": "flights", "StreamModeDetails": mode, "ShardCount": count});
+    let mode = |mode: &str| json!({ "StreamMode": mode });
+    for more in [json!({}), json!({"WarmThroughputMiBps": 1})] {
+        let mut input = create(mode("PROVISIONED"), Value::Null);
+        input
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        assert_eq!(
+            client.refused("CreateStream", input).await,
+            "InvalidArgumentException: ShardCount is expected when StreamMode=PROVISIONED"
+        );
+    }
+    for (named, count, expected) in [
+        (mode("PROVISIONED"), json!(2), ("PROVISIONED", 2)),
+        (mode("ON_DEMAND"), Value::Null, ("ON_DEMAND", 4)),
+        (Value::Null, json!(3), ("PROVISIONED", 3)),
+        (Value::Null, Value::Null, ("ON_DEMAND", 4)),
+    ] {
+        client.done("CreateStream", create(named, count)).await;
+        settle(&client);
+        let made = summary(&client).await;
+        let found = (
+            made["StreamModeDetails"]["StreamMode"].as_str().unwrap(),
+            made["OpenShardCount"].as_u64().unwrap(),
+        );
+        assert_eq!(found, expected);
+        client
+            .done("DeleteStream", json!({"StreamName": "flights"}))
+            .await;
+        settle(&client);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn policies_are_kept_until_they_are_deleted() {
     let client = Client::with_stream(1).await;
     let named = json!({"ResourceARN": ARN});
@@ -381,6 +423,11 @@ async fn policies_are_kept_until_they_are_deleted() {
             "PutResourcePolicy",
             json!({"ResourceARN": ARN, "Policy": "{}"}),
             "InvalidArgumentException: The policy cannot be used: it has no Statement.",
+        ),
+        (
+            "PutResourcePolicy",
+            json!({"ResourceARN": ARN, "Policy": policy.replace("kinesis:*", "s3:*")}),
+            "InvalidArgumentException: The policy cannot be used: an Action is none of kinesis:*.",
         ),
         (
             "GetResourcePolicy",

@@ -1,7 +1,7 @@
 //! Registered consumers: made, described, listed, and let go.
 
 use model::{StreamKey, Timestamp};
-use streams::{Consumer, ConsumerStatus};
+use streams::{Consumer, ConsumerStatus, World};
 
 use super::{
     super::{
@@ -16,10 +16,13 @@ use super::{
         resource::{ConsumerKey, Resource},
     },
     Carrier,
+    account::consumers_per_stream,
+    listing::{check_beside_token, check_creation},
     settings::check_in_use,
+    stream_key,
     tags::tags_at_creation,
 };
-use crate::limits::{CONSUMERS_CREATING_MAX, CONSUMERS_PER_STREAM_MAX, DESCRIBED_PER_PAGE_MAX};
+use crate::limits::{CONSUMERS_CREATING_MAX, DESCRIBED_PER_PAGE_MAX};
 
 impl Carrier<'_> {
     pub(super) async fn register_consumer(&self, input: Members<'_>) -> Result<Answer, AwsError> {
@@ -27,15 +30,20 @@ impl Carrier<'_> {
         let name = input.text("ConsumerName").unwrap_or_default().to_owned();
         let tags = tags_at_creation(input, key.name.as_str(), key.account.as_str())?;
         let stream = key.clone();
+        let settings = self.streams.account_settings(&World {
+            account: key.account.clone(),
+            region: key.region.clone(),
+        });
         let made = self
             .amend(key.clone(), move |amendment| {
                 check_in_use(amendment, &stream)?;
+                let max = consumers_per_stream(amendment.mode(), settings, amendment.now());
                 let (now, transition) = (amendment.now(), amendment.transition());
                 let traits = amendment.traits_mut();
                 if traits.consumer(&name, None, now).is_some() {
                     return Err(AwsError::consumer_exists(&name, &stream));
                 }
-                check_counts(traits.consumers(now), &stream, now)?;
+                check_counts(traits.consumers(now), max, &stream, now)?;
                 let consumer = Consumer {
                     name,
                     created: now,
@@ -84,10 +92,19 @@ impl Carrier<'_> {
         let key = self.addressed(input)?;
         let now = self.now();
         let after = match input.text("NextToken") {
-            Some(token) => NextToken::decode(token, ListKind::Consumers, now.as_millis())?.pop(),
+            Some(token) => {
+                check_beside_token(input, &["StreamCreationTimestamp"])?;
+                let parts = NextToken::decode(token, ListKind::Consumers, now.as_millis())?;
+                match <[String; 2]>::try_from(parts) {
+                    Ok([arn, after]) if arn == key.arn() => Some(after),
+                    Ok(_) | Err(_) => return Err(AwsError::next_token_invalid()),
+                }
+            }
             None => None,
         };
-        let traits = self.described(&key)?.traits;
+        let facts = self.described(&key)?;
+        check_creation(input, &facts)?;
+        let traits = facts.traits;
         let max = DESCRIBED_PER_PAGE_MAX;
         let limit = input
             .count("MaxResults")
@@ -104,7 +121,7 @@ impl Carrier<'_> {
             let token = NextToken {
                 created_ms: now.as_millis(),
                 list: ListKind::Consumers,
-                parts: vec![last.name.clone()],
+                parts: vec![key.arn(), last.name.clone()],
             };
             token.encode(self.platform.rng.u64())
         });
@@ -117,7 +134,7 @@ impl Carrier<'_> {
         })
     }
 
-    /// By its ARN, or by its name and the ARN of its stream.
+    /// By its ARN, or by its name and the ARN of its stream; either way it is the consumer that policies are asked about.
     fn named_consumer(&self, input: Members<'_>) -> Result<ConsumerKey, AwsError> {
         let name = input.text("ConsumerName");
         if let Some(arn) = input.text("ConsumerARN") {
@@ -132,11 +149,15 @@ impl Carrier<'_> {
                 .ok_or_else(|| AwsError::arn_of_other_consumer(arn));
         }
         match (name, input.text("StreamARN")) {
-            (Some(name), Some(_)) => Ok(ConsumerKey {
-                stream: self.addressed(input)?,
-                name: name.to_owned(),
-                created_s: None,
-            }),
+            (Some(name), Some(_)) => {
+                let consumer = ConsumerKey {
+                    stream: stream_key(&input.stream().addressed(&self.caller)?)?,
+                    name: name.to_owned(),
+                    created_s: None,
+                };
+                self.permit(&Resource::Consumer(consumer.clone()))?;
+                Ok(consumer)
+            }
             (Some(_) | None, Some(_) | None) => Err(AwsError::consumer_unnamed()),
         }
     }
@@ -145,14 +166,15 @@ impl Carrier<'_> {
 /// A consumer is checked against the others of its stream.
 fn check_counts<'a>(
     consumers: impl Iterator<Item = &'a Consumer>,
+    max: usize,
     stream: &StreamKey,
     now: Timestamp,
 ) -> Result<(), AwsError> {
     let states: Vec<_> = consumers
         .filter_map(|consumer| consumer.status(now))
         .collect();
-    if states.len() >= CONSUMERS_PER_STREAM_MAX {
-        return Err(AwsError::too_many_consumers(stream));
+    if states.len() >= max {
+        return Err(AwsError::too_many_consumers(stream, max));
     }
     let creating = states
         .iter()

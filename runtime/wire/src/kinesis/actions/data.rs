@@ -4,7 +4,7 @@ use model::{
     NewRecord, Record, SequenceNumber, ShardId, StreamKey, Timestamp,
     seams::{Page, ReadFrom, ReadLimit, SourceError},
 };
-use streams::{Noted, Operation, PutAnswer, PutError};
+use streams::{Noted, Operation, PutAnswer, PutError, StreamStatus};
 
 use super::{
     super::{
@@ -130,7 +130,11 @@ impl Carrier<'_> {
         let shard = ShardId(iterator.shard);
         let missing =
             || AwsError::shard_missing(&shard.to_string(), key.name.as_str(), key.account.as_str());
-        self.streams.describe(&key).map_err(|_| missing())?;
+        let facts = self.streams.describe(&key).map_err(|_| missing())?;
+        // Only an iterator of an earlier stream of that name comes here.
+        if facts.status == StreamStatus::Creating {
+            return Err(missing());
+        }
         if input.flag("DryRun") {
             return Err(AwsError::dry_run());
         }

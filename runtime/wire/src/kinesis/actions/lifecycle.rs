@@ -26,7 +26,7 @@ use super::{
 use crate::limits::{DESCRIBED_PER_PAGE_MAX, RECORD_KIB_DEFAULT, SHARDS_DEFAULT};
 
 impl Carrier<'_> {
-    /// A stream whose count of shards is not named gets AWS's count, on demand unless it says otherwise.
+    /// A stream that names neither mode nor shards is on demand, with AWS's count. A provisioned one must name its count.
     pub(super) async fn create_stream(&self, input: Members<'_>) -> Result<Answer, AwsError> {
         let key = self.addressed(input)?;
         let count = input.count("ShardCount");
@@ -35,7 +35,8 @@ impl Carrier<'_> {
             .and_then(|details| details.text("StreamMode"));
         let mode = match (named_mode, count) {
             (Some("ON_DEMAND"), _) | (None, None) => StreamMode::OnDemand,
-            (Some(_), _) | (None, Some(_)) => StreamMode::Provisioned,
+            (Some(_), None) => return Err(AwsError::provisioned_without_count()),
+            (Some(_), Some(_)) | (None, Some(_)) => StreamMode::Provisioned,
         };
         let shards = count.map_or(SHARDS_DEFAULT, |count| {
             u32::try_from(count).unwrap_or(u32::MAX)

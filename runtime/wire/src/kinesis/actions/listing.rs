@@ -1,7 +1,7 @@
 //! ListShards: which shards, by their place in time, and page after page.
 //!
 //! In: a stream and a filter, or the token of a page before. Out: shards in order of their ids. A token carries the
-//! filter, because a request with a token may name nothing else.
+//! stream's ARN and the filter, because a request with a token may name nothing else.
 
 use model::{ShardId, StreamKey, Timestamp};
 use streams::{ShardDescription, StreamFacts, StreamStatus};
@@ -46,6 +46,7 @@ impl Carrier<'_> {
             None => self.begun(input)?,
         };
         let facts = self.described(&listing.key)?;
+        check_creation(input, &facts)?;
         if facts.status == StreamStatus::Creating {
             return Err(not_active(&listing.key, facts.status));
         }
@@ -83,21 +84,32 @@ impl Carrier<'_> {
 
     /// Where a listing goes on, which its token says alone.
     fn continued(&self, input: Members<'_>, token: &str) -> Result<Listing, AwsError> {
-        for member in ["StreamName", "ExclusiveStartShardId", "ShardFilter"] {
-            if input.0.get(member).is_some_and(|value| !value.is_null()) {
-                return Err(AwsError::beside_next_token(member));
-            }
-        }
+        check_beside_token(
+            input,
+            &[
+                "StreamName",
+                "StreamCreationTimestamp",
+                "ExclusiveStartShardId",
+                "ShardFilter",
+            ],
+        )?;
         let parts = NextToken::decode(token, ListKind::Shards, self.now().as_millis())?;
-        let [name, last, filter, argument] = parts.as_slice() else {
+        let [arn, last, filter, argument] = parts.as_slice() else {
             return Err(AwsError::next_token_invalid());
         };
-        let fields = StreamFields {
-            name: Some(name.clone()),
-            arn: input.stream().arn,
+        let of_arn = |arn: &str| StreamFields {
+            name: None,
+            arn: Some(arn.to_owned()),
         };
+        let addressed = of_arn(arn).addressed(&self.caller);
+        let addressed = addressed.map_err(|_| AwsError::next_token_invalid())?;
+        if let Some(given) = input.text("StreamARN")
+            && of_arn(given).addressed(&self.caller)? != addressed
+        {
+            return Err(AwsError::next_token_invalid());
+        }
         Ok(Listing {
-            key: self.permitted(&fields.addressed(&self.caller)?)?,
+            key: self.permitted(&addressed)?,
             after: ShardId::parse(last),
             filter: Filter::from_parts(filter, argument)
                 .ok_or_else(AwsError::next_token_invalid)?,
@@ -106,13 +118,41 @@ impl Carrier<'_> {
 
     fn token(&self, listing: &Listing, last: ShardId) -> String {
         let (filter, argument) = listing.filter.parts();
-        let name = listing.key.name.as_str().to_owned();
         let token = NextToken {
             created_ms: self.now().as_millis(),
             list: ListKind::Shards,
-            parts: vec![name, last.to_string(), filter.to_owned(), argument],
+            parts: vec![
+                listing.key.arn(),
+                last.to_string(),
+                filter.to_owned(),
+                argument,
+            ],
         };
         token.encode(self.platform.rng.u64())
+    }
+}
+
+/// What a token says already may not be said beside it.
+pub(super) fn check_beside_token(input: Members<'_>, members: &[&str]) -> Result<(), AwsError> {
+    let given = |member: &&&str| input.0.get(**member).is_some_and(|value| !value.is_null());
+    match members.iter().find(given) {
+        Some(member) => Err(AwsError::beside_next_token(member)),
+        None => Ok(()),
+    }
+}
+
+/// Whether a stream is the one that its creation tells from others of its name. Some clients say whole seconds only.
+pub(super) fn check_creation(input: Members<'_>, stream: &StreamFacts) -> Result<(), AwsError> {
+    let given_s = input
+        .moment_ms("StreamCreationTimestamp")
+        .map(|given_ms| given_ms / 1000);
+    let key = &stream.key;
+    match given_s {
+        Some(given_s) if given_s != stream.created.as_seconds() => Err(AwsError::stream_not_found(
+            key.name.as_str(),
+            key.account.as_str(),
+        )),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -12,8 +12,9 @@ use super::{
         quotas::{Calling, Exceeded},
     },
     Carrier,
+    account::shards_per_account,
 };
-use crate::limits::{ON_DEMAND_STREAMS_PER_ACCOUNT, SHARDS_PER_ACCOUNT, STREAMS_IN_TRANSITION_MAX};
+use crate::limits::{ON_DEMAND_STREAMS_PER_ACCOUNT, STREAMS_IN_TRANSITION_MAX};
 
 impl Carrier<'_> {
     pub(super) fn begins(&self) -> Monotonic {
@@ -91,7 +92,7 @@ impl Carrier<'_> {
         let after = self
             .open_shards()?
             .saturating_add(usize::try_from(more).unwrap_or(usize::MAX));
-        if after > SHARDS_PER_ACCOUNT {
+        if after > shards_per_account(&self.caller.region) {
             return Err(self.shards_exceeded(more));
         }
         Ok(())
@@ -102,7 +103,10 @@ impl Carrier<'_> {
         let (account, region) = (&self.caller.account, &self.caller.region);
         self.open_shards().map_or_else(
             |error| error,
-            |open| AwsError::account_shards_exceeded(account, region, open, more),
+            |open| {
+                let limit = shards_per_account(region);
+                AwsError::account_shards_exceeded(account, region, (open, limit), more)
+            },
         )
     }
 

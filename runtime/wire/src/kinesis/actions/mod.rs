@@ -193,32 +193,35 @@ impl Carrier<'_> {
         Ok(resource)
     }
 
-    /// Owners may do what no policy forbids them, and can always change their policies. Others may do what one allows.
+    /// Owners may do what no policy forbids them, and can always change their policies. Others may do what one allows. Of a
+    /// consumer its own policy decides, unless that of its stream forbids it.
     fn permit(&self, resource: &Resource) -> Result<(), AwsError> {
         if !self.verified {
             return Ok(());
         }
         let stream = resource.stream();
         let traits = self.streams.describe(stream).ok().map(|facts| facts.traits);
-        let (arn, policy) = match resource {
-            Resource::Stream(stream) => (
-                stream.arn(),
-                traits.and_then(|traits| traits.policy.clone()),
-            ),
-            Resource::Consumer(consumer) => {
-                let found = traits.as_ref().and_then(|traits| {
-                    traits.consumer(&consumer.name, consumer.created_s, self.now())
-                });
-                let arn = found.map_or_else(|| stream.arn(), |found| found.arn(stream));
-                (arn, found.and_then(|found| found.policy.clone()))
+        let action = format!("kinesis:{}", self.action);
+        let asked = |policy: Option<&String>, arn: &str| {
+            let question = Question {
+                account: &self.caller.account,
+                action: &action,
+                resource: arn,
+            };
+            policy.map_or(Verdict::Silent, |policy| verdict(policy, question))
+        };
+        let mut arn = stream.arn();
+        let of_stream = traits.as_ref().and_then(|traits| traits.policy.as_ref());
+        let mut said = asked(of_stream, &arn);
+        if let Resource::Consumer(consumer) = resource {
+            let found = traits
+                .as_ref()
+                .and_then(|traits| traits.consumer(&consumer.name, consumer.created_s, self.now()));
+            arn = found.map_or(arn, |found| found.arn(stream));
+            if said != Verdict::Denied {
+                said = asked(found.and_then(|found| found.policy.as_ref()), &arn);
             }
-        };
-        let question = Question {
-            account: &self.caller.account,
-            action: &format!("kinesis:{}", self.action),
-            resource: &arn,
-        };
-        let said = policy.map_or(Verdict::Silent, |policy| verdict(&policy, question));
+        }
         let owner = stream.account.as_str() == self.caller.account;
         let keeper = owner && self.action.ends_with("ResourcePolicy");
         match said {
@@ -227,7 +230,7 @@ impl Carrier<'_> {
             Verdict::Denied if keeper => Ok(()),
             Verdict::Silent | Verdict::Denied => Err(AwsError::not_authorized(
                 &self.caller.account,
-                question.action,
+                &action,
                 &arn,
             )),
         }

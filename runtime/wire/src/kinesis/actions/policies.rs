@@ -4,7 +4,12 @@ use serde_json::{Map, Value};
 
 use super::{
     super::{
-        answer::Answer, documents::GetResourcePolicyReply, error::AwsError, input::Members,
+        answer::Answer,
+        documents::GetResourcePolicyReply,
+        error::AwsError,
+        generated::ACTIONS,
+        input::Members,
+        policy::{each, matches},
         resource::Resource,
     },
     Carrier,
@@ -17,8 +22,9 @@ const NO_POLICY: &str = "{}";
 impl Carrier<'_> {
     pub(super) async fn put_resource_policy(&self, input: Members<'_>) -> Result<Answer, AwsError> {
         let resource = self.named_resource(input)?;
+        let arn = input.text("ResourceARN").unwrap_or_default();
         let policy = input.text("Policy").unwrap_or_default().to_owned();
-        check_policy(&policy).map_err(AwsError::policy_invalid)?;
+        check_policy(&policy, arn).map_err(AwsError::policy_invalid)?;
         self.change_labels(resource, move |labels| {
             *labels.policy = Some(policy);
             Ok(())
@@ -59,58 +65,119 @@ impl Carrier<'_> {
     }
 }
 
-/// Looks at the form of a policy, not at what it allows.
-fn check_policy(policy: &str) -> Result<(), &'static str> {
+/// Looks at the form of a policy and at what it speaks of, not at what it allows.
+fn check_policy(policy: &str, arn: &str) -> Result<(), &'static str> {
     if policy.len() > POLICY_BYTES_MAX {
         return Err("it is longer than 20 KiB");
     }
     let Ok(Value::Object(policy)) = serde_json::from_str(policy) else {
         return Err("it is not a JSON object");
     };
-    let statements = match policy.get("Statement") {
-        Some(Value::Array(statements)) if !statements.is_empty() => statements.clone(),
-        Some(statement @ Value::Object(_)) => vec![statement.clone()],
-        Some(
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_),
-        )
-        | None => return Err("it has no Statement"),
-    };
-    let is_statement = |statement: &Value| statement.as_object().is_some_and(is_statement);
-    if statements.iter().all(is_statement) {
-        Ok(())
-    } else {
-        Err("a Statement needs Effect, Principal and Action")
+    let statements = each(policy.get("Statement"));
+    if statements.is_empty() {
+        return Err("it has no Statement");
     }
+    let mut statements = statements.iter();
+    statements.try_for_each(|statement| check_statement(statement.as_object(), arn))
 }
 
-fn is_statement(statement: &Map<String, Value>) -> bool {
+fn check_statement(statement: Option<&Map<String, Value>>, arn: &str) -> Result<(), &'static str> {
+    const PARTS: &str = "a Statement needs Effect, Principal and Action";
+    let statement = statement.ok_or(PARTS)?;
     let has = |one: &str, other: &str| statement.contains_key(one) || statement.contains_key(other);
     let effect = statement.get("Effect").and_then(Value::as_str);
-    matches!(effect, Some("Allow" | "Deny"))
+    let whole = matches!(effect, Some("Allow" | "Deny"))
         && has("Principal", "NotPrincipal")
-        && has("Action", "NotAction")
+        && has("Action", "NotAction");
+    if !whole {
+        return Err(PARTS);
+    }
+    let all = |names: [&str; 2], fits: &dyn Fn(&str) -> bool| {
+        let values = names.into_iter().flat_map(|name| each(statement.get(name)));
+        let mut values = values.map(Value::as_str);
+        values.all(|value| value.is_some_and(fits))
+    };
+    if !all(["Action", "NotAction"], &names_an_action) {
+        return Err("an Action is none of kinesis:*");
+    }
+    if !all(["Resource", "NotResource"], &|pattern| {
+        matches(pattern, arn)
+    }) {
+        return Err("a Resource is another than the one that the policy is put on");
+    }
+    Ok(())
+}
+
+/// Whether a pattern stands for actions of this service.
+fn names_an_action(pattern: &str) -> bool {
+    let pattern = pattern.to_ascii_lowercase();
+    let mut known = ACTIONS
+        .iter()
+        .map(|row| format!("kinesis:{}", row.name).to_ascii_lowercase());
+    known.any(|action| matches(&pattern, &action))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/flights";
+
+    fn check(policy: &str, accepted: bool) {
+        assert_eq!(check_policy(policy, ARN).is_ok(), accepted, "{policy}");
+    }
+
     #[test]
     fn only_policies_with_whole_statements_are_kept() {
         let whole = r#"{"Effect":"Allow","Principal":"*","Action":"kinesis:GetRecords"}"#;
-        for (policy, accepted) in [
+        check(
+            &format!(r#"{{"Version":"2012-10-17","Statement":[{whole}]}}"#),
+            true,
+        );
+        check(&format!(r#"{{"Statement":{whole}}}"#), true);
+        for policy in [
+            r#"{"Statement":[]}"#,
+            r#"{"Statement":[7]}"#,
+            r#"{"Statement":[{"Effect":"Maybe"}]}"#,
+            "{}",
+            "[]",
+            "policy",
+        ] {
+            check(policy, false);
+        }
+    }
+
+    #[test]
+    fn a_policy_speaks_of_actions_of_this_service_and_of_its_own_resource() {
+        for (more, accepted) in [
+            (r#""Action":"*""#, true),
+            (r#""Action":["kinesis:Put*","Kinesis:getrecords"]"#, true),
+            (r#""NotAction":"kinesis:DeleteStream""#, true),
+            (r#""Action":["kinesis:PutRecord","s3:GetObject"]"#, false),
+            (r#""NotAction":"s3:*""#, false),
+            (r#""Action":"kinesis:PutRecrod""#, false),
+            (r#""Action":7"#, false),
+            (r#""Action":"kinesis:*","Resource":"*""#, true),
             (
-                format!(r#"{{"Version":"2012-10-17","Statement":[{whole}]}}"#),
+                r#""Action":"kinesis:*","Resource":"arn:aws:kinesis:*:*:stream/fl*""#,
                 true,
             ),
-            (format!(r#"{{"Statement":{whole}}}"#), true),
-            (r#"{"Statement":[]}"#.to_owned(), false),
-            (r#"{"Statement":[{"Effect":"Maybe"}]}"#.to_owned(), false),
-            ("{}".to_owned(), false),
-            ("[]".to_owned(), false),
-            ("policy".to_owned(), false),
+            (
+                r#""Action":"kinesis:*","Resource":["arn:aws:kinesis:us-east-1:000000000000:stream/flights"]"#,
+                true,
+            ),
+            (
+                r#""Action":"kinesis:*","Resource":"arn:aws:kinesis:us-east-1:000000000000:stream/other""#,
+                false,
+            ),
+            (
+                r#""Action":"kinesis:*","NotResource":"arn:aws:s3:::bucket""#,
+                false,
+            ),
         ] {
-            assert_eq!(check_policy(&policy).is_ok(), accepted, "{policy}");
+            let policy =
+                format!(r#"{{"Statement":[{{"Effect":"Allow","Principal":"*",{more}}}]}}"#);
+            check(&policy, accepted);
         }
     }
 }

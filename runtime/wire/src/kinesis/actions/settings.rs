@@ -18,7 +18,7 @@ use super::{
     lifecycle::not_active,
     tags::tags_at_creation,
 };
-use crate::limits::{RETENTION_HOURS_MAX, RETENTION_HOURS_MIN, WARM_MIBPS_MAX};
+use crate::limits::{RETENTION_HOURS_MIN, WARM_MIBPS_MAX};
 
 /// In the order in which AWS lists them.
 const METRICS: [&str; 7] = [
@@ -40,9 +40,6 @@ impl Carrier<'_> {
     ) -> Result<Answer, AwsError> {
         let key = self.addressed(input)?;
         let asked = input.whole("RetentionPeriodHours").unwrap_or_default();
-        if asked > RETENTION_HOURS_MAX {
-            return Err(AwsError::retention_over_maximum(asked));
-        }
         self.described(&key)?;
         let hours = u64::try_from(asked).unwrap_or_default();
         if asked < RETENTION_HOURS_MIN {
