@@ -1,8 +1,8 @@
 //! Every action and every constraint of the service model, each with what shows that it is held.
 //!
 //! The constraints come from the generated tables: each is violated once, and must be told in AWS's words. The page
-//! `docs/conformance.md` is made of the same tables and of the tests that name an action; `cargo xtask conformance`
-//! writes it, and a page that is not current fails here.
+//! `docs/conformance.md` is made of the same tables, of the tests that claim an action and of the programs of clients that
+//! call it; `cargo xtask conformance` writes it, and a page that is not current fails here.
 
 #![expect(
     clippy::disallowed_methods,
@@ -18,6 +18,7 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use super::{
+    claims_tests::CLAIMED,
     generated::ACTIONS,
     schema::{ActionRow, Bounds, Member, Need, Shape},
     validate::{all_constraints, printed_name, validate},
@@ -191,24 +192,19 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The tests of a Rust file, each with its text.
-fn tests_of(text: &str) -> Vec<(String, String)> {
-    let mut tests: Vec<(String, String)> = Vec::new();
+/// The names of the tests of a Rust file.
+fn tests_of(text: &str) -> Vec<String> {
+    let mut tests = Vec::new();
     let mut marked = false;
-    for line in text.lines() {
-        let bare = line.trim_start();
-        if bare.starts_with("#[test]") || bare.starts_with("#[tokio::test") {
+    for line in text.lines().map(str::trim_start) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
             marked = true;
-        } else if let Some((_, name)) = bare.split_once("fn ")
+        } else if let Some((_, name)) = line.split_once("fn ")
             && marked
         {
             let name = name.split(['(', '<']).next().unwrap_or_default();
-            tests.push((name.to_owned(), String::new()));
+            tests.push(name.to_owned());
             marked = false;
-        }
-        if let Some((_, body)) = tests.last_mut() {
-            body.push_str(line);
-            body.push('\n');
         }
     }
     tests
@@ -226,33 +222,33 @@ fn spelled(action: &str, between: char) -> String {
     name
 }
 
-/// What names an action: tests of this door, and programs of clients.
-fn shown_by(action: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let quoted = format!("\"{action}\"");
-    for path in files(&repository().join("runtime/wire/src/kinesis")) {
-        let file = path.file_stem().unwrap().to_string_lossy().into_owned();
-        if !file.ends_with("tests") || file == "conformance_tests" {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        let tests = tests_of(&text).into_iter();
-        let naming = tests.filter(|(_, body)| body.contains(&quoted));
-        found.extend(naming.map(|(name, _)| format!("`{name}`")));
-    }
-    let programs = repository().join("tests/end_to_end/clients");
-    for (program, call) in [
-        (
-            "python/boto3_client.py",
-            format!(".{}(", spelled(action, '_')),
-        ),
-        (
-            "python/boto3_actions.py",
-            format!(".{}", spelled(action, '_')),
-        ),
+/// How each program of a client writes a call of an action.
+fn called(action: &str) -> [(&'static str, String); 7] {
+    let snake = spelled(action, '_');
+    let lower_camel = printed_name(action);
+    let python = format!(".{snake}(");
+    [
+        ("python/boto3_client.py", python.clone()),
+        ("python/boto3_actions.py", python),
         ("python/aws_cli.py", format!("\"{}\"", spelled(action, '-'))),
-    ] {
-        let text = std::fs::read_to_string(programs.join(program)).unwrap_or_default();
+        ("javascript/client.cjs", format!("new {action}Command(")),
+        ("go/main.go", format!(".{action}(")),
+        (
+            "java/src/main/java/DriveKinesis.java",
+            format!("kinesis.{lower_camel}("),
+        ),
+        ("rust/src/main.rs", format!(".{snake}()")),
+    ]
+}
+
+/// What shows an action: tests that claim it, and programs of clients that call it and check what comes of it.
+fn shown_by(action: &str) -> BTreeSet<String> {
+    let claimed = CLAIMED.iter().filter(|(name, _)| *name == action);
+    let claimed = claimed.flat_map(|(_, tests)| *tests);
+    let mut found: BTreeSet<String> = claimed.map(|test| format!("`{test}`")).collect();
+    let programs = repository().join("tests/end_to_end/clients");
+    for (program, call) in called(action) {
+        let text = std::fs::read_to_string(programs.join(program)).unwrap();
         if text.contains(&call) {
             found.insert(program.to_owned());
         }
@@ -278,8 +274,9 @@ fn page() -> String {
          Written by `cargo xtask conformance` from the tables of the service model and from the tests; change those, \
          not this page. A test of `runtime/wire` fails when it is not current.\n\n\
          ## Actions\n\n\
-         Tests in backticks are conversations with the door in `runtime/wire`, files are programs of real clients in \
-         `tests/end_to_end/clients`. Besides, `no_input_is_answered_with_a_failure_of_ours` sends every action inputs \
+         Tests in backticks are conversations with the door in `runtime/wire` that say that they show the action; those \
+         that only use it are not listed. Files are programs of real clients in `tests/end_to_end/clients` that call \
+         it. Besides, `no_input_is_answered_with_a_failure_of_ours` sends every action inputs \
          that nobody means, in JSON and in CBOR.\n\n\
          | action | | shown by |\n|---|---|---|\n",
     );
@@ -322,6 +319,21 @@ fn the_page_of_conformance_is_current() {
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(written == page, "run `cargo xtask conformance`");
+}
+
+#[test]
+fn claims_name_actions_and_tests_that_are_there() {
+    let mut tests = BTreeSet::new();
+    for path in files(&repository().join("runtime/wire/src/kinesis")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        tests.extend(tests_of(&text));
+    }
+    for (action, claimed) in CLAIMED {
+        assert!(ACTIONS.iter().any(|row| row.name == *action), "{action}");
+        for test in *claimed {
+            assert!(tests.contains(*test), "{action}: {test}");
+        }
+    }
 }
 
 #[test]

@@ -31,6 +31,8 @@ mod actions_tests;
 #[cfg(test)]
 mod capacity_tests;
 #[cfg(test)]
+mod claims_tests;
+#[cfg(test)]
 mod codecs_tests;
 #[cfg(test)]
 mod conformance_tests;
