@@ -1,4 +1,4 @@
-// The AWS SDK for Go 2 drives every served action once; any surprise ends the program with exit code 1.
+// The AWS SDK for Go 2 drives every way of putting and reading once, fan-out included; any surprise ends the program with exit code 1.
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 	shards(ctx, client)
 	records(ctx, client)
 	refusals(ctx, client)
-	_, err = client.DeleteStream(ctx, &kinesis.DeleteStreamInput{StreamName: stream})
+	_, err = client.DeleteStream(ctx, &kinesis.DeleteStreamInput{StreamName: stream, EnforceConsumerDeletion: aws.Bool(true)})
 	must(err)
 	fmt.Println("Go: every action answered as expected")
 }
@@ -95,6 +95,46 @@ func records(ctx context.Context, client *kinesis.Client) {
 		}
 		check(slices.Equal(found, from.expected), from.kind, found)
 	}
+	fanOut(ctx, client, first.ShardId, all)
+}
+
+func fanOut(ctx context.Context, client *kinesis.Client, shard *string, expected []string) {
+	summary, err := client.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: stream})
+	must(err)
+	made, err := client.RegisterStreamConsumer(ctx, &kinesis.RegisterStreamConsumerInput{
+		StreamARN:    summary.StreamDescriptionSummary.StreamARN,
+		ConsumerName: aws.String("board"),
+	})
+	must(err)
+	arn := made.Consumer.ConsumerARN
+	for attempt := 0; ; attempt++ {
+		described, err := client.DescribeStreamConsumer(ctx, &kinesis.DescribeStreamConsumerInput{ConsumerARN: arn})
+		must(err)
+		if described.ConsumerDescription.ConsumerStatus == types.ConsumerStatusActive {
+			break
+		}
+		check(attempt < 200, "the consumer did not become ACTIVE")
+		time.Sleep(100 * time.Millisecond)
+	}
+	subscribed, err := client.SubscribeToShard(ctx, &kinesis.SubscribeToShardInput{
+		ConsumerARN:      arn,
+		ShardId:          shard,
+		StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon},
+	})
+	must(err)
+	events := subscribed.GetStream()
+	defer events.Close()
+	var told []string
+	for len(told) < len(expected) {
+		event, open := <-events.Events()
+		check(open, "the subscription ended", events.Err())
+		page, known := event.(*types.SubscribeToShardEventStreamMemberSubscribeToShardEvent)
+		check(known, event)
+		for _, record := range page.Value.Records {
+			told = append(told, string(record.Data))
+		}
+	}
+	check(slices.Equal(told, expected), told)
 }
 
 func refusals(ctx context.Context, client *kinesis.Client) {

@@ -1,10 +1,12 @@
-// The AWS SDK for JavaScript 3 drives every served action once, over HTTP/2 as is its habit; any surprise ends the
-// program with a failed assertion.
+// The AWS SDK for JavaScript 3 drives every way of putting and reading once, fan-out included, over HTTP/2 as is its habit;
+// any surprise ends the program with a failed assertion.
 const assert = require("node:assert/strict");
 const {
   CreateStreamCommand,
   DeleteStreamCommand,
+  DeregisterStreamConsumerCommand,
   DescribeStreamCommand,
+  DescribeStreamConsumerCommand,
   DescribeStreamSummaryCommand,
   GetRecordsCommand,
   GetShardIteratorCommand,
@@ -13,8 +15,10 @@ const {
   ListStreamsCommand,
   PutRecordCommand,
   PutRecordsCommand,
+  RegisterStreamConsumerCommand,
   ResourceInUseException,
   ResourceNotFoundException,
+  SubscribeToShardCommand,
   waitUntilStreamExists,
 } = require("@aws-sdk/client-kinesis");
 
@@ -27,6 +31,27 @@ async function recordsFrom(ShardId, position) {
   const page = await kinesis.send(new GetRecordsCommand({ ShardIterator: start.ShardIterator }));
   assert.equal(page.MillisBehindLatest, 0);
   return page.Records;
+}
+
+async function fanOut(StreamARN, ShardId, expected) {
+  const made = await kinesis.send(new RegisterStreamConsumerCommand({ StreamARN, ConsumerName: "board" }));
+  const { ConsumerARN } = made.Consumer;
+  for (let attempt = 0, status; status !== "ACTIVE"; attempt++) {
+    assert.ok(attempt < 200, "the consumer did not become ACTIVE");
+    const described = await kinesis.send(new DescribeStreamConsumerCommand({ ConsumerARN }));
+    status = described.ConsumerDescription.ConsumerStatus;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const StartingPosition = { Type: "TRIM_HORIZON" };
+  const subscription = await kinesis.send(new SubscribeToShardCommand({ ConsumerARN, ShardId, StartingPosition }));
+  const told = [];
+  for await (const { SubscribeToShardEvent: event } of subscription.EventStream) {
+    told.push(...event.Records.map(text));
+    assert.ok(event.ContinuationSequenceNumber);
+    if (told.length >= expected.length) break;
+  }
+  assert.deepEqual(told, expected);
+  await kinesis.send(new DeregisterStreamConsumerCommand({ ConsumerARN }));
 }
 
 async function main() {
@@ -61,6 +86,8 @@ async function main() {
     assert.deepEqual((await recordsFrom(ShardId, position)).map(text), expected, position.ShardIteratorType);
   }
 
+  await fanOut(StreamDescription.StreamARN, ShardId, all);
+
   const nowhere = kinesis.send(new DescribeStreamCommand({ StreamName: "nowhere" }));
   await assert.rejects(nowhere, (error) => {
     assert.ok(error instanceof ResourceNotFoundException, error);
@@ -68,7 +95,7 @@ async function main() {
   });
   const again = kinesis.send(new CreateStreamCommand({ StreamName, ShardCount: 1 }));
   await assert.rejects(again, ResourceInUseException);
-  await kinesis.send(new DeleteStreamCommand({ StreamName }));
+  await kinesis.send(new DeleteStreamCommand({ StreamName, EnforceConsumerDeletion: true }));
   kinesis.destroy();
   console.log("JavaScript: every action answered as expected");
 }
