@@ -74,9 +74,9 @@ pub const VIEW_GENERATION_BYTES_MAX: u64 = 16 << 10;
 /// Bytes of one frame, header and part heads included.
 pub const FRAME_BYTES_MAX: usize = TRANSACTION_BYTES_MAX + (8 << 20);
 /// Bytes of a segment that are in memory while its frames are looked through; a larger frame takes its own length.
-pub const READ_WINDOW_BYTES: usize = 1 << 20;
+pub const READ_WINDOW_BYTES: usize = platform::REUSED_READ_BYTES_MAX;
 /// Bytes behind that window that are asked for early, so that the device works while the window is checked.
-pub const READ_WINDOWS_AHEAD_BYTES: usize = 4 << 20;
+pub const READ_WINDOWS_AHEAD_BYTES: usize = 16 << 20;
 /// The same where most bodies are left out: little is read in vain behind the header of a large frame.
 pub const HEADERS_WINDOW_BYTES: usize = 16 << 10;
 /// Bytes of a segment that a reader takes in one go, for frames that have no more than so many others between them.
