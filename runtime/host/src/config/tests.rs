@@ -204,7 +204,8 @@ fn the_example_means_what_it_says() {
             filter: Filter::compile(
                 &[
                     json!({"data": {"carrier": [{"prefix": "A"}], "dest": ["ORD", "LAX"], "code": ["07030", "NO"]}}),
-                    json!({"data": {"dep_delay": [{"numeric": [">", 120]}]}}),
+                    // As a text, as it was written.
+                    json!(r#"{"data":{"dep_delay":[{"numeric":[">",120]}]}}"#),
                 ],
                 Unparsable::Drop,
             )

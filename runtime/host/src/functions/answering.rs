@@ -1,6 +1,6 @@
 //! What came of an invocation, in the shapes in which Lambda hands it over: payloads, errors, the tail of a log. Pure.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, path::Path, time::Duration};
 
 use bytes::Bytes;
 use model::{FaultClass, Outcome, outcome::Usage};
@@ -121,25 +121,29 @@ fn error((kind, message): (&str, &str), request_id: &str, timeout: Duration) -> 
     }
 }
 
-/// Language runtimes put the place of an error behind its message, for people; Lambda keeps the two apart.
+/// Language runtimes put the place of an error behind its message, for people: `FILE line LINE in NAME`, the name where
+/// there is one. Lambda keeps the two apart, in the form of each language.
 fn taken_apart(message: &str) -> (&str, Option<String>) {
     let rest = message.strip_suffix(')');
-    if let Some((own, place)) = rest.and_then(|rest| rest.rsplit_once(" (at ")) {
-        return (own, Some(format!("    at {place}")));
-    }
-    let Some((own, place)) = rest.and_then(|rest| rest.rsplit_once(" (")) else {
-        return (message, None);
+    let parts = rest.and_then(|rest| rest.rsplit_once(" ("));
+    let placed = parts.and_then(|(own, place)| Some((own, shown_place(place)?)));
+    placed.map_or((message, None), |(own, place)| (own, Some(place)))
+}
+
+fn shown_place(place: &str) -> Option<String> {
+    let (file, rest) = place.split_once(" line ")?;
+    let (line, name) = match rest.split_once(" in ") {
+        Some((line, name)) => (line, Some(name)),
+        None => (rest, None),
     };
-    let words: Vec<&str> = place.split(' ').collect();
-    match words.as_slice() {
-        [file, "line", line, "in", name] => (
-            own,
-            Some(format!(
-                "  File \"/var/task/{file}\", line {line}, in {name}\n"
-            )),
-        ),
-        _ => (message, None),
-    }
+    let line: u32 = line.parse().ok()?;
+    let python = Path::new(file).extension().is_some_and(|it| it == "py");
+    Some(match (python, name) {
+        (true, Some(name)) => format!("  File \"/var/task/{file}\", line {line}, in {name}\n"),
+        (true, None) => format!("  File \"/var/task/{file}\", line {line}\n"),
+        (false, Some(name)) => format!("    at {name} (/var/task/{file}:{line})"),
+        (false, None) => format!("    at /var/task/{file}:{line}"),
+    })
 }
 
 impl Answering {
@@ -224,8 +228,18 @@ mod tests {
             ),
             (
                 "Error",
-                "no (at handler (index.js:3:9))",
-                r#"{"errorMessage":"no","errorType":"Error","requestId":"r","stackTrace":["    at handler (index.js:3:9)"]}"#,
+                "no (index.js line 3 in new Page)",
+                r#"{"errorMessage":"no","errorType":"Error","requestId":"r","stackTrace":["    at new Page (/var/task/index.js:3)"]}"#,
+            ),
+            (
+                "RangeError",
+                "too much (index.js line 4)",
+                r#"{"errorMessage":"too much","errorType":"RangeError","requestId":"r","stackTrace":["    at /var/task/index.js:4"]}"#,
+            ),
+            (
+                "SyntaxError",
+                "expected ':' (app.py line 1)",
+                r#"{"errorMessage":"expected ':'","errorType":"SyntaxError","requestId":"r","stackTrace":["  File \"/var/task/app.py\", line 1\n"]}"#,
             ),
             (
                 "Error",
