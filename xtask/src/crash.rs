@@ -6,7 +6,7 @@
 //! elsewhere a line says that they were not run. The tools of XFS are installed in CI, or when `--fetch` asks for them. A
 //! record that is lost, doubled or different is a failure.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     environment::in_ci,
@@ -37,6 +37,7 @@ pub(crate) fn run_rounds(arguments: &[String]) -> Result<()> {
     let seed = seed.unwrap_or_else(|| drawn.clone());
     let seed: u64 = seed.parse().context("read --seed")?;
     let only = value_of(&arguments, ONLY);
+    known(&arguments)?;
     let traces = match value_of(&arguments, "--rounds").filter(|_| only.is_some()) {
         Some(rounds) => rounds.parse::<u64>().context("read --rounds")?,
         None => 1,
@@ -116,6 +117,37 @@ fn stops_xfs(arguments: &[&str]) -> bool {
     value_of(arguments, ONLY).is_none_or(|only| only == "xfs")
 }
 
+/// Said before anything is built or run: the program behind this looks at them last.
+fn known(arguments: &[&str]) -> Result<()> {
+    const VALUED: [&str; 5] = ["--rounds", "--seconds", SEED, ONLY, "--flights"];
+    const KINDS: [&str; 5] = ["enumerate", "flips", "kill", "ext4", "xfs"];
+    let mut rest = arguments.iter();
+    while let Some(name) = rest.next() {
+        if VALUED.contains(name) {
+            let value = rest
+                .next()
+                .with_context(|| format!("{name} wants a value"))?;
+            ensure!(
+                *name != ONLY || KINDS.contains(value),
+                "{ONLY} {value}: it is one of {}",
+                KINDS.join(", ")
+            );
+        } else {
+            ensure!(
+                *name == FETCH,
+                "{name} is no argument of `cargo xtask crash`: {}",
+                VALUED.join(", ")
+            );
+        }
+    }
+    let counted = ["--rounds", "--seconds"].map(|name| value_of(arguments, name).is_some());
+    ensure!(
+        counted.contains(&true),
+        "`cargo xtask crash` wants `--rounds N` or `--seconds T`"
+    );
+    Ok(())
+}
+
 fn value_of<'a>(arguments: &[&'a str], name: &str) -> Option<&'a str> {
     let mut pairs = arguments.windows(2);
     pairs.find(|pair| pair[0] == name).map(|pair| pair[1])
@@ -134,6 +166,20 @@ mod tests {
             (&["--rounds", "2", "--only", "kill"], false),
         ] {
             assert_eq!(stops_xfs(arguments), needed, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_said_before_anything_runs() {
+        for (arguments, accepted) in [
+            (&["--rounds", "2", "--only", "flips", "--fetch"][..], true),
+            (&["--seconds", "60", "--seed", "7"], true),
+            (&["--rounds", "2", "--only", "flip"], false),
+            (&["--rounds", "2", "--help"], false),
+            (&["--rounds"], false),
+            (&["--seed", "7"], false),
+        ] {
+            assert_eq!(known(arguments).is_ok(), accepted, "{arguments:?}");
         }
     }
 }
