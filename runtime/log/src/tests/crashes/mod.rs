@@ -272,8 +272,10 @@ async fn every_fault(seed: u64, steps: usize, fault: DiskFault) {
     }
 }
 
-/// One read fails; the log refuses it or stops, and takes nothing for damaged or for the end that is not.
-async fn every_read_fault(seed: u64, steps: usize) {
+/// One read fails; the log refuses it or stops, and takes nothing for damaged or for the end that is not. Returns how often
+/// somebody was told.
+async fn every_read_fault(seed: u64, steps: usize) -> usize {
+    let mut noticed = 0;
     for read in 0.. {
         let platform = Platform::simulated(seed);
         let promised = Arc::new(Promised::default());
@@ -282,6 +284,7 @@ async fn every_read_fault(seed: u64, steps: usize) {
         platform.disk.fault_read(read);
         for _ in 0..steps {
             if trace.step().await.is_err() {
+                noticed += 1;
                 break;
             }
         }
@@ -291,15 +294,19 @@ async fn every_read_fault(seed: u64, steps: usize) {
         platform.disk.fault_read(u64::MAX);
         match opened {
             Ok(log) => book.check(&name, &log, promised.acknowledged()).await,
-            Err(error) => assert!(matches!(error, OpenError::Io(_)), "{name}: {error}"),
+            Err(error) => {
+                assert!(matches!(error, OpenError::Io(_)), "{name}: {error}");
+                noticed += 1;
+            }
         }
         let log = open(&platform, SOON).await;
         let log = log.unwrap_or_else(|error| panic!("{name}: {error}"));
         book.check(&name, &log, promised.acknowledged()).await;
         if read >= ended {
-            return;
+            break;
         }
     }
+    noticed
 }
 
 async fn a_thousand_steps(rest: usize) {
@@ -347,7 +354,8 @@ async fn an_io_error_at_any_operation_loses_nothing_acknowledged() {
 
 #[tokio::test(start_paused = true)]
 async fn an_io_error_at_any_read_loses_nothing_acknowledged() {
-    every_read_fault(9, 40).await;
+    let noticed = every_read_fault(9, 40).await;
+    assert!(noticed > 10, "{noticed}");
 }
 
 #[tokio::test(start_paused = true)]
