@@ -172,11 +172,17 @@ impl Cleaner {
 impl Shared {
     /// After a put was refused: others may have made room, and a log that writes nothing would never see it.
     pub(crate) async fn look_for_room(&self) {
+        // Only what is free without the spares counts: with them the disk may look roomy just before they are used up.
         let free = self.platform.disk.free_bytes(&self.dir).await;
-        let size = self.settings.segment_bytes;
-        if free.is_ok_and(|free| free >= size * RESERVED_SEGMENTS as u64 + size / 4) {
+        if free.is_ok_and(|free| free >= self.reserve_bytes()) {
             self.state().full = false;
         }
+    }
+
+    /// What stays free of puts: for cleaning, for checkpoints, and for the view and the indexes.
+    fn reserve_bytes(&self) -> u64 {
+        let size = self.settings.segment_bytes;
+        size * RESERVED_SEGMENTS as u64 + size / 4
     }
 
     pub(crate) fn log_dir(&self) -> PathBuf {
@@ -190,7 +196,7 @@ impl Shared {
         let size = self.settings.segment_bytes;
         let mut state = self.state();
         let held = state.spares.len() as u64 * size;
-        state.full = free.saturating_add(held) < size * RESERVED_SEGMENTS as u64 + size / 4;
+        state.full = free.saturating_add(held) < self.reserve_bytes();
         Ok(())
     }
 }

@@ -48,7 +48,7 @@ impl From<ViewFailed> for OpenError {
         if failure.is_full() {
             return Self::Io(failure.into());
         }
-        Self::View(failure.to_string())
+        Self::View(failure.what)
     }
 }
 

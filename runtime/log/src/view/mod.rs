@@ -24,7 +24,7 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("use the view: {what}")]
 pub(crate) struct ViewFailed {
-    what: String,
+    pub what: String,
     kind: io::ErrorKind,
 }
 
