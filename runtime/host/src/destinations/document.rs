@@ -128,8 +128,10 @@ fn function_arn(owed: &Owed) -> String {
         "arn:aws:lambda:{region}:{account}:function:{}",
         owed.function
     );
-    let qualifier = owed.qualifier.as_ref();
-    qualifier.map_or_else(|| bare.clone(), |qualifier| format!("{bare}:{qualifier}"))
+    match &owed.qualifier {
+        Some(qualifier) => format!("{bare}:{qualifier}"),
+        None => bare,
+    }
 }
 
 /// `aws/lambda/<mapping>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<id>` (FD-7).
