@@ -80,11 +80,6 @@ impl Filter {
         &self.written
     }
 
-    /// Whether it looks at bodies at all.
-    pub(crate) fn reads_data(&self) -> bool {
-        self.wanted.is_some()
-    }
-
     #[must_use]
     pub fn sift(&self, record: &Looked<'_>) -> Sifted {
         if self.patterns.is_empty() {
@@ -94,13 +89,12 @@ impl Filter {
         let parsed = !matches!(body, Some(None));
         let text = || Value::from(String::from_utf8_lossy(record.data));
         let body = body.map(|body| body.unwrap_or_else(text));
-        let key = String::from_utf8_lossy(record.partition_key);
         let (number, time) = (OnceCell::new(), OnceCell::new());
         // The event that AWS matches (FL-1), as far as a pattern looks at it.
         let member = |name: &str| match name {
             "data" => body.as_ref().map(Member::Json),
-            "kinesisSchemaVersion" => Some(Member::Text("1.0")),
-            "partitionKey" => Some(Member::Text(&key)),
+            "kinesisSchemaVersion" => Some(Member::Text(b"1.0")),
+            "partitionKey" => Some(Member::Text(record.partition_key)),
             "sequenceNumber" => {
                 let digits = || Value::from(record.position.sequence.to_string());
                 Some(Member::Json(number.get_or_init(digits)))

@@ -10,6 +10,8 @@ pub mod deaggregate;
 
 pub mod filter;
 
+mod glance;
+
 pub mod batch;
 
 pub mod event_time;

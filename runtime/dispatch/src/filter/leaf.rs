@@ -84,6 +84,21 @@ impl Test {
         }
     }
 
+    /// A leaf that is text, as its bytes: most need no look at what they mean.
+    pub(super) fn matches_bytes(&self, text: &[u8]) -> bool {
+        match self {
+            Self::Text(TextTest::Exactly(wanted)) => text == wanted.as_bytes(),
+            Self::Text(_)
+            | Self::Cidr { .. }
+            | Self::Null
+            | Self::Bool(_)
+            | Self::Number(_)
+            | Self::Within(_)
+            | Self::Exists(_)
+            | Self::AnythingBut(_) => self.matches_text(&String::from_utf8_lossy(text)),
+        }
+    }
+
     /// A leaf that is text.
     pub(super) fn matches_text(&self, text: &str) -> bool {
         match self {

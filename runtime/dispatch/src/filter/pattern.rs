@@ -99,7 +99,8 @@ impl Pattern {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Member<'v> {
     Json(&'v Value),
-    Text(&'v str),
+    /// Text as its bytes.
+    Text(&'v [u8]),
 }
 
 impl Fields {
@@ -177,7 +178,7 @@ impl Fields {
                     tests.iter().any(|test| test.matches(Some(value)))
                 }
                 (Rule::AnyOf(tests), Some(Member::Text(text))) => {
-                    tests.iter().any(|test| test.matches_text(text))
+                    tests.iter().any(|test| test.matches_bytes(text))
                 }
                 (Rule::Inside(fields), Some(Member::Json(value))) => {
                     fields.match_value(Some(value))

@@ -361,3 +361,35 @@ fn patterns_may_be_pasted_as_text_and_their_number_is_bounded() {
         Err(FilterError::TooMany(11))
     );
 }
+
+#[test]
+fn keys_are_compared_as_text_also_where_they_are_not_sound_text() {
+    let with_key = |key: &'static [u8]| UserRecord {
+        partition_key: Bytes::from_static(key),
+        ..record("{}")
+    };
+    let cases: [(Value, &[u8], Sifted); 8] = [
+        (json!(["JFK"]), b"JFK", Sifted::Kept),
+        (json!(["JFK"]), b"JFL", Sifted::FilteredOut),
+        (json!(["JFK"]), b"JFK\xff", Sifted::FilteredOut),
+        (json!([{"prefix": "J"}]), b"JFK\xff", Sifted::Kept),
+        (json!([{"suffix": "\u{fffd}"}]), b"JFK\xff", Sifted::Kept),
+        (
+            json!([{"anything-but": ["JFK"]}]),
+            b"JFK",
+            Sifted::FilteredOut,
+        ),
+        (json!([{"anything-but": ["JFK"]}]), b"\xff", Sifted::Kept),
+        (json!([{"exists": true}]), b"\xff", Sifted::Kept),
+    ];
+    for (tests, key, expected) in cases {
+        let pattern = json!({ "partitionKey": tests });
+        let filter = Filter::compile(&[pattern], Unparsable::default()).unwrap();
+        let record = with_key(key);
+        assert_eq!(
+            filter.sift(&Looked::from(&record)),
+            expected,
+            "{tests} {key:?}"
+        );
+    }
+}

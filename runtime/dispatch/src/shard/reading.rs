@@ -1,17 +1,10 @@
 //! How a shard gets its records: where it begins, page by page, and which of them are settled already.
 
-use std::sync::OnceLock;
-
 use model::{Record, SequenceNumber};
 use tokio::task::yield_now;
 
 use super::*;
-use crate::{
-    filter::{Looked, Outline},
-    losses,
-    progress::Try,
-    tumbling::Place,
-};
+use crate::{filter::Looked, glance::Glance, losses, progress::Try, tumbling::Place};
 
 /// Records of a row's tries, by the index of the try.
 type Found = BTreeMap<usize, Vec<UserRecord>>;
@@ -158,10 +151,9 @@ impl ShardTask {
         self.losses.take(page);
         self.taken_at = self.now();
         let records = &page.records;
-        // Where others look into the same bodies, each is taken apart once.
-        if records.is_shared() && self.settings.filter.reads_data() {
-            for (record, outline) in records.made(|_| OnceLock::new()) {
-                self.take(record, outline, resumed);
+        if records.is_shared() {
+            for (record, glance) in records.made(Glance::at) {
+                self.take(record, glance, resumed);
             }
         } else {
             for record in records.iter() {
@@ -176,15 +168,11 @@ impl ShardTask {
     }
 
     /// Puts what is in a record where it belongs: into the batcher of its lane, among the strays, or nowhere.
-    fn take(
-        &mut self,
-        record: &Record,
-        outline: Option<&OnceLock<Outline>>,
-        resumed: &mut Resumed<'_>,
-    ) {
-        if !self.settings.deaggregate || !is_packed(record) {
+    fn take(&mut self, record: &Record, glance: Option<&Glance>, resumed: &mut Resumed<'_>) {
+        let packed = || glance.map_or_else(|| is_packed(record), |glance| glance.packed);
+        if !self.settings.deaggregate || !packed() {
             let looked = Looked {
-                outline,
+                outline: glance.map(|glance| &glance.outline),
                 ..record.into()
             };
             // Most of what a filter drops is never copied.
