@@ -14,6 +14,7 @@ use model::{
 use tokio::sync::Mutex;
 use tracing::debug;
 
+mod handing;
 #[cfg(test)]
 mod tests;
 
@@ -199,17 +200,15 @@ impl LeaseBook {
         if lease.row.owner_switches == 0 {
             return Ok(None);
         }
-        let row = self.with_children(&lease.row)?;
+        let row = self.as_it_is(&lease.row)?;
         write(&crate::checkpointed(row)).map(Some)
     }
 
-    /// Children may have appeared since the row was taken.
-    fn with_children(&self, row: &LeaseRow) -> Result<LeaseRow, LeaseError> {
+    /// Children may have appeared since the row was taken, and a hand-off may have begun.
+    fn as_it_is(&self, row: &LeaseRow) -> Result<LeaseRow, LeaseError> {
         let stored = self.find(&row.key)?;
-        Ok(LeaseRow {
-            children: stored.map_or_else(Vec::new, |stored| stored.children),
-            ..row.clone()
-        })
+        let same = stored.filter(|stored| stored.token == row.token);
+        Ok(same.unwrap_or_else(|| row.clone()))
     }
 
     /// Takes the lease, from whoever holds it: every effect of an earlier holder is refused from here on.
@@ -218,11 +217,8 @@ impl LeaseBook {
         let before = self
             .find(key)?
             .ok_or_else(|| LeaseError::Missing(key.clone()))?;
-        // A slot that was never granted has no token to compare with.
-        let guards = (before.token > FencingToken::default())
-            .then(|| guard(&before))
-            .into_iter()
-            .collect();
+        let guards = granted(&before).then(|| guard(&before));
+        let guards = guards.into_iter().collect();
         let row = crate::taken(before, &self.node, (self.tokens)());
         self.journal
             .commit(Transaction {
@@ -240,7 +236,7 @@ impl LeaseBook {
     pub async fn release(&self, lease: HeldLease) -> Result<(), LeaseError> {
         let _one_at_a_time = self.writing.lock().await;
         let guards = vec![lease.guard()];
-        let row = crate::released(self.with_children(&lease.row)?);
+        let row = crate::released(self.as_it_is(&lease.row)?);
         self.journal
             .commit(Transaction {
                 guards,
@@ -286,6 +282,11 @@ impl LeaseBook {
             .map(|value| read(key, &value))
             .transpose()
     }
+}
+
+/// A slot that was never granted has no token to compare with.
+fn granted(row: &LeaseRow) -> bool {
+    row.token > FencingToken::default()
 }
 
 fn guard(row: &LeaseRow) -> Guard {

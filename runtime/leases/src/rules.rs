@@ -17,6 +17,7 @@ pub fn created(
         key,
         slot,
         owner: None,
+        checkpoint_owner: None,
         counter: 0,
         owner_switches: 0,
         token: FencingToken::default(),
@@ -27,12 +28,13 @@ pub fn created(
     }
 }
 
-/// KCL's take: the owner is `me`, the counter grows, a change of owner is counted.
+/// KCL's take: the owner is `me`, the counter grows, a change of owner is counted. A hand-off that was under way has ended.
 #[must_use]
 pub fn taken(row: LeaseRow, me: &NodeId, token: FencingToken) -> LeaseRow {
-    let switched = row.owner.as_ref() != Some(me);
+    let switched = row.owner.as_ref() != Some(me) || row.checkpoint_owner.as_ref() == Some(me);
     LeaseRow {
         owner: Some(me.clone()),
+        checkpoint_owner: None,
         counter: row.counter + 1,
         owner_switches: row.owner_switches + u64::from(switched),
         token,
@@ -59,11 +61,14 @@ pub fn with_child(mut row: LeaseRow, child: ShardId) -> LeaseRow {
     row
 }
 
-/// KCL's evict: nobody owns the row. The token stays, so that the next take is guarded by it.
+/// KCL's evict: nobody owns the row, or, during a hand-off, its next owner may begin. The token stays, so that the next take
+/// is guarded by it.
 #[must_use]
 pub fn released(row: LeaseRow) -> LeaseRow {
+    let next = row.checkpoint_owner.is_some();
     LeaseRow {
-        owner: None,
+        owner: row.owner.filter(|_| next),
+        checkpoint_owner: None,
         counter: row.counter + 1,
         ..row
     }

@@ -27,6 +27,9 @@ pub struct LeaseRow {
     pub key: LeaseKey,
     pub slot: LeaseSlot,
     pub owner: Option<NodeId>,
+    /// During a graceful hand-off: who may still write checkpoints, while `owner` is the next one already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_owner: Option<NodeId>,
     /// KCL's optimistic lock: grows with every write of the row.
     pub counter: u64,
     pub owner_switches: u64,

@@ -117,35 +117,98 @@ proptest! {
 
     #[test]
     fn a_leader_of_kcl_3_comes_to_rest_and_nothing_moves_back(
-        shards in prop::collection::vec((prop::option::of(0..6_usize), 0..1_000_u64), 0..30),
+        shards in shards(),
         hosts in 1..6_usize,
+        by_count: bool,
     ) {
-        let nodes: Vec<NodeId> = alive(hosts).into_iter().collect();
-        let mut leases: Vec<kcl3::Sight> = shards
-            .iter()
-            .enumerate()
-            .map(|(number, (owner, bytes))| kcl3::Sight {
-                key: key(number),
-                owner: owner.map(node),
-                bytes_per_second: *bytes,
-            })
-            .collect();
-        let mut moved_from: BTreeSet<(LeaseKey, NodeId)> = BTreeSet::new();
-        let mut last = 0;
-        for run in 1..=300 {
-            for it in kcl3::assign(&leases, &nodes, run, kcl3::Settings::default()) {
-                last = run;
-                prop_assert!(!moved_from.contains(&(it.key.clone(), it.to.clone())), "it came back");
-                if let Some(from) = it.from {
-                    moved_from.insert((it.key.clone(), from));
-                }
-                let lease = leases.iter_mut().find(|lease| lease.key == it.key).unwrap();
-                lease.owner = Some(it.to);
-            }
-        }
-        prop_assert!(last < 250, "it still moves");
-        prop_assert!(leases.iter().all(|lease| lease.owner.as_ref().is_some_and(|it| nodes.contains(it))));
+        let settings = kcl3::Settings {
+            measure: if by_count { kcl3::Measure::LeaseCount } else { kcl3::Measure::Throughput },
+            overshoot: false,
+            ..kcl3::Settings::default()
+        };
+        let (leases, came_back) = led(&shards, hosts, settings)?;
+        prop_assert!(!came_back, "it came back");
+        prop_assert_eq!(of_nobody(&leases, hosts), 0);
     }
+
+    #[test]
+    fn a_leader_that_may_overshoot_comes_to_rest_too_and_balances_counts_to_one(
+        shards in shards(),
+        hosts in 1..6_usize,
+        by_count: bool,
+    ) {
+        let settings = kcl3::Settings {
+            measure: if by_count { kcl3::Measure::LeaseCount } else { kcl3::Measure::Throughput },
+            ..kcl3::Settings::default()
+        };
+        let (leases, _) = led(&shards, hosts, settings)?;
+        prop_assert_eq!(of_nobody(&leases, hosts), 0);
+        if by_count {
+            let counts = alive(hosts).into_iter().map(|node| leases.iter().filter(|it| it.owner.as_ref() == Some(&node)).count());
+            let counts: Vec<usize> = counts.collect();
+            let mean = leases.len() / hosts;
+            prop_assert!(*counts.iter().max().unwrap() <= mean + mean / 10 + 1, "{:?}", counts);
+        }
+    }
+
+    #[test]
+    fn nobody_is_given_more_than_a_host_may_read(
+        shards in shards(),
+        hosts in 1..6_usize,
+        most in 500..4_000_u64,
+    ) {
+        let settings = kcl3::Settings { bytes_per_second_max: most, ..kcl3::Settings::default() };
+        let unowned: Vec<_> = shards.iter().map(|(_, bytes)| (None, *bytes)).collect();
+        let (leases, _) = led(&unowned, hosts, settings)?;
+        for node in alive(hosts) {
+            let theirs = leases.iter().filter(|it| it.owner.as_ref() == Some(&node));
+            let bytes: u64 = theirs.map(|it| it.bytes_per_second).sum();
+            prop_assert!(bytes <= most, "{bytes}");
+        }
+    }
+}
+
+type Shards = Vec<(Option<usize>, u64)>;
+
+fn shards() -> impl Strategy<Value = Shards> {
+    prop::collection::vec((prop::option::of(0..6_usize), 0..1_000_u64), 0..30)
+}
+
+/// Leases with nobody who lives, although there was room.
+fn of_nobody(leases: &[kcl3::Sight], hosts: usize) -> usize {
+    let alive = alive(hosts);
+    let owned = |lease: &&kcl3::Sight| lease.owner.as_ref().is_some_and(|it| alive.contains(it));
+    leases.len() - leases.iter().filter(owned).count()
+}
+
+/// Where the leases are once nothing moves any more, and whether one was ever given back to whoever it was taken from.
+fn led(
+    shards: &[(Option<usize>, u64)],
+    hosts: usize,
+    settings: kcl3::Settings,
+) -> Result<(Vec<kcl3::Sight>, bool), TestCaseError> {
+    let nodes: Vec<NodeId> = alive(hosts).into_iter().collect();
+    let sight = |(number, (owner, bytes)): (usize, &(Option<usize>, u64))| kcl3::Sight {
+        key: key(number),
+        owner: owner.map(node),
+        bytes_per_second: *bytes,
+    };
+    let mut leases: Vec<kcl3::Sight> = shards.iter().enumerate().map(sight).collect();
+    let mut moved_from: BTreeSet<(LeaseKey, NodeId)> = BTreeSet::new();
+    let (mut last, mut came_back) = (0, false);
+    for run in 1..=300 {
+        for it in kcl3::assign(&leases, &nodes, run, settings) {
+            last = run;
+            came_back |= moved_from.contains(&(it.key.clone(), it.to.clone()));
+            if let Some(from) = it.from {
+                moved_from.insert((it.key.clone(), from));
+            }
+            let lease = leases.iter_mut().find(|lease| lease.key == it.key).unwrap();
+            lease.owner = Some(it.to);
+        }
+    }
+    prop_assert!(last < 250, "it still moves");
+    Ok((leases, came_back))
 }
 
 fn sights(
@@ -204,4 +267,28 @@ fn a_worker_of_kcl_2_steals_one_at_a_time_from_the_most_loaded() {
         // Both are loaded alike in the second: either may be the one.
         assert_eq!(keys.len(), usize::from(taken.is_some()), "{from:?}");
     }
+}
+
+#[test]
+fn a_leader_of_kcl_3_moves_the_smallest_of_what_is_too_large_unless_it_must_not() {
+    let leases = |bytes: &[u64]| {
+        let sight = |(number, bytes): (usize, &u64)| kcl3::Sight {
+            key: key(number),
+            owner: Some(node(0)),
+            bytes_per_second: *bytes,
+        };
+        bytes.iter().enumerate().map(sight).collect::<Vec<_>>()
+    };
+    let moved = |bytes: &[u64], overshoot| {
+        let settings = kcl3::Settings {
+            overshoot,
+            ..kcl3::Settings::default()
+        };
+        let moves = kcl3::assign(&leases(bytes), &[node(0), node(1)], 3, settings);
+        moves.into_iter().map(|it| it.key).collect::<Vec<_>>()
+    };
+    assert_eq!(moved(&[6, 4], true), [key(1)]);
+    assert_eq!(moved(&[6, 4], false), []);
+    // The other one would be as loaded as this one is.
+    assert_eq!(moved(&[10], true), []);
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use model::{LogPosition, seams::BoxFuture};
 
 use super::*;
+use crate::handoff::{self, Standing};
 
 #[derive(Debug, Default)]
 struct Memory {
@@ -195,9 +196,60 @@ async fn switches_are_counted_since_the_checkpoint() {
         .await
         .unwrap();
     let mut held = book.take(&key).await.unwrap();
-    assert!(book.checkpointed(&held).unwrap().is_some());
+    let write = book.checkpointed(&held).unwrap().unwrap();
+    let transaction = Transaction {
+        writes: vec![write],
+        ..Transaction::default()
+    };
+    journal.commit(transaction).await.unwrap();
     held.note_checkpoint();
     assert_eq!(book.checkpointed(&held).unwrap(), None);
     book.release(held).await.unwrap();
     assert_eq!(book.list(&key.trigger).unwrap()[0].owner_switches, 0);
+}
+
+#[tokio::test]
+async fn a_lease_is_handed_off_settled_and_taken_and_whoever_is_too_slow_is_fenced() {
+    let journal = Arc::new(Memory::default());
+    let [leader, old, next] =
+        [("l", 1), ("a", 10), ("b", 20)].map(|(node, token)| book(&journal, node, token));
+    let [a, b] = ["a", "b"].map(|name| NodeId::parse(name).unwrap());
+    let key = key("board", 0);
+    leader
+        .ensure(vec![new(key.clone(), Checkpoint::TrimHorizon)])
+        .await
+        .unwrap();
+    for settles_in_time in [true, false] {
+        let held = old.take(&key).await.unwrap();
+        assert_eq!(old.standing(&held), Ok(Standing::Held));
+        assert!(leader.offer(&key, &a, &b).await.unwrap());
+        assert!(!leader.offer(&key, &a, &b).await.unwrap());
+        assert_eq!(old.standing(&held), Ok(Standing::HandingOff));
+        // It may still write its checkpoint, which leaves the hand-off as it is.
+        let write = old.checkpointed(&held).unwrap().unwrap();
+        let guards = vec![held.guard()];
+        let transaction = Transaction {
+            guards,
+            writes: vec![write],
+            ..Transaction::default()
+        };
+        journal.commit(transaction).await.unwrap();
+        assert_eq!(old.standing(&held), Ok(Standing::HandingOff));
+        if settles_in_time {
+            old.release(held).await.unwrap();
+            assert!(!leader.withdraw(&key).await.unwrap());
+            let row = &leader.list(&key.trigger).unwrap()[0];
+            assert!(handoff::may_begin(row, &b), "{row:?}");
+            let held = next.take(&key).await.unwrap();
+            next.release(held).await.unwrap();
+        } else {
+            assert!(leader.withdraw(&key).await.unwrap());
+            assert_eq!(old.standing(&held), Ok(Standing::Lost));
+            let newer = next.take(&key).await.unwrap();
+            let fenced = CommitError::Fenced {
+                current: newer.token(),
+            };
+            assert_eq!(old.release(held).await, Err(fenced.into()));
+        }
+    }
 }

@@ -15,6 +15,7 @@ use model::{
 use platform::{Platform, Rng, StopToken};
 
 use super::{
+    graceful::Patience,
     sharing::{Sight, Strategy},
     table::Table,
     trigger,
@@ -40,6 +41,7 @@ pub(super) struct Host {
     beat: u64,
     heard: BTreeMap<NodeId, (u64, Duration)>,
     held: BTreeMap<LeaseKey, HeldLease>,
+    patience: Patience,
 }
 
 impl Host {
@@ -61,6 +63,7 @@ impl Host {
             beat: 0,
             heard: BTreeMap::new(),
             held: BTreeMap::new(),
+            patience: Patience::default(),
         }
     }
 
@@ -136,7 +139,14 @@ impl Host {
             Strategy::Even => sight.even(),
             Strategy::Kcl2 => sight.kcl2(&self.rng),
             Strategy::Kcl3 => sight.kcl3(&self.table, self.beat).await,
+            Strategy::Graceful => {
+                let leader = (&self.book, &mut self.patience, now);
+                sight.graceful(leader, &self.held, self.beat).await
+            }
         };
+        for key in wanted.lost {
+            self.held.remove(&key);
+        }
         for key in wanted.released {
             if let Some(lease) = self.held.remove(&key) {
                 drop(self.book.release(lease).await);

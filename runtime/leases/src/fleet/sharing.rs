@@ -1,4 +1,5 @@
-//! How hosts agree on who works on what: by `even`, each for itself as KCL 1 and 2 do, or by a leader as KCL 3 does.
+//! How hosts agree on who works on what: by `even`, each for itself as KCL 1 and 2 do, or by a leader as KCL 3 does;
+//! `graceful` is the leader that hands off.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,13 +22,15 @@ use crate::balance::{
 };
 
 /// Of every shard: all are alike.
-const BYTES_PER_SECOND: u64 = 1_000;
+pub(super) const BYTES_PER_SECOND: u64 = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Strategy {
     Even,
     Kcl2,
     Kcl3,
+    /// By the leader of KCL 3, with hand-offs.
+    Graceful,
 }
 
 /// What one host sees.
@@ -46,6 +49,8 @@ pub(super) struct Sight<'a> {
 pub(super) struct Wanted {
     pub(super) released: Vec<LeaseKey>,
     pub(super) taken: Vec<LeaseKey>,
+    /// Of somebody else already.
+    pub(super) lost: Vec<LeaseKey>,
 }
 
 impl Wanted {
@@ -80,8 +85,8 @@ impl Sight<'_> {
         let leases: Vec<kcl2::Sight> = leases.collect();
         let draw = |below: usize| usize::try_from(rng.below(below as u64)).unwrap();
         Wanted {
-            released: Vec::new(),
             taken: kcl2::take(self.me, &leases, kcl2::Settings::default(), draw),
+            ..Wanted::default()
         }
     }
 
