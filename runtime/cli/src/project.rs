@@ -38,9 +38,18 @@ pub(crate) async fn check(output: Output, file: &Path, env: &str) -> Result<(), 
         "streams": project.streams.len(),
         "functions": project.functions.len(),
         "triggers": project.triggers.len() + project.schedules.len() + project.routes.len(),
+        "warnings": project.remarks(file),
         "promises": project.promises().map(|promise| promise.to_string()).collect::<Vec<_>>(),
     });
+    warn(output, file, &project);
     output.one(&found, |found| checked(&project, found))
+}
+
+/// Says what of the file is good and may not be meant.
+pub(crate) fn warn(output: Output, file: &Path, project: &Project) {
+    for remark in project.remarks(file) {
+        output.note(&format!("warning: {remark}"));
+    }
 }
 
 /// The counts, then what each trigger promises.

@@ -27,6 +27,7 @@ pub(crate) async fn up(output: Output, mut arguments: Up) -> Result<(), Failure>
     let arguments = &arguments;
     let file = &arguments.project.file;
     let project = project::read_as(file, &arguments.project.env)?;
+    project::warn(output, file, &project);
     let platform = arguments.crash.platform();
     let faults = faults(&platform, arguments, &project)?;
     // What a server of a bundle keeps is not part of the bundle.

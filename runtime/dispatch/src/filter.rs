@@ -13,7 +13,7 @@ mod wildcard;
 #[cfg(test)]
 mod tests;
 
-use std::{cell::OnceCell, sync::OnceLock};
+use std::{cell::OnceCell, collections::BTreeSet, sync::OnceLock};
 
 use model::{Position, Record, Timestamp, UserRecord};
 use serde_json::Value;
@@ -34,6 +34,14 @@ pub enum Unparsable {
     Pass,
     Drop,
 }
+
+/// What a pattern may look at beside `data`. AWS took these once, and takes `data` alone now (FL-1).
+pub const METADATA: [&str; 4] = [
+    "kinesisSchemaVersion",
+    "partitionKey",
+    "sequenceNumber",
+    "approximateArrivalTimestamp",
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sifted {
@@ -78,6 +86,26 @@ impl Filter {
     #[must_use]
     pub fn written(&self) -> &[Value] {
         &self.written
+    }
+
+    /// What its owner should know of where it looks, in a sentence.
+    #[must_use]
+    pub fn remark(&self) -> Option<String> {
+        let names = self.patterns.iter().flat_map(Pattern::beside_data);
+        let (known, unknown): (BTreeSet<&str>, BTreeSet<&str>) =
+            names.partition(|name| METADATA.contains(name));
+        let listed = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
+        match (known.is_empty(), unknown.is_empty()) {
+            (_, false) => Some(format!(
+                "the filter looks at {}, which no record has: members of the body stand below data",
+                listed(unknown)
+            )),
+            (false, true) => Some(format!(
+                "the filter looks at {}: AWS takes data alone for Kinesis",
+                listed(known)
+            )),
+            (true, true) => None,
+        }
     }
 
     #[must_use]

@@ -46,6 +46,7 @@ pub(crate) async fn dev(output: Output, arguments: &Dev) -> Result<(), Failure> 
     let mut port = arguments.port;
     // What is wrong with the file at the start is no state to wait in.
     let mut project = project::read(file)?;
+    project::warn(output, file, &project);
     loop {
         let shared = (Arc::clone(&watch), send.clone());
         let mut workshop = Workshop::new(output, file, &project, shared)?;

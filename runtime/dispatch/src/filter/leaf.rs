@@ -1,6 +1,6 @@
 //! What one value is held against: a plain value, or an operator in braces.
 
-use std::net::IpAddr;
+use std::{cmp::Ordering, net::IpAddr};
 
 use serde_json::Value;
 
@@ -74,9 +74,7 @@ impl Test {
         match self {
             Self::Null => leaf.is_null(),
             Self::Bool(flag) => leaf.as_bool() == Some(*flag),
-            Self::Number(number) => leaf
-                .as_f64()
-                .is_some_and(|leaf| leaf.total_cmp(number).is_eq()),
+            Self::Number(number) => leaf.as_f64().is_some_and(|leaf| same(leaf, *number)),
             Self::Within(range) => leaf.as_f64().is_some_and(|number| range.contains(number)),
             Self::Text(_) | Self::Cidr { .. } => false,
             Self::Exists(wanted) => *wanted,
@@ -133,6 +131,11 @@ impl Range {
         let below = |(high, inclusive): (f64, bool)| number < high || inclusive && number <= high;
         self.low.is_none_or(above) && self.high.is_none_or(below)
     }
+}
+
+/// Also where one is 0 and the other -0.
+fn same(one: f64, other: f64) -> bool {
+    one.partial_cmp(&other) == Some(Ordering::Equal)
 }
 
 fn exactly(text: &str) -> Test {
@@ -202,7 +205,7 @@ fn affix(operator: &str, operand: &Value) -> Result<Test, FilterError> {
 fn numeric(terms: &[Value]) -> Result<Range, FilterError> {
     let mut range = Range::default();
     let mut terms = terms.iter();
-    let mut seen = false;
+    let (mut seen, mut equals) = (false, false);
     while let Some(operator) = terms.next() {
         let operator = operator
             .as_str()
@@ -213,6 +216,7 @@ fn numeric(terms: &[Value]) -> Result<Range, FilterError> {
             .ok_or_else(|| FilterError::NotNumeric(operator.to_owned()))?;
         match operator {
             "=" if !seen => {
+                equals = true;
                 range.low = Some((number, true));
                 range.high = Some((number, true));
             }
@@ -225,7 +229,7 @@ fn numeric(terms: &[Value]) -> Result<Range, FilterError> {
     }
     match (range.low, range.high) {
         (None, None) => Err(FilterError::NumericMember("]".to_owned())),
-        (Some((low, true)), Some((high, true))) if low.total_cmp(&high).is_eq() => Ok(range),
+        _ if equals => Ok(range),
         (Some((low, _)), Some((high, _))) if low >= high => Err(FilterError::EmptyRange),
         (Some(_) | None, _) => Ok(range),
     }

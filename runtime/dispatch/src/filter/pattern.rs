@@ -3,7 +3,7 @@
 //! An event's list matches when any of its elements does; conditions under one object must hold in the same element.
 //! Keys with dots mean nested objects, in patterns and in events alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -79,6 +79,15 @@ impl Pattern {
         self.reads_text
     }
 
+    /// Members of a record other than `data` that it names, whether records have them or not.
+    #[must_use]
+    pub fn beside_data(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        self.fields.add_names(&mut names);
+        names.remove("data");
+        names
+    }
+
     pub(super) fn add_wanted(&self, wanted: &mut Wanted) {
         self.fields.add_wanted(wanted);
     }
@@ -138,6 +147,12 @@ impl Fields {
         let choices = self.choices.iter().flatten();
         let inner = choices.flat_map(move |fields| fields.rules_of(name));
         Box::new(self.fields.get(name).into_iter().chain(inner))
+    }
+
+    fn add_names<'a>(&'a self, names: &mut BTreeSet<&'a str>) {
+        names.extend(self.fields.keys().map(String::as_str));
+        let choices = self.choices.iter().flatten();
+        choices.for_each(|fields| fields.add_names(names));
     }
 
     fn add_wanted(&self, wanted: &mut Wanted) {

@@ -95,6 +95,21 @@ fn operators_match_what_they_say_and_nothing_else() {
             vec![json!(0)],
         ),
         (
+            json!(0),
+            vec![json!(-0.0), json!(0.0), json!(0)],
+            vec![json!(1), json!("0")],
+        ),
+        (
+            json!({"anything-but": 0}),
+            vec![json!(1)],
+            vec![json!(-0.0)],
+        ),
+        (
+            json!({"numeric": ["=", -0.0]}),
+            vec![json!(0)],
+            vec![json!(1)],
+        ),
+        (
             json!({"cidr": "10.0.0.0/24"}),
             vec![json!("10.0.0.255")],
             vec![json!("10.0.1.0"), json!("10.0.0")],
@@ -264,6 +279,10 @@ fn what_cannot_be_meant_is_refused_in_the_words_of_eventbridge() {
             "Bottom must be less than top",
         ),
         (
+            json!({"f": [{"numeric": [">=", 5, "<=", 5]}]}),
+            "Bottom must be less than top",
+        ),
+        (
             json!({"f": [{"anything-but": true}]}),
             "Value of anything-but must be an array or single string/number value.",
         ),
@@ -392,4 +411,50 @@ fn keys_are_compared_as_text_also_where_they_are_not_sound_text() {
             "{tests} {key:?}"
         );
     }
+}
+
+#[test]
+fn of_keys_that_come_twice_the_last_counts_in_patterns_and_in_bodies() {
+    let twice = json!(r#"{"data":{"a":["x"],"a":["y"]}}"#);
+    let filter = Filter::compile(&[twice], Unparsable::default()).unwrap();
+    for (body, expected) in [
+        (r#"{"a":"y"}"#, Sifted::Kept),
+        (r#"{"a":"x"}"#, Sifted::FilteredOut),
+        (r#"{"a":"x","a":"y"}"#, Sifted::Kept),
+        (r#"{"a":"y","a":"x"}"#, Sifted::FilteredOut),
+        (
+            r#"{"a":"y","b":{"a":"x"},"a":{"c":1}}"#,
+            Sifted::FilteredOut,
+        ),
+    ] {
+        let record = record(body);
+        let alone = Looked::from(&record);
+        assert_eq!(filter.sift(&alone), expected, "{body}");
+        let outline = OnceLock::new();
+        let shared = Looked {
+            outline: Some(&outline),
+            ..alone
+        };
+        assert_eq!(filter.sift(&shared), expected, "{body}");
+    }
+}
+
+#[test]
+fn patterns_that_look_beside_the_body_are_remarked_upon() {
+    let remark = |pattern: Value| {
+        let filter = Filter::compile(&[pattern], Unparsable::default()).unwrap();
+        filter.remark()
+    };
+    assert_eq!(remark(json!({"data": {"partitionKey": ["a"]}})), None);
+    let or = json!({"$or": [{"partitionKey": ["a"]}, {"sequenceNumber": ["1"]}]});
+    assert_eq!(
+        remark(or).as_deref(),
+        Some("the filter looks at partitionKey, sequenceNumber: AWS takes data alone for Kinesis")
+    );
+    assert_eq!(
+        remark(json!({"carrier": ["a"], "data": ["b"]})).as_deref(),
+        Some(
+            "the filter looks at carrier, which no record has: members of the body stand below data"
+        )
+    );
 }

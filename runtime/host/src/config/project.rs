@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use catalog::schedule::{Missed, Schedule};
@@ -341,6 +341,17 @@ pub enum Then {
 }
 
 impl Project {
+    /// What is good as it is, and may not be meant: a sentence each, with its place in the file.
+    #[must_use]
+    pub fn remarks(&self, file: &Path) -> Vec<String> {
+        let remark = |(name, trigger): (&TriggerName, &Trigger)| {
+            let remark = trigger.filter.remark()?;
+            let (file, line) = (file.display(), trigger.line);
+            Some(format!("{file}:{line}: trigger {name}: {remark}"))
+        };
+        self.triggers.iter().filter_map(remark).collect()
+    }
+
     /// One promise a trigger, by what drives them and in the order of their names; `check` prints them.
     pub fn promises(&self) -> impl Iterator<Item = Promise<'_>> {
         let streams = self.triggers.iter().map(|(name, trigger)| Promise {
