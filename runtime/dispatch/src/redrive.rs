@@ -328,6 +328,7 @@ impl Redrive {
             tracing: false,
             envelope: self.settings.envelope,
             item_failures: self.settings.item_failures,
+            role: None,
             client_context: None,
             trace_parent: None,
             begun: Begun::default(),

@@ -48,6 +48,8 @@ pub struct Invocation {
     pub envelope: bool,
     /// What a JSON answer may say about single records.
     pub item_failures: ItemFailures,
+    /// The role of the function, where it was made with one; events name it.
+    pub role: Option<Arc<str>>,
     /// What a caller of the Lambda API handed over besides the event.
     pub client_context: Option<Arc<str>>,
     /// The trace that the caller, or the producer of the first record, says this belongs to.

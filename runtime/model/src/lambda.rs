@@ -7,7 +7,7 @@
 mod columns;
 pub mod web;
 
-use std::io::Write as _;
+use std::{borrow::Cow, io::Write as _};
 
 pub use columns::{KinesisColumns, kinesis_columns};
 
@@ -25,7 +25,8 @@ const SEQUENCE_BYTES_MAX: usize = 58;
 /// `,"subSequenceNumber":N` and `:N`, with N up to 2^64.
 const SUB_SEQUENCE_BYTES_MAX: usize = 62;
 
-/// Upper bound of a record's share of the event: an event is never longer than these of its records together.
+/// Upper bound of a record's share of the event, with the role that nobody chose: an event is never longer than these of
+/// its records together, and the length of another role once a record.
 #[must_use]
 pub fn encoded_len(stream: &StreamKey, record: &UserRecord) -> usize {
     let names = 2 * stream.account.as_str().len()
@@ -51,7 +52,14 @@ fn escaped_len(text: &str) -> usize {
 /// facts of the invocation where the trigger asks for them.
 #[must_use]
 pub fn kinesis_event(invocation: &Invocation) -> Vec<u8> {
-    let mut out = event_of_records(&invocation.stream, invocation.shard, &invocation.records);
+    let Invocation {
+        stream,
+        shard,
+        records,
+        role,
+        ..
+    } = invocation;
+    let mut out = event_of_records((stream, role.as_deref()), *shard, records);
     out.pop();
     push_rest(&mut out, invocation);
     out.push(b'}');
@@ -125,9 +133,14 @@ fn to_the_second(at: Timestamp) -> String {
     format!("{seconds}Z")
 }
 
-/// The same for any records of one shard.
+/// The same for any records of one shard; `role` is that of the function, where it has one.
 #[must_use]
-pub fn event_of_records(stream: &StreamKey, shard: ShardId, records: &[UserRecord]) -> Vec<u8> {
+pub fn event_of_records(
+    (stream, role): (&StreamKey, Option<&str>),
+    shard: ShardId,
+    records: &[UserRecord],
+) -> Vec<u8> {
+    let role = role_or_usual(role, stream);
     let size = records.iter().map(|record| encoded_len(stream, record));
     let mut out = Vec::with_capacity(size.sum::<usize>() + BRACKETS_BYTES);
     out.extend_from_slice(b"{\"Records\":[");
@@ -135,13 +148,17 @@ pub fn event_of_records(stream: &StreamKey, shard: ShardId, records: &[UserRecor
         if index > 0 {
             out.push(b',');
         }
-        push_record(&mut out, (stream, shard), record);
+        push_record(&mut out, (stream, shard, &role), record);
     }
     out.extend_from_slice(b"]}");
     out
 }
 
-fn push_record(out: &mut Vec<u8>, (stream, shard): (&StreamKey, ShardId), record: &UserRecord) {
+fn push_record(
+    out: &mut Vec<u8>,
+    (stream, shard, role): (&StreamKey, ShardId, &str),
+    record: &UserRecord,
+) {
     let arn = stream.arn();
     let key = serde_json::Value::from(record.key_text().as_ref());
     let data = base64_simd::STANDARD.encode_to_string(&record.data);
@@ -174,15 +191,16 @@ fn push_record(out: &mut Vec<u8>, (stream, shard): (&StreamKey, ShardId), record
         } else {
             record.position.sequence.to_string()
         },
-        role(stream),
+        role,
         stream.region,
         arn,
     );
 }
 
-/// Which nobody has to have.
-fn role(stream: &StreamKey) -> String {
-    format!("arn:aws:iam::{}:role/shardmill", stream.account)
+/// Nobody has to have one.
+fn role_or_usual<'r>(role: Option<&'r str>, stream: &StreamKey) -> Cow<'r, str> {
+    let usual = || format!("arn:aws:iam::{}:role/shardmill", stream.account).into();
+    role.map_or_else(usual, Cow::Borrowed)
 }
 
 #[cfg(test)]
@@ -220,6 +238,7 @@ mod tests {
             tracing: false,
             envelope: false,
             item_failures: crate::invocation::ItemFailures::default(),
+            role: None,
             client_context: None,
             trace_parent: None,
             begun: crate::invocation::Begun::default(),
@@ -258,6 +277,35 @@ mod tests {
                 deliveries: 1,
             },
         )
+    }
+
+    fn role() -> impl Strategy<Value = Option<Arc<str>>> {
+        let arn = "arn:aws:iam::[0-9]{12}:role/[a-zA-Z_0-9+=,.@/-]{1,64}";
+        proptest::option::of(arn.prop_map(Into::into))
+    }
+
+    #[test]
+    fn events_name_the_role_that_the_function_was_made_with() {
+        let stream = StreamKey {
+            account: AccountId::parse("000000000000").unwrap(),
+            region: Region::parse("us-east-1").unwrap(),
+            name: StreamName::parse("clicks").unwrap(),
+        };
+        let record = UserRecord {
+            position: Position::default(),
+            arrived: Timestamp::default(),
+            partition_key: Bytes::new(),
+            explicit_hash_key: None,
+            data: Bytes::new(),
+            aggregated: false,
+            deliveries: 1,
+        };
+        let mut invocation = invocation(stream, vec![record]);
+        invocation.role = Some("arn:aws:iam::111111111111:role/reader".into());
+        let event: serde_json::Value = serde_json::from_slice(&kinesis_event(&invocation)).unwrap();
+        let told = &event["Records"][0]["invokeIdentityArn"];
+        assert_eq!(told, "arn:aws:iam::111111111111:role/reader");
+        assert_eq!(kinesis_columns(&invocation).role, *told);
     }
 
     #[test]
@@ -344,9 +392,14 @@ mod tests {
         fn an_event_is_never_longer_than_its_records_were_counted(
             stream in stream(),
             records in proptest::collection::vec(record(), 1..4),
+            role in role(),
         ) {
-            let bound: usize = records.iter().map(|record| encoded_len(&stream, record)).sum();
-            let event = kinesis_event(&invocation(stream, records));
+            let of_role = role.as_ref().map_or(0, |role| role.len());
+            let bound = |record| encoded_len(&stream, record) + of_role;
+            let bound: usize = records.iter().map(bound).sum();
+            let mut invocation = invocation(stream, records);
+            invocation.role = role;
+            let event = kinesis_event(&invocation);
             prop_assert!(event.len() <= bound, "{} > {}", event.len(), bound);
             prop_assert!(serde_json::from_slice::<serde_json::Value>(&event).is_ok());
         }
@@ -356,9 +409,11 @@ mod tests {
             stream in stream(),
             records in proptest::collection::vec(record(), 0..4),
             envelope in any::<bool>(),
+            role in role(),
         ) {
             let mut invocation = invocation(stream, records);
             invocation.envelope = envelope;
+            invocation.role = role;
             let event: serde_json::Value = serde_json::from_slice(&kinesis_event(&invocation)).unwrap();
             prop_assert_eq!(of_columns(&kinesis_columns(&invocation)), event);
         }

@@ -6,7 +6,6 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use base64_simd::STANDARD;
 use bytes::Bytes;
 use model::{
     Answer, Digest, FaultClass, FencingToken, FunctionName, FunctionVersion, HashKey, Invocation,
@@ -18,7 +17,10 @@ use serde_json::{Value, json};
 
 use crate::world::{Remembered, Told, ToldNames, ToldValue};
 
+mod base64;
 mod records;
+
+use base64::{Base64, base64};
 
 /// The version of a document that holds everything, and of one that stands before its records.
 const LISTED: u32 = 1;
@@ -58,6 +60,8 @@ pub struct Facts {
     pub records: Arc<[UserRecord]>,
     /// What it was run with in place of records.
     pub event: Option<Bytes>,
+    /// The role that the event names, where it is not the usual one.
+    pub role: Option<Arc<str>>,
     /// What a caller of the Lambda API handed over besides the event.
     pub client_context: Option<Arc<str>>,
     pub trace_parent: Option<TraceParent>,
@@ -88,6 +92,7 @@ impl Facts {
             started: invocation.started,
             records: Arc::clone(&invocation.records),
             event,
+            role: invocation.role.clone(),
             client_context: invocation.client_context.clone(),
             trace_parent: invocation.trace_parent.clone(),
             window: invocation.window.clone(),
@@ -124,6 +129,7 @@ impl Facts {
             tracing: self.tracing,
             envelope: self.envelope,
             item_failures: self.item_failures,
+            role: self.role.clone(),
             client_context: self.client_context.clone(),
             trace_parent: self.trace_parent.clone(),
             begun: Begun::default(),
@@ -200,10 +206,6 @@ fn answered(answer: &Answer) -> Value {
     })
 }
 
-fn base64(bytes: &Bytes) -> String {
-    STANDARD.encode_to_string(bytes)
-}
-
 /// What is wrong with a file that should hold a capsule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CapsuleError {
@@ -240,6 +242,8 @@ struct Document {
     records: Vec<RecordDocument>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     event: Option<Base64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     client_context: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -294,24 +298,6 @@ struct ToldDocument {
     names: Vec<(String, Base64, Vec<String>)>,
     warmth: u32,
     is_cut_off: bool,
-}
-
-struct Base64(Bytes);
-
-impl Serialize for Base64 {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&base64(&self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Base64 {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        let bytes = STANDARD
-            .decode_to_vec(text)
-            .map_err(serde::de::Error::custom)?;
-        Ok(Self(bytes.into()))
-    }
 }
 
 impl Capsule {
@@ -419,6 +405,7 @@ impl Capsule {
             replayed_to: facts.replayed_to,
             records,
             event: facts.event.clone().map(Base64),
+            role: facts.role.as_deref().map(str::to_owned),
             client_context: facts.client_context.as_deref().map(str::to_owned),
             trace_parent: facts.trace_parent.as_ref().map(ToString::to_string),
             window: facts.window.as_ref().map(window_document),
@@ -444,6 +431,7 @@ impl Capsule {
             started: Timestamp::from_millis(document.started_ms),
             records: records.into(),
             event: document.event.map(|event| event.0),
+            role: document.role.map(Arc::from),
             client_context: document.client_context.map(Arc::from),
             trace_parent: document
                 .trace_parent

@@ -112,6 +112,7 @@ pub(crate) fn invocation(outputs: &[&str]) -> Invocation {
         tracing: false,
         envelope: false,
         item_failures: model::invocation::ItemFailures::default(),
+        role: None,
         client_context: None,
         trace_parent: None,
         begun: model::invocation::Begun::default(),

@@ -165,6 +165,7 @@ pub(crate) fn invocation(records: &Arc<[UserRecord]>) -> Result<Invocation> {
         tracing: false,
         envelope: false,
         item_failures: model::invocation::ItemFailures::default(),
+        role: None,
         client_context: None,
         trace_parent: None,
         begun: model::invocation::Begun::default(),

@@ -130,6 +130,7 @@ impl ShardTask {
             tracing: work.trace == Trace::On,
             envelope: self.settings.envelope,
             item_failures: self.settings.item_failures,
+            role: None,
             client_context: None,
             trace_parent: records
                 .first()

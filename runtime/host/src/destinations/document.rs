@@ -87,10 +87,14 @@ impl Document {
     }
 
     /// With the event that the function got, unless it has more than so many bytes or is not whole any more.
-    pub(super) fn with_records(owed: &Owed, letters: &[DeadLetter], bytes_max: usize) -> Self {
+    pub(super) fn with_records(
+        owed: &Owed,
+        (letters, role): (&[DeadLetter], Option<&str>),
+        bytes_max: usize,
+    ) -> Self {
         let records = letters.iter().flat_map(|letter| &letter.records);
         let records: Vec<UserRecord> = records.map(KeptRecord::to_user_record).collect();
-        let event = lambda::event_of_records(&owed.stream, owed.shard, &records);
+        let event = lambda::event_of_records((&owed.stream, role), owed.shard, &records);
         let fits = letters.len() == owed.letters.len() && event.len() <= bytes_max;
         Self {
             payload: fits.then(|| String::from_utf8_lossy(&event).into_owned()),

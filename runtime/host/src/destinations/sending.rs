@@ -3,7 +3,7 @@
 //! In: what is owed and its dead letters. Out: what is to be committed when it is paid, or why it was not taken. Nothing
 //! is tried twice here.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use dispatch::{DeadLetter, Owed};
 use model::{NewRecord, Region, StreamKey, Transaction};
@@ -16,7 +16,10 @@ use super::{
     client::{Answered, Outgoing, send},
     document::{Document, id, object_key},
 };
-use crate::limits::{OBJECT_EVENT_BYTES_MAX, POSTED_EVENT_BYTES_MAX};
+use crate::{
+    functions::Functions,
+    limits::{OBJECT_EVENT_BYTES_MAX, POSTED_EVENT_BYTES_MAX},
+};
 
 /// Why a document was not taken, in words for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,18 +53,24 @@ impl Names {
 pub(crate) struct Sender {
     platform: Platform,
     names: Names,
+    /// The function that failed may have a role, which its event names.
+    functions: Arc<Functions>,
     credentials: Credentials,
 }
+
+/// The dead letters of a document, and the role of the function that did not take their records.
+type Given<'a> = (&'a [DeadLetter], Option<&'a str>);
 
 impl Sender {
     pub(crate) fn new(
         platform: Platform,
-        names: Names,
+        (names, functions): (Names, Arc<Functions>),
         environment: &BTreeMap<String, String>,
     ) -> Self {
         Self {
             platform,
             names,
+            functions,
             credentials: Credentials::of(environment),
         }
     }
@@ -77,6 +86,8 @@ impl Sender {
         let now = self.platform.clock.unshifted_wall();
         let bare = || Document::of(owed).to_bytes();
         let none = BTreeMap::new();
+        let role = self.functions.role(&owed.function, owed.version);
+        let given = (letters, role.as_deref());
         let outgoing = match &to.target {
             Target::Queue {
                 region,
@@ -97,16 +108,16 @@ impl Sender {
             Target::Bucket { bucket, prefix } => {
                 let mapping = self.names.mapping(owed.trigger.as_str());
                 let key = format!("{prefix}{}", object_key(owed, mapping));
-                let whole = Document::with_records(owed, letters, OBJECT_EVENT_BYTES_MAX);
+                let whole = Document::with_records(owed, given, OBJECT_EVENT_BYTES_MAX);
                 let object = (bucket.as_str(), key.as_str());
                 let region = self.names.region.as_str();
                 let document = (whole.to_bytes(), now);
                 put_object(&self.credentials, endpoint, region, object, document)
             }
-            Target::Http(address) => post(owed, letters, address),
+            Target::Http(address) => post(owed, given, address),
             Target::Stream(name) => return Ok(record(owed, name)),
             Target::Directory(folder) => {
-                self.file(owed, letters, folder).await?;
+                self.file(owed, given, folder).await?;
                 return Ok(Transaction::default());
             }
         };
@@ -166,16 +177,11 @@ impl Sender {
     }
 
     /// `FOLDER/TRIGGER/SHARD-POSITION.json`; written again it is the same file.
-    async fn file(
-        &self,
-        owed: &Owed,
-        letters: &[DeadLetter],
-        folder: &Path,
-    ) -> Result<(), Refused> {
+    async fn file(&self, owed: &Owed, given: Given<'_>, folder: &Path) -> Result<(), Refused> {
         let folder = folder.join(owed.trigger.as_str());
         let position = owed.first.to_string().replace(':', ".");
         let path = folder.join(format!("{}-{position}.json", owed.shard));
-        let document = Document::with_records(owed, letters, OBJECT_EVENT_BYTES_MAX);
+        let document = Document::with_records(owed, given, OBJECT_EVENT_BYTES_MAX);
         let written = async {
             self.platform.disk.create_dir_all(&folder).await?;
             self.platform
@@ -189,8 +195,8 @@ impl Sender {
     }
 }
 
-fn post(owed: &Owed, letters: &[DeadLetter], address: &Address) -> Outgoing {
-    let document = Document::with_records(owed, letters, POSTED_EVENT_BYTES_MAX).to_bytes();
+fn post(owed: &Owed, given: Given<'_>, address: &Address) -> Outgoing {
+    let document = Document::with_records(owed, given, POSTED_EVENT_BYTES_MAX).to_bytes();
     let header = |name: &str, value: String| (name.to_owned(), value);
     Outgoing {
         method: "POST",

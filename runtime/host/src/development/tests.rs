@@ -108,6 +108,7 @@ fn invocation() -> Invocation {
         tracing: false,
         envelope: false,
         item_failures: ItemFailures::default(),
+        role: None,
         client_context: None,
         trace_parent: None,
         begun: Begun::default(),

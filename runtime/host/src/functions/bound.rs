@@ -4,10 +4,10 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 
-use catalog::Route;
+use catalog::{Revision, Route};
 use dispatch::{RollBack, TriggerSettings};
 use model::{
     Fault, FaultClass, FunctionName, FunctionVersion, Invocation, Outcome, StreamKey, Timestamp,
@@ -39,6 +39,8 @@ pub(crate) struct Bound {
     shadow: Option<Arc<Beside>>,
     /// Whether the version chosen last takes packed batches: asked for every record.
     packed: AtomicBool,
+    /// Bytes that its role adds to a record of an event.
+    role_bytes: AtomicUsize,
     pace: Pace,
 }
 
@@ -59,6 +61,7 @@ impl Bound {
             judge: Judge::default(),
             shadow: shadow.map(|(shadow, seen)| Arc::new(Beside::new(shadow, seen))),
             packed: AtomicBool::new(false),
+            role_bytes: AtomicUsize::new(0),
             pace: Pace::default(),
         };
         bound.version(None, 0.0);
@@ -173,6 +176,8 @@ impl Handler for Bound {
         let revision = entry.revision(chosen);
         let packed = revision.is_some_and(|it| it.code.kind == sandbox::Kind::Stream.name());
         self.packed.store(packed, Ordering::Relaxed);
+        let role = revision.and_then(role).map_or(0, str::len);
+        self.role_bytes.store(role, Ordering::Relaxed);
         chosen
     }
 
@@ -180,7 +185,7 @@ impl Handler for Bound {
         Some(self.route()?.other?.weight)
     }
 
-    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome> {
+    fn invoke(&self, mut invocation: Invocation) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
             let Some(deployed) = self.functions.get(&self.name) else {
                 let name = &self.name;
@@ -194,6 +199,8 @@ impl Handler for Bound {
                 Ok(function) => function,
                 Err(why) => return not_run(why),
             };
+            let revision = deployed.entry.revision(invocation.version);
+            invocation.role = revision.and_then(role).map(Arc::from);
             let trigger = invocation.trigger.clone();
             let handed = (invocation.version, invocation.records.len());
             let outcome = self.call(&function, invocation).await;
@@ -203,12 +210,36 @@ impl Handler for Bound {
     }
 
     fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize {
-        sandbox::encoded_len(self.packed.load(Ordering::Relaxed), stream, record)
+        let packed = self.packed.load(Ordering::Relaxed);
+        let role = self.role_bytes.load(Ordering::Relaxed);
+        sandbox::encoded_len(packed, stream, record) + if packed { 0 } else { role }
     }
 
     fn marks(&self) -> bool {
         self.packed.load(Ordering::Relaxed)
     }
+}
+
+impl Functions {
+    /// The role of a version; functions of the file have none.
+    pub(crate) fn role(
+        &self,
+        name: &FunctionName,
+        version: Option<FunctionVersion>,
+    ) -> Option<Arc<str>> {
+        let deployed = self.get(name)?;
+        let revision = deployed.entry.revision(version.unwrap_or_default());
+        revision.and_then(role).map(Arc::from)
+    }
+}
+
+/// What the Lambda API was told.
+fn role(revision: &Revision) -> Option<&str> {
+    revision
+        .settings
+        .words
+        .get("Role")
+        .and_then(serde_json::Value::as_str)
 }
 
 /// No attempt is used: the function is not to blame.

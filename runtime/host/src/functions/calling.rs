@@ -130,6 +130,7 @@ pub(crate) fn invocation(
         tracing: false,
         envelope: false,
         item_failures: model::invocation::ItemFailures::default(),
+        role: None,
         client_context: facts.client_context,
         trace_parent: facts.trace_parent,
         begun: model::invocation::Begun::default(),

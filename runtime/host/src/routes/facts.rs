@@ -101,6 +101,7 @@ impl Facts<'_> {
             tracing: false,
             envelope: false,
             item_failures: ItemFailures::Ignored,
+            role: None,
             client_context: None,
             trace_parent: trace_parent(self.head),
             begun: Begun::default(),

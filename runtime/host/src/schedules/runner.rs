@@ -327,6 +327,7 @@ impl Runner {
             tracing: false,
             envelope: false,
             item_failures: ItemFailures::Ignored,
+            role: None,
             client_context: None,
             trace_parent: None,
             begun: Begun::default(),

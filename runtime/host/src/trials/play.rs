@@ -190,6 +190,7 @@ impl Stage<'_> {
             tracing: false,
             envelope: false,
             item_failures: ItemFailures::Named,
+            role: None,
             client_context: None,
             trace_parent: None,
             begun: Begun::default(),

@@ -3,7 +3,7 @@
 //!
 //! That is six times the data at 100 bytes a record, and most of what a script does with such a batch was reading it.
 
-use super::{push_rest, role};
+use super::{push_rest, role_or_usual};
 use crate::{Invocation, UserRecord};
 
 /// The lists have a member a record.
@@ -38,7 +38,7 @@ pub fn kinesis_columns(invocation: &Invocation) -> KinesisColumns {
     let members = rest.strip_prefix(b",").unwrap_or_default();
     KinesisColumns {
         shard: invocation.shard.to_string(),
-        role: role(stream),
+        role: role_or_usual(invocation.role.as_deref(), stream).into_owned(),
         region: stream.region.to_string(),
         stream: stream.arn(),
         keys: records

@@ -187,7 +187,7 @@ fn an_event_that_is_too_large_or_not_whole_is_left_out_and_that_is_said() {
         (&letters[..], whole.len() - 1, None),
         (&letters[..0], whole.len(), None),
     ] {
-        let document = Document::with_records(&owed, letters, bytes_max);
+        let document = Document::with_records(&owed, (letters, None), bytes_max);
         let document: Value = serde_json::from_slice(&document.to_bytes()).unwrap();
         assert_eq!(document.get("payload").and_then(Value::as_str), event);
         let truncated = document.get("hasBeenTruncated");
