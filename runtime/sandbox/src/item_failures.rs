@@ -5,7 +5,7 @@
 //! batch, as in Lambda (PB-5). A list that cannot be believed does so always: it is no list, an entry has no identifier,
 //! or one that is not in the batch (PB-4, PB-6, PB-7).
 //!
-//! The SDKs of languages whose handlers answer in JSON say more: an entry may name its record by `index`, and carry `action`
+//! The SDKs of languages whose handlers answer in JSON say more: an entry may name its record by `index` (Lambda's own lists may not, where the trigger is strict), and carry `action`
 //! (`retry`, `dead-letter`, `park`, `not-tried`), `kind` and `reason`; `"effects": "attributed"` beside the list says that every
 //! output and value names the record that caused it, so that those of good records may stay.
 #![deny(clippy::indexing_slicing)]
@@ -90,10 +90,12 @@ pub(crate) fn read(
     if list.len() > ITEM_FAILURES_MAX {
         return Err(BadBatchAnswer::TooMany(list.len()));
     }
+    // Lambda knows identifiers alone (PB-4).
+    let by_index = attributed || how != ItemFailures::Strict;
     // Each item once: what they name together is then at most twice the batch.
     let mut named = BTreeMap::new();
     for entry in list {
-        let item = Item::of(entry, records)?;
+        let item = Item::of(entry, records, by_index)?;
         named.entry(item).or_insert(entry);
     }
     let mut failures = BTreeMap::new();
@@ -144,8 +146,9 @@ enum Item {
 }
 
 impl Item {
-    fn of(entry: &Value, records: &[UserRecord]) -> Result<Self, BadBatchAnswer> {
-        if let Some(index) = entry.get("index").and_then(Value::as_u64) {
+    fn of(entry: &Value, records: &[UserRecord], by_index: bool) -> Result<Self, BadBatchAnswer> {
+        let index = entry.get("index").filter(|_| by_index);
+        if let Some(index) = index.and_then(Value::as_u64) {
             let place = usize::try_from(index).unwrap_or(usize::MAX);
             return match records.get(place) {
                 Some(_) => Ok(Self::Index(place)),
@@ -278,6 +281,7 @@ mod tests {
             r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
             r#"{"batchItemFailures":[{"itemIdentifier":"123"}]}"#,
             r#"{"batchItemFailures":[{"itemIdentifier":"999999999"},{"itemIdentifier":"123"}]}"#,
+            r#"{"batchItemFailures":[{"index":0}]}"#,
             r#"{"foo":1}"#,
             r#"{"foo":null}"#,
         ] {
