@@ -3,7 +3,13 @@
 //! The same assembly runs in production and in simulation; only `platform`, the view and the engine's settings differ.
 //! What fails here stops the start with a sentence; nothing is half started.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use catalog::{Alias, Told, Unchanged};
 use dispatch::{DeadLetterStore, OwedDocuments, TriggerSettings};
@@ -145,6 +151,7 @@ async fn assemble_on(
     let points = Points::of(platform, options.faults.as_ref(), &stop);
     let journal = LogJournal::new(log.clone(), streams.clone());
     let journal = Points::journal(points.as_ref(), journal);
+    bound_once(journal.as_ref(), &world, (project, &options.file))?;
     let drift = renaming::of_file(journal.as_ref(), project, drift).await?;
     let logs = open_lines(platform, project, options).await?;
     let engine = engine(platform, options, &logs)?;
@@ -158,7 +165,8 @@ async fn assemble_on(
     let routes = gates(&world, project, &runners)?;
     let policy = plan::dead_letters(&project.server.dead_letters);
     let dead_letters = Arc::new(DeadLetterStore::new(Arc::clone(&journal), policy));
-    let deliveries = deliveries(platform, project, options, (&journal, &dead_letters));
+    let rooms_of_deliveries = (&journal, &dead_letters, &functions);
+    let deliveries = deliveries(platform, project, options, rooms_of_deliveries);
     let leases = lease_book(&log, &journal, &node);
     let rooms = Rooms {
         platform: platform.clone(),
@@ -190,6 +198,7 @@ async fn assemble_on(
         stop,
         development: options.development.clone(),
     };
+    rooms.triggers.note_lines(project);
     let schedules = new_schedules(&rooms, project)?;
     if let Some(development) = &rooms.development {
         let reload = reloading(&rooms, project);
@@ -203,12 +212,22 @@ async fn assemble_on(
     Ok(rooms)
 }
 
+/// The file binds nothing that a stored mapping binds.
+fn bound_once(
+    journal: &dyn Journal,
+    world: &World,
+    file: (&Project, &Path),
+) -> Result<(), StartError> {
+    let twice = mappings::twice(journal, world, file).map_err(other)?;
+    twice.map_or(Ok(()), |twice| Err(StartError::Twice(twice)))
+}
+
 /// What failure destinations are owed, and who sends it.
 fn deliveries(
     platform: &Platform,
     project: &Project,
     options: &UpOptions,
-    (journal, dead_letters): (&Arc<dyn Journal>, &Arc<DeadLetterStore>),
+    (journal, dead_letters, functions): (&Arc<dyn Journal>, &Arc<DeadLetterStore>, &Arc<Functions>),
 ) -> Arc<Deliveries> {
     let names = Names {
         app: project.app.to_string(),
@@ -219,7 +238,11 @@ fn deliveries(
         OwedDocuments::new(Arc::clone(journal)),
         Arc::clone(dead_letters),
         project.destinations.clone(),
-        Sender::new(platform.clone(), names, &options.env),
+        Sender::new(
+            platform.clone(),
+            (names, Arc::clone(functions)),
+            &options.env,
+        ),
     ))
 }
 

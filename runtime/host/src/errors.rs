@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use log::{Log, OpenError};
 use sandbox::LoadError;
 
-use crate::config::Refused;
+use crate::{config::Refused, mappings::Twice};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -45,6 +45,8 @@ pub enum StartError {
         path: PathBuf,
         reason: Unloaded,
     },
+    #[error("start: {0}")]
+    Twice(Twice),
     #[error("serve TLS with {0}")]
     Certificate(String),
     #[error("start: the disk failed: {0}")]
@@ -77,12 +79,13 @@ impl StartError {
         failed.map_or(self, Self::DiskFailedAtStart)
     }
 
-    /// Another process stands in the way; everything else is ours or the caller's to mend.
+    /// Another process or a mapping of the API stands in the way; everything else is ours or the caller's to mend.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         match self {
             Self::PortTaken { .. }
             | Self::WebPortTaken { .. }
+            | Self::Twice(_)
             | Self::Log(OpenError::Locked { .. }) => true,
             Self::Configuration(_)
             | Self::Listen { .. }
@@ -112,6 +115,9 @@ impl StartError {
             Self::NeverFires { .. } => {
                 Some("give it a moment that is still to come, or remove the trigger")
             }
+            Self::Twice(_) => Some(
+                "leave the trigger out of the file and start again; the mapping can then be deleted by the Lambda API",
+            ),
             Self::Exposed { .. } => Some(
                 "say `--auth dev` or `--auth FILE`, or `--insecure` when the network is trusted",
             ),

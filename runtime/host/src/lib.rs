@@ -49,6 +49,7 @@ pub use errors::{StartError, Unloaded};
 pub use faults::{Fault, Faults, Point, Worker};
 pub use functions::{HandlerFiles, Packer};
 pub use loading::{compile, digest_of, inspect};
+pub use mappings::Twice;
 pub use model::Digest;
 pub use options::{Auth, Certificate, UpOptions, WebOptions};
 pub use sandbox::Bundle;

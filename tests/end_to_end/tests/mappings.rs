@@ -214,6 +214,34 @@ fn what_is_put_while_a_mapping_is_disabled_is_handled_once_when_it_is_enabled() 
 }
 
 #[test]
+fn a_pair_of_the_file_and_of_the_api_is_refused_from_either_side_with_both_places() {
+    let project = project();
+    let server = project.up();
+    let mut of_file = required();
+    of_file["EventSourceArn"] = json!("arn:aws:kinesis:us-east-1:000000000000:stream/other");
+    let (status, refused) = ask(&server, "POST", PATH, &of_file);
+    assert_eq!(status, 409, "{refused}");
+
+    let (_, created) = ask(&server, "POST", PATH, &required());
+    let uuid = created["UUID"].as_str().expect("an id");
+    let file = std::fs::read_to_string(project.folder().join("triggers.yaml"));
+    let again = "  again: { stream: in, function: echo }\n";
+    project.write("triggers.yaml", &(file.expect("the file is there") + again));
+    let told = format!(
+        "triggers.yaml:13 binds the same stream and function as event source mapping {uuid}"
+    );
+    for verb in ["plan", "deploy"] {
+        let said = project.verb(&[verb]);
+        assert_eq!(said.code, Some(6), "{verb}: {}", said.err);
+        assert!(said.err.contains(&told), "{verb}: {}", said.err);
+    }
+    assert_eq!(server.stop().code, Some(0));
+    let said = project.verb(&["up", "--port", "0"]);
+    assert_eq!(said.code, Some(6), "{}", said.err);
+    assert!(said.err.contains(&told), "{}", said.err);
+}
+
+#[test]
 fn a_pattern_that_cannot_be_meant_is_refused_in_the_words_of_aws() {
     let project = project();
     let server = project.up();
@@ -229,6 +257,7 @@ fn a_pattern_that_cannot_be_meant_is_refused_in_the_words_of_aws() {
         assert_eq!(status, 400, "{pattern}");
         let text = "Invalid filter pattern definition.";
         assert!(refused.to_string().contains(text), "{pattern}: {refused}");
+        assert!(refused["reason"].is_string(), "{pattern}: {refused}");
     }
     let (_, listed) = ask(&server, "GET", PATH, &Value::Null);
     assert_eq!(items(&listed["EventSourceMappings"]).len(), 1);

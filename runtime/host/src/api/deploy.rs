@@ -19,7 +19,8 @@ use crate::{
     config::{self, Project},
     fitting,
     functions::{self, Offered},
-    mappings, plan,
+    mappings::{self, Twice},
+    plan,
     routes::RouteSettings,
     secrets,
 };
@@ -92,12 +93,14 @@ pub(crate) async fn deploy(rooms: &Rooms, call: &Call<'_>) -> Reply {
     let project = project(rooms, &asked)?;
     let digests = digests(&asked, &project)?;
     hold_others(rooms, &project)?;
+    hold_twice(rooms, &project)?;
     let _turn = rooms.deploying.lock().await;
     let changes = changes(rooms, &project, &digests);
     if !asked.dry_run {
         apply(rooms, &project, &asked, &digests).await?;
     }
-    let notes = stuck(rooms, &project);
+    let mut notes = stuck(rooms, &project);
+    notes.extend(project.remarks(&rooms.deployment.file));
     let changes: Vec<Value> = changes.iter().map(Change::document).collect();
     Ok(json!({ "changes": changes, "notes": notes, "dry_run": asked.dry_run }))
 }
@@ -146,6 +149,16 @@ fn hold_others(rooms: &Rooms, project: &Project) -> Result<(), ApiError> {
     .with_hint(
         "those change at a start: stop the server and start it again; nothing is lost by it",
     ))
+}
+
+/// What a mapping of the Lambda API binds, the file does not bind too.
+fn hold_twice(rooms: &Rooms, project: &Project) -> Result<(), ApiError> {
+    let file = (project, rooms.deployment.file.as_path());
+    let twice = mappings::twice(rooms.journal.as_ref(), &rooms.world, file);
+    match twice.map_err(ApiError::failed)? {
+        None => Ok(()),
+        Some(twice) => Err(ApiError::conflict(format!("deploy: {twice}")).with_hint(Twice::HINT)),
+    }
 }
 
 fn digests(asked: &Asked, project: &Project) -> Result<BTreeMap<FunctionName, Digest>, ApiError> {
@@ -322,6 +335,7 @@ async fn apply(
         declared.await.map_err(ApiError::failed)?;
     }
     let meant = triggers(rooms, project);
+    rooms.triggers.note_lines(project);
     for name in vanished(rooms, &meant) {
         rooms.runners.end(&name).await;
         rooms.triggers.remove(&name);

@@ -8,7 +8,7 @@ use std::{collections::btree_map::Entry, sync::Arc};
 
 use model::TriggerName;
 use tracing::warn;
-use wire::lambda::{LambdaError, Mapping, MappingChange, MappingState, Shown, refuse_twice};
+use wire::lambda::{LambdaError, Mapping, MappingChange, MappingState, Shown};
 
 use super::{
     Inner, failed, gone,
@@ -70,7 +70,7 @@ impl Inner {
         let journal = self.rooms.journal.as_ref();
         {
             let _turn = self.turn.lock().await;
-            refuse_twice(&self.list()?, &mapping)?;
+            self.refuse_twice(&mapping)?;
             let row = Row {
                 mapping: mapping.clone(),
                 deleting: false,
@@ -95,10 +95,8 @@ impl Inner {
         let mut as_it_is = changed.settings.clone();
         as_it_is.enabled = before.settings.enabled;
         if as_it_is != before.settings || changed.function_arn != before.function_arn {
-            return Err(LambdaError::in_use(format!(
-                "The event source mapping is trigger {name} of triggers.yaml and can only be changed there."
-            ))
-            .with_hint("Enabled may be changed here"));
+            let refused = self.of_the_file(&name, "can only be changed there");
+            return Err(refused.with_hint("Enabled may be changed here"));
         }
         let runners = &self.rooms.runners;
         let facts = serde_json::json!({ "enabled": changed.settings.enabled });
@@ -154,7 +152,7 @@ impl Inner {
         let was_enabled = before.settings.enabled;
         let changed = change(before)?;
         self.meaning(&changed)?;
-        refuse_twice(&self.list()?, &changed)?;
+        self.refuse_twice(&changed)?;
         let state = match (was_enabled, changed.settings.enabled) {
             (true, false) => MappingState::Disabling,
             (false, true) => MappingState::Enabling,
@@ -191,9 +189,7 @@ impl Inner {
         if self.is_of_file(&uuid)? {
             let found = self.all()?.remove(&uuid);
             let (_, name) = found.ok_or_else(gone)?;
-            return Err(LambdaError::in_use(format!(
-                "The event source mapping is trigger {name} of triggers.yaml and can only be removed there."
-            )));
+            return Err(self.of_the_file(&name, "can only be removed there"));
         }
         let changing = self.begin(&uuid, MappingState::Deleting)?;
         let name = TriggerName::parse(&uuid).map_err(LambdaError::service)?;

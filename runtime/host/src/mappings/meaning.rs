@@ -14,6 +14,7 @@ use model::{
 };
 use wire::lambda::{LambdaError, Mapping, MappingSettings, StartingPosition};
 
+use super::pairs::function_arn;
 use crate::destinations::Target;
 
 /// What a request may have, as Lambda counts it.
@@ -112,11 +113,9 @@ fn start(mapping: &Mapping) -> StartAt {
     }
 }
 
-/// The reason is a hint: AWS's text says none.
-fn filter(patterns: &[String]) -> Result<Filter, LambdaError> {
-    let invalid = |why: String| {
-        LambdaError::invalid_parameter("Invalid filter pattern definition.").with_hint(why)
-    };
+/// The reason stands beside AWS's text, which says none.
+pub(super) fn filter(patterns: &[String]) -> Result<Filter, LambdaError> {
+    let invalid = LambdaError::invalid_filter;
     let parsed: Vec<serde_json::Value> = patterns
         .iter()
         .map(|pattern| serde_json::from_str(pattern))
@@ -181,16 +180,7 @@ pub(super) fn of_trigger(
     Mapping {
         uuid,
         event_source_arn: stream.arn(),
-        function_arn: format!(
-            "arn:aws:lambda:{}:{}:function:{}{}",
-            stream.region,
-            stream.account,
-            settings.function,
-            settings
-                .qualifier
-                .as_ref()
-                .map_or(String::new(), |it| format!(":{it}"))
-        ),
+        function_arn: function_arn(stream, &settings.function, settings.qualifier.as_deref()),
         starting_position,
         starting_position_timestamp,
         settings: MappingSettings {

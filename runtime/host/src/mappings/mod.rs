@@ -5,6 +5,7 @@
 
 mod changes;
 mod meaning;
+mod pairs;
 mod store;
 
 #[cfg(test)]
@@ -27,6 +28,8 @@ use wire::lambda::{
 
 use crate::{assemble::Rooms, destinations::Names};
 use meaning::{Named, named, of_trigger, trigger};
+pub use pairs::Twice;
+pub(crate) use pairs::twice;
 pub(crate) use store::{end_deletions, is_stored, stored_triggers};
 
 /// What stands behind the door of the Lambda API.
@@ -134,6 +137,13 @@ impl Inner {
             .collect()
     }
 
+    fn of_the_file(&self, name: &TriggerName, so: &str) -> LambdaError {
+        let place = pairs::place(&self.rooms, name);
+        LambdaError::in_use(format!(
+            "The event source mapping is trigger {name} at {place} and {so}."
+        ))
+    }
+
     fn is_of_file(&self, uuid: &str) -> Result<bool, LambdaError> {
         let stored = is_stored(self.rooms.journal.as_ref(), uuid);
         stored.map(|stored| !stored).map_err(failed)
@@ -188,6 +198,11 @@ impl Mappings for HostMappings {
             })
     }
 
+    fn remarks(&self, filters: &[String]) -> Result<Vec<String>, LambdaError> {
+        let filter = meaning::filter(filters)?;
+        Ok(filter.remark().into_iter().collect())
+    }
+
     fn list(&self) -> Result<Vec<Shown>, LambdaError> {
         self.0.list()
     }
@@ -228,9 +243,9 @@ impl Mappings for HostMappings {
             let _turn = self.0.turn.lock().await;
             let journal = self.0.rooms.journal.as_ref();
             let Some(mut row) = store::get(journal, &uuid).map_err(failed)? else {
-                return Err(LambdaError::in_use(
-                    "The event source mapping is a trigger of triggers.yaml and takes no tags.",
-                ));
+                let found = self.0.all()?.remove(&uuid);
+                let (_, name) = found.ok_or_else(gone)?;
+                return Err(self.0.of_the_file(&name, "takes no tags"));
             };
             row.mapping.tags = tags;
             store::put(journal, &row).await.map_err(failed)

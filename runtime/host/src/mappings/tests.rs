@@ -11,7 +11,7 @@ use platform::Platform;
 use wire::lambda::{MappingSettings, StartingPosition};
 
 use super::*;
-use crate::{api::streams::key, housekeeping::tests::start_with};
+use crate::{api::streams::key, config, housekeeping::tests::start_with};
 
 const FILE: &str = "version: 1\nstreams: { flights: {} }\n";
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:late";
@@ -231,4 +231,97 @@ async fn a_deleted_mapping_leaves_nothing_under_its_name_also_where_the_server_e
         assert_eq!(state(&mappings, &mapping), None);
         assert!(stored_triggers(journal.as_ref()).unwrap().is_empty());
     }
+}
+
+const PROJECT: &str = "version: 1
+streams: { flights: {} }
+functions: { late: { source: late.wasm } }
+triggers:
+  delays: { stream: flights, function: late }
+  others: { stream: flights, function: late@live }
+";
+
+fn project() -> config::Project {
+    config::read("triggers.yaml".as_ref(), PROJECT, &BTreeMap::new()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_binds_what_a_mapping_binds_is_refused_with_both_places() {
+    let mappings = start(&Platform::simulated(1)).await;
+    let (rooms, project) = (&mappings.0.rooms, project());
+    let found = || {
+        let file = (&project, "triggers.yaml".as_ref());
+        twice(rooms.journal.as_ref(), &rooms.world, file).unwrap()
+    };
+    assert_eq!(found(), None);
+    let mapping = mapping(1, FUNCTION);
+    mappings.create(mapping.clone()).await.unwrap();
+    assert_eq!(
+        found().unwrap().to_string(),
+        "trigger `delays` at triggers.yaml:5 binds the same stream and function as event source mapping 00000000-0000-0000-0000-000000000001 of the Lambda API"
+    );
+    mappings.delete(mapping.uuid).await.unwrap();
+    assert_eq!(found(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_api_may_not_change_of_the_file_is_named_with_its_place() {
+    let mappings = start(&Platform::simulated(1)).await;
+    let (rooms, project) = (&mappings.0.rooms, project());
+    for (name, trigger) in &project.triggers {
+        let settings = crate::plan::trigger(&rooms.world, name, trigger, Timestamp::default());
+        rooms.triggers.put(settings);
+    }
+    rooms.triggers.note_lines(&project);
+    let listed = mappings.list().unwrap();
+    assert_eq!(listed.len(), 2);
+    let delays = |shown: &&Shown| shown.mapping.function_arn == FUNCTION;
+    let uuid = listed.iter().find(delays).unwrap().mapping.uuid.clone();
+
+    let refused = mappings.create(mapping(1, FUNCTION)).await.unwrap_err();
+    let refused = format!("{refused:?}");
+    assert!(refused.contains(&format!("existing mapping with UUID {uuid}")));
+    assert!(
+        refused.contains("that is trigger delays at triggers.yaml:5"),
+        "{refused}"
+    );
+
+    let other = to_function("arn:aws:lambda:us-east-1:000000000000:function:other");
+    let changed = mappings.update(uuid.clone(), other).await.unwrap_err();
+    let tagged = mappings
+        .tag(uuid.clone(), BTreeMap::new())
+        .await
+        .unwrap_err();
+    for (refused, so) in [
+        (changed, "can only be changed there"),
+        (
+            mappings.delete(uuid).await.unwrap_err(),
+            "can only be removed there",
+        ),
+        (tagged, "takes no tags"),
+    ] {
+        assert_eq!(
+            refused.to_string(),
+            format!(
+                "ResourceInUseException: The event source mapping is trigger delays at triggers.yaml:5 and {so}."
+            )
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_role_of_a_function_is_what_the_api_was_told() {
+    let mappings = start(&Platform::simulated(1)).await;
+    let functions = &mappings.0.rooms.functions;
+    let [with, without] = ["with", "without"].map(|name| FunctionName::parse(name).unwrap());
+    let role = "arn:aws:iam::111111111111:role/reader";
+    let mut revision = Revision::default();
+    let plain = FunctionEntry::new(Origin::Api, revision.clone());
+    functions.create(&without, plain).await.unwrap();
+    let words = &mut revision.settings.words;
+    words.insert("Role".to_owned(), role.into());
+    let told = FunctionEntry::new(Origin::Api, revision);
+    functions.create(&with, told).await.unwrap();
+    assert_eq!(functions.role(&with, None).as_deref(), Some(role));
+    assert_eq!(functions.role(&without, None), None);
 }

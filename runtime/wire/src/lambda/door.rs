@@ -3,7 +3,7 @@
 //! Collects the body within its bound, lets `call` decide who is let in, hands the call to the room that its path names,
 //! and adds the request id. Time and randomness come from the platform. The listener belongs to `host`.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
@@ -28,6 +28,8 @@ use crate::{
     signature::{Keyring, Service, verify_for},
 };
 
+const HINT: &str = "x-shardmill-hint";
+
 /// The answer to a call that succeeded.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Reply {
@@ -48,6 +50,14 @@ impl Reply {
             document: Some(document),
             ..Self::default()
         }
+    }
+
+    /// Beyond AWS's answer, for the `x-shardmill-hint` header.
+    pub(super) fn with_hints(mut self, hints: impl IntoIterator<Item = String>) -> Self {
+        let all = hints.into_iter().collect::<Vec<_>>().join("; ");
+        self.headers
+            .extend((!all.is_empty()).then_some((HINT, all)));
+        self
     }
 
     fn body(&self) -> Bytes {
@@ -184,7 +194,7 @@ impl LambdaDoor {
         let mut head = Response::new(());
         *head.status_mut() = status;
         let mut add = |name: HeaderName, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value) {
+            if let Ok(value) = HeaderValue::from_str(&in_ascii(value)) {
                 head.headers_mut().insert(name, value);
             }
         };
@@ -203,11 +213,23 @@ impl LambdaDoor {
         if let Err(error) = replied {
             add(HeaderName::from_static("x-amzn-errortype"), error.kind);
             if let Some(hint) = &error.hint {
-                add(HeaderName::from_static("x-shardmill-hint"), hint);
+                add(HeaderName::from_static(HINT), hint);
             }
         }
         head.map(|()| AnswerBody::from(body))
     }
+}
+
+/// Clients read headers as Latin-1: what is beyond ASCII is escaped, so that all of them read the same.
+fn in_ascii(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return text.into();
+    }
+    let escaped = text.chars().map(|c| match c.is_ascii() {
+        true => c.to_string(),
+        false => c.escape_unicode().to_string(),
+    });
+    escaped.collect::<String>().into()
 }
 
 /// A random one, as request ids and mappings have it.

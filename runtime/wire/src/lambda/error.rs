@@ -22,6 +22,8 @@ pub struct LambdaError {
     pub(super) hint: Option<String>,
     /// Of being throttled.
     pub(super) reason: Option<&'static str>,
+    /// What is wrong with a filter, of which AWS's text says nothing; a member of its own in the body.
+    pub(super) precisely: Option<String>,
 }
 
 impl LambdaError {
@@ -33,6 +35,7 @@ impl LambdaError {
             message: message.into(),
             hint: None,
             reason: None,
+            precisely: None,
         }
     }
 
@@ -48,6 +51,16 @@ impl LambdaError {
     pub fn invalid_parameter(message: impl Into<String>) -> Self {
         let kind = "InvalidParameterValueException";
         Self::new(StatusCode::BAD_REQUEST, kind, message)
+    }
+
+    /// A pattern that cannot be meant (ESM-E8). AWS's text says no more; `why` is an extra member of the body, and the hint.
+    #[must_use]
+    pub fn invalid_filter(why: impl Into<String>) -> Self {
+        let why = why.into();
+        Self {
+            precisely: Some(why.clone()),
+            ..Self::invalid_parameter("Invalid filter pattern definition.").with_hint(why)
+        }
     }
 
     /// A constraint of the API's model that the request does not meet.
@@ -180,7 +193,13 @@ impl LambdaError {
                 "Message": self.message,
                 "message": self.message,
             }),
-            _ => json!({ "Type": self.fault(), "Message": self.message, "message": self.message }),
+            _ => {
+                let mut body = json!({ "Type": self.fault(), "Message": self.message, "message": self.message });
+                if let Some(why) = &self.precisely {
+                    body["reason"] = json!(why);
+                }
+                body
+            }
         }
     }
 

@@ -21,5 +21,5 @@ pub use functions::{
 };
 pub use mappings::{
     LastResult, Mapping, MappingChange, MappingSettings, MappingState, Mappings, Shown,
-    StartingPosition, refuse_twice,
+    StartingPosition, refuse_twice, twin,
 };

@@ -10,8 +10,10 @@ use super::{
     Mapping, MappingSettings, Mappings, Shown,
     document::{arn, document},
     input::Input,
+    source::{Source, refuse_before_1970},
 };
 use crate::{
+    credentials::Caller,
     lambda::{
         call::Call,
         door::{Reply, uuid},
@@ -31,10 +33,10 @@ pub(crate) async fn mapping(
     match (&call.method, rest) {
         (&Method::POST, []) => create(mappings, platform, call).await,
         (&Method::GET, []) => list(mappings, call),
-        (&Method::GET, [uuid]) => Ok(accepted(StatusCode::OK, &known(mappings, uuid)?)),
+        (&Method::GET, [uuid]) => Ok(accepted(StatusCode::OK, &known(mappings, call, uuid)?)),
         (&Method::PUT, [uuid]) => update(mappings, platform, call, uuid).await,
         (&Method::DELETE, [uuid]) => {
-            known(mappings, uuid)?;
+            known(mappings, call, uuid)?;
             let gone = mappings.delete(uuid.clone()).await?;
             Ok(accepted(StatusCode::ACCEPTED, &gone))
         }
@@ -46,9 +48,24 @@ fn accepted(status: StatusCode, shown: &Shown) -> Reply {
     Reply::of(status, document(shown))
 }
 
-fn known(mappings: &dyn Mappings, uuid: &str) -> Result<Shown, LambdaError> {
-    let found = mappings.get(uuid)?;
-    found.ok_or_else(|| LambdaError::not_found("The resource you requested does not exist."))
+fn known(mappings: &dyn Mappings, call: &Call, uuid: &str) -> Result<Shown, LambdaError> {
+    let missing = LambdaError::not_found("The resource you requested does not exist.");
+    match mappings.get(uuid)? {
+        Some(shown) if is_in_world_of(&shown.mapping, call) => Ok(shown),
+        Some(_) => Err(missing.with_hint("a mapping of that id is in another account or region")),
+        None => Err(missing),
+    }
+}
+
+/// Each account and region is a world of its own: whoever calls sees the mappings of the functions of one.
+fn is_in_world_of(mapping: &Mapping, call: &Call) -> bool {
+    let mut parts = mapping.function_arn.split(':').skip(3);
+    let (region, account) = (parts.next(), parts.next());
+    let Caller {
+        account: own,
+        region: here,
+    } = &call.caller;
+    region == Some(here.as_str()) && account == Some(own.as_str())
 }
 
 async fn create(
@@ -58,22 +75,24 @@ async fn create(
 ) -> Result<Reply, LambdaError> {
     let mut input = Input::new(call.object()?);
     let now = platform.clock.wall().as_millis();
+    let position = input.starting_position()?;
+    let name = function_name(call, input.text("FunctionName")?.as_deref())?;
     let settings = input.settings(MappingSettings::default())?;
-    let function = function(mappings, call, input.text("FunctionName")?.as_deref())?;
-    let source = input.text("EventSourceArn")?.unwrap_or_default();
-    if !is_stream(&source) {
-        return Err(LambdaError::invalid_parameter("Unrecognized event source."));
-    }
-    let (starting_position, starting_position_timestamp) = input.starting_position(now)?;
+    let arn = input.text("EventSourceArn")?.unwrap_or_default();
+    let source = Source::of(&arn)?;
+    let beginning = source.beginning(&input, (&arn, position), now)?;
     let tags = input.tags()?;
-    if !mappings.has_source(&source) {
-        return Err(LambdaError::invalid_parameter(format!(
-            "Stream not found: {source}"
-        )));
-    }
+    let remarks = mappings.remarks(&settings.filters)?;
+    let function = existing(mappings, name)?;
+    let there = source == Source::Stream && mappings.has_source(&arn);
+    let Some(beginning) = beginning.filter(|_| there) else {
+        return Err(source.missing(&arn));
+    };
+    refuse_before_1970(beginning)?;
+    let (starting_position, starting_position_timestamp) = beginning;
     let mapping = Mapping {
         uuid: uuid(platform),
-        event_source_arn: source,
+        event_source_arn: arn,
         function_arn: function.arn(),
         starting_position,
         starting_position_timestamp,
@@ -82,16 +101,12 @@ async fn create(
         modified_ms: now,
     };
     let shown = mappings.create(mapping).await?;
-    Ok(accepted(StatusCode::ACCEPTED, &shown))
+    Ok(accepted(StatusCode::ACCEPTED, &shown)
+        .with_hints(input.unknown().into_iter().chain(remarks)))
 }
 
 /// The function that a request names; it is there.
-fn function(
-    mappings: &dyn Mappings,
-    call: &Call,
-    text: Option<&str>,
-) -> Result<FunctionName, LambdaError> {
-    let name = function_name(call, text)?;
+fn existing(mappings: &dyn Mappings, name: FunctionName) -> Result<FunctionName, LambdaError> {
     if mappings.has_function(&name) {
         Ok(name)
     } else {
@@ -113,17 +128,24 @@ fn function_name(call: &Call, text: Option<&str>) -> Result<FunctionName, Lambda
     })
 }
 
-/// One function may be bound to one source once (ESM-8).
-pub fn refuse_twice(all: &[Shown], mapping: &Mapping) -> Result<(), LambdaError> {
+/// The other mapping of the same source and function, where there is one.
+#[must_use]
+pub fn twin<'a>(all: &'a [Shown], mapping: &Mapping) -> Option<&'a Mapping> {
     let same = |shown: &Shown| {
         shown.mapping.event_source_arn == mapping.event_source_arn
             && shown.mapping.function_arn == mapping.function_arn
             && shown.mapping.uuid != mapping.uuid
     };
+    let found = all.iter().find(|shown| same(shown));
+    found.map(|shown| &shown.mapping)
+}
+
+/// One function may be bound to one source once (ESM-8).
+pub fn refuse_twice(all: &[Shown], mapping: &Mapping) -> Result<(), LambdaError> {
     let function = mapping.function_arn.split(':').nth(6).unwrap_or_default();
-    match all.iter().find(|shown| same(shown)) {
+    match twin(all, mapping) {
         None => Ok(()),
-        Some(Shown { mapping, .. }) => Err(LambdaError::conflict(format!(
+        Some(mapping) => Err(LambdaError::conflict(format!(
             "The event source arn (\" {} \") and function (\" {} \") provided mapping already exists. Please update or delete the existing mapping with UUID {}",
             mapping.event_source_arn, function, mapping.uuid
         ))),
@@ -138,12 +160,14 @@ async fn update(
 ) -> Result<Reply, LambdaError> {
     let object = call.object()?;
     let mut input = Input::new(object.clone());
-    let before = known(mappings, uuid)?.mapping;
+    let before = known(mappings, call, uuid)?.mapping;
     input.refuse_fixed()?;
-    input.settings(before.settings)?;
+    let filters = input.settings(before.settings)?.filters;
+    let remarks = mappings.remarks(&filters)?;
     let named = input.text("FunctionName")?;
-    let function = named.map(|named| function(mappings, call, Some(&named)));
-    let function = function.transpose()?;
+    let named = named.map(|named| function_name(call, Some(&named)));
+    let function = named.transpose()?;
+    let function = function.map(|name| existing(mappings, name)).transpose()?;
     let modified_ms = platform.clock.wall().as_millis();
     // What is not named keeps what it is by the time of the change.
     let change = move |now: Mapping| {
@@ -156,7 +180,8 @@ async fn update(
     };
     let changed = mappings.update(uuid.to_owned(), Box::new(change));
     let shown = changed.await?;
-    Ok(accepted(StatusCode::ACCEPTED, &shown))
+    Ok(accepted(StatusCode::ACCEPTED, &shown)
+        .with_hints(input.unknown().into_iter().chain(remarks)))
 }
 
 fn list(mappings: &dyn Mappings, call: &Call) -> Result<Reply, LambdaError> {
@@ -180,14 +205,20 @@ fn list(mappings: &dyn Mappings, call: &Call) -> Result<Reply, LambdaError> {
     let after = call.parameter("Marker");
     let wanted = |shown: &Shown| {
         let mapping = &shown.mapping;
-        source.is_none_or(|source| mapping.event_source_arn == source)
+        let here = is_in_world_of(mapping, call);
+        here && source.is_none_or(|source| mapping.event_source_arn == source)
             && function
                 .as_ref()
                 .is_none_or(|function| is_of(mapping, function))
             && after.is_none_or(|after| mapping.uuid.as_str() > after)
     };
     let mut found = mappings.list()?;
+    let elsewhere = found.iter().any(|it| !is_in_world_of(&it.mapping, call));
     found.retain(wanted);
+    let Caller { account, region } = &call.caller;
+    let hint = (found.is_empty() && elsewhere).then(|| {
+        format!("these are the mappings of {region} in account {account}: there are some elsewhere")
+    });
     let more = found.len() > asked;
     found.truncate(asked);
     let marker = found
@@ -200,11 +231,7 @@ fn list(mappings: &dyn Mappings, call: &Call) -> Result<Reply, LambdaError> {
     if let Some(marker) = marker {
         answer["NextMarker"] = json!(marker);
     }
-    Ok(Reply {
-        status: StatusCode::OK,
-        document: Some(answer),
-        ..Reply::default()
-    })
+    Ok(Reply::of(StatusCode::OK, answer).with_hints(hint))
 }
 
 /// A name without a qualifier stands for the function with any.
@@ -217,15 +244,6 @@ fn is_of(mapping: &Mapping, function: &FunctionName) -> bool {
     }
 }
 
-/// The ARN of a stream or of one of its consumers (ESM-4).
-fn is_stream(arn: &str) -> bool {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let ["arn", _, "kinesis", _, _, resource] = parts.as_slice() else {
-        return false;
-    };
-    resource.starts_with("stream/")
-}
-
 /// `/2017-03-31/tags/ARN` of a mapping: read, add and remove.
 pub(crate) async fn tags(
     mappings: &dyn Mappings,
@@ -233,7 +251,8 @@ pub(crate) async fn tags(
     resource: &str,
 ) -> Result<Reply, LambdaError> {
     let uuid = resource.rsplit(':').next().unwrap_or_default();
-    let shown = mappings.get(uuid)?.filter(|shown| arn(shown) == resource);
+    let named = |shown: &Shown| arn(shown) == resource && is_in_world_of(&shown.mapping, call);
+    let shown = mappings.get(uuid)?.filter(named);
     let shown = shown.ok_or_else(|| {
         LambdaError::not_found(format!("Event source mapping not found: {resource}"))
     })?;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use super::{MappingSettings, StartingPosition};
+use super::{MappingSettings, StartingPosition, unknown};
 use crate::{
     lambda::error::LambdaError,
     limits::{
@@ -254,7 +254,7 @@ impl Input {
         };
         let patterns: Vec<Option<String>> = listed.iter().map(pattern).collect::<Result<_, _>>()?;
         if patterns.iter().any(Option::is_none) {
-            return Err(LambdaError::invalid_parameter(INVALID_FILTER));
+            return Err(LambdaError::invalid_filter("a filter has no Pattern"));
         }
         let patterns: Vec<String> = patterns.into_iter().flatten().collect();
         if patterns.len() > FILTERS_MAX {
@@ -289,42 +289,25 @@ impl Input {
         }
     }
 
-    /// Where the mapping begins; a stream must be told.
-    pub(super) fn starting_position(
-        &mut self,
-        now_ms: u64,
-    ) -> Result<(StartingPosition, Option<f64>), LambdaError> {
+    /// The word of where the mapping begins, which some sources must be told. An unknown one is noted.
+    pub(super) fn starting_position(&mut self) -> Result<Option<StartingPosition>, LambdaError> {
         let Some(word) = self.text("StartingPosition")? else {
-            return Err(LambdaError::invalid_parameter(
-                "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null.",
-            ));
+            return Ok(None);
         };
         let known = StartingPosition::WORDS.iter().find(|(it, _)| *it == word);
-        let Some((_, position)) = known else {
+        if known.is_none() {
             self.violated(
                 "StartingPosition",
                 &word,
                 "Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]",
             );
-            return self.check().map(|()| (StartingPosition::Latest, None));
-        };
-        let at = match self.object.get("StartingPositionTimestamp") {
-            None | Some(Value::Null) => None,
-            Some(value) => Some(value.as_f64().ok_or_else(mistyped)?),
-        };
-        let refused = |text: &str| Err(LambdaError::invalid_parameter(text));
-        match (position, at) {
-            (StartingPosition::AtTimestamp, None) => refused(
-                "StartingPositionTimestamp must be specified when StartingPosition is AT_TIMESTAMP.",
-            ),
-            (StartingPosition::AtTimestamp, Some(at)) if !(0.0..=seconds(now_ms)).contains(&at) => {
-                refused("StartingPositionTimestamp cannot be in the future.")
-            }
-            (StartingPosition::Latest | StartingPosition::TrimHorizon, Some(_)) => refused(
-                "StartingPositionTimestamp can only be specified when StartingPosition is AT_TIMESTAMP.",
-            ),
-            (position, at) => Ok((*position, at)),
         }
+        Ok(known.map(|(_, position)| *position))
+    }
+
+    /// What of it the API does not have, in a sentence.
+    pub(super) fn unknown(&self) -> Option<String> {
+        unknown::hint(&self.object)
     }
 
     /// What an update names although it cannot be changed.
@@ -369,8 +352,6 @@ impl Input {
     }
 }
 
-pub(super) const INVALID_FILTER: &str = "Invalid filter pattern definition.";
-
 /// What settings say about each other.
 fn together(settings: &MappingSettings) -> Result<(), LambdaError> {
     if (0..60).contains(&settings.record_age_s) {
@@ -394,12 +375,4 @@ fn unsupported(member: &str) -> LambdaError {
     LambdaError::invalid_parameter(format!(
         "Unsupported {member} parameter for given event source mapping type."
     ))
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "milliseconds of this era fit a double exactly"
-)]
-fn seconds(ms: u64) -> f64 {
-    ms as f64 / 1000.0
 }

@@ -1,12 +1,14 @@
 //! Event source mappings: what binds a stream to a function, in AWS's words.
 //!
 //! In: calls of the Lambda API. Out: documents with AWS's members, states and refusals. `input` reads and checks what a
-//! request says, `document` writes a mapping, `actions` carry calls out. Where mappings are kept, and the triggers that
+//! request says, `source` knows what AWS reads from, `document` writes a mapping, `actions` carry calls out. Where mappings are kept, and the triggers that
 //! they are, is the affair of whoever stands behind `Mappings`.
 
 mod actions;
 mod document;
 mod input;
+mod source;
+mod unknown;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -16,8 +18,8 @@ use std::{collections::BTreeMap, fmt};
 use model::seams::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-pub use actions::refuse_twice;
 pub(super) use actions::{mapping, tags};
+pub use actions::{refuse_twice, twin};
 pub(super) use input::{Input, mistyped};
 
 use super::{error::LambdaError, function_name::FunctionName};
@@ -135,7 +137,9 @@ pub trait Mappings: Send + Sync + fmt::Debug {
     fn has_source(&self, arn: &str) -> bool;
     /// Whether a function is there, and may be named so.
     fn has_function(&self, name: &FunctionName) -> bool;
-    /// All of them, in order of their ids.
+    /// Refuses patterns that cannot be meant (ESM-E8); otherwise what a caller should know of them, a sentence each.
+    fn remarks(&self, filters: &[String]) -> Result<Vec<String>, LambdaError>;
+    /// All of them, of every account and region, in order of their ids.
     fn list(&self) -> Result<Vec<Shown>, LambdaError>;
     fn get(&self, uuid: &str) -> Result<Option<Shown>, LambdaError>;
     /// Kept, and every shard's starting position decided, when it resolves. A pair that is there is refused, whoever else

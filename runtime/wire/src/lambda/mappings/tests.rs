@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{Method, Request, response::Parts};
 use http_body_util::{BodyExt as _, Full};
 use model::seams::BoxFuture;
 use platform::Platform;
@@ -19,6 +19,8 @@ use crate::{
 };
 
 const STREAM: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/flights";
+const TABLE: &str = "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/2025";
+const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:q";
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:late";
 const PATH: &str = "/2015-03-31/event-source-mappings";
 
@@ -47,6 +49,14 @@ impl Mappings for Remembered {
 
     fn has_function(&self, name: &FunctionName) -> bool {
         name.name == "late" || name.name == "board"
+    }
+
+    fn remarks(&self, filters: &[String]) -> Result<Vec<String>, LambdaError> {
+        match filters.first().map(String::as_str) {
+            Some("bad") => Err(LambdaError::invalid_filter("“bad” is no pattern")),
+            Some("odd") => Ok(vec!["an odd pattern".to_owned()]),
+            Some(_) | None => Ok(Vec::new()),
+        }
     }
 
     fn list(&self) -> Result<Vec<Shown>, LambdaError> {
@@ -118,6 +128,22 @@ impl Client {
 
     /// Status, name of the error and document.
     async fn ask(&self, method: Method, path: &str, body: &Value) -> (u16, String, Value) {
+        let (head, document) = self
+            .ask_as("dev/20260101/us-east-1", method, path, body)
+            .await;
+        let kind = head.headers.get("x-amzn-errortype");
+        let kind = kind.map(|it| it.to_str().unwrap().to_owned());
+        (head.status.as_u16(), kind.unwrap_or_default(), document)
+    }
+
+    /// As a caller with a key, in a region.
+    async fn ask_as(
+        &self,
+        caller: &str,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> (Parts, Value) {
         let body = if body.is_null() {
             Bytes::new()
         } else {
@@ -130,28 +156,42 @@ impl Client {
             .header("x-amz-date", "20260101T000000Z")
             .header(
                 "authorization",
-                "AWS4-HMAC-SHA256 Credential=dev/20260101/us-east-1/lambda/aws4_request, \
-                 SignedHeaders=host, Signature=00",
+                format!(
+                    "AWS4-HMAC-SHA256 Credential={caller}/lambda/aws4_request, \
+                     SignedHeaders=host, Signature=00"
+                ),
             )
             .body(Full::new(body))
             .unwrap();
         let answer = self.0.answer(request).await;
         let (head, body) = answer.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        let kind = head.headers.get("x-amzn-errortype");
-        let kind = kind.map(|it| it.to_str().unwrap().to_owned());
         let document = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        (head.status.as_u16(), kind.unwrap_or_default(), document)
+        (head, document)
     }
 
-    async fn create(&self, members: &Value) -> (u16, String, Value) {
+    /// The hint of a creation and its document.
+    async fn hinted(&self, members: &Value) -> (String, Value) {
+        let body = self.creation(members);
+        let caller = "dev/20260101/us-east-1";
+        let (head, document) = self.ask_as(caller, Method::POST, PATH, &body).await;
+        let hint = head.headers.get("x-shardmill-hint");
+        let hint = hint.map(|it| it.to_str().unwrap().to_owned());
+        (hint.unwrap_or_default(), document)
+    }
+
+    fn creation(&self, members: &Value) -> Value {
         let mut body = json!({
             "EventSourceArn": STREAM, "FunctionName": "late", "StartingPosition": "LATEST",
         });
         for (name, value) in members.as_object().unwrap() {
             body[name] = value.clone();
         }
-        self.ask(Method::POST, PATH, &body).await
+        body
+    }
+
+    async fn create(&self, members: &Value) -> (u16, String, Value) {
+        self.ask(Method::POST, PATH, &self.creation(members)).await
     }
 }
 
@@ -202,6 +242,72 @@ async fn a_mapping_of_required_members_has_every_member_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_wrong_with_a_filter_is_a_member_beside_the_text_of_aws() {
+    let client = Client::new();
+    let pattern = |text: &str| json!({ "FilterCriteria": { "Filters": [{ "Pattern": text }] } });
+    let (hint, refused) = client.hinted(&pattern("bad")).await;
+    let expected = json!({
+        "Type": "User",
+        "Message": "Invalid filter pattern definition.",
+        "message": "Invalid filter pattern definition.",
+        "reason": "“bad” is no pattern",
+    });
+    assert_eq!(refused, expected);
+    assert_eq!(hint, "\\u{201c}bad\\u{201d} is no pattern");
+    assert_eq!(client.hinted(&pattern("odd")).await.0, "an odd pattern");
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_that_aws_does_not_have_are_ignored_as_there_and_that_is_said() {
+    let client = Client::new();
+    let (hint, made) = client
+        .hinted(&json!({ "Unknown": 1, "DestinationConfig": { "Foo": 1 } }))
+        .await;
+    assert_eq!(made["State"], "Creating");
+    assert_eq!(
+        hint,
+        "ignored, as by AWS, which has no such member: Unknown, DestinationConfig.Foo"
+    );
+    assert_eq!(
+        client.hinted(&json!({ "FunctionName": "board" })).await.0,
+        ""
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_calls_from_another_account_or_region_sees_another_world() {
+    let client = Client::new();
+    let (_, _, created) = client.create(&json!({})).await;
+    let one = format!("{PATH}/{}", created["UUID"].as_str().unwrap());
+    let arn = created["EventSourceMappingArn"].as_str().unwrap();
+    let tags = format!("/2017-03-31/tags/{}", arn.replace(':', "%3A"));
+    for (caller, here) in [
+        ("dev/20260101/us-east-1", true),
+        ("dev/20260101/eu-west-1", false),
+        ("111111111111/20260101/us-east-1", false),
+    ] {
+        let ask = |method, path| {
+            let (client, null) = (&client, json!(null));
+            async move { client.ask_as(caller, method, path, &null).await }
+        };
+        let (_, listed) = ask(Method::GET, PATH).await;
+        let count = listed["EventSourceMappings"].as_array().unwrap().len();
+        assert_eq!(count, usize::from(here), "{caller}");
+        let expect = if here { 200 } else { 404 };
+        assert_eq!(ask(Method::GET, &one).await.0.status, expect, "{caller}");
+        assert_eq!(ask(Method::GET, &tags).await.0.status, expect, "{caller}");
+        if !here {
+            for method in [Method::PUT, Method::DELETE] {
+                assert_eq!(ask(method, &one).await.0.status, 404, "{caller}");
+            }
+        }
+    }
+    let (status, _, _) = client.ask(Method::DELETE, &one, &Value::Null).await;
+    assert_eq!(status, 202);
+}
+
+#[tokio::test(start_paused = true)]
+#[expect(clippy::too_many_lines, reason = "one table")]
 async fn what_aws_refuses_is_refused_in_its_words() {
     let client = Client::new();
     let invalid = "InvalidParameterValueException";
@@ -223,9 +329,44 @@ async fn what_aws_refuses_is_refused_in_its_words() {
             "Stream not found: arn:aws:kinesis:us-east-1:000000000000:stream/gone",
         ),
         (
-            json!({ "EventSourceArn": null }),
+            json!({ "EventSourceArn": null, "FunctionName": "unknown" }),
             invalid,
             "Unrecognized event source.",
+        ),
+        (
+            json!({ "EventSourceArn": QUEUE, "StartingPosition": null, "FunctionName": "unknown" }),
+            invalid,
+            "Function does not exist",
+        ),
+        (
+            json!({ "EventSourceArn": QUEUE }),
+            invalid,
+            "StartingPosition is not valid for SQS event sources.",
+        ),
+        (
+            json!({ "EventSourceArn": QUEUE, "StartingPosition": null, "BatchSize": 11 }),
+            invalid,
+            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
+        ),
+        (
+            json!({ "EventSourceArn": TABLE, "StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": 1 }),
+            invalid,
+            "Unsupported starting position for arn type: arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/2025",
+        ),
+        (
+            json!({ "EventSourceArn": TABLE }),
+            invalid,
+            "Stream not found: arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/2025",
+        ),
+        (
+            json!({ "StartingPositionTimestamp": 1 }),
+            invalid,
+            "Timestamp only valid with StartingPosition AT_TIMESTAMP",
+        ),
+        (
+            json!({ "StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": -1_739_809_968 }),
+            invalid,
+            "Received Exception while reading from provided stream. class java.lang.Long can not be converted to a Timestamp",
         ),
         (
             json!({ "FunctionName": "unknown" }),
@@ -248,6 +389,11 @@ async fn what_aws_refuses_is_refused_in_its_words() {
             "MaximumRecordAgeInSeconds must be -1 or between 60 and 604800.",
         ),
         (
+            json!({ "ParallelizationFactor": 2, "TumblingWindowInSeconds": 60 }),
+            invalid,
+            "ParallelizationFactor must be 1 when TumblingWindowInSeconds is greater than 0.",
+        ),
+        (
             json!({ "StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": 4e12 }),
             invalid,
             "StartingPositionTimestamp cannot be in the future.",
@@ -261,6 +407,16 @@ async fn what_aws_refuses_is_refused_in_its_words() {
             json!({ "FilterCriteria": { "Filters": [{}] } }),
             invalid,
             "Invalid filter pattern definition.",
+        ),
+        (
+            json!({ "FilterCriteria": { "Filters": [{ "Pattern": "bad" }] }, "FunctionName": "unknown" }),
+            invalid,
+            "Invalid filter pattern definition.",
+        ),
+        (
+            json!({ "FunctionName": "unknown", "EventSourceArn": missing, "StartingPosition": "0" }),
+            "ValidationException",
+            "1 validation error detected: Value '0' at 'startingPosition' failed to satisfy constraint: Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]",
         ),
     ] {
         let (status, found, document) = client.create(&members).await;
