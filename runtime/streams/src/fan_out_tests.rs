@@ -277,3 +277,29 @@ async fn only_known_consumers_and_shards_are_subscribed() {
     let missing = model::seams::SourceError::NoSuchShard(ShardId(7));
     assert_eq!(refused.unwrap_err(), SubscribeError::Source(missing));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_place_before_all_that_is_left_waits_for_the_next_record() {
+    let (platform, streams) = with_consumers(&["audit"]).await;
+    let starting = streams.shown_shards(&key("flights")).unwrap()[0].starting;
+    let places = [
+        ReadFrom::Oldest,
+        ReadFrom::At(starting),
+        ReadFrom::At(SequenceNumber::MIN),
+        ReadFrom::After(starting),
+    ];
+    let stream = key("flights");
+    for from in places {
+        let waiting = streams.wait_after(&stream, FIRST, from);
+        let waited = platform.clock.timeout(Duration::from_secs(1), waiting);
+        assert!(waited.await.is_err(), "{from:?}");
+    }
+    put(&streams, &["first"]).await;
+    for from in places {
+        let waiting = streams.wait_after(&stream, FIRST, from);
+        let waited = platform.clock.timeout(Duration::from_secs(1), waiting);
+        assert!(waited.await.is_ok(), "{from:?}");
+    }
+    let mut subscription = subscribed(&streams, "audit", ReadFrom::At(starting));
+    assert_eq!(told(&mut subscription).await.0, ["first"]);
+}

@@ -243,8 +243,10 @@ impl Streams {
         if entry.closed.is_some() {
             return Ok(());
         }
-        let mut tail = self.shared.log.tail(entry.slot);
-        let start = self.start(&entry, tip);
+        let log = &self.shared.log;
+        let mut tail = log.tail(entry.slot);
+        // A place may lie before all that is left: then nothing new is there until something comes behind that.
+        let start = self.start(&entry, tip).max(log.oldest_index(entry.slot));
         loop {
             tokio::select! {
                 biased;
