@@ -27,9 +27,22 @@ pub struct SequenceParts {
     pub shard: u32,
 }
 
+/// What a number of any layout that AWS ever used says of the record that it was given to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Of the layout: 0 (32 digits, the first a 1), 1 or 2 (47 digits, the last).
+    pub version: u8,
+    pub shard: u32,
+    pub shard_created_s: u64,
+    /// Second at which the record arrived; layout 0 has none.
+    pub record_s: u64,
+}
+
 /// Seconds from here on are not valid in AWS's numbers.
 pub const SECONDS_END: u64 = 16_025_175_000;
 const VERSION: u64 = 2;
+/// The first of the 32 digits of layout 0.
+const FIRST_OF_LAYOUT_0: u128 = 1 << 124;
 /// The index that closes a shard.
 pub const INDEX_LAST: u64 = i64::MAX.unsigned_abs();
 
@@ -73,6 +86,42 @@ impl SequenceNumber {
             && parts.shard_created_s < SECONDS_END
             && parts.record_s < SECONDS_END)
             .then_some(parts)
+    }
+
+    /// `None` for what is a number of no layout. Small ones are read as AWS reads them, with the first digit of layout 0.
+    #[must_use]
+    pub fn origin(self) -> Option<Origin> {
+        let [high, middle, low] = self.0;
+        let wide = u128::from(middle) << 64 | u128::from(low);
+        let seconds = |wide: u128| limb(wide) & 0xf_ffff_ffff;
+        let origin = match (high >> 56, low & 0xf) {
+            (0, _) if high == 0 => {
+                let wide = wide | FIRST_OF_LAYOUT_0;
+                Origin {
+                    version: 0,
+                    shard: u32::try_from(wide & 0xffff).ok()?,
+                    shard_created_s: seconds(wide >> 88),
+                    record_s: 0,
+                }
+            }
+            (VERSION, 1) => Origin {
+                version: 1,
+                shard: u32::try_from(wide >> 4 & 0xffff_ffff).ok()?,
+                shard_created_s: high >> 20 & 0xf_ffff_ffff,
+                record_s: seconds(u128::from(high & 0xff) << 28 | wide >> 100),
+            },
+            _ => {
+                let parts = self.parts()?;
+                Origin {
+                    version: 2,
+                    shard: parts.shard,
+                    shard_created_s: parts.shard_created_s,
+                    record_s: parts.record_s,
+                }
+            }
+        };
+        let is_date = |second: u64| second < SECONDS_END;
+        (is_date(origin.shard_created_s) && is_date(origin.record_s)).then_some(origin)
     }
 
     /// The integer after this one; saturates.
@@ -193,6 +242,45 @@ mod tests {
             Some(SequenceNumber::from_parts(of(1)))
         );
         assert_eq!(first.to_string().len(), 56);
+    }
+
+    #[test]
+    fn every_layout_says_where_a_number_comes_from() {
+        let hex = |digits: &str| {
+            let padded = format!("{digits:0>48}");
+            let limb = |at: usize| u64::from_str_radix(&padded[at..at + 16], 16).unwrap();
+            SequenceNumber([limb(0), limb(16), limb(32)])
+        };
+        let origin = |version, shard, shard_created_s, record_s| {
+            Some(Origin {
+                version,
+                shard,
+                shard_created_s,
+                record_s,
+            })
+        };
+        for (digits, expected) in [
+            ("0", origin(0, 0, 0, 0)),
+            ("5", origin(0, 5, 0, 0)),
+            (
+                "10545a3e20000000000000000000002a",
+                origin(0, 0x2a, 0x545a_3e20, 0),
+            ),
+            (
+                "20545a3e20a000545a3e21bbbbbbbbbbbbbb030000002a1",
+                origin(1, 0x2a, 0x545a_3e20, 0x545a_3e21),
+            ),
+            (
+                "20545a3e20a0000000000000003000545a3e210000002a2",
+                origin(2, 0x2a, 0x545a_3e20, 0x545a_3e21),
+            ),
+            ("1fffffffff0000000000000000000000", None),
+            ("20000000000000000000000000000000000000000000003", None),
+            ("30000000000000000000000000000000000000000000002", None),
+            ("2fffffffffa000545a3e21bbbbbbbbbbbbbb030000002a1", None),
+        ] {
+            assert_eq!(hex(digits).origin(), expected, "{digits}");
+        }
     }
 
     #[test]

@@ -191,10 +191,8 @@ impl Streams {
         let mut entry = StreamEntry::clone(&*self.existing(key)?);
         match entry.status(now) {
             None => return Err(unknown(key).into()),
-            Some(StreamStatus::Active) => {}
-            Some(
-                status @ (StreamStatus::Creating | StreamStatus::Updating | StreamStatus::Deleting),
-            ) => {
+            Some(StreamStatus::Creating | StreamStatus::Active) => {}
+            Some(status @ (StreamStatus::Updating | StreamStatus::Deleting)) => {
                 return Err(DeleteError::NotActive(status));
             }
         }

@@ -18,8 +18,9 @@ pub(crate) struct ShardNumbers {
 }
 
 impl ShardNumbers {
+    /// The second is never before that of the shard, which children have a little in the future, as on AWS.
     pub(crate) fn of_record(self, index: u64, arrived: Timestamp) -> SequenceNumber {
-        self.number(index, arrived.as_seconds())
+        self.number(index, arrived.as_seconds().max(self.created_s))
     }
 
     /// The number that the shard itself has.
@@ -127,6 +128,16 @@ mod tests {
                 "{number}"
             );
         }
+    }
+
+    #[test]
+    fn no_record_is_older_than_its_shard() {
+        let second = |arrived_s: u64| {
+            let arrived = Timestamp::from_millis(arrived_s * 1000);
+            SHARD.of_record(1, arrived).parts().unwrap().record_s
+        };
+        assert_eq!(second(SHARD.created_s - 1), SHARD.created_s);
+        assert_eq!(second(SHARD.created_s + 1), SHARD.created_s + 1);
     }
 
     proptest! {

@@ -273,11 +273,13 @@ impl StreamEntry {
         self.shards.iter().filter(present)
     }
 
-    /// The shards as descriptions show them: without what is still UPDATING.
+    /// The shards as descriptions show them: without what is still UPDATING, and none of what goes before it was ACTIVE.
     pub(crate) fn shown(&self, now: Timestamp) -> impl Iterator<Item = ShardEntry> {
         let update = self.updating(now);
-        let existed =
-            move |shard: &&ShardEntry| update.is_none_or(|update| shard.id < update.first_new);
+        let never_active = self.gone_from.is_some() && now < self.active_from;
+        let existed = move |shard: &&ShardEntry| {
+            !never_active && update.is_none_or(|update| shard.id < update.first_new)
+        };
         let before = move |shard: &ShardEntry| ShardEntry {
             closed: shard
                 .closed

@@ -25,8 +25,8 @@ const NEEDED_UNLESS_SPREAD: [(&str, &str); 2] = [
     ("PutRecordsRequestEntry", "PartitionKey"),
 ];
 
-/// The model says nothing of a bound that AWS tells among the others.
-const AT_MOST: (&str, i64) = ("RetentionPeriodHours", 8760);
+/// The model says nothing of bounds that AWS tells among the others.
+const BOUNDS: (&str, i64, i64) = ("RetentionPeriodHours", 1, 8760);
 
 /// ListShards may name its stream by a token alone and has a text of its own when nothing is given.
 const STREAM_BY_TOKEN: &str = "ListShardsInput";
@@ -133,7 +133,7 @@ fn shapes(model: &ServiceModel, names: &BTreeSet<&str>, table: Table) -> Result<
         ),
         Table::Shapes => (
             "The shapes that inputs are made of. Values of enumerations come in the order AWS prints.",
-            "use super::super::schema::{Shape, at_least, at_most, between, blob, integer, list, map, one_of};\n\
+            "use super::super::schema::{Shape, at_least, between, blob, integer, list, map, one_of};\n\
              use super::super::schema::{optional, pattern, required, structure, text, unbounded, unless_spread};\n",
         ),
     };
@@ -163,7 +163,7 @@ fn shape_body(name: &str, shape: &Shape, table: Table) -> Result<String> {
     Ok(match shape.kind.as_str() {
         "boolean" => "Shape::Boolean".to_owned(),
         "timestamp" => "Shape::Timestamp".to_owned(),
-        "integer" if name == AT_MOST.0 => format!("integer(at_most({}))", AT_MOST.1),
+        "integer" if name == BOUNDS.0 => format!("integer(between({}, {}))", BOUNDS.1, BOUNDS.2),
         "integer" => format!("integer({})", bounds(shape)?),
         "blob" => format!("blob({})", bounds(shape)?),
         "string" => text_body(shape)?,

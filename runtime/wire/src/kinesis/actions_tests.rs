@@ -260,7 +260,6 @@ async fn a_stream_in_creation_takes_no_records() {
     assert_eq!(answer["StreamDescription"]["Shards"], json!([]));
     let state = "ResourceInUseException: Stream flights under account 000000000000 not ACTIVE, instead in state CREATING";
     assert_eq!(client.refused("ListShards", named.clone()).await, state);
-    assert_eq!(client.refused("DeleteStream", named.clone()).await, state);
     let input = json!({"StreamName": "flights", "PartitionKey": "k", "Data": ""});
     assert_eq!(
         client.refused("PutRecord", input).await,
@@ -272,6 +271,42 @@ async fn a_stream_in_creation_takes_no_records() {
     assert_eq!(summary["StreamStatus"], "ACTIVE");
     assert_eq!(summary["OpenShardCount"], 4);
     assert_eq!(summary["StreamModeDetails"]["StreamMode"], "ON_DEMAND");
+}
+
+/// Their index is a signed number of 32 bits to AWS.
+const OF_THE_LAST_SHARD: &str = "49039857307708443467467104868809893875799651944235008002";
+/// Of shard 0, made at the first second.
+const OF_LAYOUT_1: &str = "49039857307708443467467104868809893875799651909875269633";
+/// Of the year 2096.
+const OF_THE_FUTURE: &str = "50467105000414403348525390838259389287060305477875269634";
+
+#[tokio::test(start_paused = true)]
+async fn puts_may_name_any_number_that_was_given_out_before() {
+    let client = Client::with_stream(1).await;
+    let put = |stream: &str, number: &str| {
+        json!({
+            "StreamName": stream, "PartitionKey": "k", "Data": "",
+            "SequenceNumberForOrdering": number,
+        })
+    };
+    let first = client.done("PutRecord", put("flights", "0")).await;
+    let own = first["SequenceNumber"].as_str().unwrap();
+    for number in ["5", own, OF_LAYOUT_1, OF_THE_LAST_SHARD] {
+        client.done("PutRecord", put("flights", number)).await;
+    }
+    for number in [OF_THE_FUTURE, &"9".repeat(56)] {
+        let expected = format!(
+            "InvalidArgumentException: ExclusiveMinimumSequenceNumber {number} used in PutRecord on stream flights under account 000000000000 is invalid."
+        );
+        let refused = client.refused("PutRecord", put("flights", number));
+        assert_eq!(refused.await, expected);
+    }
+    assert_eq!(
+        client
+            .refused("PutRecord", put("none", OF_THE_FUTURE))
+            .await,
+        "ResourceNotFoundException: Stream none under account 000000000000 not found."
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -295,7 +330,19 @@ async fn numbers_of_other_shards_are_no_starting_places() {
         ),
         (
             start("AFTER_SEQUENCE_NUMBER", &json!("7")),
-            "InvalidArgumentException: StartingSequenceNumber 7 used in GetShardIterator on shard shardId-000000000000 in stream flights under account 000000000000 is invalid.",
+            "InvalidArgumentException: Invalid StartingSequenceNumber. It encodes shardId-000000000007, while it was used in a call to a shard with shardId-000000000000",
+        ),
+        (
+            start("AT_SEQUENCE_NUMBER", &json!(OF_THE_LAST_SHARD)),
+            "InvalidArgumentException: Invalid StartingSequenceNumber. It encodes shardId--02147483648, while it was used in a call to a shard with shardId-000000000000",
+        ),
+        (
+            start("AT_SEQUENCE_NUMBER", &json!(OF_LAYOUT_1)),
+            "InvalidArgumentException: StartingSequenceNumber 49039857307708443467467104868809893875799651909875269633 used in GetShardIterator on shard shardId-000000000000 in stream flights under account 000000000000 is invalid because it did not come from this stream.",
+        ),
+        (
+            start("AFTER_SEQUENCE_NUMBER", &json!("9".repeat(56))),
+            "InvalidArgumentException: StartingSequenceNumber 99999999999999999999999999999999999999999999999999999999 used in GetShardIterator on shard shardId-000000000000 in stream flights under account 000000000000 is invalid.",
         ),
         (
             start("LATEST", number),

@@ -280,10 +280,12 @@ impl AwsError {
         ))
     }
 
-    pub(super) fn starting_number_of_other_shard(encoded: &str, used: &str) -> Self {
+    /// Its digits are a signed number of 32 bits to AWS.
+    pub(super) fn starting_number_of_other_shard(encoded: u32, used: &str) -> Self {
         Self::invalid_argument(format_args!(
-            "Invalid StartingSequenceNumber. It encodes {encoded}, \
-             while it was used in a call to a shard with {used}"
+            "Invalid StartingSequenceNumber. It encodes shardId-{:012}, \
+             while it was used in a call to a shard with {used}",
+            encoded.cast_signed()
         ))
     }
 

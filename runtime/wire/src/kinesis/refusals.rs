@@ -12,13 +12,6 @@ use crate::limits::{
 };
 
 impl AwsError {
-    pub(super) fn new_hash_key_out_of_range(given: &str) -> Self {
-        Self::invalid_argument(format_args!(
-            "Invalid NewStartingHashKey. NewStartingHashKey must be in the range: [0, 2^128-1]. \
-             Specified value was {given}"
-        ))
-    }
-
     pub(super) fn split_outside_of_shard(
         given: &str,
         shard: ShardId,

@@ -144,7 +144,7 @@ async fn what_cannot_be_split_or_merged_is_told_in_the_words_of_aws() {
         (
             "SplitShard",
             split("0", "999999999999999999999999999999999999999"),
-            "InvalidArgumentException: Invalid NewStartingHashKey. NewStartingHashKey must be in the range: [0, 2^128-1]. Specified value was 999999999999999999999999999999999999999",
+            "InvalidArgumentException: NewStartingHashKey 999999999999999999999999999999999999999 used in SplitShard() on shard shardId-000000000000 in stream flights under account 000000000000 is not both greater than one plus the shard's StartingHashKey 0 and less than the shard's EndingHashKey 113427455640312821154458202477256070484.",
         ),
         (
             "MergeShards",

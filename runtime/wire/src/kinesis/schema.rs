@@ -187,13 +187,6 @@ pub(super) const fn at_least(min: i64) -> Bounds {
     }
 }
 
-pub(super) const fn at_most(max: i64) -> Bounds {
-    Bounds {
-        min: None,
-        max: Some(max),
-    }
-}
-
 pub(super) const fn unbounded() -> Bounds {
     Bounds {
         min: None,

@@ -358,7 +358,14 @@ async fn what_cannot_be_subscribed_is_told_before_the_first_event() {
                 &arns[0],
                 &json!({"Type": "AT_SEQUENCE_NUMBER", "SequenceNumber": "7"}),
             ),
-            "InvalidArgumentException: StartingSequenceNumber 7 used in SubscribeToShard on shard shardId-000000000000 in stream flights under account 000000000000 is invalid.",
+            "InvalidArgumentException: Invalid StartingSequenceNumber. It encodes shardId-000000000007, while it was used in a call to a shard with shardId-000000000000",
+        ),
+        (
+            position(
+                &arns[0],
+                &json!({"Type": "AT_SEQUENCE_NUMBER", "SequenceNumber": "9".repeat(56)}),
+            ),
+            "InvalidArgumentException: StartingSequenceNumber 99999999999999999999999999999999999999999999999999999999 used in SubscribeToShard on shard shardId-000000000000 in stream flights under account 000000000000 is invalid.",
         ),
         (
             dry,

@@ -25,11 +25,7 @@ impl Carrier<'_> {
     pub(super) async fn put_record(&self, body: PutRecordBody) -> Result<Answer, AwsError> {
         let key = self.permitted(&body.stream.addressed(&self.caller)?)?;
         if let Some(given) = &body.sequence_number_for_ordering {
-            let number: Option<SequenceNumber> = given.parse().ok();
-            if number.and_then(SequenceNumber::parts).is_none() {
-                let (name, account) = (key.name.as_str(), key.account.as_str());
-                return Err(AwsError::ordering_number_invalid(given, name, account));
-            }
+            self.check_ordering(given, &key)?;
         }
         self.check_size(|| "data".to_owned(), &body.record, &key)?;
         let noted = noted(std::slice::from_ref(&body.record));
@@ -77,6 +73,18 @@ impl Carrier<'_> {
         Ok(Answer::success(self.codec, body))
     }
 
+    /// A number that AWS may have given out, of any layout. It orders nothing more than the order of puts does.
+    fn check_ordering(&self, given: &str, key: &StreamKey) -> Result<(), AwsError> {
+        let number: Option<SequenceNumber> = given.parse().ok();
+        let origin = number.and_then(SequenceNumber::origin);
+        if origin.is_some_and(|origin| origin.record_s <= self.now().as_seconds()) {
+            return Ok(());
+        }
+        self.described(key)?;
+        let (name, account) = (key.name.as_str(), key.account.as_str());
+        Err(AwsError::ordering_number_invalid(given, name, account))
+    }
+
     /// Streams may take larger records than others; most records are not even near to that.
     fn check_size(
         &self,
@@ -87,8 +95,7 @@ impl Carrier<'_> {
         if record.counted_len() <= kib(RECORD_KIB_DEFAULT) {
             return Ok(());
         }
-        let stream = self.streams.describe(key).ok();
-        let raised = stream.and_then(|stream| stream.traits.record_kib_max);
+        let raised = self.described(key)?.traits.record_kib_max;
         let bytes_max = kib(raised.unwrap_or(RECORD_KIB_DEFAULT));
         if record.counted_len() > bytes_max {
             return Err(AwsError::record_too_large(&path(), bytes_max));

@@ -204,7 +204,7 @@ impl Filter {
     }
 
     fn selects(self, shard: &ShardDescription, stream: &StreamFacts, now: Timestamp) -> bool {
-        let ended_by = |time: Timestamp| shard.closed.is_some_and(|closed| closed <= time);
+        let ended_by = |time: Timestamp| shard.closed.is_some_and(|closed| closed < time);
         let open_at = |time: Timestamp| shard.opened <= time && !ended_by(time);
         match self {
             Self::FromHorizon => true,

@@ -24,8 +24,9 @@ impl Carrier<'_> {
         let resource = self.named_resource(input)?;
         let arn = input.text("ResourceARN").unwrap_or_default();
         let policy = input.text("Policy").unwrap_or_default().to_owned();
-        check_policy(&policy, arn).map_err(AwsError::policy_invalid)?;
+        let checked = check_policy(&policy, arn).map_err(AwsError::policy_invalid);
         self.change_labels(resource, move |labels| {
+            checked?;
             *labels.policy = Some(policy);
             Ok(())
         })

@@ -94,11 +94,11 @@ impl Carrier<'_> {
     /// Another key's id than before means another data key; the ids themselves are only kept and told back.
     pub(super) async fn start_encryption(&self, input: Members<'_>) -> Result<Answer, AwsError> {
         let key = self.addressed(input)?;
+        let known = self.described(&key)?;
         if input.text("EncryptionType") != Some("KMS") {
             return Err(AwsError::encryption_type_none());
         }
         let key_id = input.text("KeyId").unwrap_or_default().to_owned();
-        let known = self.described(&key)?;
         let same = known.traits.data_key.is_some() && known.traits.key_id.as_ref() == Some(&key_id);
         let fresh = if same || known.status != StreamStatus::Active {
             None
@@ -117,6 +117,7 @@ impl Carrier<'_> {
 
     pub(super) async fn stop_encryption(&self, input: Members<'_>) -> Result<Answer, AwsError> {
         let key = self.addressed(input)?;
+        self.described(&key)?;
         if input.text("EncryptionType") != Some("KMS") {
             return Err(AwsError::encryption_type_none());
         }

@@ -3,6 +3,7 @@
 use model::{
     SequenceNumber, ShardId, StreamKey, Timestamp,
     seams::{ReadFrom, SourceError},
+    sequence::Origin,
 };
 use streams::{ShardDescription, StreamStatus, Streams};
 
@@ -149,13 +150,18 @@ fn starting_number(
     let used = shard.facts.id.to_string();
     let invalid = |reason| AwsError::starting_number_invalid(action, given, &used, key, reason);
     let number: SequenceNumber = given.parse().map_err(|_| invalid(""))?;
-    let parts = number.parts().ok_or_else(|| invalid(""))?;
-    if parts.shard != shard.facts.id.0 {
-        let encoded = ShardId(parts.shard).to_string();
-        return Err(AwsError::starting_number_of_other_shard(&encoded, &used));
+    let origin = number.origin().ok_or_else(|| invalid(""))?;
+    if origin.shard != shard.facts.id.0 {
+        return Err(AwsError::starting_number_of_other_shard(
+            origin.shard,
+            &used,
+        ));
     }
-    let created = shard.starting.parts().map(|parts| parts.shard_created_s);
-    if created != Some(parts.shard_created_s) {
+    let own = shard.starting.origin();
+    let is_own = |own: Origin| {
+        (own.version, own.shard_created_s) == (origin.version, origin.shard_created_s)
+    };
+    if !own.is_some_and(is_own) {
         return Err(invalid(" because it did not come from this stream"));
     }
     Ok(number)

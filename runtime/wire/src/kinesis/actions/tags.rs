@@ -81,13 +81,10 @@ impl Carrier<'_> {
         tags: BTreeMap<String, String>,
     ) -> Result<Answer, AwsError> {
         let stream = resource.stream().clone();
-        check_characters(
-            tags.keys().chain(tags.values()),
-            stream.name.as_str(),
-            stream.account.as_str(),
-            "add tags to",
-        )?;
         self.change_labels(resource, move |labels| {
+            let (name, account) = (stream.name.as_str(), stream.account.as_str());
+            let texts = tags.keys().chain(tags.values());
+            check_characters(texts, name, account, "add tags to")?;
             labels.tags.extend(tags);
             if labels.tags.len() > TAGS_PER_RESOURCE_MAX {
                 return Err(AwsError::too_many_tags(&stream));
@@ -98,10 +95,10 @@ impl Carrier<'_> {
     }
 
     async fn remove_tags(&self, resource: Resource, keys: Vec<String>) -> Result<Answer, AwsError> {
-        let stream = resource.stream();
-        let (name, account) = (stream.name.as_str(), stream.account.as_str());
-        check_characters(keys.iter(), name, account, "remove tags from")?;
+        let stream = resource.stream().clone();
         self.change_labels(resource, move |labels| {
+            let (name, account) = (stream.name.as_str(), stream.account.as_str());
+            check_characters(keys.iter(), name, account, "remove tags from")?;
             labels.tags.retain(|key, _| !keys.contains(key));
             Ok(())
         })

@@ -2,7 +2,7 @@
 //!
 //! Written by `cargo xtask codegen` from the service model 2013-12-02; change the generator, not this file.
 
-use super::super::schema::{Shape, at_least, at_most, between, blob, integer, list, map, one_of};
+use super::super::schema::{Shape, at_least, between, blob, integer, list, map, one_of};
 use super::super::schema::{
     optional, pattern, required, structure, text, unbounded, unless_spread,
 };
@@ -295,7 +295,7 @@ pub(super) static RESTORE_DEAD_LETTER_QUEUE_RECORDS_REQUEST_ENTRY_LIST: Shape = 
     &RESTORE_DEAD_LETTER_QUEUE_RECORDS_REQUEST_ENTRY,
 );
 
-pub(super) static RETENTION_PERIOD_HOURS: Shape = integer(at_most(8760));
+pub(super) static RETENTION_PERIOD_HOURS: Shape = integer(between(1, 8760));
 
 pub(super) static ROLE_ARN: Shape = pattern(
     between(1, 512),
