@@ -5,6 +5,7 @@
 //! listed any more hold up nobody.
 
 mod audit;
+mod cleanup;
 
 #[cfg(test)]
 mod stories;
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{Checkpoint, ShardId, Timestamp};
 
 pub use audit::{Auditor, SEEN_MIN};
+pub use cleanup::{Kept, deletable};
 
 /// One of so many times that a child of a merge must wait, its finder gives the parent up, so that another host tries
 /// (SS-4).

@@ -1,6 +1,7 @@
 //! Workers over one table while a stream splits, merges and expires: every record that does not expire is done once, and
 //! none of a child before those of its parents.
 
+use model::Position;
 use proptest::prelude::*;
 
 use super::{tests::Stream, *};
@@ -16,6 +17,8 @@ struct World {
     ended: BTreeSet<ShardId>,
     parents: BTreeMap<ShardId, Vec<ShardId>>,
     auditor: Auditor,
+    /// Shards whose lease was of no use any more.
+    deleted: BTreeSet<ShardId>,
 }
 
 impl World {
@@ -67,6 +70,33 @@ impl World {
         }
     }
 
+    fn clean_up(&mut self, stream: &Stream) {
+        let children = |shard: ShardId| {
+            let of = self.parents.iter().filter(move |(_, parents)| parents.contains(&shard));
+            of.map(|(child, _)| *child).collect()
+        };
+        let kept = |(shard, done): (&ShardId, &u32)| {
+            let checkpoint = match (self.ended.contains(shard), *done) {
+                (true, _) => Checkpoint::ShardEnd,
+                (false, 0) => Checkpoint::TrimHorizon,
+                (false, _) => Checkpoint::Settled(Position::default()),
+            };
+            let lease = Kept {
+                checkpoint,
+                parents: self.parents[shard].clone(),
+                children: children(*shard),
+            };
+            (*shard, lease)
+        };
+        let leases = self.done.iter().map(kept).collect();
+        let listed = stream.listed.iter().map(|it| it.shard).collect();
+        for shard in deletable(&leases, &listed) {
+            self.done.remove(&shard);
+            self.ended.insert(shard);
+            self.deleted.insert(shard);
+        }
+    }
+
     fn children_followed_their_parents(&self, stream: &Stream) {
         for (shard, done) in self.done.iter().filter(|(_, done)| **done > 0) {
             for parent in &self.parents[shard] {
@@ -107,6 +137,7 @@ proptest! {
                 1 => stream.merge(which),
                 2 => stream.expire(),
                 3 => world.sync(&stream),
+                4 => world.clean_up(&stream),
                 _ => world.work(&stream, which),
             }
             world.children_followed_their_parents(&stream);
@@ -115,6 +146,7 @@ proptest! {
         let mut holes = Vec::new();
         for round in 0..stream.listed.len() + 8 {
             world.sync(&stream);
+            world.clean_up(&stream);
             for turn in 0..(usize::try_from(RECORDS).unwrap() + 2) * world.done.len() {
                 world.work(&stream, round + turn);
             }
@@ -122,9 +154,13 @@ proptest! {
             holes = world.audit(&stream);
         }
         for it in &stream.listed {
-            prop_assert_eq!(world.done.get(&it.shard), Some(&RECORDS), "{}", it.shard);
+            let done = world.done.get(&it.shard) == Some(&RECORDS);
+            prop_assert!(done || world.deleted.contains(&it.shard), "{}", it.shard);
             prop_assert_eq!(world.ended.contains(&it.shard), it.closed.is_some());
         }
         prop_assert_eq!(holes, []);
+        // What was read to its end before its children began is not kept for ever.
+        let ended = world.done.keys().filter(|shard| world.ended.contains(shard));
+        prop_assert_eq!(ended.count(), 0);
     }
 }

@@ -1,5 +1,6 @@
 //! Streams that split and merged in every way: what gets leases first, what later, and what never.
 
+use model::Position;
 use proptest::prelude::*;
 
 use super::*;
@@ -246,4 +247,42 @@ fn a_hole_is_believed_when_it_was_seen_three_times_in_a_row() {
         holes(&[(5, 9), (7, 20), (30, u128::MAX)]),
         [Hole { from: 0, to: 4 }, Hole { from: 21, to: 29 }]
     );
+}
+
+#[test]
+fn a_finished_lease_goes_when_its_children_have_begun_and_its_parents_are_gone() {
+    let at = Checkpoint::Settled(Position::default());
+    let lease = |checkpoint, parents: &[u32], children: &[u32]| Kept {
+        checkpoint,
+        parents: parents.iter().copied().map(ShardId).collect(),
+        children: children.iter().copied().map(ShardId).collect(),
+    };
+    let check = |leases: &[(u32, Kept)], listed: &[u32], expect: &[u32]| {
+        let leases = leases.iter().cloned();
+        let leases = leases.map(|(shard, lease)| (ShardId(shard), lease)).collect();
+        let listed = listed.iter().copied().map(ShardId).collect();
+        let found: Vec<u32> = deletable(&leases, &listed).into_iter().map(|it| it.0).collect();
+        assert_eq!(found, expect, "{leases:?}");
+    };
+    let [new, end] = [Checkpoint::TrimHorizon, Checkpoint::ShardEnd];
+    let split = |left, right| {
+        vec![
+            (0, lease(end, &[], &[1, 2])),
+            (1, lease(left, &[0], &[])),
+            (2, lease(right, &[0], &[])),
+        ]
+    };
+    check(&split(at, new), &[0, 1, 2], &[]);
+    check(&split(at, at), &[0, 1, 2], &[0]);
+    check(&split(at, at)[..2], &[0, 1, 2], &[]);
+    check(&split(new, new), &[1, 2], &[0]);
+    // The end of a shard whose children nobody knows yet is no reason.
+    check(&[(0, lease(end, &[], &[]))], &[0], &[]);
+    let line = [
+        (0, lease(end, &[], &[1])),
+        (1, lease(end, &[0], &[2])),
+        (2, lease(at, &[1], &[])),
+    ];
+    check(&line, &[0, 1, 2], &[0]);
+    check(&line[1..], &[0, 1, 2], &[1]);
 }
