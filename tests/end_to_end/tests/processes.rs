@@ -227,6 +227,11 @@ fn a_program_takes_the_records_of_a_mapping() {
     project.done(&["wait"]);
     let dead = project.json(&["dead-letter", "list"]);
     assert_eq!(shardmill_end_to_end::items(&dead).len(), 1, "{dead}");
+    // Records name the role of the function, which says what it was told.
+    let lines = project.ndjson(&["logs", made["UUID"].as_str().expect("an id")]);
+    let role = r#""invokeIdentityArn": "arn:aws:iam::000000000000:role/r""#;
+    let says = |line: &Value| line["message"].as_str().is_some_and(|it| it.contains(role));
+    assert!(lines.iter().any(says), "{lines:?}");
     assert_eq!(server.stop().code, Some(0));
 }
 

@@ -29,8 +29,7 @@ pub fn deletable(leases: &BTreeMap<ShardId, Kept>, listed: &BTreeSet<ShardId>) -
             && lease.children.iter().all(has_begun)
             && !lease.parents.iter().any(|it| leases.contains_key(it))
     };
-    let of_no_use =
-        |(shard, lease): &(&ShardId, &Kept)| !listed.contains(shard) || finished(lease);
+    let of_no_use = |(shard, lease): &(&ShardId, &Kept)| !listed.contains(shard) || finished(lease);
     let found = leases.iter().filter(of_no_use);
     found.map(|(shard, _)| *shard).collect()
 }

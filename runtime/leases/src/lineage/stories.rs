@@ -72,7 +72,10 @@ impl World {
 
     fn clean_up(&mut self, stream: &Stream) {
         let children = |shard: ShardId| {
-            let of = self.parents.iter().filter(move |(_, parents)| parents.contains(&shard));
+            let of = self
+                .parents
+                .iter()
+                .filter(move |(_, parents)| parents.contains(&shard));
             of.map(|(child, _)| *child).collect()
         };
         let kept = |(shard, done): (&ShardId, &u32)| {

@@ -259,9 +259,14 @@ fn a_finished_lease_goes_when_its_children_have_begun_and_its_parents_are_gone()
     };
     let check = |leases: &[(u32, Kept)], listed: &[u32], expect: &[u32]| {
         let leases = leases.iter().cloned();
-        let leases = leases.map(|(shard, lease)| (ShardId(shard), lease)).collect();
+        let leases = leases
+            .map(|(shard, lease)| (ShardId(shard), lease))
+            .collect();
         let listed = listed.iter().copied().map(ShardId).collect();
-        let found: Vec<u32> = deletable(&leases, &listed).into_iter().map(|it| it.0).collect();
+        let found: Vec<u32> = deletable(&leases, &listed)
+            .into_iter()
+            .map(|it| it.0)
+            .collect();
         assert_eq!(found, expect, "{leases:?}");
     };
     let [new, end] = [Checkpoint::TrimHorizon, Checkpoint::ShardEnd];
