@@ -1,5 +1,8 @@
-// Node's `fs` over the files that `scratch` grants: `/tmp`, in memory. What opens a file and keeps it open is not there; every other
-// function is there as it stands, with a callback, and as a promise.
+// Node's `fs` over the files that `scratch` grants, `/tmp` in memory, and over those of the function's own package, `/var/task`, which are only
+// read. What opens a file and keeps it open is not there; every other function is there as it stands, with a callback, and as a promise.
+
+import { path as paths } from './path.js';
+import { url } from './url.js';
 
 const PIECE = 262144;
 /** What WASI calls them, as Node does. */
@@ -12,12 +15,17 @@ const CODES = {
   'insufficient-space': ['ENOSPC', 'no space left on device'],
   'not-permitted': ['EPERM', 'operation not permitted'],
   'name-too-long': ['ENAMETOOLONG', 'name too long'],
+  'read-only': ['EROFS', 'read-only file system'],
+  'cross-device': ['EXDEV', 'cross-device link not permitted'],
 };
+
+/** Names are those of the folder of the code, as on Lambda; an address leads to a file too. */
+const placeOf = (path) => paths.resolve(path?.protocol === 'file:' ? url.fileURLToPath(path) : String(path));
 
 /** Calls the host; what it refuses becomes an error as Node has it. */
 function done(syscall, path, call) {
   try {
-    return call(String(path));
+    return call(placeOf(path));
   } catch (refusal) {
     const name = refusal?.payload ?? refusal?.message ?? String(refusal);
     const [code, says] = CODES[name] ?? ['EIO', name];
@@ -73,7 +81,7 @@ export function files(host, Buffer, bytesOf) {
   function mkdirSync(path, options) {
     if (!options?.recursive) return void done('mkdir', path, (place) => host.makeFolder(place));
     let place = '';
-    for (const part of String(path).split('/').filter(Boolean)) {
+    for (const part of placeOf(path).split('/').filter(Boolean)) {
       place += `/${part}`;
       if (!isThere(place)) done('mkdir', place, (made) => host.makeFolder(made));
     }
@@ -111,7 +119,7 @@ export function files(host, Buffer, bytesOf) {
     rm: rmSync,
     rmdir: (path, options) => (options?.recursive ? rmSync(path, options) : void done('rmdir', path, (place) => host.removeFolder(place))),
     unlink: (path) => void done('unlink', path, (place) => host.removeFile(place)),
-    rename: (path, to) => void done('rename', path, (place) => host.rename(place, String(to))),
+    rename: (path, to) => void done('rename', path, (place) => host.rename(place, placeOf(to))),
     copyFile: (path, to) => written(to, readFileSync(path), undefined, false),
   };
   const promised = (call) => (...values) => new Promise((resolve) => resolve(call(...values)));

@@ -23,6 +23,12 @@ test('addresses are taken apart and put together as by Node', () => {
     assert.equal(new Address(place, 'https://a/b/c/d?x').href, new URL(place, 'https://a/b/c/d?x').href, place);
   }
   for (const bad of ['', 'x', 'http://', 'http://a:99999', '/a']) assert.throws(() => new Address(bad), { code: 'ERR_INVALID_URL' });
+  for (const place of ['./d.json', 'a b.txt', '../up/x', '/abs', '#h', '']) {
+    assert.equal(new Address(place, 'file:///var/task/lib/index.mjs').href, new URL(place, 'file:///var/task/lib/index.mjs').href, place);
+  }
+  for (const at of ['file:///var/task/a%20b.json', new Address('file:///x/%C3%A9')]) assert.equal(url.fileURLToPath(at), nodeUrl.fileURLToPath(String(at)));
+  for (const at of ['/a b/c.json', '/a#b?c%']) assert.equal(url.pathToFileURL(at).href, nodeUrl.pathToFileURL(at).href);
+  assert.throws(() => url.fileURLToPath('https://a/x'), { code: 'ERR_INVALID_URL_SCHEME' });
   const uses = [
     (_, P) => String(new P({ a: "x y&'()~!*", b: 1 })),
     (_, P) => [...new P('a=1&b=2&a=%20+&c')],

@@ -58,7 +58,7 @@ function processOf(environment, log) {
   const stream = (level) => ({ isTTY: false, write: (line) => Boolean(log(level, String(line).replace(/\n$/, '')) ?? true) });
   const process = {
     env: Object.fromEntries(environment),
-    argv: ['node', '/function'],
+    argv: ['node', '/var/task'],
     execArgv: [],
     pid: 1,
     arch: 'wasm32',
@@ -66,7 +66,7 @@ function processOf(environment, log) {
     version: 'v20.0.0',
     versions: { node: '20.0.0' },
     release: { name: 'node' },
-    cwd: () => '/function',
+    cwd: () => '/var/task',
     uptime: () => (Date.now() - began) / 1000,
     memoryUsage: () => ({ rss: 0, heapTotal: 0, heapUsed: 0, external: 0, arrayBuffers: 0 }),
     emitWarning: (warning) => log(3, shown(warning)),

@@ -15,7 +15,7 @@ function normalize(path) {
 const bare = (path) => (path.length > 1 ? path.replace(/\/+$/, '') || '/' : path);
 const isAbsolute = (path) => path.startsWith('/');
 const join = (...parts) => normalize(parts.filter(Boolean).join('/'));
-const resolve = (...parts) => bare(normalize(parts.reduce((path, part) => (isAbsolute(part) ? part : part ? `${path}/${part}` : path), '/function')));
+const resolve = (...parts) => bare(normalize(parts.reduce((path, part) => (isAbsolute(part) ? part : part ? `${path}/${part}` : path), '/var/task')));
 
 function dirname(path) {
   const plain = bare(path);

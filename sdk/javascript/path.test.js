@@ -14,5 +14,5 @@ test('paths are taken apart and put together as by Node', () => {
     assert.equal(path.resolve('/tmp', one), posix.resolve('/tmp', one), one);
   }
   assert.equal(path.basename('/tmp/a.txt', '.txt'), 'a');
-  assert.equal(path.resolve('data.json'), '/function/data.json');
+  assert.equal(path.resolve('data.json'), '/var/task/data.json');
 });

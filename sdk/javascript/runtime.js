@@ -1,7 +1,7 @@
-// The language runtime that JavaScript functions share. Their code comes as data: one CommonJS file, evaluated when a
-// sandbox starts. A handler of AWS Lambda runs as it is: `exports.handler` with (event, context), with a callback, or
+// The language runtime that JavaScript functions share. Their code comes as data: one CommonJS file in a folder of what was packed
+// with it, evaluated when a sandbox starts. A handler of AWS Lambda runs as it is: `exports.handler` with (event, context), with a callback, or
 // async. What QuickJS lacks of Node and handlers use everywhere (Buffer, console, process.env, modules) is put in place by `node.js`.
-import { entry, files, environment, seed } from 'shardmill:function/bundle@0.1.0';
+import { entry, environment, seed } from 'shardmill:function/bundle@0.1.0';
 import * as host from 'shardmill:function/host@0.1.0';
 import * as invocation from 'shardmill:function/invocation@0.1.0';
 import { ask } from 'shardmill:function/network@0.1.0';
@@ -16,13 +16,15 @@ import { files as filesOf } from './files.js';
 import { bytesOf, create } from './handlers.js';
 import { callsOf } from './places.js';
 import { forget, globals, settle } from './promise.js';
+import { path } from './path.js';
 import { randomness } from './random.js';
+import { Raw, awslambda } from './streaming.js';
 
 let handler;
 const random = randomness(seed);
 
-/** Lists of bytes come as typed arrays; copying one costs the interpreter a loop. */
-const typed = (bytes) => (bytes instanceof Uint8Array ? bytes : Uint8Array.from(bytes));
+/** Where the files of the function are, as on Lambda. */
+const ROOT = '/var/task';
 
 /** What `require("shardmill")` gives: outputs and durable values, and handlers over records, beyond what AWS Lambda has. */
 const shardmill = create({
@@ -65,22 +67,23 @@ function asked(call) {
 function require(name) {
   const known = modules[name.replace(/^node:/, '')];
   if (known) return known;
+  // What is named by a path that is made while the function runs is in no file that was made of it.
+  if (/^\.{0,2}\//.test(name) && name.endsWith('.json')) return JSON.parse(fs.readFileSync(path.resolve(path.dirname(source()), name), 'utf8'));
   throw new Error(`the module \`${name}\` is not there: of what Node has built in there are ${Object.keys(modules).join(', ')}`);
 }
 
+/** The file of the code. */
+const source = () => `${ROOT}/${entry().split(':')[0]}`;
+
 function load() {
-  Object.assign(globalThis, globals, { crypto: random.crypto, fetch: fetching(ask, Buffer, bytesOf), Headers });
+  Object.assign(globalThis, globals, { crypto: random.crypto, fetch: fetching(ask, Buffer, bytesOf), Headers, awslambda });
   Math.random = random.random;
   Object.assign(modules, install(environment(), (level, line) => host.log(level, line), random.crypto, ask));
-  process.env.AWS_LAMBDA_FUNCTION_NAME ??= invocation.functionName();
-  process.env.AWS_LAMBDA_FUNCTION_VERSION ??= invocation.version();
-  process.env.AWS_REGION ??= 'us-east-1';
-  const [file, ...names] = entry().split(':');
-  const found = files().find(({ path }) => path === file);
-  const module = { exports: {} };
-  new Function('module', 'exports', 'require', '__filename', '__dirname', text(typed(found.bytes)))(
-    module, module.exports, require, `/function/${file}`, '/function');
-  const name = names.join(':');
+  modules.module = { createRequire: () => require };
+  const [file, module] = [source(), { exports: {} }];
+  const code = new Function('module', 'exports', 'require', '__filename', '__dirname', text(fs.readFileSync(file)));
+  code(module, module.exports, require, file, path.dirname(file));
+  const name = entry().split(':').slice(1).join(':');
   const exported = module.exports[name] ?? module.exports.default?.[name];
   if (typeof exported !== 'function') {
     throw new Error(`it exports ${Object.keys(module.exports).join(', ') || 'nothing'}, and no function \`${name}\``);
@@ -88,17 +91,23 @@ function load() {
   return exported;
 }
 
+function clientContext() {
+  const said = invocation.clientContext();
+  return said == null ? undefined : JSON.parse(said);
+}
+
 function context() {
-  const name = invocation.functionName();
   return {
     callbackWaitsForEmptyEventLoop: false,
-    functionName: name,
+    functionName: invocation.functionName(),
     functionVersion: invocation.version(),
-    invokedFunctionArn: `arn:aws:lambda:us-east-1:000000000000:function:${name}`,
-    memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? '128',
+    invokedFunctionArn: invocation.invokedFunctionArn(),
+    memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
     awsRequestId: invocation.requestId(),
-    logGroupName: `/aws/lambda/${name}`,
-    logStreamName: `[${invocation.version()}]`,
+    logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
+    logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
+    identity: undefined,
+    clientContext: clientContext(),
     traceParent: invocation.traceParent(),
     getRemainingTimeInMillis: () => Number(invocation.remainingMs()),
   };
@@ -131,8 +140,15 @@ function run(event) {
 
 /** The source map of the function's file, where its bundle has one. */
 function map() {
-  const found = files().find(({ path }) => path.endsWith('.map'));
-  return found && text(typed(found.bytes));
+  const file = `${source()}.map`;
+  return fs.existsSync(file) ? text(fs.readFileSync(file)) : undefined;
+}
+
+/** As Node's runtime on Lambda writes it. */
+function documentOf(error, kind, message, calls) {
+  if (typeof error !== 'object' || error === null) return { errorType: typeof error, errorMessage: String(error), trace: [] };
+  const places = calls.map(({ file, line, name }) => (name ? `    at ${name} (${ROOT}/${file}:${line})` : `    at ${ROOT}/${file}:${line}`));
+  return { errorType: kind, errorMessage: message, trace: [`${kind}: ${message}`, ...places] };
 }
 
 function fault(error) {
@@ -141,13 +157,15 @@ function fault(error) {
   const calls = callsOf(error?.stack, map());
   const shown = calls.map(({ file, line, name }) => `${file} line ${line}${name && ` in ${name}`}`);
   host.log(4, [`${kind}: ${message}`, ...shown.map((call) => `    at ${call}`)].join('\n'));
+  if (kind !== 'ExitError') host.errorDocument(JSON.stringify(documentOf(error, kind, message, calls)));
   return { kind, message: shown.length > 0 ? `${message} (${shown[0]})` : message, retryAfterMs: null };
 }
 
 function answered(event) {
   try {
     handler ??= load();
-    return JSON.stringify(run(event())) ?? 'null';
+    const answer = run(event());
+    return answer instanceof Raw ? answer.text : (JSON.stringify(answer) ?? 'null');
   } catch (error) {
     throw fault(error);
   }

@@ -1,5 +1,8 @@
 // `URL` and `URLSearchParams` as browsers have them, and Node's `querystring`, for addresses of the web.
 
+import { path as paths } from './path.js';
+
+const { resolve } = paths;
 const PORTS = { 'http:': '80', 'https:': '443', 'ws:': '80', 'wss:': '443', 'ftp:': '21' };
 const encoded = (value) => encodeURIComponent(value).replace(/%20/g, '+').replace(/[!'()~]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
 
@@ -89,7 +92,7 @@ export class URL {
     }
     this.hostname = name.toLowerCase();
     this.port = port === PORTS[this.protocol] ? '' : port;
-    this.pathname = isWeb ? straight(escaped(path || '/', OF_PATHS)) : path;
+    this.pathname = isWeb || this.protocol === 'file:' ? straight(escaped(path || '/', OF_PATHS)) : path;
     this.hash = hash === '#' ? '' : escaped(hash, OF_PATHS);
     this.search = search;
   }
@@ -126,10 +129,11 @@ export class URL {
 /** The whole address that `place` means beside another. */
 function from(base, place) {
   if (place.startsWith('//')) return base.protocol + place;
-  if (place.startsWith('/')) return base.origin + place;
-  if (place.startsWith('?')) return base.origin + base.pathname + place;
-  if (place.startsWith('#') || place === '') return base.origin + base.pathname + base.search + place;
-  return base.origin + base.pathname.replace(/[^/]*$/, '') + place;
+  const root = base.protocol === 'file:' ? `file://${base.host}` : base.origin;
+  if (place.startsWith('/')) return root + place;
+  if (place.startsWith('?')) return root + base.pathname + place;
+  if (place.startsWith('#') || place === '') return root + base.pathname + base.search + place;
+  return root + base.pathname.replace(/[^/]*$/, '') + place;
 }
 
 export const querystring = {
@@ -157,5 +161,10 @@ export const url = {
     return { ...place, pathname: known.pathname, search: known.search || null, path: known.pathname + known.search, hash: known.hash || null, query: asQuery ? querystring.parse(query ?? '') : query };
   },
   format: (value) => String(value?.href ?? value),
-  fileURLToPath: (value) => new URL(value).pathname,
+  fileURLToPath(value) {
+    const known = new URL(value);
+    if (known.protocol !== 'file:') throw Object.assign(new TypeError('The URL must be of scheme file'), { code: 'ERR_INVALID_URL_SCHEME' });
+    return decodeURIComponent(known.pathname);
+  },
+  pathToFileURL: (value) => new URL(`file://${encodeURI(resolve(String(value))).replace(/[?#]/g, encodeURIComponent)}`),
 };

@@ -4,11 +4,10 @@
 with the file and line of the function that raised it; the traceback goes to the function's log.
 """
 
+import _imp
 import contextlib
 import decimal
 import importlib
-import importlib.abc
-import importlib.util
 import json
 import logging
 import os
@@ -17,7 +16,7 @@ import traceback
 
 from componentize_py_types import Err
 from wit_world import exports
-from wit_world.imports import bundle, invocation
+from wit_world.imports import bundle, host, invocation
 from wit_world.imports.types import Fault
 
 import asking
@@ -45,58 +44,51 @@ for _name in """
 # Handlers import these at their top whether they use them or not. What of them this interpreter lacks is told when it is imported.
 for _name in """
     bz2 email.header email.mime.application email.mime.base email.parser email.policy gc getpass http.cookiejar importlib.metadata
-    importlib.resources logging.config lzma multiprocessing pkgutil plistlib select selectors socket ssl subprocess tokenize unittest
-    unittest.mock xml.sax
+    importlib.metadata._adapters importlib.readers importlib.resources importlib.resources._adapters importlib.resources.readers logging.config
+    lzma multiprocessing
+    pkgutil plistlib select selectors socket ssl subprocess tokenize unittest unittest.mock xml.sax
 """.split():
     with contextlib.suppress(ImportError):
         importlib.import_module(_name)
 
-_PREFIX = "/function/"
+_ROOT = "/var/task"
+_PREFIX = _ROOT + "/"
 _handler = None
 
 
-class _Files(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Imports modules from the files of the bundle."""
-
-    def __init__(self, files):
-        self.files = {file.path: file.bytes for file in files}
-
-    def go_first(self):
-        """As in Lambda, `secrets.py` of a function is found before the module of that name that is there already."""
-        sys.meta_path.insert(0, self)
-        own = {path.split("/")[0].removesuffix(".py") for path in self.files} - {"shardmill"}
-        for name in [name for name in sys.modules if name.split(".")[0] in own]:
+def _own_files():
+    """The files of the bundle lie in a folder that is read as on Lambda: what is imported from there is found first."""
+    sys.dont_write_bytecode = True
+    sys.path[:] = [_ROOT, *filter(None, os.environ.get("PYTHONPATH", "").split(":"))]
+    sys.path_importer_cache.clear()
+    with contextlib.suppress(OSError):
+        os.chdir(_ROOT)
+    # `secrets.py` of a function takes the place of the module of that name that is there already.
+    is_code = lambda name: name.endswith(".py") or os.path.isfile(f"{_ROOT}/{name}/__init__.py")  # noqa: E731
+    own = {name.removesuffix(".py") for name in os.listdir(_ROOT) if is_code(name)} - {"shardmill"}
+    for name in list(sys.modules):
+        top = name.split(".")[0]
+        if top in own and top not in sys.builtin_module_names and not _imp.is_frozen(top):
             del sys.modules[name]
 
-    def _path(self, name):
-        base = name.replace(".", "/")
-        return next((path for path in (base + "/__init__.py", base + ".py") if path in self.files), None)
 
-    def find_spec(self, name, path=None, target=None):
-        found = self._path(name)
-        if found is None:
-            below = name.replace(".", "/") + "/"
-            if any(path.startswith(below) for path in self.files):
-                spec = importlib.util.spec_from_loader(name, None, is_package=True)
-                return spec
-            return None
-        return importlib.util.spec_from_loader(
-            name, self, origin=_PREFIX + found, is_package=found.endswith("/__init__.py")
-        )
+class _Members:
+    """Members that are None unless they are told."""
 
-    def get_source(self, name):
-        return self.files[self._path(name)].decode()
+    def __init__(self, names, told=None):
+        for name in names.split():
+            setattr(self, name, (told or {}).get(name))
 
-    def is_package(self, name):
-        return self._path(name).endswith("/__init__.py")
 
-    def exec_module(self, module):
-        path = self._path(module.__name__)
-        module.__file__ = _PREFIX + path
-        exec(compile(self.files[path], _PREFIX + path, "exec"), module.__dict__)
-
-    def get_data(self, path):
-        return self.files[path.removeprefix(_PREFIX)]
+def _client_context():
+    said = invocation.client_context()
+    told = json.loads(said) if said else None
+    if not isinstance(told, dict):
+        return None
+    context = _Members("custom env client", told)
+    if context.client is not None:
+        context.client = _Members("installation_id app_title app_version_name app_version_code app_package_name", context.client)
+    return context
 
 
 class Context:
@@ -106,12 +98,12 @@ class Context:
         self.function_name = invocation.function_name()
         self.function_version = invocation.version()
         self.aws_request_id = invocation.request_id()
-        self.memory_limit_in_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-        self.invoked_function_arn = f"arn:aws:lambda:us-east-1:000000000000:function:{self.function_name}"
-        self.log_group_name = f"/aws/lambda/{self.function_name}"
-        self.log_stream_name = f"[{self.function_version}]"
-        self.identity = None
-        self.client_context = None
+        self.memory_limit_in_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.invoked_function_arn = invocation.invoked_function_arn()
+        self.log_group_name = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.identity = _Members("cognito_identity_id cognito_identity_pool_id")
+        self.client_context = _client_context()
         self.trace_parent = invocation.trace_parent()
 
     def get_remaining_time_in_millis(self):
@@ -121,13 +113,9 @@ class Context:
 def _load():
     """The handler that the bundle's entry names: `app.py:handler`, `pkg/app.py:main`."""
     os.environ.update(bundle.environment())
-    os.environ.setdefault("AWS_LAMBDA_FUNCTION_NAME", invocation.function_name())
-    os.environ.setdefault("AWS_LAMBDA_FUNCTION_VERSION", invocation.version())
-    os.environ.setdefault("AWS_REGION", "us-east-1")
     # As Lambda has it: the root logger shows warnings, and what a handler sets itself.
     logging.basicConfig(format="[%(levelname)s] %(message)s", stream=sys.stdout)
-    files = _Files(bundle.files())
-    files.go_first()
+    _own_files()
     path, name = bundle.entry().rsplit(":", 1)
     module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
     if not hasattr(module, name):
@@ -152,21 +140,36 @@ def _hint(error):
     return ""
 
 
+def _exit_code(error):
+    """Of `sys.exit`, as the interpreter has it: what is no number is printed."""
+    if error.code is None or isinstance(error.code, int):
+        return error.code or 0
+    print(error.code, file=sys.stderr)
+    return 1
+
+
 def _fault(error):
     """Says where it happened in the files of the function, and forgets the runtime's own."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename.startswith(_PREFIX)]
-    message = str(error) + _hint(error)
+    kind, message = type(error).__name__, str(error) + _hint(error)
+    is_exit = isinstance(error, SystemExit)
+    if is_exit:
+        kind, message = "ExitError", f"the handler ended itself with exit code {_exit_code(error)}"
+    else:
+        document = {"errorMessage": message, "errorType": kind, "requestId": invocation.request_id(), "stackTrace": traceback.format_list(own)}
+        host.error_document(json.dumps(document))
     if isinstance(error, SyntaxError) and str(error.filename).startswith(_PREFIX):
         message = f"{error.msg} ({error.filename.removeprefix(_PREFIX)} line {error.lineno})"
     elif own:
         last = own[-1]
         message += f" ({last.filename.removeprefix(_PREFIX)} line {last.lineno} in {last.name})"
-    if own:
+    if own and not is_exit:
         said = "".join(traceback.format_list(own)).rstrip().replace(_PREFIX, "")
         print("Traceback (most recent call last):", said, sep="\n", file=sys.stderr)
-    print(f"{type(error).__name__}: {error}", file=sys.stderr)
-    return Err(Fault(type(error).__name__, message, None))
+    if not is_exit:
+        print(f"{kind}: {error}", file=sys.stderr)
+    return Err(Fault(kind, message, None))
 
 
 def _answered(event):

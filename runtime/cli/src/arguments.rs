@@ -253,9 +253,12 @@ pub(crate) struct Invoke {
 
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
-    /// Only of this trigger; `invoke` is what functions said to `shardmill invoke`
+    /// Only of this trigger, or of a function of that name where no trigger has it; `invoke` is what functions said when they were invoked
     #[arg(value_parser = name)]
     pub(crate) trigger: Option<String>,
+    /// Only of this function, whatever drives it
+    #[arg(long, value_parser = name)]
+    pub(crate) function: Option<String>,
     /// Wait for more
     #[arg(long, short)]
     pub(crate) follow: bool,

@@ -136,6 +136,7 @@ mod tests {
         "javascript/promise.js",
         "javascript/random.js",
         "javascript/runtime.js",
+        "javascript/streaming.js",
         "javascript/url.js",
         "javascript/util.js",
         "javascript/zlib.js",

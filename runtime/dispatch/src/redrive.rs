@@ -329,6 +329,7 @@ impl Redrive {
             envelope: self.settings.envelope,
             item_failures: self.settings.item_failures,
             role: None,
+            qualifier: None,
             client_context: None,
             trace_parent: None,
             begun: Begun::default(),

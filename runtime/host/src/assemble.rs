@@ -330,7 +330,7 @@ impl Runs for Named {
                 Err(why) => return Called::not_run(why),
             };
             let report = Report::of(&invocation);
-            let memory = function.limits().memory;
+            let memory = function.limits().memory_told;
             let called = function.call(invocation, Some(event)).await;
             report.say(&self.logs, &called, memory, self.clock.wall());
             called

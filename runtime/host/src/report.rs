@@ -1,13 +1,20 @@
 //! The line that Lambda prints behind an invocation: of batches, runs of schedules, requests, and invocations by hand. It
 //! stands in the log of the trigger beside what the function said.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use model::{ByteSize, Invocation, Outcome, Timestamp, outcome::Usage};
 use platform::{Clock, Monotonic};
 use sandbox::{Called, GuestLog, LogSink as _};
 
-use crate::{assemble::Rooms, logs::LogStore};
+use crate::{assemble::Rooms, limits::REPORTS_PER_SECOND_MAX, logs::LogStore};
 
 /// As `info` of `function.wit`.
 const LEVEL: u32 = 2;
@@ -77,6 +84,18 @@ impl OwedReport {
     }
 }
 
+impl OwedReport {
+    /// The same where calls may come in great numbers: those that fail are always told of.
+    pub(crate) fn say_at(mut self, pace: &Pace, called: &Called) {
+        let failed = matches!(called.outcome, Outcome::Failed(_));
+        if pace.allows(self.clock.wall()) || failed {
+            self.say(called);
+        } else {
+            self.report = None;
+        }
+    }
+}
+
 impl Drop for OwedReport {
     fn drop(&mut self) {
         if let Some(report) = self.report.take() {
@@ -85,6 +104,23 @@ impl Drop for OwedReport {
             line += "Status: error\tError Type: Abandoned";
             report.print(&self.logs, line, self.clock.wall());
         }
+    }
+}
+
+/// So many lines in each second: what a fast stream says of itself must not push out what its functions say.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    second: AtomicU64,
+    said: AtomicU32,
+}
+
+impl Pace {
+    pub(crate) fn allows(&self, now: Timestamp) -> bool {
+        let second = now.as_millis() / 1000;
+        if self.second.swap(second, Ordering::Relaxed) != second {
+            self.said.store(0, Ordering::Relaxed);
+        }
+        self.said.fetch_add(1, Ordering::Relaxed) < REPORTS_PER_SECOND_MAX
     }
 }
 
@@ -101,7 +137,8 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-fn line(id: &str, called: &Called, memory: ByteSize) -> String {
+/// The whole line.
+pub(crate) fn line(id: &str, called: &Called, memory: ByteSize) -> String {
     let usage: Usage = match &called.outcome {
         Outcome::Answered(answer) => answer.usage,
         Outcome::Failed(fault) => fault.usage,
@@ -140,6 +177,7 @@ mod tests {
             let called = Called {
                 outcome,
                 document: None,
+                error_document: None,
                 init,
                 capsule: None,
             };
@@ -168,5 +206,14 @@ mod tests {
             None,
             &format!("{head}Status: error\tError Type: Trap"),
         );
+    }
+
+    #[test]
+    fn a_second_has_so_many_lines_and_the_next_one_as_many() {
+        let pace = Pace::default();
+        let at = |ms| Timestamp::from_millis(ms);
+        let said = (0..100).filter(|_| pace.allows(at(5_000))).count();
+        assert_eq!(said, REPORTS_PER_SECOND_MAX as usize);
+        assert!(pace.allows(at(6_000)));
     }
 }

@@ -50,6 +50,8 @@ pub struct Invocation {
     pub item_failures: ItemFailures,
     /// The role of the function, where it was made with one; events name it.
     pub role: Option<Arc<str>>,
+    /// The version or alias that the caller, or the trigger, names; none: the function by its bare name.
+    pub qualifier: Option<Arc<str>>,
     /// What a caller of the Lambda API handed over besides the event.
     pub client_context: Option<Arc<str>>,
     /// The trace that the caller, or the producer of the first record, says this belongs to.
@@ -61,6 +63,20 @@ pub struct Invocation {
 }
 
 impl Invocation {
+    /// The function as it was asked for.
+    #[must_use]
+    pub fn invoked_arn(&self) -> String {
+        let (region, account) = (&self.stream.region, &self.stream.account);
+        let arn = format!(
+            "arn:aws:lambda:{region}:{account}:function:{}",
+            self.function
+        );
+        match &self.qualifier {
+            Some(qualifier) => format!("{arn}:{qualifier}"),
+            None => arn,
+        }
+    }
+
     /// How many of the records, from the first on, were delivered before a seek or a redrive brought them back.
     #[must_use]
     pub fn replayed(&self) -> usize {

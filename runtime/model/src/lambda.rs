@@ -239,6 +239,7 @@ mod tests {
             envelope: false,
             item_failures: crate::invocation::ItemFailures::default(),
             role: None,
+            qualifier: None,
             client_context: None,
             trace_parent: None,
             begun: crate::invocation::Begun::default(),

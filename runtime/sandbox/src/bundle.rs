@@ -62,6 +62,13 @@ impl Bundle {
         bytes.starts_with(MAGIC)
     }
 
+    /// The entry as Lambda names handlers: `app.handler`.
+    pub(crate) fn handler(&self) -> String {
+        let (file, name) = self.entry.rsplit_once(':').unwrap_or((&self.entry, ""));
+        let module = file.rsplit_once('.').map_or(file, |(module, _)| module);
+        format!("{module}.{name}")
+    }
+
     pub fn encode(&self) -> Result<Vec<u8>, BundleError> {
         let all: usize = self.files.iter().map(|(_, contents)| contents.len()).sum();
         check(self.files.len(), all)?;

@@ -62,6 +62,8 @@ pub struct Facts {
     pub event: Option<Bytes>,
     /// The role that the event names, where it is not the usual one.
     pub role: Option<Arc<str>>,
+    /// The version or alias that its caller named.
+    pub qualifier: Option<Arc<str>>,
     /// What a caller of the Lambda API handed over besides the event.
     pub client_context: Option<Arc<str>>,
     pub trace_parent: Option<TraceParent>,
@@ -93,6 +95,7 @@ impl Facts {
             records: Arc::clone(&invocation.records),
             event,
             role: invocation.role.clone(),
+            qualifier: invocation.qualifier.clone(),
             client_context: invocation.client_context.clone(),
             trace_parent: invocation.trace_parent.clone(),
             window: invocation.window.clone(),
@@ -130,6 +133,7 @@ impl Facts {
             envelope: self.envelope,
             item_failures: self.item_failures,
             role: self.role.clone(),
+            qualifier: self.qualifier.clone(),
             client_context: self.client_context.clone(),
             trace_parent: self.trace_parent.clone(),
             begun: Begun::default(),
@@ -244,6 +248,8 @@ struct Document {
     event: Option<Base64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     role: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    qualifier: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     client_context: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -406,6 +412,7 @@ impl Capsule {
             records,
             event: facts.event.clone().map(Base64),
             role: facts.role.as_deref().map(str::to_owned),
+            qualifier: facts.qualifier.as_deref().map(str::to_owned),
             client_context: facts.client_context.as_deref().map(str::to_owned),
             trace_parent: facts.trace_parent.as_ref().map(ToString::to_string),
             window: facts.window.as_ref().map(window_document),
@@ -432,6 +439,7 @@ impl Capsule {
             records: records.into(),
             event: document.event.map(|event| event.0),
             role: document.role.map(Arc::from),
+            qualifier: document.qualifier.map(Arc::from),
             client_context: document.client_context.map(Arc::from),
             trace_parent: document
                 .trace_parent

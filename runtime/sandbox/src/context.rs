@@ -46,7 +46,9 @@ pub(crate) struct Context {
     pub(crate) outgoing: Outgoing,
     /// Files of its own, where they are granted.
     pub(crate) scratch: Option<Scratch>,
-    /// The same for a command, should it be one of preview 1.
+    /// The files of its bundle.
+    pub(crate) code: Option<Scratch>,
+    /// Scratch space for a command, should it be one of preview 1.
     pub(crate) program_files: Option<ProgramFiles>,
 }
 
@@ -113,6 +115,7 @@ impl Context {
             http: WasiHttpCtx::new(),
             outgoing,
             scratch: facts.scratch,
+            code: facts.code,
             program_files,
         }
     }
@@ -129,6 +132,7 @@ pub(crate) struct ContextFacts {
     pub(crate) world: World,
     pub(crate) network: Arc<Network>,
     pub(crate) scratch: Option<Scratch>,
+    pub(crate) code: Option<Scratch>,
 }
 
 /// One invocation as the guest's imports see it, with what it has caused so far.
@@ -149,6 +153,8 @@ pub(crate) struct Call {
     pub(crate) progress: Option<u32>,
     /// What an event function answered.
     pub(crate) document: Option<Bytes>,
+    /// What callers are told of the error that it failed with, in the words of its language.
+    pub(crate) error_document: Option<Bytes>,
     /// The request that is to be answered.
     pub(crate) exchange: Option<Box<Exchange>>,
 }
@@ -172,6 +178,7 @@ impl Call {
             state_newest: BTreeMap::new(),
             progress: None,
             document: None,
+            error_document: None,
             exchange: None,
         }
     }

@@ -1,4 +1,5 @@
-//! `wasi:filesystem` over scratch space: one folder, `/tmp`, where it is granted, else none.
+//! `wasi:filesystem` over scratch space, `/tmp`, where that is granted, and over the files of the function's own bundle,
+//! `/var/task`, where it has one; else there are no files.
 //!
 //! It stands in the place of the implementation that leads to the host's files, which nothing here can reach. Handles of
 //! guests are those of the same table as all others.
@@ -32,12 +33,15 @@ use crate::{
     scratch::{Known, Open, Opening, Scratch},
 };
 
-/// Where a guest finds it.
+/// Where a guest finds scratch space.
 pub(crate) const FOLDER: &str = "/tmp";
+/// Where code for a language runtime finds its own files, as on Lambda.
+pub(crate) const CODE_FOLDER: &str = "/var/task";
 
 /// The files of one sandbox.
 pub(crate) struct Files<'a> {
     scratch: Option<&'a Scratch>,
+    code: Option<&'a Scratch>,
     table: &'a mut ResourceTable,
 }
 
@@ -53,6 +57,7 @@ impl Context {
         let WasiCtxView { table, .. } = self.wasi.ctx();
         Files {
             scratch: self.scratch.as_ref(),
+            code: self.code.as_ref(),
             table,
         }
     }
@@ -123,11 +128,15 @@ fn time(asked: NewTimestamp, now_ms: u64) -> Option<u64> {
 
 impl preopens::Host for Files<'_> {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
-        let Some(scratch) = self.scratch else {
-            return Ok(Vec::new());
-        };
-        let own = self.table.push(scratch.root())?;
-        Ok(vec![(Resource::new_own(own.rep()), FOLDER.to_owned())])
+        let folders = [(self.scratch, FOLDER), (self.code, CODE_FOLDER)];
+        let mut opened = Vec::new();
+        for (files, folder) in folders {
+            if let Some(files) = files {
+                let own = self.table.push(files.root())?;
+                opened.push((Resource::new_own(own.rep()), folder.to_owned()));
+            }
+        }
+        Ok(opened)
     }
 }
 

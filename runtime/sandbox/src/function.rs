@@ -39,6 +39,7 @@ use crate::{
     packed,
     process::Processes,
     sandbox::{GuestAnswer, Passed, Sandbox},
+    scratch::Scratch,
     warm::{FunctionNumber, Lane},
 };
 use again::Run;
@@ -55,6 +56,8 @@ pub(crate) struct Inner {
     guest: Guest,
     /// What a language runtime runs.
     bundle: Option<Arc<Bundle>>,
+    /// The files of that.
+    code: Option<Scratch>,
     environment: Arc<BTreeMap<String, String>>,
     network: Arc<Network>,
     pub(crate) limits: FunctionLimits,
@@ -109,6 +112,7 @@ impl Function {
                 engine,
                 digest,
                 guest,
+                code: bundle.as_ref().map(Scratch::kept),
                 bundle,
                 environment: Arc::new(
                     limits
@@ -167,6 +171,8 @@ pub struct Called {
     pub outcome: Outcome,
     /// What an event function or a command answered, as it is.
     pub document: Option<Bytes>,
+    /// What it says itself of the error that it failed with: a JSON object.
+    pub error_document: Option<Bytes>,
     /// How long the making of its sandbox took, where one was made.
     pub init: Option<Duration>,
     /// What it was told, and what came of it, where somebody asked for that.
@@ -289,6 +295,7 @@ pub(crate) fn not_run(kind: &str, message: String) -> Called {
     Called {
         outcome: Outcome::Failed(fault),
         document: None,
+        error_document: None,
         init: None,
         capsule: None,
     }
@@ -346,6 +353,7 @@ impl Inner {
         let context = sandbox.store.data_mut();
         context.log.finish();
         let document = context.call.document.take();
+        let error_document = self.hidden_document(context.call.error_document.take());
         let failed = keeps && has_failed(&outcome);
         let capsule = (failed || watched)
             .then(|| self.encapsulated((&sandbox, event), &outcome))
@@ -361,6 +369,7 @@ impl Inner {
         Called {
             outcome,
             document,
+            error_document,
             init,
             capsule: capsule.filter(|_| watched),
         }
@@ -452,7 +461,11 @@ impl Inner {
         let context = sandbox.store.data_mut();
         match result {
             Ok(answer) => self.hidden(context.call.outcome(answer, usage)),
-            Err(error) => self.hidden(Outcome::Failed(self.fault(context, &error, usage))),
+            Err(error) => {
+                // Whatever it was about to say is not what ended it.
+                context.call.error_document = None;
+                self.hidden(Outcome::Failed(self.fault(context, &error, usage)))
+            }
         }
     }
 
@@ -468,6 +481,11 @@ impl Inner {
             }
         }
         outcome
+    }
+
+    pub(crate) fn hidden_document(&self, document: Option<Bytes>) -> Option<Bytes> {
+        let text = String::from_utf8(document?.into()).ok()?;
+        Some(self.limits.secrets.hidden(&text).into_owned().into())
     }
 
     fn fault(&self, context: &Context, error: &wasmtime::Error, usage: Usage) -> Fault {

@@ -14,8 +14,8 @@ use crate::{
     bindings::{bundle, host, invocation, state, types},
     context::{Call, Context},
     limits::{
-        STATE_NAME_BYTES_MAX, STATE_NAMES_PER_CALL_MAX, STATE_READ_BYTES_MAX,
-        STATE_VALUE_BYTES_MAX, STATE_WRITES_MAX,
+        ERROR_DOCUMENT_BYTES_MAX, STATE_NAME_BYTES_MAX, STATE_NAMES_PER_CALL_MAX,
+        STATE_READ_BYTES_MAX, STATE_VALUE_BYTES_MAX, STATE_WRITES_MAX,
     },
     packed,
 };
@@ -109,6 +109,10 @@ impl invocation::Host for Context {
         Ok(context.map(str::to_owned))
     }
 
+    fn invoked_function_arn(&mut self) -> wasmtime::Result<String> {
+        Ok(self.call.invocation.invoked_arn())
+    }
+
     fn trace_parent(&mut self) -> wasmtime::Result<Option<String>> {
         let parent = self.call.invocation.trace_parent.as_ref();
         Ok(parent.map(ToString::to_string))
@@ -131,6 +135,13 @@ impl host::Host for Context {
 
     fn progress(&mut self, index: u32) -> wasmtime::Result<()> {
         self.call.progress = Some(index);
+        Ok(())
+    }
+
+    fn error_document(&mut self, json: String) -> wasmtime::Result<()> {
+        // One that is too large is not whole, and so none.
+        let fits = json.len() <= ERROR_DOCUMENT_BYTES_MAX;
+        self.call.error_document = fits.then(|| json.into());
         Ok(())
     }
 }

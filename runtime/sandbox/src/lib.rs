@@ -36,6 +36,7 @@ mod runtimes;
 mod sandbox;
 mod scratch;
 mod secrets;
+mod variables;
 mod warm;
 mod world;
 

@@ -92,6 +92,8 @@ pub(crate) const ITEM_IDENTIFIER_BYTES_MAX: usize = 128;
 pub(crate) const FAULT_KINDS_COUNTED_MAX: usize = 32;
 pub(crate) const FAULT_KIND_BYTES_MAX: usize = 128;
 pub(crate) const FAULT_MESSAGE_BYTES_MAX: usize = 8 << 10;
+/// Of what a language runtime says of an error, for callers of Invoke.
+pub(crate) const ERROR_DOCUMENT_BYTES_MAX: usize = 256 << 10;
 pub(crate) const BACKTRACE_FRAMES_MAX: usize = 24;
 /// What a line of a guest's log counts besides its text.
 pub(crate) const LOG_LINE_BYTES: usize = 16;

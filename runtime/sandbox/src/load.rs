@@ -32,6 +32,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionLimits {
     pub memory: ByteSize,
+    /// As it was said, which may be more than there is: what the function is told.
+    pub memory_told: ByteSize,
     pub timeout: Duration,
     /// Output and state together, of one invocation.
     pub output_bytes: ByteSize,

@@ -1,16 +1,24 @@
 //! `scratch` of `function.wit`: the same files as [`crate::files`] offers over WASI, for language runtimes that have no way to
-//! those. One call is one whole step; nothing stays open between two.
+//! those, and the files of the function's own bundle beside them. One call is one whole step; nothing stays open between two.
 
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
 use crate::{
     bindings::scratch,
     context::Context,
-    files::FOLDER,
+    files::{CODE_FOLDER, FOLDER},
     limits::SCRATCH_COPY_BYTES_MAX,
     logs::LEVEL_WARN,
     scratch::{Open, Opening},
 };
+
+/// What of a path is below a folder; `.` is the folder itself.
+fn within<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(folder)?;
+    let is_inside = rest.is_empty() || rest.starts_with('/');
+    let rest = rest.trim_start_matches('/');
+    is_inside.then_some(if rest.is_empty() { "." } else { rest })
+}
 
 type Done<T> = wasmtime::Result<Result<T, String>>;
 
@@ -21,11 +29,10 @@ fn named(code: ErrorCode) -> String {
 impl Context {
     /// The folder, where there is one, and the rest of a path into it.
     fn place<'a>(&self, path: &'a str) -> Result<(Open, &'a str), ErrorCode> {
-        let rest = path.strip_prefix(FOLDER).ok_or(ErrorCode::NoEntry)?;
-        let is_inside = rest.is_empty() || rest.starts_with('/');
-        if !is_inside {
-            return Err(ErrorCode::NoEntry);
+        if let (Some(rest), Some(code)) = (within(path, CODE_FOLDER), &self.code) {
+            return Ok((code.root(), rest));
         }
+        let rest = within(path, FOLDER).ok_or(ErrorCode::NoEntry)?;
         let Some(scratch) = &self.scratch else {
             let function = &self.call.invocation.function;
             let line = format!(
@@ -34,8 +41,7 @@ impl Context {
             self.log.line(LEVEL_WARN, &line);
             return Err(ErrorCode::NoEntry);
         };
-        let rest = rest.trim_start_matches('/');
-        Ok((scratch.root(), if rest.is_empty() { "." } else { rest }))
+        Ok((scratch.root(), rest))
     }
 
     fn at<T>(&self, path: &str, what: impl FnOnce(&Open, &str) -> Result<T, ErrorCode>) -> Done<T> {

@@ -4,6 +4,7 @@
 //! counts against the grant of the function and against what all sandboxes may hold together. Links are not made. Times
 //! are those of the beginning of the invocation unless they are set, so that a repeated run sees the same.
 
+mod kept;
 mod open;
 
 use std::{
@@ -18,7 +19,10 @@ use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
 pub(crate) use open::{Known, Open, Opening};
 
-use crate::limits::{SCRATCH_ALL_BYTES_MAX, SCRATCH_DEPTH_MAX, SCRATCH_NAME_BYTES_MAX};
+use crate::{
+    bundle::Bundle,
+    limits::{SCRATCH_ALL_BYTES_MAX, SCRATCH_DEPTH_MAX, SCRATCH_NAME_BYTES_MAX},
+};
 
 const PAGE: usize = 4096;
 /// What a file or a folder takes besides its contents.
@@ -37,6 +41,8 @@ struct Tree {
     next: u64,
     room: Room,
     now_ms: u64,
+    /// The files of a bundle, which nothing changes.
+    is_kept: bool,
 }
 
 #[derive(Debug)]
@@ -52,6 +58,8 @@ struct Node {
 #[derive(Debug)]
 enum What {
     File(Contents),
+    /// A file of a bundle, by its place there.
+    Kept(Arc<Bundle>, usize),
     Folder(BTreeMap<String, u64>),
 }
 
@@ -109,6 +117,7 @@ impl Scratch {
                 all: Arc::clone(all),
             },
             now_ms,
+            is_kept: false,
         })))
     }
 
@@ -166,15 +175,24 @@ impl Tree {
     fn folder(&mut self, id: u64) -> Result<&mut BTreeMap<String, u64>, ErrorCode> {
         match &mut self.node(id)?.what {
             What::Folder(entries) => Ok(entries),
-            What::File(_) => Err(ErrorCode::NotDirectory),
+            What::File(_) | What::Kept(..) => Err(ErrorCode::NotDirectory),
         }
     }
 
+    /// Of a file that may be changed.
     fn file(&mut self, id: u64) -> Result<&mut Contents, ErrorCode> {
         match &mut self.node(id)?.what {
             What::File(contents) => Ok(contents),
+            What::Kept(..) => Err(ErrorCode::ReadOnly),
             What::Folder(_) => Err(ErrorCode::IsDirectory),
         }
+    }
+
+    fn may_change(&self) -> Result<(), ErrorCode> {
+        if self.is_kept {
+            return Err(ErrorCode::ReadOnly);
+        }
+        Ok(())
     }
 
     /// The folder that holds the last part of a path, and that part; none for the folder itself.
@@ -233,6 +251,7 @@ impl Tree {
         if !self.node(folder)?.placed {
             return Err(ErrorCode::NoEntry);
         }
+        self.may_change()?;
         self.room.take(NODE_BYTES)?;
         let (id, now_ms) = (self.next, self.now_ms);
         self.next += 1;
@@ -244,6 +263,7 @@ impl Tree {
 
     /// It stands in no folder any more.
     fn displace(&mut self, folder: u64, name: &str) -> Result<(), ErrorCode> {
+        self.may_change()?;
         let id = self.folder(folder)?.remove(name);
         let id = id.ok_or(ErrorCode::NoEntry)?;
         self.node(id)?.placed = false;
@@ -271,7 +291,7 @@ impl Tree {
                 entries.clear();
                 0
             }
-            None => 0,
+            Some(What::Kept(..)) | None => 0,
         };
         self.room.give(freed);
     }

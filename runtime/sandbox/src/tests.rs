@@ -52,6 +52,7 @@ fn engine_with(settings: EngineSettings, said: &Arc<Said>) -> Engine {
 fn limits() -> FunctionLimits {
     FunctionLimits {
         memory: ByteSize::mib(4),
+        memory_told: ByteSize::mib(128),
         timeout: Duration::from_millis(100),
         output_bytes: ByteSize(1000),
         log_bytes: ByteSize(52),
@@ -113,6 +114,7 @@ pub(crate) fn invocation(outputs: &[&str]) -> Invocation {
         envelope: false,
         item_failures: model::invocation::ItemFailures::default(),
         role: None,
+        qualifier: None,
         client_context: None,
         trace_parent: None,
         begun: model::invocation::Begun::default(),

@@ -6,6 +6,7 @@ pub mod limits;
 mod body;
 mod calendar;
 mod credentials;
+mod event_stream;
 mod hosts;
 mod request_body;
 mod signature;

@@ -202,7 +202,7 @@ def _said(error, record):
     reason = str(error)
     if frames:
         last = frames[-1]
-        place = last.filename.removeprefix("/function/")
+        place = last.filename.removeprefix("/var/task/")
         reason += f" ({place} line {last.lineno} in {last.name})"
     print(f"{type(error).__name__}: {reason}, record {record.index + 1}, key {record.key}", file=sys.stderr)
     return ("retry", type(error).__name__, reason)

@@ -73,6 +73,7 @@ pub(crate) async fn measure(report: &mut Report, project: &Project) -> Result<()
 pub(crate) fn limits() -> FunctionLimits {
     FunctionLimits {
         memory: ByteSize::mib(128),
+        memory_told: ByteSize::mib(128),
         timeout: Duration::from_secs(60),
         output_bytes: ByteSize::mib(16),
         log_bytes: ByteSize::kib(64),
@@ -166,6 +167,7 @@ pub(crate) fn invocation(records: &Arc<[UserRecord]>) -> Result<Invocation> {
         envelope: false,
         item_failures: model::invocation::ItemFailures::default(),
         role: None,
+        qualifier: None,
         client_context: None,
         trace_parent: None,
         begun: model::invocation::Begun::default(),

@@ -5,6 +5,7 @@
 //! deadline after which the test fails with what was printed.
 
 mod http;
+mod lambda;
 mod process;
 mod server;
 pub mod stand_in;
@@ -19,6 +20,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub use http::{Answer, begin_web, get, web};
+pub use lambda::{Invoked, zip};
 pub use process::{Running, Said, run};
 pub use server::Server;
 

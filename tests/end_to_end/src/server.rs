@@ -15,6 +15,8 @@ pub struct Server {
     pub address: String,
     /// The same of the listener for routes; empty where there are none.
     pub routes: String,
+    /// Where clients of AWS take it to be.
+    pub region: &'static str,
 }
 
 impl Server {
@@ -44,6 +46,7 @@ impl Server {
             running,
             address,
             routes,
+            region: "us-east-1",
         }
     }
 

@@ -20,6 +20,7 @@ pub(crate) async fn logs(client: &mut Client, output: Output, logs: &Logs) -> Re
     loop {
         let parameters = [
             ("trigger", logs.trigger.clone()),
+            ("function", logs.function.clone()),
             ("since_ms", since.clone()),
             ("level", logs.level.clone()),
             ("shard", logs.shard.clone()),
@@ -50,6 +51,11 @@ fn readable(line: &Value) -> String {
         .map_or_else(String::new, shown);
     let (level, message) = (text(line, "/level"), text(line, "/message"));
     let mut origin = text(line, "/trigger");
+    // No trigger drives it, and there are many: the function says more.
+    if origin == "invoke" && line.get("function").is_some() {
+        let (function, invocation) = (text(line, "/function"), text(line, "/invocation"));
+        return format!("{at}  {level:5}  {origin} {function} {invocation}  {message}");
+    }
     if line.get("shard").is_some_and(|shard| !shard.is_null()) {
         origin = format!("{origin}/{}", text(line, "/shard"));
     }
@@ -83,6 +89,10 @@ mod tests {
         line["invocation"] = json!("board/3/49+7");
         insta::assert_snapshot!(readable(&line), @"1970-01-01T00:00:00.000Z  warn   board/3/49+7 attempt 2  late");
         line["invocation"] = json!("invoke-7");
+        let mut by_hand = line.clone();
+        by_hand["trigger"] = json!("invoke");
+        by_hand["function"] = json!("quakes");
+        insta::assert_snapshot!(readable(&by_hand), @"1970-01-01T00:00:00.000Z  warn   invoke quakes invoke-7  late");
         insta::assert_snapshot!(readable(&line), @"1970-01-01T00:00:00.000Z  warn   board/3 invoke-7 attempt 2  late");
     }
 }

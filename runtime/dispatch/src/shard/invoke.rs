@@ -131,6 +131,7 @@ impl ShardTask {
             envelope: self.settings.envelope,
             item_failures: self.settings.item_failures,
             role: None,
+            qualifier: None,
             client_context: None,
             trace_parent: records
                 .first()

@@ -150,11 +150,12 @@ pub(crate) async fn invoke(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply 
         version,
         request_id: request_id.clone(),
         attempt: 1,
+        qualifier: qualifier.map(Arc::from),
         client_context: None,
         trace_parent: None,
     };
     let invocation = calling::invocation(rooms, facts, records).map_err(ApiError::failed)?;
-    let report = OwedReport::of(rooms, &invocation, function.limits().memory);
+    let report = OwedReport::of(rooms, &invocation, function.limits().memory_told);
     let _pass = deployed.gate.enter().await;
     let called = function.call(invocation, event).await;
     let lines = rooms.logs.of_invocation(&request_id);

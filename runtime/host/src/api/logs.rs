@@ -2,11 +2,13 @@
 //!
 //! A filter that can match nothing is refused rather than answered with silence.
 
-use model::{ShardId, TriggerName};
+use model::{FunctionName, ShardId, TriggerName};
 use serde_json::json;
 
 use super::{
-    ApiError, Call, Reply, news,
+    ApiError, Call, Reply,
+    functions::find,
+    news,
     triggers::{keeper, worked_on},
 };
 use crate::{
@@ -19,19 +21,17 @@ use crate::{
 
 pub(crate) async fn logs(rooms: &Rooms, call: &Call<'_>) -> Reply {
     let query = &call.query;
-    let trigger = query.get("trigger");
+    let (trigger, function) = subject(rooms, query.get("trigger"), query.get("function")).await?;
     let known = trigger.and_then(|name| keeper(rooms, name).ok());
     let shard = query
         .get("shard")
         .map(|shard| logged_shard(rooms, known.as_ref(), shard));
     let level = query.get("level").map(level).transpose()?;
-    if let (Some(name), None) = (trigger, &known) {
-        said_anything(rooms, name).await?;
-    }
     let wanted = Wanted {
         after: query.number("after")?.unwrap_or(0),
         since_ms: query.number("since_ms")?.unwrap_or(0),
         trigger: trigger.map(str::to_owned),
+        function: function.map(str::to_owned),
         shard: shard.transpose()?.map(|shard| shard.to_string()),
         invocation: query.get("invocation").map(str::to_owned),
         level,
@@ -82,16 +82,47 @@ fn logged_shard(
     }
 }
 
-/// Refuses a name that is no trigger's, unless lines of it are kept: of a trigger that is gone, or of `invoke`.
-async fn said_anything(rooms: &Rooms, name: &str) -> Result<(), ApiError> {
+/// Trigger and function whose lines are wanted. A name in the place of a trigger's may be a function's where no trigger has it.
+async fn subject<'a>(
+    rooms: &Rooms,
+    trigger: Option<&'a str>,
+    function: Option<&'a str>,
+) -> Result<(Option<&'a str>, Option<&'a str>), ApiError> {
+    let is_function = |name: &str| {
+        let parsed = FunctionName::parse(name).ok();
+        parsed.is_some_and(|name| rooms.functions.entry(&name).is_some())
+    };
+    if let Some(name) = function.filter(|name| !is_function(name))
+        && !said_anything(rooms, (None, Some(name))).await?
+    {
+        return find(rooms, name).map(|_| (trigger, function));
+    }
+    let Some(name) = trigger else {
+        return Ok((None, function));
+    };
+    let refused = keeper(rooms, name).err();
+    match refused {
+        Some(refused) if name != INVOKE && !said_anything(rooms, (Some(name), None)).await? => {
+            if function.is_none() && is_function(name) {
+                return Ok((None, Some(name)));
+            }
+            Err(refused)
+        }
+        Some(_) | None => Ok((trigger, function)),
+    }
+}
+
+/// Whether lines are kept of a trigger or function, which may be gone.
+async fn said_anything(
+    rooms: &Rooms,
+    (trigger, function): (Option<&str>, Option<&str>),
+) -> Result<bool, ApiError> {
     let any = Wanted {
-        trigger: Some(name.to_owned()),
+        trigger: trigger.map(str::to_owned),
+        function: function.map(str::to_owned),
         limit: 1,
         ..Wanted::default()
     };
     let (lines, _) = rooms.logs.read(&any).await.map_err(ApiError::failed)?;
-    if name == INVOKE || !lines.is_empty() {
-        return Ok(());
-    }
-    keeper(rooms, name).map(drop)
+    Ok(!lines.is_empty())
 }

@@ -109,6 +109,7 @@ fn invocation() -> Invocation {
         envelope: false,
         item_failures: ItemFailures::default(),
         role: None,
+        qualifier: None,
         client_context: None,
         trace_parent: None,
         begun: Begun::default(),

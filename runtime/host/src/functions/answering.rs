@@ -3,13 +3,14 @@
 use std::{fmt::Write as _, path::Path, time::Duration};
 
 use bytes::Bytes;
-use model::{FaultClass, Outcome, outcome::Usage};
+use model::{FaultClass, Outcome};
 use sandbox::Called;
 use serde_json::{Value, json};
 
 use crate::{
     limits::{ANSWER_BYTES_MAX, LOG_TAIL_BYTES_MAX},
     logs::{Level, Line},
+    report::BEGINNING,
 };
 
 /// An answer, or what stands in its place.
@@ -17,11 +18,9 @@ use crate::{
 pub(crate) enum Answering {
     Answered {
         document: Bytes,
-        usage: Usage,
     },
     Failed {
         document: Value,
-        usage: Usage,
     },
     /// Nobody's fault but ours.
     NotRun(String),
@@ -60,22 +59,25 @@ pub(crate) fn of(called: &Called, request_id: &str, timeout: Duration) -> Answer
                     "errorType": "Function.ResponseSizeTooLarge",
                     "errorMessage": format!("Response payload size exceeded maximum allowed payload size ({ANSWER_BYTES_MAX} bytes)."),
                 });
-                let usage = answer.usage;
-                return Answering::Failed { document, usage };
+                return Answering::Failed { document };
             }
-            Answering::Answered {
-                document,
-                usage: answer.usage,
-            }
+            Answering::Answered { document }
         }
         Outcome::Failed(fault) if fault.class == FaultClass::Invoke => {
             Answering::NotRun(format!("{}: {}", fault.kind, fault.message))
         }
         Outcome::Failed(fault) => Answering::Failed {
-            document: error((&fault.kind, &fault.message), request_id, timeout),
-            usage: fault.usage,
+            document: said_itself(called)
+                .unwrap_or_else(|| error((&fault.kind, &fault.message), request_id, timeout)),
         },
     }
+}
+
+/// What a function says of its error stands as it is, as on Lambda.
+fn said_itself(called: &Called) -> Option<Value> {
+    let document = called.error_document.as_ref()?;
+    let document: Value = serde_json::from_slice(document).ok()?;
+    document.is_object().then_some(document)
 }
 
 fn error((kind, message): (&str, &str), request_id: &str, timeout: Duration) -> Value {
@@ -166,14 +168,11 @@ impl Answering {
         &self,
         (request_id, version): (&str, &str),
         lines: &[Line],
-        memory_mb: u64,
+        report: &str,
     ) -> Vec<u8> {
-        let usage = match self {
-            Self::Answered { usage, .. } | Self::Failed { usage, .. } => *usage,
-            Self::NotRun(_) => Usage::default(),
-        };
         let mut log = format!("START RequestId: {request_id} Version: {version}\n");
-        for line in lines {
+        let said = lines.iter();
+        for line in said.filter(|line| !line.message.starts_with(BEGINNING)) {
             let level = match line.level {
                 Level::Error | Level::Warn => format!("[{}] ", line.level.name().to_uppercase()),
                 Level::Info | Level::Debug | Level::Trace => String::new(),
@@ -187,14 +186,7 @@ impl Answering {
         {
             let _ = writeln!(log, "{said}");
         }
-        let ms = usage.duration.as_secs_f64() * 1000.0;
-        let billed = usage.duration.as_micros().div_ceil(1000).max(1);
-        let used = usage.memory_bytes.div_ceil(1 << 20);
-        let _ = writeln!(log, "END RequestId: {request_id}");
-        let _ = writeln!(
-            log,
-            "REPORT RequestId: {request_id}\tDuration: {ms:.2} ms\tBilled Duration: {billed} ms\tMemory Size: {memory_mb} MB\tMax Memory Used: {used} MB\t"
-        );
+        let _ = writeln!(log, "END RequestId: {request_id}\n{report}");
         let surplus = log.len().saturating_sub(LOG_TAIL_BYTES_MAX);
         log.into_bytes().split_off(surplus)
     }
@@ -255,18 +247,26 @@ mod tests {
     fn a_log_tail_is_the_end_of_what_lambda_prints() {
         let answered = Answering::Answered {
             document: Bytes::new(),
-            usage: Usage {
-                duration: Duration::from_micros(1_234),
-                memory_bytes: 3 << 20,
-                fuel: None,
-                mark: None,
-            },
         };
-        let tail = answered.log_tail(("r", "$LATEST"), &[], 128);
+        let line = |message: &str| Line {
+            id: 1,
+            at_ms: 0,
+            level: Level::Warn,
+            trigger: "invoke".to_owned(),
+            function: "f".to_owned(),
+            version: 1,
+            shard: String::new(),
+            invocation: "r".to_owned(),
+            attempt: 1,
+            message: message.to_owned(),
+        };
+        let lines = [line("careful"), line("REPORT RequestId: r\t")];
+        let tail = answered.log_tail(("r", "$LATEST"), &lines, "REPORT RequestId: r\tInit");
         insta::assert_snapshot!(String::from_utf8(tail).unwrap(), @r"
         START RequestId: r Version: $LATEST
+        [WARN] careful
         END RequestId: r
-        REPORT RequestId: r	Duration: 1.23 ms	Billed Duration: 2 ms	Memory Size: 128 MB	Max Memory Used: 3 MB
+        REPORT RequestId: r	Init
         ");
     }
 }

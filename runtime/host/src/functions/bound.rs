@@ -4,14 +4,14 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use catalog::{Revision, Route};
 use dispatch::{RollBack, TriggerSettings};
 use model::{
-    Fault, FaultClass, FunctionName, FunctionVersion, Invocation, Outcome, StreamKey, Timestamp,
-    TriggerName, UserRecord,
+    Fault, FaultClass, FunctionName, FunctionVersion, Invocation, Outcome, StreamKey, TriggerName,
+    UserRecord,
     outcome::Usage,
     seams::{BoxFuture, Handler},
 };
@@ -23,7 +23,10 @@ use super::{
     canary::Judge,
     shadow::{Beside, Main, Seen},
 };
-use crate::{limits::REPORTS_PER_SECOND_MAX, report::Report, traces};
+use crate::{
+    report::{Pace, Report},
+    traces,
+};
 
 #[derive(Debug)]
 pub(crate) struct Bound {
@@ -142,26 +145,9 @@ impl Bound {
             traces.tell(&attempt, &called.outcome, now);
         }
         if let Some(logs) = logs.get() {
-            report.say(logs, &called, function.limits().memory, now);
+            report.say(logs, &called, function.limits().memory_told, now);
         }
         called
-    }
-}
-
-/// So many lines in each second: what a fast stream says of itself must not push out what its functions say.
-#[derive(Debug, Default)]
-struct Pace {
-    second: AtomicU64,
-    said: AtomicU32,
-}
-
-impl Pace {
-    fn allows(&self, now: Timestamp) -> bool {
-        let second = now.as_millis() / 1000;
-        if self.second.swap(second, Ordering::Relaxed) != second {
-            self.said.store(0, Ordering::Relaxed);
-        }
-        self.said.fetch_add(1, Ordering::Relaxed) < REPORTS_PER_SECOND_MAX
     }
 }
 
@@ -186,6 +172,7 @@ impl Handler for Bound {
     }
 
     fn invoke(&self, mut invocation: Invocation) -> BoxFuture<'_, Outcome> {
+        invocation.qualifier = self.qualifier.as_deref().map(Arc::from);
         Box::pin(async move {
             let Some(deployed) = self.functions.get(&self.name) else {
                 let name = &self.name;
@@ -251,18 +238,4 @@ fn not_run(message: String) -> Outcome {
         retry_after: None,
         usage: Usage::default(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_second_has_so_many_lines_and_the_next_one_as_many() {
-        let pace = Pace::default();
-        let at = |ms| Timestamp::from_millis(ms);
-        let said = (0..100).filter(|_| pace.allows(at(5_000))).count();
-        assert_eq!(said, REPORTS_PER_SECOND_MAX as usize);
-        assert!(pace.allows(at(6_000)));
-    }
 }

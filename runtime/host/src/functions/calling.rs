@@ -11,7 +11,7 @@ use model::{
 use sandbox::{Called, Function, Kind};
 use serde::Deserialize;
 
-use crate::{assemble::Rooms, plan::stream_key};
+use crate::{assemble::Rooms, plan::stream_key, report::OwedReport};
 
 /// Under this name, in the place of a trigger's, stands what functions say when they are invoked.
 pub(crate) const INVOKE: &str = "invoke";
@@ -23,6 +23,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) version: FunctionVersion,
     pub(crate) request_id: String,
     pub(crate) attempt: u32,
+    /// As the caller named it.
+    pub(crate) qualifier: Option<Arc<str>>,
     pub(crate) client_context: Option<Arc<str>>,
     pub(crate) trace_parent: Option<TraceParent>,
 }
@@ -46,7 +48,9 @@ pub(crate) async fn with_event(
     };
     let invocation = invocation(rooms, facts, records).map_err(|error| error.to_string())?;
     let traced = rooms.functions.traced(&invocation);
+    let report = OwedReport::of(rooms, &invocation, function.limits().memory_told);
     let called = function.call(invocation, event).await;
+    report.say_at(&rooms.functions.pace, &called);
     traced.inspect(|traced| traced.tell(&called.outcome));
     Ok(called)
 }
@@ -131,6 +135,7 @@ pub(crate) fn invocation(
         envelope: false,
         item_failures: model::invocation::ItemFailures::default(),
         role: None,
+        qualifier: facts.qualifier,
         client_context: facts.client_context,
         trace_parent: facts.trace_parent,
         begun: model::invocation::Begun::default(),

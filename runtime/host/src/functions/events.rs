@@ -302,7 +302,8 @@ impl Events {
             failures: event.failures,
             ..Given::default()
         };
-        let answering = run(&self.rooms, &chosen, id, given).await;
+        let ran = run(&self.rooms, &chosen, id, given).await;
+        let answering = ran.map(|ran| ran.answering);
         let version = chosen.version.name();
         drop(chosen);
         match answering {

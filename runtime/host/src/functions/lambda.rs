@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use catalog::{Entry, Origin, Package as Kept, Revision, Settings};
-use model::{Digest, FunctionName, FunctionVersion, TraceParent, seams::BoxFuture};
+use model::{ByteSize, Digest, FunctionName, FunctionVersion, TraceParent, seams::BoxFuture};
+use sandbox::Called;
 use wire::lambda::{
     Asked, Change, Functions as Served, Handed, Invoked, LambdaError, Package, Urgency,
 };
@@ -17,7 +18,7 @@ use super::{
     package::{Contents, NoFunction, Packer, contents},
     unzip::{BadZip, unzip},
 };
-use crate::assemble::Rooms;
+use crate::{assemble::Rooms, report};
 
 #[derive(Debug)]
 pub(crate) struct HostFunctions {
@@ -32,6 +33,7 @@ pub(crate) struct Chosen {
     pub(crate) name: FunctionName,
     pub(crate) deployed: Arc<Deployed>,
     pub(crate) version: FunctionVersion,
+    pub(crate) qualifier: Option<Arc<str>>,
     /// Held as long as it runs.
     pub(crate) _pass: Pass,
 }
@@ -65,17 +67,25 @@ pub(crate) fn choose(rooms: &Rooms, name: &str, qualifier: Option<&str>) -> Resu
         name,
         deployed,
         version,
+        qualifier: qualifier.map(Arc::from),
         _pass,
     })
 }
 
-/// Calls what was chosen and puts its answer into the shapes of Lambda.
+/// What came of a call, and the same in the shapes of Lambda.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) called: Called,
+    pub(crate) answering: Answering,
+}
+
+/// Calls what was chosen.
 pub(crate) async fn run(
     rooms: &Rooms,
     chosen: &Chosen,
     request_id: &str,
     given: Given,
-) -> Result<Answering, String> {
+) -> Result<Ran, String> {
     let Chosen {
         name,
         deployed,
@@ -88,12 +98,14 @@ pub(crate) async fn run(
         version: *version,
         request_id: request_id.to_owned(),
         attempt: given.failures.saturating_add(1),
+        qualifier: chosen.qualifier.clone(),
         client_context: given.client_context,
         trace_parent: given.trace_parent,
     };
     let called = calling::with_event(rooms, &function, facts, given.event).await?;
     let timeout = function.limits().timeout;
-    Ok(answering::of(&called, request_id, timeout))
+    let answering = answering::of(&called, request_id, timeout);
+    Ok(Ran { called, answering })
 }
 
 impl HostFunctions {
@@ -185,8 +197,8 @@ impl HostFunctions {
             trace_parent: asked.trace_parent,
             failures: 0,
         };
-        let answering = run(rooms, &chosen, &request_id, given).await;
-        let answering = answering.map_err(|why| {
+        let ran = run(rooms, &chosen, &request_id, given).await;
+        let Ran { called, answering } = ran.map_err(|why| {
             LambdaError::invalid_parameter(format!("The function was not run: {why}"))
         })?;
         let version = chosen.version.name();
@@ -195,7 +207,8 @@ impl HostFunctions {
             Urgency::WithLog => {
                 let lines = rooms.logs.of_invocation(&request_id);
                 let memory = memory_mb(&chosen.deployed, chosen.version);
-                answering.log_tail((&request_id, &version), &lines, memory)
+                let report = report::line(&request_id, &called, ByteSize(memory << 20));
+                answering.log_tail((&request_id, &version), &lines, &report)
             }
         };
         let answering::Payload { bytes, error } =
@@ -213,11 +226,7 @@ impl HostFunctions {
 /// As it is shown, which may be more than there is.
 fn memory_mb(deployed: &Deployed, version: FunctionVersion) -> u64 {
     let revision = deployed.entry.revision(version);
-    revision.map_or(128, |revision| {
-        let said = revision.settings.words.get("MemorySize");
-        let said = said.and_then(serde_json::Value::as_u64);
-        said.unwrap_or(revision.settings.memory_bytes >> 20)
-    })
+    revision.map_or(128, |revision| super::memory_mb(&revision.settings))
 }
 
 fn not_now(rooms: &Rooms, name: &str, why: &NotNow) -> LambdaError {

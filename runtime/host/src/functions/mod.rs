@@ -52,6 +52,7 @@ use crate::{
     config,
     limits::FILE_VERSIONS_KEPT_MAX,
     logs::LogStore,
+    report::Pace,
     runners::Runners,
     traces::{TracedCall, Traces},
 };
@@ -74,6 +75,8 @@ pub(crate) struct Functions {
     gone: Mutex<BTreeMap<FunctionName, Entry>>,
     /// Of the file, as they were read last.
     secrets: RwLock<Secrets>,
+    /// Of the lines behind calls that no trigger makes.
+    pub(crate) pace: Pace,
     /// Takes the line that is said behind each batch.
     logs: OnceLock<Arc<LogStore>>,
     /// Where there is a collector.
@@ -154,6 +157,7 @@ impl Functions {
             live: RwLock::new(Arc::new(live.collect())),
             gone: Mutex::new(gone),
             secrets: RwLock::default(),
+            pace: Pace::default(),
             logs: OnceLock::new(),
             traces: OnceLock::new(),
             triggers: OnceLock::new(),
@@ -516,10 +520,18 @@ fn reserved(entry: &Entry) -> Option<u32> {
     u32::try_from(said.as_u64()?).ok()
 }
 
+/// As it was said to the Lambda API, which may be more than there is, else as the file says it.
+pub(crate) fn memory_mb(settings: &Settings) -> u64 {
+    let said = settings.words.get("MemorySize");
+    let said = said.and_then(serde_json::Value::as_u64);
+    said.unwrap_or(settings.memory_bytes >> 20)
+}
+
 /// What a version may use, as the sandbox takes it.
 pub(crate) fn limits(settings: &Settings) -> FunctionLimits {
     FunctionLimits {
         memory: ByteSize(settings.memory_bytes),
+        memory_told: ByteSize(memory_mb(settings) << 20),
         timeout: Duration::from_millis(settings.timeout_ms),
         output_bytes: OUTPUT_BYTES_MAX,
         log_bytes: ByteSize(settings.log_bytes),

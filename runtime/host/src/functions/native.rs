@@ -140,8 +140,7 @@ impl Functions {
         let natives = self.natives.as_ref();
         let natives = natives.ok_or("it is a program for this machine, which runs without a sandbox: start the server with `shardmill up --allow-native`")?;
         let (folder, file) = natives.unpacked(digest, zip, settings).await?;
-        let number = |name: &str| settings.words.get(name).and_then(Value::as_u64);
-        let memory_mb = number("MemorySize").unwrap_or(settings.memory_bytes >> 20);
+        let memory_mb = super::memory_mb(settings);
         let scratch = settings.words.get("EphemeralStorage");
         let scratch_mb = scratch
             .and_then(|it| it["Size"].as_u64())
@@ -155,7 +154,6 @@ impl Functions {
             file,
             handler: word(settings, "Handler").to_owned(),
             file_bytes_max: scratch_mb << 20,
-            memory_mb,
         };
         Ok(self.engine.process(source, digest, limits))
     }

@@ -34,6 +34,7 @@ pub(crate) struct Wanted {
     pub(crate) after: u64,
     pub(crate) since_ms: u64,
     pub(crate) trigger: Option<String>,
+    pub(crate) function: Option<String>,
     pub(crate) shard: Option<String>,
     pub(crate) invocation: Option<String>,
     /// Lines below this level are left out.
@@ -104,6 +105,7 @@ impl Wanted {
             && line.at_ms >= self.since_ms
             && self.level.is_none_or(|least| line.level >= least)
             && same(&self.trigger, &line.trigger)
+            && same(&self.function, &line.function)
             && same(&self.shard, &line.shard)
             && same(&self.invocation, &line.invocation)
     }

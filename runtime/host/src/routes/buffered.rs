@@ -38,7 +38,7 @@ pub(super) async fn answer(
     let event = facts.event(rooms, &body);
     let invocation = facts.invocation(rooms, loaded.version);
     let begun = invocation.begun.clone();
-    let report = OwedReport::of(rooms, &invocation, loaded.function.limits().memory);
+    let report = OwedReport::of(rooms, &invocation, loaded.function.limits().memory_told);
     let traced = rooms.functions.traced(&invocation);
     let called = loaded.function.call(invocation, Some(event));
     let called = rooms.platform.clock.timeout(settings.timeout, called).await;

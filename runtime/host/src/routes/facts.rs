@@ -102,6 +102,7 @@ impl Facts<'_> {
             envelope: false,
             item_failures: ItemFailures::Ignored,
             role: None,
+            qualifier: None,
             client_context: None,
             trace_parent: trace_parent(self.head),
             begun: Begun::default(),

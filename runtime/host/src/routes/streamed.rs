@@ -46,7 +46,7 @@ pub(super) async fn answer(
     let begun = invocation.begun.clone();
     let (tell, told) = oneshot::channel();
     let running = Arc::clone(&loaded.function);
-    let report = OwedReport::of(rooms, &invocation, loaded.function.limits().memory);
+    let report = OwedReport::of(rooms, &invocation, loaded.function.limits().memory_told);
     let traced = rooms.functions.traced(&invocation);
     let serving = async move {
         let called = running.serve(invocation, request, tell).await;

@@ -44,6 +44,7 @@ use crate::{
         lambda::{Chosen, Given, NotNow, choose, run},
     },
     limits::WEB_EVENT_BODY_BYTES_MAX,
+    report::OwedReport,
 };
 
 /// As Lambda says it.
@@ -236,8 +237,8 @@ impl Urls {
         request_id: &str,
         given: Given,
     ) -> Result<Response<HttpBody>, Refusal> {
-        let answering = run(&self.rooms, chosen, request_id, given).await;
-        match answering.map_err(Refusal::NotRun)? {
+        let ran = run(&self.rooms, chosen, request_id, given).await;
+        match ran.map_err(Refusal::NotRun)?.answering {
             Answering::Answered { document, .. } => {
                 let answer = web_answer(&document);
                 sent(answer.map_err(|error| Refusal::Failed(error.to_string()))?)
@@ -259,6 +260,7 @@ impl Urls {
             version: chosen.version,
             request_id: request_id.to_owned(),
             attempt: 1,
+            qualifier: chosen.qualifier.clone(),
             client_context: None,
             trace_parent: trace_parent(head),
         };
@@ -272,8 +274,12 @@ impl Urls {
         let (tell, told) = oneshot::channel();
         let running = Arc::clone(function);
         let traced = self.rooms.functions.traced(&invocation);
+        let report = OwedReport::of(&self.rooms, &invocation, function.limits().memory_told);
+        let rooms = Arc::clone(&self.rooms);
         let serving = async move {
-            let outcome = running.serve(invocation, request, tell).await.outcome;
+            let called = running.serve(invocation, request, tell).await;
+            report.say_at(&rooms.functions.pace, &called);
+            let outcome = called.outcome;
             traced.inspect(|traced| traced.tell(&outcome));
             outcome
         };

@@ -328,6 +328,7 @@ impl Runner {
             envelope: false,
             item_failures: ItemFailures::Ignored,
             role: None,
+            qualifier: None,
             client_context: None,
             trace_parent: None,
             begun: Begun::default(),

@@ -80,6 +80,7 @@ impl Runs for Reporter {
             Called {
                 outcome,
                 document: None,
+                error_document: None,
                 init: None,
                 capsule: None,
             }

@@ -191,6 +191,7 @@ impl Stage<'_> {
             envelope: false,
             item_failures: ItemFailures::Named,
             role: None,
+            qualifier: None,
             client_context: None,
             trace_parent: None,
             begun: Begun::default(),

@@ -1,6 +1,6 @@
 //! How the sandboxes of a function live: made for one invocation, or kept for the next one of the same lane.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use model::Invocation;
 use platform::Monotonic;
@@ -10,11 +10,13 @@ use crate::{
     capsule::heard,
     command::Stdin,
     context::{Call, Context, ContextFacts},
+    files::CODE_FOLDER,
     limits::WARM_INVOCATIONS_MAX,
     load::SandboxPolicy,
     logs::InvocationLog,
     sandbox::Sandbox,
     scratch::Scratch,
+    variables::{self, variables},
     warm::Lane,
     world::{Observed, Told, World},
 };
@@ -87,11 +89,29 @@ impl Inner {
             world,
             network: Arc::clone(&self.network),
             scratch: self.scratch(began_ms),
+            code: self.code.clone(),
         };
-        Sandbox::new(
-            shared,
-            Context::new(&shared.platform, &self.environment, facts),
-        )
+        let environment = self.variables(&facts.call.invocation);
+        Sandbox::new(shared, Context::new(&shared.platform, &environment, facts))
+    }
+
+    /// What is granted, and for code of a language runtime what Lambda tells such code besides.
+    fn variables(&self, invocation: &Invocation) -> Arc<BTreeMap<String, String>> {
+        let Some(bundle) = &self.bundle else {
+            return Arc::clone(&self.environment);
+        };
+        let mut all = variables(
+            invocation,
+            &variables::Told {
+                handler: &bundle.handler(),
+                folder: CODE_FOLDER,
+                memory: self.limits.memory_told,
+                timeout: self.limits.timeout,
+            },
+        );
+        let own = self.environment.iter();
+        all.extend(own.map(|(name, value)| (name.clone(), value.clone())));
+        Arc::new(all)
     }
 
     fn scratch(&self, now_ms: u64) -> Option<Scratch> {

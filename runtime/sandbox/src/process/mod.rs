@@ -16,24 +16,25 @@ use std::{
 };
 
 use bytes::Bytes;
-use model::{FunctionVersion, Invocation, lambda, outcome::Usage};
+use model::{ByteSize, Invocation, lambda, outcome::Usage};
 use platform::{Clock, Ended, Platform, Program, Running};
 
 use self::{
     ear::Ear,
-    runtime_api::{Answer, Endpoint, Event},
+    runtime_api::{Answer, Endpoint, Event, Posted},
 };
 use crate::{
     bindings::types,
     context::Call,
     function::{Called, Given, Inner, not_run},
     limits::{
-        PROCESS_FILES_MAX, PROCESS_INIT_MAX, PROCESS_LINES_PAUSE, PROCESS_MEMORY_SLACK_BYTES,
-        PROCESSES_IDLE_MAX,
+        LAST_WORDS_BYTES_MAX, PROCESS_FILES_MAX, PROCESS_INIT_MAX, PROCESS_LINES_PAUSE,
+        PROCESS_MEMORY_SLACK_BYTES, PROCESSES_IDLE_MAX,
     },
     load::FunctionLimits,
-    logs::{InvocationLog, LEVEL_ERROR},
+    logs::{InvocationLog, cut},
     sandbox::GuestAnswer,
+    variables::{Told, variables},
 };
 
 /// Where its program is, unpacked.
@@ -46,8 +47,6 @@ pub struct ProcessSource {
     pub handler: String,
     /// Of a file that it writes.
     pub file_bytes_max: u64,
-    /// As it was said, which is what the program is told.
-    pub memory_mb: u64,
 }
 
 /// Processes of one function that wait for the next invocation.
@@ -57,6 +56,7 @@ pub(crate) struct Processes {
     source: ProcessSource,
     variables: BTreeMap<String, String>,
     memory_bytes_max: u64,
+    memory_told: ByteSize,
     idle: Mutex<VecDeque<Process>>,
 }
 
@@ -72,9 +72,10 @@ struct Process {
 enum Broken {
     /// It could not be started.
     NotStarted(String),
-    Ended(Ended),
+    /// With its last words.
+    Ended(Ended, Option<String>),
     /// It says that it cannot begin.
-    Init(types::Fault),
+    Init(Posted),
     Late,
 }
 
@@ -92,6 +93,7 @@ impl Processes {
             platform,
             variables: own.collect(),
             memory_bytes_max: limits.memory.bytes(),
+            memory_told: limits.memory_told,
             source,
             idle: Mutex::default(),
         }
@@ -143,36 +145,23 @@ impl Processes {
         endpoint: &Endpoint,
         timeout: Duration,
     ) -> BTreeMap<String, String> {
-        let function = invocation.function.as_str();
         let folder = self.source.folder.display().to_string();
-        let memory = self.source.memory_mb.to_string();
-        let region = invocation.stream.region.as_str();
-        let told = [
+        let mut all = variables(
+            invocation,
+            &Told {
+                handler: &self.source.handler,
+                folder: &folder,
+                memory: self.memory_told,
+                timeout,
+            },
+        );
+        let own = [
             ("AWS_LAMBDA_RUNTIME_API", endpoint.address().to_string()),
-            ("_HANDLER", self.source.handler.clone()),
-            ("LAMBDA_TASK_ROOT", folder.clone()),
             ("LAMBDA_RUNTIME_DIR", folder),
-            ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
-            ("AWS_LAMBDA_FUNCTION_VERSION", invocation.version.name()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory),
-            (
-                "AWS_LAMBDA_LOG_GROUP_NAME",
-                format!("/aws/lambda/{function}"),
-            ),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", invocation.request_id.clone()),
-            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-            (
-                "AWS_LAMBDA_FUNCTION_TIMEOUT",
-                timeout.as_secs().max(1).to_string(),
-            ),
-            ("AWS_REGION", region.to_owned()),
-            ("AWS_DEFAULT_REGION", region.to_owned()),
             ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
             ("LANG", "en_US.UTF-8".to_owned()),
-            ("TZ", ":UTC".to_owned()),
         ];
-        let told = told.map(|(name, value)| (name.to_owned(), value));
-        let mut all: BTreeMap<String, String> = told.into();
+        all.extend(own.map(|(name, value)| (name.to_owned(), value)));
         all.extend(self.variables.clone());
         all
     }
@@ -197,9 +186,7 @@ impl Processes {
         };
         let mut init = None;
         if let Some(began) = began {
-            let ready = clock
-                .timeout(PROCESS_INIT_MAX, process.ready(clock, log))
-                .await;
+            let ready = clock.timeout(PROCESS_INIT_MAX, process.ready(clock)).await;
             init = Some(clock.monotonic().0.saturating_sub(began.0));
             let ready = ready.unwrap_or(Err(Broken::Late));
             if let Err(broken) = ready {
@@ -213,13 +200,11 @@ impl Processes {
             id: invocation.request_id.clone(),
             body: event,
             deadline_ms: clock.wall().plus(timeout).as_millis(),
-            arn: arn(invocation),
+            arn: invocation.invoked_arn(),
             client_context: invocation.client_context.clone(),
             trace_parent: invocation.trace_parent.clone(),
         };
-        let answer = clock
-            .timeout(timeout, process.answer(event, clock, log))
-            .await;
+        let answer = clock.timeout(timeout, process.answer(event, clock)).await;
         let answer = answer.unwrap_or(Err(Broken::Late));
         let memory_bytes = process.running.memory_bytes().unwrap_or_default();
         if answer.is_ok() {
@@ -245,22 +230,17 @@ impl Done {
 
 impl Process {
     /// Waits until it asks for its first event.
-    async fn ready(&mut self, clock: &Clock, log: &InvocationLog) -> Result<(), Broken> {
+    async fn ready(&mut self, clock: &Clock) -> Result<(), Broken> {
         let end = pin!(self.running.ended());
         let ended = tokio::select! {
             biased;
             began = self.endpoint.began() => return began.map_err(Broken::Init),
             ended = end => ended,
         };
-        Err(self.end(ended, clock, log).await)
+        Err(self.end(ended, clock).await)
     }
 
-    async fn answer(
-        &mut self,
-        event: Event,
-        clock: &Clock,
-        log: &InvocationLog,
-    ) -> Result<Answer, Broken> {
+    async fn answer(&mut self, event: Event, clock: &Clock) -> Result<Answer, Broken> {
         let id = event.id.clone();
         self.endpoint.give(event);
         let end = pin!(self.running.ended());
@@ -275,27 +255,13 @@ impl Process {
             }
             ended = end => ended,
         };
-        Err(self.end(ended, clock, log).await)
+        Err(self.end(ended, clock).await)
     }
 
-    async fn end(&mut self, ended: Ended, clock: &Clock, log: &InvocationLog) -> Broken {
-        if let Some(last) = self.ear.last_words(clock).await {
-            log.line(LEVEL_ERROR, &last);
-        }
-        Broken::Ended(ended)
+    async fn end(&mut self, ended: Ended, clock: &Clock) -> Broken {
+        let last = self.ear.last_words(clock).await;
+        Broken::Ended(ended, last)
     }
-}
-
-fn arn(invocation: &Invocation) -> String {
-    let (region, account) = (&invocation.stream.region, &invocation.stream.account);
-    let arn = format!(
-        "arn:aws:lambda:{region}:{account}:function:{}",
-        invocation.function
-    );
-    if invocation.version == FunctionVersion::LATEST {
-        return arn;
-    }
-    format!("{arn}:{}", invocation.version)
 }
 
 impl Inner {
@@ -348,7 +314,10 @@ impl Inner {
         let mut call = Call::new(invocation, deadline, told, output_bytes_max);
         let answer = match done.answer {
             Ok(Answer::Response(document)) => GuestAnswer::Event(document.to_vec()),
-            Ok(Answer::Error(fault)) | Err(Broken::Init(fault)) => GuestAnswer::Fault(fault),
+            Ok(Answer::Error(posted)) | Err(Broken::Init(posted)) => {
+                call.error_document = posted.document;
+                GuestAnswer::Fault(posted.fault)
+            }
             Ok(Answer::TooLarge) => GuestAnswer::Printed(Err(output_bytes_max + 1)),
             Err(Broken::NotStarted(why)) => {
                 return not_run(
@@ -357,13 +326,16 @@ impl Inner {
                 );
             }
             Err(Broken::Late) => GuestAnswer::Fault(self.late(&call)),
-            Err(Broken::Ended(ended)) => GuestAnswer::Fault(ended_early(&call, &ended, &log)),
+            Err(Broken::Ended(ended, last)) => {
+                GuestAnswer::Fault(ended_early(&call, &ended, last.as_deref()))
+            }
         };
         let outcome = self.hidden(call.outcome(answer, usage));
         self.counting.count(&outcome, done.init);
         Called {
             outcome,
             document: call.document.take(),
+            error_document: self.hidden_document(call.error_document.take()),
             init: done.init,
             capsule: None,
         }
@@ -381,13 +353,13 @@ impl Inner {
     }
 }
 
-fn ended_early(call: &Call, ended: &Ended, log: &InvocationLog) -> types::Fault {
+fn ended_early(call: &Call, ended: &Ended, last: Option<&str>) -> types::Fault {
     let how = match (ended.code, ended.signal) {
         (Some(code), _) => format!("ended itself with exit code {code}"),
         (None, Some(signal)) => format!("was ended by signal {signal}"),
         (None, None) => "ended".to_owned(),
     };
-    let last = log.last_error();
+    let last = last.map(|last| cut(last, LAST_WORDS_BYTES_MAX));
     let last = last.map_or_else(String::new, |last| format!("; its last words: {last}"));
     types::Fault {
         kind: "ExitError".to_owned(),

@@ -21,7 +21,7 @@ use wasmtime_wasi_http::io::TokioIo;
 
 use crate::{
     bindings::types,
-    limits::{PROCESS_ANSWER_BYTES_MAX, PROCESS_CONNECTIONS_MAX},
+    limits::{ERROR_DOCUMENT_BYTES_MAX, PROCESS_ANSWER_BYTES_MAX, PROCESS_CONNECTIONS_MAX},
 };
 
 /// One invocation as the program is told of it.
@@ -39,8 +39,16 @@ pub(super) struct Event {
 #[derive(Debug)]
 pub(super) enum Answer {
     Response(Bytes),
-    Error(types::Fault),
+    Error(Posted),
     TooLarge,
+}
+
+/// An error as it was posted.
+#[derive(Debug, Clone)]
+pub(super) struct Posted {
+    pub(super) fault: types::Fault,
+    /// The whole body, where that is a JSON object of moderate size.
+    pub(super) document: Option<Bytes>,
 }
 
 /// Dropping it closes it.
@@ -65,8 +73,7 @@ enum Began {
     #[default]
     NotYet,
     Well,
-    /// Kind and message.
-    Badly(String, String),
+    Badly(Posted),
 }
 
 #[derive(Debug)]
@@ -111,10 +118,10 @@ impl Endpoint {
     }
 
     /// Waits until it has asked for its first event, or says why it never will.
-    pub(super) async fn began(&mut self) -> Result<(), types::Fault> {
+    pub(super) async fn began(&mut self) -> Result<(), Posted> {
         let known = self.began.wait_for(|began| !matches!(began, Began::NotYet));
         match known.await.map(|known| known.clone()) {
-            Ok(Began::Badly(kind, message)) => Err(fault(kind, message)),
+            Ok(Began::Badly(posted)) => Err(posted),
             Ok(Began::Well | Began::NotYet) | Err(_) => Ok(()),
         }
     }
@@ -203,13 +210,13 @@ impl Api {
             Some(Asked::Next) => self.next().await,
             Some(Asked::Response(id)) => self.response(id, body).await,
             Some(Asked::Error(id)) => {
-                let (kind, message) = told(kind, body).await;
-                self.post(id, Answer::Error(fault(kind, message))).await
+                let posted = posted(kind, body).await;
+                self.post(id, Answer::Error(posted)).await
             }
             Some(Asked::InitError) => {
-                let (kind, message) = told(kind, body).await;
+                let posted = posted(kind, body).await;
                 self.began
-                    .send_modify(|began| *began = Began::Badly(kind, message));
+                    .send_modify(|began| *began = Began::Badly(posted));
                 accepted()
             }
             None => refused(
@@ -285,30 +292,29 @@ impl Api {
     }
 }
 
-/// Kind and message of a posted error, in whatever form it came.
-async fn told(kind: Option<String>, body: Incoming) -> (String, String) {
+/// A posted error, in whatever form it came.
+async fn posted(kind: Option<String>, body: Incoming) -> Posted {
     #[derive(Default, Deserialize)]
     #[serde(default, rename_all = "camelCase")]
-    struct Posted {
+    struct Said {
         error_type: Option<String>,
         error_message: Option<String>,
     }
     let body = Limited::new(body, PROCESS_ANSWER_BYTES_MAX).collect().await;
     let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-    let posted: Posted = serde_json::from_slice(&body).unwrap_or_default();
+    let parsed = serde_json::from_slice::<Said>(&body);
+    let fits = body.len() <= ERROR_DOCUMENT_BYTES_MAX && parsed.is_ok();
+    let document = fits.then(|| body.clone());
+    let posted = parsed.unwrap_or_default();
     let kind = posted.error_type.or(kind).filter(|kind| !kind.is_empty());
     let said = || String::from_utf8_lossy(&body).into_owned();
-    (
-        kind.unwrap_or_else(|| "Unhandled".to_owned()),
-        posted.error_message.unwrap_or_else(said),
-    )
-}
-
-fn fault(kind: String, message: String) -> types::Fault {
-    types::Fault {
-        kind,
-        message,
-        retry_after_ms: None,
+    Posted {
+        fault: types::Fault {
+            kind: kind.unwrap_or_else(|| "Unhandled".to_owned()),
+            message: posted.error_message.unwrap_or_else(said),
+            retry_after_ms: None,
+        },
+        document,
     }
 }
 

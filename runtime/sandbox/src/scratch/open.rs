@@ -1,10 +1,16 @@
 //! What is open of scratch space: reading, writing and moving, from one folder or file on, never above it.
 
-use std::{collections::BTreeMap, sync::MutexGuard};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, MutexGuard},
+};
 
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
-use super::{Contents, Scratch, Tree, What};
+use super::{Contents, Scratch, Tree, What, kept};
+
+/// Distinguishes what is in a bundle from what is in scratch space.
+const KEPT: u64 = 1 << 63;
 
 /// A file or folder that is open.
 #[derive(Debug)]
@@ -65,19 +71,27 @@ impl Open {
         let node = tree.node(id)?;
         let (is_folder, bytes) = match &node.what {
             What::File(contents) => (false, contents.len),
+            What::Kept(bundle, at) => (false, kept::contents(bundle, *at).len() as u64),
             What::Folder(_) => (true, 0),
         };
+        let (accessed_ms, modified_ms) = (node.accessed_ms, node.modified_ms);
         Ok(Known {
-            id,
+            id: if tree.is_kept { id | KEPT } else { id },
             is_folder,
             bytes,
-            accessed_ms: node.accessed_ms,
-            modified_ms: node.modified_ms,
+            accessed_ms,
+            modified_ms,
         })
     }
 
     pub(crate) fn read(&self, offset: u64, bytes_max: usize) -> Result<Vec<u8>, ErrorCode> {
-        Ok(self.tree().file(self.id)?.read(offset, bytes_max))
+        let mut tree = self.tree();
+        if let What::Kept(bundle, at) = &tree.node(self.id)?.what {
+            let (bundle, at) = (Arc::clone(bundle), *at);
+            drop(tree);
+            return Ok(kept::read(kept::contents(&bundle, at), offset, bytes_max));
+        }
+        Ok(tree.file(self.id)?.read(offset, bytes_max))
     }
 
     /// From a place on, or at the end.
@@ -117,6 +131,7 @@ impl Open {
             Some(path) => tree.find(self.id, path)?,
             None => self.id,
         };
+        tree.may_change()?;
         let node = tree.node(id)?;
         node.accessed_ms = accessed_ms.unwrap_or(node.accessed_ms);
         node.modified_ms = modified_ms.unwrap_or(node.modified_ms);
@@ -137,7 +152,7 @@ impl Open {
             .collect();
         let is_folder = |id| match tree.nodes.get(&id).map(|node| &node.what) {
             Some(What::Folder(_)) => true,
-            Some(What::File(_)) | None => false,
+            Some(What::File(_) | What::Kept(..)) | None => false,
         };
         Ok(entries
             .into_iter()
@@ -162,6 +177,9 @@ impl Open {
         };
         if how.folder || path.ends_with('/') {
             tree.folder(id)?;
+        }
+        if how.writes {
+            tree.may_change()?;
         }
         if how.truncate {
             if !how.writes {
@@ -208,7 +226,11 @@ impl Open {
 
     /// What stands at the new place is replaced where that is possible.
     pub(crate) fn rename(&self, path: &str, to: &Self, new: &str) -> Result<(), ErrorCode> {
+        if !Arc::ptr_eq(&self.scratch.0, &to.scratch.0) {
+            return Err(ErrorCode::CrossDevice);
+        }
         let mut tree = self.tree();
+        tree.may_change()?;
         let id = tree.find(self.id, path)?;
         let (from, Some(old_name)) = tree.place(self.id, path)? else {
             return Err(ErrorCode::Invalid);

@@ -147,3 +147,50 @@ proptest! {
         prop_assert_eq!(file.read(0, usize::MAX).unwrap(), plain);
     }
 }
+
+#[test]
+fn files_of_a_bundle_are_read_and_never_changed() {
+    let files = [
+        ("app.py", "code"),
+        ("pkg/data/d.json", "{}"),
+        ("../out", "x"),
+        ("/abs", "x"),
+        ("app.py/below", "x"),
+    ];
+    let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+    let bundle = Bundle {
+        runtime: model::Digest([7; 32]),
+        language: "python".to_owned(),
+        entry: "app.py:handler".to_owned(),
+        files: files.to_vec(),
+    };
+    let root = Scratch::kept(&Arc::new(bundle)).root();
+    let names = [("app.py".to_owned(), false), ("pkg".to_owned(), true)];
+    assert_eq!(root.entries().unwrap(), names);
+    let file = root.open("pkg/./data/d.json", Opening::default()).unwrap();
+    assert_eq!(file.read(0, 10).unwrap(), b"{}");
+    assert_eq!(file.read(1, 10).unwrap(), b"}");
+    assert_eq!(file.read(9, 10).unwrap(), b"");
+    assert_eq!(file.known(None).unwrap().bytes, 2);
+
+    let refused = Err(ErrorCode::ReadOnly);
+    let writes = Opening {
+        truncate: true,
+        ..WRITES
+    };
+    assert_eq!(root.open("app.py", writes).map(drop), refused);
+    assert_eq!(root.open("new", WRITES).map(drop), refused);
+    assert_eq!(root.make_folder("new"), refused);
+    assert_eq!(root.remove_file("app.py"), refused);
+    assert_eq!(root.rename("app.py", &root, "b.py"), refused);
+    assert_eq!(root.set_times(Some("app.py"), (Some(1), None)), refused);
+    let (scratch, _) = scratch(16);
+    let other = scratch.root();
+    let far = Err(ErrorCode::CrossDevice);
+    assert_eq!(root.rename("app.py", &other, "app.py"), far);
+    assert_ne!(root.known(None).unwrap().id, other.known(None).unwrap().id);
+    assert_eq!(
+        root.open("none", Opening::default()).map(drop),
+        Err(ErrorCode::NoEntry)
+    );
+}

@@ -12,6 +12,7 @@ const TIMEOUT: Duration = Duration::from_millis(200);
 fn limits() -> FunctionLimits {
     FunctionLimits {
         memory: ByteSize::mib(16),
+        memory_told: ByteSize::mib(128),
         timeout: TIMEOUT,
         ..generous()
     }

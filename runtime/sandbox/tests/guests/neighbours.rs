@@ -140,6 +140,7 @@ fn limits(case: &Case, silent: &str) -> FunctionLimits {
     };
     FunctionLimits {
         memory: ByteSize::mib(16),
+        memory_told: ByteSize::mib(128),
         timeout: patience,
         network: Network::new(&[silent.to_owned()]),
         scratch: ByteSize::mib(1),

@@ -91,6 +91,7 @@ impl Said {
 pub(crate) fn generous() -> FunctionLimits {
     FunctionLimits {
         memory: ByteSize::mib(128),
+        memory_told: ByteSize::mib(128),
         timeout: Duration::from_secs(60),
         output_bytes: ByteSize::mib(16),
         log_bytes: ByteSize::kib(64),
@@ -217,6 +218,7 @@ pub(crate) fn batch(records: &[(&'static str, &'static str)]) -> Invocation {
         envelope: false,
         item_failures: model::invocation::ItemFailures::default(),
         role: None,
+        qualifier: None,
         client_context: None,
         trace_parent: None,
         begun: model::invocation::Begun::default(),

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::{
     cbor::{push_text, push_value},
     error::AwsError,
-    event_stream,
 };
+use crate::event_stream;
 
 pub(super) const JSON: &str = "application/x-amz-json-1.1";
 pub(super) const CBOR: &str = "application/x-amz-cbor-1.1";

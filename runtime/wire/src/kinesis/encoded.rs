@@ -12,12 +12,11 @@ use std::{
 use bytes::Bytes;
 use model::{SequenceNumber, ShardId, StreamKey};
 
-use super::{
-    answer::Codec,
-    error::AwsError,
+use super::{answer::Codec, error::AwsError};
+use crate::{
     event_stream::{self, CHECKSUM_BYTES},
+    limits::{ENCODED_EVENTS_BYTES_MAX, ENCODED_EVENTS_MAX},
 };
-use crate::limits::{ENCODED_EVENTS_BYTES_MAX, ENCODED_EVENTS_MAX};
 
 /// What decides every byte of the records of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,7 +153,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use model::{AccountId, Region, StreamName};
 
-    use super::{super::event_stream::tests::read, *};
+    use super::*;
+    use crate::event_stream::tests::read;
 
     fn key(number: u64) -> EventKey {
         EventKey {

@@ -7,7 +7,6 @@ mod documents;
 mod door;
 mod encoded;
 mod error;
-mod event_stream;
 mod generated;
 mod input;
 mod iterator;

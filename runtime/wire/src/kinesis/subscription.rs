@@ -15,9 +15,9 @@ use super::{
     answer::{Answer, Codec},
     encoded::{EncodedEvents, EventKey, framed},
     error::{AwsError, Kind},
-    event_stream,
     records::{Ending, push_ending, records_body, records_part},
 };
+use crate::event_stream;
 
 /// A subscription that was granted.
 #[derive(Debug)]
@@ -164,6 +164,6 @@ impl Pump {
         };
         let codec = self.granted.codec;
         let payload = Answer::error(codec, error).body;
-        event_stream::exception(kind, codec.event_content_type(), &payload)
+        event_stream::exception(kind.name(), codec.event_content_type(), &payload)
     }
 }

@@ -11,9 +11,8 @@ use serde_json::{Value, json};
 use super::{
     actions_tests::Client,
     consumer_tests::{STREAM, register},
-    event_stream::tests::read,
 };
-use crate::AnswerBody;
+use crate::{AnswerBody, event_stream::tests::read};
 
 /// One message: its headers, and what is inside.
 type Message = (BTreeMap<String, String>, Value);

@@ -61,6 +61,10 @@ assert answer["ExecutedVersion"] == "$LATEST" and "FunctionError" not in answer,
 assert json.loads(answer["Payload"].read()) == {"echo": {"a": 1}}
 log = base64.b64decode(answer["LogResult"]).decode()
 assert log.startswith("START RequestId: ") and "REPORT RequestId: " in log, log
+assert "Init Duration: " in log and log.count("REPORT ") == 1, log
+streamed = list(client.invoke_with_response_stream(FunctionName="made", Payload=b'{"a": 1}', LogType="Tail")["EventStream"])
+assert json.loads(streamed[0]["PayloadChunk"]["Payload"]) == {"echo": {"a": 1}}, streamed
+assert b"REPORT " in base64.b64decode(streamed[1]["InvokeComplete"]["LogResult"]) and len(streamed) == 2, streamed
 assert client.invoke(FunctionName="made", InvocationType="DryRun")["StatusCode"] == 204
 assert client.invoke(FunctionName="made", InvocationType="Event", Payload=b"{}")["StatusCode"] == 202
 

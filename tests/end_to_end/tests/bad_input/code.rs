@@ -233,7 +233,10 @@ fn handlers(toolchain: &str, (file, text): (&str, &str), cases: &[(&str, &str)])
 fn python_that_throws_exits_prints_binary_or_answers_what_is_no_json() {
     let cases = [
         ("throw", "ValueError: 24:10 (app.py line 5 in handler)"),
-        ("exit", "SystemExit: 3 (app.py line 6 in handler)"),
+        (
+            "exit",
+            "ExitError: the handler ended itself with exit code 3 (app.py line 6 in handler)",
+        ),
         ("binary", ""),
         (
             "answer",

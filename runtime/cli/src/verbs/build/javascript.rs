@@ -1,15 +1,19 @@
 //! JavaScript and TypeScript functions: esbuild makes one file of a handler and all it imports, which is packed for the
-//! runtime of JavaScript.
+//! runtime of JavaScript with what lies beside the code and is none.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde::Deserialize;
+
 use super::Building;
+use super::beside::{Files, collect, named, package_of};
 use super::packing::{Runtime, pack};
 use super::source::Project;
 use super::tools::{Tool, run, run_heard};
 use crate::failure::Failure;
-use crate::layout::make_folder;
+use crate::layout::{make_folder, write as place};
 
 const TOOLS: Tool = Tool {
     name: "componentize-qjs-0.4.5-esbuild-0.28.2",
@@ -56,6 +60,7 @@ const RUNTIME: Runtime = Runtime {
         sdk!("places.js"),
         sdk!("promise.js"),
         sdk!("random.js"),
+        sdk!("streaming.js"),
         sdk!("url.js"),
         sdk!("util.js"),
         sdk!("zlib.js"),
@@ -64,63 +69,93 @@ const RUNTIME: Runtime = Runtime {
     tool: TOOLS.name,
 };
 
-/// The one file of code that a bundle holds, and its source map.
-const FILE: &str = "index.js";
-const MAP: &str = "index.js.map";
+/// Makes one file of many.
+const BUNDLER: &str = include_str!("bundle.mjs");
+/// What of a folder is code, which is in that file, or is about code.
+const CODE: &[&str] = &[
+    "js",
+    "mjs",
+    "cjs",
+    "jsx",
+    "ts",
+    "mts",
+    "cts",
+    "tsx",
+    "map",
+    "tsbuildinfo",
+];
+
+/// Paths of modules below the function's folder.
+#[derive(Debug, Deserialize)]
+struct Modules {
+    modules: Vec<String>,
+    /// Of these, those that ask where they are.
+    asking: Vec<String>,
+}
 
 pub(super) fn build(building: &Building<'_>, project: &Project) -> Result<PathBuf, Failure> {
     let tools = TOOLS.folder(building.output)?;
     make_folder(&building.place)?;
-    let file = building.place.join(FILE);
-    let mut esbuild = Command::new(esbuild_of(&tools));
-    esbuild
-        .arg(project.folder.join(&project.file))
-        .args([
-            "--bundle",
-            "--format=cjs",
-            "--platform=node",
-            "--target=es2022",
-        ])
-        // Async functions become generators over the runtime's own promises.
-        .args([
-            "--supported:async-await=false",
-            "--supported:async-generator=false",
-            "--supported:for-await=false",
-        ])
-        .args([
-            "--external:shardmill",
-            "--charset=utf8",
-            "--log-level=warning",
-        ])
-        // Says where what fails was written; read then only.
-        .args(["--sourcemap=external", "--sources-content=false"])
-        .arg(format!("--outfile={}", file.display()));
-    run_heard(&mut esbuild, NODE_HINT).map_err(|(failure, said)| {
-        let failed = building.failed(failure.message);
+    let bundler = building.place.join("bundle.mjs");
+    place(&bundler, BUNDLER.as_bytes())?;
+    let mut node = Command::new("node");
+    node.arg(&bundler)
+        .arg(tools)
+        .arg(&project.folder)
+        .arg(&project.file)
+        .arg(&building.place);
+    run_heard(&mut node, NODE_HINT).map_err(|(failure, said)| {
+        let failed = building.failed(failure.message.replace("node failed", "esbuild failed"));
         match hint_of(&said) {
             Some(hint) => failed.hint(hint),
             None => failed.hint_of(failure.hint),
         }
     })?;
-    let made = [FILE, MAP].map(|name| {
-        let bytes = std::fs::read(building.place.join(name))
-            .map_err(|error| building.failed(format!("esbuild made no {name}: {error}")))?;
-        Ok((name.to_owned(), bytes))
-    });
-    let entry = format!("{FILE}:{}", project.handler);
-    let files: Result<Vec<_>, Failure> = made.into_iter().collect();
-    pack(building, &RUNTIME, entry, files?)
+    let made = |name: &str| {
+        std::fs::read(building.place.join(name))
+            .map_err(|error| building.failed(format!("esbuild made no {name}: {error}")))
+    };
+    let file = project.file.with_extension("js");
+    let file = file.to_string_lossy().into_owned();
+    let modules = serde_json::from_slice(&made("modules.json")?)
+        .map_err(|error| building.failed(format!("esbuild made no list of modules: {error}")))?;
+    let mut files = beside(project, &modules)?;
+    files.push((file.clone(), made("index.js")?));
+    files.push((format!("{file}.map"), made("index.js.map")?));
+    let entry = format!("{file}:{}", project.handler);
+    pack(building, &RUNTIME, entry, files)
 }
 
-/// The program itself where it is there: the script around it prints a trace of its own behind what esbuild says.
-fn esbuild_of(tools: &Path) -> PathBuf {
-    let modules = tools.join("node_modules");
-    let platforms = std::fs::read_dir(modules.join("@esbuild"));
-    let found = platforms.into_iter().flatten().flatten();
-    let mut programs = found.map(|entry| entry.path().join("bin/esbuild"));
-    programs
-        .find(|path| path.is_file())
-        .unwrap_or_else(|| modules.join(".bin/esbuild"))
+/// What the modules may read where they lie: files of the function, and of the packages that ask for their place.
+fn beside(project: &Project, modules: &Modules) -> Result<Files, Failure> {
+    let folder = &project.folder;
+    let mut files = Files::new();
+    if project.is_file {
+        let own = modules.modules.iter();
+        let own = own.filter(|path| package_of(path).is_none() && !path.starts_with("../"));
+        // What is no text, or gone meanwhile, names nothing.
+        let texts: Vec<String> = own
+            .filter_map(|path| std::fs::read_to_string(folder.join(path)).ok())
+            .collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        named(folder, &texts, &is_data, &mut files)?;
+    } else {
+        collect(folder, Path::new(""), &is_data, &mut files)?;
+    }
+    let packages = modules.asking.iter().filter_map(|path| package_of(path));
+    let packages: BTreeSet<PathBuf> = packages.collect();
+    for package in packages {
+        if folder.join(&package).is_dir() {
+            collect(folder, &package, &is_data, &mut files)?;
+        }
+    }
+    Ok(files)
+}
+
+fn is_data(name: &str) -> bool {
+    let ending = Path::new(name).extension();
+    let ending = ending.and_then(|ending| ending.to_str());
+    !ending.is_some_and(|ending| CODE.contains(&ending))
 }
 
 /// What to do about an error of esbuild.

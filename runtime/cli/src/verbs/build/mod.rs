@@ -2,6 +2,7 @@
 //! compilers; the code of Python and JavaScript is packed as data for a language runtime. Sources that are WebAssembly
 //! already are taken as they are. Compilers speak on standard error; out come names and paths.
 
+mod beside;
 mod c;
 mod go;
 mod javascript;

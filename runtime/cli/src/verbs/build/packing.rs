@@ -89,7 +89,7 @@ pub(super) fn pack(
     let bytes = bundle.encode().map_err(|error| {
         building
             .failed(error)
-            .hint("leave out what it does not need: tests, data that a stream could bring")
+            .hint("leave out what it does not need: tests, data that a stream could bring; a source that names the handler's file takes of what lies beside it only what the code names")
     })?;
     make_folder(&building.place)?;
     let path = building.place.join("function.bundle");

@@ -1,4 +1,4 @@
-//! Python functions: their files, and those of the packages in `requirements.txt`, packed for the runtime of Python.
+//! Python functions: their files, whatever they are, and those of the packages in `requirements.txt`, packed for the runtime of Python.
 //!
 //! Packages must be Python all through: what is compiled for this machine does not run in a sandbox and is named.
 
@@ -8,6 +8,7 @@ use std::process::Command;
 use host::digest_of;
 
 use super::Building;
+use super::beside::{Files, collect, named, names, read};
 use super::packing::{Runtime, pack};
 use super::source::Project;
 use super::tools::{Tool, install_wheel, run};
@@ -73,18 +74,18 @@ const RUNTIME: Runtime = Runtime {
 
 pub(super) fn build(building: &Building<'_>, project: &Project) -> Result<PathBuf, Failure> {
     let folder = &project.folder;
-    let mut files = Vec::new();
+    let mut files = Files::new();
     if project.is_file {
         siblings(folder, &mut files)?;
     } else {
-        collect(folder, Path::new(""), &mut files)?;
+        collect(folder, Path::new(""), &is_kept, &mut files)?;
     }
     let requirements = folder.join("requirements.txt");
     if let Ok(wanted) = std::fs::read(&requirements)
         && wanted.iter().any(|byte| !byte.is_ascii_whitespace())
     {
         let packages = installed(building, &requirements, &wanted)?;
-        collect(&packages, Path::new(""), &mut files)?;
+        collect(&packages, Path::new(""), &is_kept, &mut files)?;
     }
     if let Some((native, _)) = files.iter().find(|(path, _)| path.ends_with(".so")) {
         let message =
@@ -144,53 +145,30 @@ fn installed(
     Ok(place)
 }
 
-/// Of a folder that may hold anything: its modules and packages.
-fn siblings(folder: &Path, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
+/// Of a folder that may hold anything: its modules and packages, and what they name.
+fn siblings(folder: &Path, files: &mut Files) -> Result<(), Failure> {
     for name in names(folder)? {
         let path = folder.join(&name);
-        if name.ends_with(".py") && !name.starts_with("test_") {
+        if name.ends_with(".py") && is_kept(&name) {
             files.push((name, read(&path)?));
         } else if path.join("__init__.py").is_file() {
-            collect(folder, Path::new(&name), files)?;
+            collect(folder, Path::new(&name), &is_kept, files)?;
         }
     }
+    let is_code = |(path, _): &&(String, Vec<u8>)| path.ends_with(".py");
+    let texts = files.iter().filter(is_code);
+    let texts: Vec<String> = texts
+        .map(|(_, text)| String::from_utf8_lossy(text).into_owned())
+        .collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut beside = Files::new();
+    named(folder, &texts, &is_kept, &mut beside)?;
+    beside.retain(|(path, _)| files.iter().all(|(known, _)| known != path));
+    files.extend(beside);
     Ok(())
 }
 
-/// All below a folder, but for tests and what tools leave there.
-fn collect(root: &Path, below: &Path, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
-    for name in names(&root.join(below))? {
-        let is_left = name.starts_with('.') || name.ends_with(".dist-info");
-        let is_test = name.starts_with("test_") && name.ends_with(".py");
-        if is_left
-            || is_test
-            || ["__pycache__", "node_modules", "venv", "bin"].contains(&name.as_str())
-        {
-            continue;
-        }
-        let relative = below.join(&name);
-        let path = root.join(&relative);
-        if path.is_dir() {
-            collect(root, &relative, files)?;
-        } else {
-            files.push((relative.to_string_lossy().into_owned(), read(&path)?));
-        }
-    }
-    Ok(())
-}
-
-fn names(folder: &Path) -> Result<Vec<String>, Failure> {
-    let unreadable = |error| Failure::failed(format!("read {}: {error}", folder.display()));
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name();
-        names.extend(name.into_string().ok());
-    }
-    names.sort();
-    Ok(names)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path)
-        .map_err(|error| Failure::failed(format!("read {}: {error}", path.display())))
+/// But for tests.
+fn is_kept(name: &str) -> bool {
+    !(name.starts_with("test_") && name.ends_with(".py"))
 }

@@ -1,13 +1,13 @@
 //! Invoke: the payload is a function's event, the answer its answer, as it is. Log tail, errors of the function and
-//! throttling go the ways that AWS's clients look.
+//! throttling go the ways that AWS's clients look. InvokeWithResponseStream says the same in the frames of a stream of events.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use model::TraceParent;
 use serde_json::value::RawValue;
 
 use super::{Asked, Functions, Invoked, LambdaError, Reply, Urgency, names};
-use crate::lambda::call::Call;
+use crate::{event_stream, lambda::call::Call};
 
 const PAYLOAD_BYTES_MAX: usize = 6_291_456;
 const ASYNC_PAYLOAD_BYTES_MAX: usize = 1_048_576;
@@ -75,6 +75,52 @@ pub(super) async fn invoke(
     let with_log = asked.urgency == Urgency::WithLog;
     let invoked = functions.invoke(asked).await.map_err(refuse)?;
     Ok(answered(invoked, with_log))
+}
+
+/// The same as a stream of events. The function's answer is there as a whole before the first of them.
+pub(super) async fn invoke_streamed(
+    functions: &dyn Functions,
+    call: &Call,
+    text: &str,
+) -> Result<Reply, LambdaError> {
+    if let Some(kind) = call.header("x-amz-invocation-type") {
+        known("invocationType", kind, &["RequestResponse", "DryRun"])?;
+    }
+    let reply = invoke(functions, call, text).await?;
+    let Some(payload) = reply.payload.clone() else {
+        return Ok(reply);
+    };
+    Ok(streamed(&payload, reply))
+}
+
+fn streamed(payload: &Bytes, reply: Reply) -> Reply {
+    let mut complete = serde_json::Map::new();
+    let mut headers = vec![("content-type", event_stream::CONTENT_TYPE.to_owned())];
+    let mut frames = BytesMut::new();
+    for (name, value) in reply.headers {
+        match name {
+            "x-amz-log-result" => drop(complete.insert("LogResult".to_owned(), value.into())),
+            "x-amz-function-error" => {
+                let details = String::from_utf8_lossy(payload).into_owned();
+                complete.insert("ErrorCode".to_owned(), value.into());
+                complete.insert("ErrorDetails".to_owned(), details.into());
+            }
+            _ => headers.push((name, value)),
+        }
+    }
+    if !complete.contains_key("ErrorCode") && !payload.is_empty() {
+        let kind = "application/octet-stream";
+        frames.extend_from_slice(&event_stream::event("PayloadChunk", kind, &[payload]));
+    }
+    let complete = serde_json::Value::from(complete).to_string();
+    let complete = complete.as_bytes();
+    let end = event_stream::event("InvokeComplete", "application/json", &[complete]);
+    frames.extend_from_slice(&end);
+    Reply {
+        payload: Some(frames.freeze()),
+        headers,
+        ..reply
+    }
 }
 
 fn answered(invoked: Invoked, with_log: bool) -> Reply {

@@ -130,6 +130,15 @@ pub(super) async fn call(
         ("POST", ["2014-11-13", "functions", name, "invoke-async"]) => {
             invoke::invoke_async(functions, call, name).await
         }
+        (
+            "POST",
+            [
+                "2021-11-15",
+                "functions",
+                name,
+                "response-streaming-invocations",
+            ],
+        ) => invoke::invoke_streamed(functions, call, name).await,
         (_, ["2017-10-31" | "2019-09-30", "functions", name, rest @ ..]) => {
             concurrency::call(functions, call, name, rest).await
         }

@@ -17,6 +17,7 @@ use super::{Asked, Change, Functions, Handed, Invoked, Package};
 use crate::{
     AllowedHosts,
     body::AnswerBody,
+    event_stream::{self, tests::read},
     lambda::{LambdaDoor, LambdaError, mappings::tests::Remembered as Mappings},
 };
 
@@ -495,6 +496,25 @@ async fn invocations_are_answered_as_they_are() {
         answer.into_body().collect().await.unwrap().to_bytes(),
         "[1, 2]"
     );
+    let streaming = "/2021-11-15/functions/late/response-streaming-invocations";
+    let answer = client
+        .answer("POST", streaming, &tail, Bytes::from_static(b"[1, 2]"))
+        .await;
+    assert_eq!(answer.headers()["content-type"], event_stream::CONTENT_TYPE);
+    assert_eq!(answer.headers()["x-amz-executed-version"], "$LATEST");
+    let frames = answer.into_body().collect().await.unwrap().to_bytes();
+    let (headers, payload, rest) = read(&frames).unwrap();
+    assert_eq!(headers[":event-type"], "PayloadChunk");
+    assert_eq!(payload, b"[1, 2]");
+    let (headers, payload, rest) = read(rest).unwrap();
+    assert_eq!(headers[":event-type"], "InvokeComplete");
+    assert_eq!(payload, br#"{"LogResult":"RU5ECg=="}"#);
+    assert!(rest.is_empty());
+    for (kind, status) in [("DryRun", 204), ("Event", 400)] {
+        let kind = [("x-amz-invocation-type", kind)];
+        let answer = client.answer("POST", streaming, &kind, Bytes::new()).await;
+        assert_eq!(answer.status(), status, "{kind:?}");
+    }
     for (kind, status) in [("DryRun", 204), ("Event", 202), ("Never", 400)] {
         let kind = [("x-amz-invocation-type", kind)];
         let answer = client.answer("POST", &path, &kind, Bytes::new()).await;

@@ -6,9 +6,7 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 use crc_fast::CrcAlgorithm;
 
-use super::error::Kind;
-
-pub(super) const CONTENT_TYPE: &str = "application/vnd.amazon.eventstream";
+pub(crate) const CONTENT_TYPE: &str = "application/vnd.amazon.eventstream";
 
 /// Both lengths, and the three checksums and lengths around headers and payload.
 const PRELUDE_BYTES: usize = 8;
@@ -16,10 +14,10 @@ const FRAME_BYTES: usize = PRELUDE_BYTES + 4 + CHECKSUM_BYTES;
 /// Of a header whose value is a text.
 const TEXT: u8 = 7;
 /// What follows the payload.
-pub(super) const CHECKSUM_BYTES: usize = 4;
+pub(crate) const CHECKSUM_BYTES: usize = 4;
 
 /// The message that opens every stream of events.
-pub(super) fn initial_response() -> Bytes {
+pub(crate) fn initial_response() -> Bytes {
     message(
         &[
             (":message-type", "event"),
@@ -31,7 +29,7 @@ pub(super) fn initial_response() -> Bytes {
 }
 
 /// The payload may come in parts.
-pub(super) fn event(name: &str, content_type: &str, payload: &[&[u8]]) -> Bytes {
+pub(crate) fn event(name: &str, content_type: &str, payload: &[&[u8]]) -> Bytes {
     message(
         &[
             (":message-type", "event"),
@@ -43,11 +41,11 @@ pub(super) fn event(name: &str, content_type: &str, payload: &[&[u8]]) -> Bytes 
 }
 
 /// The error that ends a stream.
-pub(super) fn exception(kind: Kind, content_type: &str, payload: &[u8]) -> Bytes {
+pub(crate) fn exception(kind: &str, content_type: &str, payload: &[u8]) -> Bytes {
     message(
         &[
             (":message-type", "exception"),
-            (":exception-type", kind.name()),
+            (":exception-type", kind),
             (":content-type", content_type),
         ],
         &[payload],
@@ -93,7 +91,7 @@ fn checksum(bytes: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
@@ -104,7 +102,7 @@ pub(super) mod tests {
     type Read<'a> = (BTreeMap<String, String>, Vec<u8>, &'a [u8]);
 
     /// One message, read strictly.
-    pub(in crate::kinesis) fn read(bytes: &[u8]) -> Option<Read<'_>> {
+    pub(crate) fn read(bytes: &[u8]) -> Option<Read<'_>> {
         let be = |at: usize| {
             let four = bytes.get(at..at + 4)?.try_into().ok()?;
             Some(u32::from_be_bytes(four))
