@@ -189,16 +189,27 @@ enum Asked<'a> {
 }
 
 fn asked<'a>(method: &Method, path: &'a str) -> Option<Asked<'a>> {
-    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    match (method.as_str(), parts.as_slice()) {
-        ("GET", ["2018-06-01", "runtime", "invocation", "next"]) => Some(Asked::Next),
-        ("POST", ["2018-06-01", "runtime", "invocation", id, "response"]) => {
-            Some(Asked::Response(id))
+    let rest = path.strip_prefix("/2018-06-01/runtime/")?;
+    match (method.as_str(), rest) {
+        ("GET", "invocation/next") => Some(Asked::Next),
+        ("POST", "init/error") => Some(Asked::InitError),
+        ("POST", _) => {
+            // Ids of batches have slashes, which most programs leave as they are.
+            let rest = rest.strip_prefix("invocation/")?;
+            let response = rest.strip_suffix("/response").map(Asked::Response);
+            response.or_else(|| rest.strip_suffix("/error").map(Asked::Error))
         }
-        ("POST", ["2018-06-01", "runtime", "invocation", id, "error"]) => Some(Asked::Error(id)),
-        ("POST", ["2018-06-01", "runtime", "init", "error"]) => Some(Asked::InitError),
         _ => None,
     }
+}
+
+/// An id as it is, of a path in which it may be escaped.
+fn unescaped(id: &str) -> String {
+    [("%2F", "/"), ("%2f", "/"), ("%2B", "+"), ("%2b", "+")]
+        .iter()
+        .fold(id.to_owned(), |id, (escaped, plain)| {
+            id.replace(escaped, plain)
+        })
 }
 
 impl Api {
@@ -274,7 +285,8 @@ impl Api {
 
     /// Only for the invocation that it was given last, and once.
     async fn post(&self, id: &str, answer: Answer) -> Response<Full<Bytes>> {
-        let mine = self.current().take_if(|current| current.as_str() == id);
+        let id = unescaped(id);
+        let mine = self.current().take_if(|current| *current == id);
         let Some(id) = mine else {
             return refused(
                 StatusCode::BAD_REQUEST,
@@ -365,6 +377,11 @@ mod tests {
             ),
             (
                 Method::POST,
+                "/2018-06-01/runtime/invocation/t/shardId-0/1+2/error",
+                Some(Asked::Error("t/shardId-0/1+2")),
+            ),
+            (
+                Method::POST,
                 "/2018-06-01/runtime/init/error",
                 Some(Asked::InitError),
             ),
@@ -373,5 +390,6 @@ mod tests {
         ] {
             assert_eq!(asked(&method, path), expect, "{method} {path}");
         }
+        assert_eq!(unescaped("t%2FshardId-0%2F1%2B2"), "t/shardId-0/1+2");
     }
 }
