@@ -380,4 +380,4 @@ mod writing;
 use parked::ParkedHere;
 use windows::Windows;
 
-use steps::{Step, Wait};
+use steps::{Listens, Step, Wait};

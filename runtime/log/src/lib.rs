@@ -147,6 +147,19 @@ impl Log {
         self.shared.durable(at.0).await
     }
 
+    /// Resolves once everything that is placed by now is visible, with a moment: what is placed later arrives no earlier
+    /// than that. Writes nothing.
+    pub async fn arrivals(&self) -> Result<Timestamp, Stopped> {
+        let wall = self.shared.platform.clock.wall();
+        let (at, arrived) = {
+            let mut state = self.shared.state();
+            state.arrived = state.arrived.max(wall);
+            (state.next, state.arrived)
+        };
+        self.shared.durable(at).await?;
+        Ok(arrived)
+    }
+
     /// Above every token ever granted and every token given out since the start.
     #[must_use]
     pub fn next_fencing_token(&self) -> FencingToken {

@@ -49,6 +49,9 @@ pub trait Source: Send + Sync + fmt::Debug {
         shard: ShardId,
         tip: ReadFrom,
     ) -> BoxFuture<'a, Result<(), SourceError>>;
+    /// Resolves once everything that has arrived by now can be read, with a moment: nothing that comes later arrives before
+    /// it. Between its arrival and its becoming visible a record is on its way to the disk, which no read shows.
+    fn arrivals(&self) -> BoxFuture<'_, Result<Timestamp, SourceError>>;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -110,6 +110,11 @@ impl Streams {
         match pages.read(slot, reading.start, limit, load).await {
             Ok(stretch) => {
                 let at_tip = stretch.ends >= self.shared.log.end_index(slot);
+                if stretch.records.is_empty() && !at_tip {
+                    // Somebody else looked before the record came that this look is about.
+                    let own = self.load(reading, limit).await?;
+                    return Ok(own.map(|(stretch, at_tip)| reading.page(stretch, at_tip)));
+                }
                 Ok(Some(reading.page(stretch, at_tip)))
             }
             Err(None) => Ok(None),
@@ -309,6 +314,13 @@ impl Source for Streams {
         tip: ReadFrom,
     ) -> BoxFuture<'a, Result<(), SourceError>> {
         Box::pin(self.wait_after(stream, shard, tip))
+    }
+
+    fn arrivals(&self) -> BoxFuture<'_, Result<Timestamp, SourceError>> {
+        Box::pin(async move {
+            let arrivals = self.shared.log.arrivals().await;
+            arrivals.map_err(|stopped| SourceError::Down(stopped.to_string()))
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Lambda packages with programs for this machine: refused unless the server was told to run them, then run as processes that
 //! speak Lambda's runtime API. The program is a script, so that nothing has to be compiled.
 
-use std::process::Command;
+use std::{collections::BTreeSet, process::Command};
 
 use serde_json::{Value, json};
 use shardmill_end_to_end::{Project, Server, run, web};
@@ -17,7 +17,7 @@ const SIGNED: [(&str, &str); 3] = [
 
 /// What runs: it answers with what it is told, or does what the event says.
 const PROGRAM: &str = r#"
-import json, os, sys, time, urllib.request
+import calendar, json, os, sys, time, urllib.request
 api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/"
 def post(path, body, headers={}):
     urllib.request.urlopen(urllib.request.Request(api + path, json.dumps(body).encode(), headers)).read()
@@ -42,6 +42,14 @@ while True:
         kept = bytearray(1 << 30)
     if "fail" in event:
         post("invocation/" + id + "/error", {"errorType": "Asked", "errorMessage": event["fail"], "stackTrace": ["a", "b"]})
+        continue
+    if "window" in event:
+        n = event["state"].get("n", 0) + len(event["Records"])
+        if event["isFinalInvokeForWindow"]:
+            with open(os.environ["FINALS"], "a") as finals:
+                start = calendar.timegm(time.strptime(event["window"]["start"], "%Y-%m-%dT%H:%M:%SZ"))
+                finals.write(json.dumps({"start": start, "n": n}) + "\n")
+        post("invocation/" + id + "/response", {"state": {"n": n}})
         continue
     if "Records" in event:
         failed = [{"itemIdentifier": it["kinesis"]["sequenceNumber"]} for it in event["Records"] if "ZmFpbA" in it["kinesis"]["data"]]
@@ -233,6 +241,52 @@ fn a_program_takes_the_records_of_a_mapping() {
     let role = r#""invokeIdentityArn": "arn:aws:iam::000000000000:role/r""#;
     let says = |line: &Value| line["message"].as_str().is_some_and(|it| it.contains(role));
     assert!(lines.iter().any(says), "{lines:?}");
+    assert_eq!(server.stop().code, Some(0));
+}
+
+/// Puts come without a pause, so that whenever a window ends some have arrived in it and are still on their way to the disk.
+#[test]
+fn each_tumbling_window_has_one_last_invocation_while_records_keep_coming() {
+    let project = project();
+    let server = project.up_with(&["--allow-native"]);
+    let path = project.folder().join("finals");
+    let more = json!({ "Timeout": 60, "Environment": { "Variables": { "FINALS": path } } });
+    assert_eq!(create(&server, "sums", &more).0, 201);
+    let mapping = json!({
+        "FunctionName": "sums", "StartingPosition": "TRIM_HORIZON", "TumblingWindowInSeconds": 1,
+        "EventSourceArn": "arn:aws:kinesis:us-east-1:000000000000:stream/in",
+    });
+    let (status, made) = call(&server, "POST /2015-03-31/event-source-mappings/", &mapping);
+    assert_eq!(status, 202, "{made}");
+    let finals = || std::fs::read_to_string(&path).unwrap_or_default();
+    let put = json!({ "StreamName": "in", "PartitionKey": "k", "Data": "e30=" }).to_string();
+    let (address, target) = (server.address.as_str(), "Kinesis_20131202.PutRecord");
+    let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..50_000 {
+                    let answer = web(address, "POST /", &headers, put.as_bytes());
+                    assert_eq!(answer.status, 200, "{answer:?}");
+                    if finals().lines().count() >= 6 {
+                        return;
+                    }
+                }
+                panic!("windows do not close: {}", finals());
+            });
+        }
+    });
+    let second = |record: &Value| record["arrived_ms"].as_u64().expect("a time") / 1_000;
+    let arrived: Vec<u64> = project.records("in").iter().map(second).collect();
+    let finals = finals();
+    let mut starts = BTreeSet::new();
+    for line in finals.lines() {
+        let counted: Value = serde_json::from_str(line).expect("a line");
+        let start = counted["start"].as_u64().expect("a time");
+        assert!(starts.insert(start), "{start} came twice: {finals}");
+        let expected = arrived.iter().filter(|at| **at == start).count();
+        assert_eq!(counted["n"], expected, "{counted}");
+    }
     assert_eq!(server.stop().code, Some(0));
 }
 

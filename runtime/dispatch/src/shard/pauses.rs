@@ -10,6 +10,7 @@ enum Woken {
     Ordered,
     Landed(Box<Landed>),
     Source(Result<(), SourceError>),
+    Arrivals(Result<Timestamp, SourceError>),
     Due,
     Look,
     Flush,
@@ -69,7 +70,7 @@ impl ShardTask {
     /// Waits for the first of: stop, a switch of the trigger, an invocation that comes back, and what `wait` names.
     pub(super) async fn idle(&mut self, stop: &StopToken, wait: Wait) -> Result<(), Halt> {
         self.show(wait.state);
-        match self.woken(stop, wait.until, wait.listen).await {
+        match self.woken(stop, wait.until, wait.listens).await {
             Woken::Stop | Woken::Due => {}
             Woken::Landed(landed) => self.land(*landed, stop).await?,
             Woken::Look => {
@@ -86,6 +87,7 @@ impl ShardTask {
                 answer?;
                 self.at_tip = false;
             }
+            Woken::Arrivals(arrivals) => self.has_all_before(arrivals?),
             Woken::Flush => self.flush().await?,
         }
         self.show(ShardState::Running);
@@ -111,12 +113,17 @@ impl ShardTask {
         let wait = Wait {
             state,
             until,
-            listen: false,
+            listens: Listens::No,
         };
         self.idle(stop, wait).await
     }
 
-    async fn woken(&mut self, stop: &StopToken, until: Option<Timestamp>, listen: bool) -> Woken {
+    async fn woken(
+        &mut self,
+        stop: &StopToken,
+        until: Option<Timestamp>,
+        listens: Listens,
+    ) -> Woken {
         let clock = &self.rooms.platform.clock;
         let source = &self.rooms.source;
         let flush_in = self
@@ -133,8 +140,10 @@ impl ShardTask {
             () = switched(switch) => Woken::Switched,
             () = switched(orders) => Woken::Ordered,
             Some(landed) = flights.next(), if flies => Woken::Landed(Box::new(landed)),
-            more = source.wait(&self.settings.stream, self.shard.id, self.reader), if listen => {
-                Woken::Source(more)
+            more = source.wait(&self.settings.stream, self.shard.id, self.reader),
+                if listens == Listens::ForMore => Woken::Source(more),
+            arrivals = source.arrivals(), if listens == Listens::ForArrivals => {
+                Woken::Arrivals(arrivals)
             }
             () = clock.sleep_until_wall(until.unwrap_or_default()), if until.is_some() => Woken::Due,
             () = clock.sleep(flush_in.unwrap_or_default()), if flush_in.is_some() => Woken::Flush,

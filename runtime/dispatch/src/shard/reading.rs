@@ -118,14 +118,13 @@ impl ShardTask {
         let stream = &self.settings.stream;
         let source = &self.rooms.source;
         let page = source.read(stream, self.shard.id, self.reader, limit);
-        let began = self.now();
         let page = page.await?;
         self.reach(&page);
         self.reader = page.next;
         self.ended = page.ended;
         self.at_tip = page.records.is_empty();
         if self.at_tip {
-            self.saw_nothing_since(began);
+            self.saw_nothing();
         }
         self.behind_ms = page.behind_ms;
         Ok(page)

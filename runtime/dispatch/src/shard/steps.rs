@@ -30,8 +30,17 @@ pub(super) enum Step {
 pub(super) struct Wait {
     pub(super) state: ShardState,
     pub(super) until: Option<Timestamp>,
-    /// Whether more in the shard is of use.
-    pub(super) listen: bool,
+    pub(super) listens: Listens,
+}
+
+/// What of the source is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listens {
+    No,
+    /// More in the shard.
+    ForMore,
+    /// That everything that has arrived can be read.
+    ForArrivals,
 }
 
 impl ShardTask {
@@ -50,7 +59,7 @@ impl ShardTask {
             return Ok(Step::Wait(Wait {
                 state,
                 until: looks_at.into_iter().chain([until]).min(),
-                listen: false,
+                listens: Listens::No,
             }));
         }
         if self.may_start() {
@@ -209,7 +218,7 @@ impl ShardTask {
         }
     }
 
-    fn wait(&self, now: Timestamp, listen: bool) -> Wait {
+    fn wait(&self, now: Timestamp, wants_more: bool) -> Wait {
         let age = self.settings.retry.age;
         let waiting = self.ledger.fronts();
         let waiting = waiting.filter(|(lane, _)| !self.flights.has(*lane));
@@ -266,7 +275,11 @@ impl ShardTask {
         Wait {
             state,
             until,
-            listen,
+            listens: if wants_more {
+                Listens::ForMore
+            } else {
+                Listens::No
+            },
         }
     }
 

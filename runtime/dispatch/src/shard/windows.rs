@@ -31,7 +31,9 @@ pub(super) struct Windows {
     latest_arrival: Timestamp,
     /// The latest moment that a record named, where records do.
     latest_time: Timestamp,
-    /// When the newest read began that found nothing more.
+    /// What arrived before this can be read.
+    arrivals: Timestamp,
+    /// What arrived before this has been read: a read that began when all of it was there found nothing more.
     found_nothing: Timestamp,
     /// When something was read last.
     read_last: Timestamp,
@@ -56,7 +58,8 @@ impl Windows {
         by_time.max(self.row.watermark())
     }
 
-    /// Whether everything of the window has been read (TW-11).
+    /// Whether everything of the window has been read (TW-11). A record that is on its way to the disk has its time of arrival
+    /// already, so that a look that finds nothing tells only of what arrived before everything on its way was there.
     fn is_over(&self, start: Timestamp, now: Timestamp) -> bool {
         let end = self.closes_at(start);
         if self.tumbling.reads_time() {
@@ -77,6 +80,18 @@ impl Windows {
             return self.open.first().copied();
         }
         self.row.open.as_ref().map(OpenWindow::start)
+    }
+
+    /// Whether more of a window has come that is over by the clock: first everything that is on its way must be there.
+    fn look(&self, start: Timestamp) -> Step {
+        if self.arrivals >= self.closes_at(start) {
+            return Step::Read;
+        }
+        Step::Wait(Wait {
+            state: ShardState::Running,
+            until: None,
+            listens: Listens::ForArrivals,
+        })
     }
 
     /// When the shard has to look again, although nothing came.
@@ -124,6 +139,7 @@ impl ShardTask {
             open,
             latest_arrival: Timestamp::default(),
             latest_time: Timestamp::default(),
+            arrivals: Timestamp::default(),
             found_nothing: Timestamp::default(),
             read_last: now,
         });
@@ -138,9 +154,16 @@ impl ShardTask {
         }
     }
 
-    pub(super) fn saw_nothing_since(&mut self, began: Timestamp) {
+    pub(super) fn saw_nothing(&mut self) {
         if let Some(windows) = &mut self.windows {
-            windows.found_nothing = began;
+            windows.found_nothing = windows.arrivals;
+        }
+    }
+
+    /// Everything that arrived before this can be read from now on.
+    pub(super) fn has_all_before(&mut self, arrivals: Timestamp) {
+        if let Some(windows) = &mut self.windows {
+            windows.arrivals = windows.arrivals.max(arrivals);
         }
     }
 
@@ -236,7 +259,7 @@ impl ShardTask {
         let over = windows.is_over(start, now);
         let must_look = now >= windows.closes_at(start) && !over && self.at_tip && !self.ended;
         if must_look {
-            return Ok(Some(Step::Read));
+            return Ok(Some(windows.look(start)));
         }
         if open.is_none() || pending == Some(start) {
             return Ok(None);
@@ -262,7 +285,7 @@ impl ShardTask {
             }
             if !windows.is_over(start, now) {
                 let looks = !reads_time && now >= end && self.at_tip && !self.ended;
-                return Ok(looks.then_some(Step::Read));
+                return Ok(looks.then(|| windows.look(start)));
             }
             let pending = self.batchers.get(&ONLY);
             let waits = pending.is_some_and(|it| it.windows().any(|of| of <= start))

@@ -7,7 +7,7 @@ use model::{
     HashKeyRange, Record, SequenceNumber, ShardId, StreamKey, Timestamp,
     seams::{BoxFuture, Page, ReadFrom, ReadLimit, ShardFacts, Source, SourceError},
 };
-use platform::watch;
+use platform::{Clock, watch};
 
 /// Shards in order; each with its records and whether it is closed.
 #[derive(Debug)]
@@ -17,11 +17,16 @@ pub(super) struct River {
     /// Records that each shard lost.
     trimmed: Mutex<BTreeMap<usize, u64>>,
     shards: watch::Sender<Vec<(ShardFacts, Vec<Record>)>>,
+    /// What has arrived and cannot be read yet: of which shard, its data and when it arrived.
+    on_the_way: watch::Sender<Vec<(usize, String, Timestamp)>>,
+    clock: Clock,
 }
 
 impl River {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(clock: Clock) -> Self {
         Self {
+            on_the_way: watch::channel(Vec::new()).0,
+            clock,
             retention: Mutex::default(),
             trimmed: Mutex::default(),
             shards: watch::channel(vec![(facts(0, &[]), Vec::new())]).0,
@@ -42,6 +47,18 @@ impl River {
                 encrypted: false,
             });
         });
+    }
+
+    /// Arrives now, and can be read once it surfaces.
+    pub(super) fn put_out_of_sight(&self, shard: usize, data: &str) {
+        let record = (shard, data.to_owned(), self.clock.wall());
+        self.on_the_way.send_modify(|records| records.push(record));
+    }
+
+    pub(super) fn surface(&self) {
+        for (shard, data, arrived) in self.on_the_way.send_replace(Vec::new()) {
+            self.put(shard, &data, data.clone(), arrived);
+        }
     }
 
     fn trimmed(&self, shard: usize) -> u64 {
@@ -203,6 +220,14 @@ impl Source for River {
                 .await
                 .map(drop)
                 .map_err(|_| SourceError::Down("gone".to_owned()))
+        })
+    }
+
+    fn arrivals(&self) -> BoxFuture<'_, Result<Timestamp, SourceError>> {
+        let (now, mut on_the_way) = (self.clock.wall(), self.on_the_way.subscribe());
+        Box::pin(async move {
+            let surfaced = on_the_way.wait_for(Vec::is_empty).await.map(|_| now);
+            surfaced.map_err(|_| SourceError::Down("gone".to_owned()))
         })
     }
 }

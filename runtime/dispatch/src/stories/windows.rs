@@ -184,6 +184,39 @@ async fn a_window_closes_once_its_time_is_over_and_what_comes_later_has_its_own(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_window_has_one_last_invocation_though_its_last_record_is_seen_after_its_end() {
+    let (world, diary) = world(|invocation| answered(Some(joined(invocation)))).await;
+    let clock = &world.platform.clock;
+    let runner = world.start().await.unwrap();
+    clock.sleep(MINUTE / 2).await;
+    world.put(0, &["a"]);
+    clock.sleep(MINUTE / 2 - Duration::from_millis(1)).await;
+    world.river.put_out_of_sight(0, "b");
+    clock.sleep(Duration::from_millis(20)).await;
+    assert_eq!(
+        told(&diary),
+        ["0:0 +a"],
+        "b is of the window and on its way"
+    );
+    world.river.surface();
+    world.put(0, &["c"]);
+    clock.sleep(Duration::from_millis(20)).await;
+    world.caught_up(&runner).await;
+    assert_eq!(told(&diary), ["0:0 +a", "0:0 a+b final", "0:60 +c"]);
+    // Where nothing later comes, the look alone closes it; a stop does not wait for what is on its way.
+    clock.sleep(MINUTE - Duration::from_millis(60)).await;
+    world.river.put_out_of_sight(0, "d");
+    clock.sleep(Duration::from_millis(30)).await;
+    assert_eq!(told(&diary).len(), 3);
+    runner.stop().await;
+    world.river.surface();
+    let runner = world.start().await.unwrap();
+    clock.sleep(Duration::from_millis(20)).await;
+    assert_eq!(told(&diary)[3..], ["0:60 c+d final"]);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_collected_when_a_window_ends_is_in_its_last_invocation() {
     let (mut world, diary) = world(|invocation| answered(Some(joined(invocation)))).await;
     world.settings.batch.records = 100;
@@ -452,6 +485,24 @@ async fn windows_by_key_and_arrival_close_when_their_time_is_over() {
     // What it kept is gone with it.
     let kept = runner.state().unwrap().bytes().unwrap();
     assert_eq!(kept.bytes(), 0);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_has_one_result_though_its_last_record_is_seen_after_the_end_of_its_window() {
+    let world = keyed_world(EventTime::Arrival, Duration::ZERO);
+    at_the_next_window(&world).await;
+    let clock = &world.platform.clock;
+    world.put(0, &["a"]);
+    let runner = world.start().await.unwrap();
+    clock.sleep(MINUTE - Duration::from_millis(1)).await;
+    world.river.put_out_of_sight(0, "a");
+    clock.sleep(Duration::from_millis(20)).await;
+    assert!(sorted(&world).is_empty());
+    world.river.surface();
+    clock.sleep(Duration::from_millis(40)).await;
+    assert_eq!(sorted(&world).len(), 1);
+    assert!(sorted(&world)[0].ends_with(" 2"));
     runner.stop().await;
 }
 

@@ -220,9 +220,9 @@ impl World {
             seen: Mutex::default(),
         };
         Self {
-            platform,
             tape: Arc::default(),
-            river: Arc::new(River::new()),
+            river: Arc::new(River::new(platform.clock.clone())),
+            platform,
             actor: Arc::new(actor),
             settings: settings(),
             paused: false,
