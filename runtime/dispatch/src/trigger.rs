@@ -187,6 +187,7 @@ impl TriggerRunner {
             pulse: Pulse::default(),
             tasks: BTreeMap::new(),
             replaced: Vec::new(),
+            is_unswept: false,
         };
         crew.bind().await?;
         crew.sweep().await?;

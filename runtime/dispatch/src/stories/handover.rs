@@ -85,3 +85,33 @@ async fn a31_a_worker_that_was_frozen_is_fenced_and_its_failure_document_is_not_
     assert_eq!(world.tape.outputs(), ["1", "2"]);
     other.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn children_that_found_no_room_for_their_leases_begin_once_there_is_some() {
+    let world = World::new(copied);
+    world.put(0, &["p"]);
+    world.river.split(0);
+    world.put(1, &["left"]);
+    world.put(2, &["right"]);
+    let runner = world.start().await.unwrap();
+    world
+        .until(&runner, 0, |state| *state == ShardState::Ended)
+        .await;
+    world.tape.fill(true);
+    let state = world
+        .until(&runner, 1, |state| matches!(state, ShardState::NoLease(_)))
+        .await;
+    assert!(state.to_string().contains("disk is full"), "{state}");
+    world.platform.clock.sleep(Duration::from_secs(60)).await;
+    assert_eq!(world.tape.outputs(), ["p"]);
+    world.tape.fill(false);
+    for child in [1, 2] {
+        world
+            .until(&runner, child, |state| *state == ShardState::CaughtUp)
+            .await;
+    }
+    let mut outputs = world.tape.outputs();
+    outputs[1..].sort();
+    assert_eq!(outputs, ["p", "left", "right"]);
+    runner.stop().await;
+}

@@ -1,7 +1,8 @@
 //! The tasks of a trigger: which shards have one, which wait for their parents, which are finished.
 //!
-//! Shards are listed again when one ends, which is when its children may begin; nothing is polled. A task that breaks
-//! leaves the others, and so does a shard whose progress cannot be read.
+//! Shards are listed again when one ends, which is when its children may begin; nothing is polled. Where they cannot begin,
+//! because the disk is full, that is tried again until they can. A task that breaks leaves the others, and so does a shard
+//! whose progress cannot be read.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,6 +24,7 @@ use super::{
 };
 use crate::{
     breaker::Pulse,
+    limits::FULL_PAUSE,
     orders::Orders,
     parking::ParkedKeys,
     progress::Progress,
@@ -55,6 +57,8 @@ pub(super) struct Crew {
     pub(super) tasks: BTreeMap<ShardId, Task<()>>,
     /// Workers whose shards others have taken.
     pub(super) replaced: Vec<Task<()>>,
+    /// Shards wait for their tasks although nothing keeps them but a write that failed.
+    pub(super) is_unswept: bool,
 }
 
 impl Crew {
@@ -63,6 +67,7 @@ impl Crew {
         mut ended: mpsc::Receiver<(ShardId, TaskEnd)>,
         mut replaced: mpsc::Receiver<ShardId>,
     ) {
+        let clock = self.rooms.platform.clock.clone();
         loop {
             let (shard, end) = tokio::select! {
                 biased;
@@ -71,17 +76,19 @@ impl Crew {
                 Some(shard) = replaced.recv() => {
                     if let Err(error) = self.replace(shard).await {
                         warn!(trigger = %self.settings.name, %shard, %error, "worker not replaced");
+                        self.is_unswept = true;
                     }
+                    continue;
+                }
+                () = clock.sleep(FULL_PAUSE), if self.is_unswept => {
+                    self.start_what_may_start().await;
                     continue;
                 }
             };
             info!(trigger = %self.settings.name, %shard, ?end, "shard left");
             if end == TaskEnd::Ended {
                 self.ended.insert(shard);
-                if let Err(error) = self.sweep().await {
-                    warn!(trigger = %self.settings.name, %error, "children not started");
-                    self.report_waiting(&error);
-                }
+                self.start_what_may_start().await;
             }
         }
         drop(ended);
@@ -94,6 +101,23 @@ impl Crew {
             if let Err(error) = task.await {
                 warn!(%shard, %error, "shard did not stop cleanly");
             }
+        }
+    }
+
+    /// What cannot be written now is tried again after a pause; a stream that is gone does not come back.
+    async fn start_what_may_start(&mut self) {
+        let swept = self.sweep().await;
+        let again = |error: &StartError| match error {
+            StartError::Lease(_) | StartError::Journal(_) => true,
+            StartError::Source(_) | StartError::Progress(_) | StartError::Mismatch(_) => false,
+        };
+        let was_unswept = self.is_unswept;
+        self.is_unswept = swept.as_ref().is_err_and(again);
+        if let Err(error) = swept {
+            if !was_unswept || !self.is_unswept {
+                warn!(trigger = %self.settings.name, %error, "children not started");
+            }
+            self.report_waiting(&error);
         }
     }
 
@@ -311,10 +335,10 @@ impl Crew {
         for (_, status) in waiting.filter(|(shard, _)| !self.ended.contains(shard)) {
             let state = match error {
                 StartError::Lease(error) => ShardState::NoLease(error.to_string()),
-                StartError::Source(_)
-                | StartError::Journal(_)
-                | StartError::Progress(_)
-                | StartError::Mismatch(_) => ShardState::Broken(error.to_string()),
+                StartError::Journal(error) => ShardState::NoLease(error.to_string()),
+                StartError::Source(_) | StartError::Progress(_) | StartError::Mismatch(_) => {
+                    ShardState::Broken(error.to_string())
+                }
             };
             status.send_modify(|status| status.state = state);
         }
