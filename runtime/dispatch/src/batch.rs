@@ -26,7 +26,7 @@ pub struct Batcher {
     window: Option<Timestamp>,
     /// The length of tumbling windows that end by the wall clock.
     every: Option<Duration>,
-    /// When the first record of the open batch was collected.
+    /// When the window of the open batch began: with its first record, or when the batch before it had come to its end.
     since: Timestamp,
     closed: VecDeque<Batch>,
 }
@@ -135,6 +135,11 @@ impl Batcher {
                 oversized: false,
             });
         }
+    }
+
+    /// The batch before it has come to its end: the window of an open one runs from here (RD-5).
+    pub(crate) fn begin_window(&mut self, now: Timestamp) {
+        self.since = self.since.max(now);
     }
 
     /// When the open batch closes by its window.

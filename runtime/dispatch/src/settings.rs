@@ -159,7 +159,8 @@ pub struct BatchPolicy {
     pub records: usize,
     /// Encoded bytes of a request.
     pub bytes: usize,
-    /// From the first record of the batch; zero closes as soon as nothing more is at hand.
+    /// From the first record of the batch, or from the end of the batch before it where that is later; zero closes as soon as
+    /// nothing more is at hand.
     pub wait: Duration,
 }
 

@@ -177,6 +177,10 @@ impl ShardTask {
         };
         self.conclude(lane, flight, outcome, stop).await?;
         self.ledger.landed(lane);
+        let (now, is_done) = (self.now(), self.is_free(lane));
+        if let Some(batcher) = self.batchers.get_mut(&lane).filter(|_| is_done) {
+            batcher.begin_window(now);
+        }
         Ok(())
     }
 

@@ -71,3 +71,24 @@ async fn a17_a_batch_window_runs_from_the_first_record() {
     assert!(about.contains(&after), "{after:?}");
     runner.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_window_begins_after_the_invocation_before_it() {
+    let mut world = World::new(copied);
+    world.slow(Duration::ZERO, Duration::from_secs(2));
+    world.settings.batch.records = 3;
+    world.settings.batch.wait = Duration::from_secs(5);
+    let began = world.platform.clock.monotonic().0;
+    world.put(0, &["0", "1", "2", "3"]);
+    let runner = world.start().await.unwrap();
+    world.platform.clock.sleep(Duration::from_secs(4)).await;
+    world.put(0, &["4"]);
+    world.platform.clock.sleep(Duration::from_secs(10)).await;
+    let seen = world.actor.seen.lock().unwrap().clone();
+    let told: Vec<(u64, &str)> = seen
+        .iter()
+        .map(|(at, told)| ((*at - began).as_secs(), told.as_str()))
+        .collect();
+    assert_eq!(told, [(0, "0:0,1,2"), (7, "0:3,4")]);
+    runner.stop().await;
+}
