@@ -142,6 +142,11 @@ impl Batcher {
         self.since = self.since.max(now);
     }
 
+    /// The clock was set back.
+    pub(crate) fn move_back(&mut self, by: Duration) {
+        self.since = self.since.minus(by);
+    }
+
     /// When the open batch closes by its window.
     #[must_use]
     pub fn closes_at(&self) -> Option<Timestamp> {

@@ -4,14 +4,17 @@
 //! common record are counted: when enough of them failed in a row the breaker opens, nothing is given up, and one
 //! invocation from time to time shows whether it is over. A success closes it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use model::Timestamp;
 
-use crate::settings::BreakerPolicy;
+use crate::{limits::CLOCK_STEP_MIN, settings::BreakerPolicy};
 
 #[derive(Debug)]
 pub(crate) struct Breaker {
@@ -49,6 +52,11 @@ impl Breaker {
         self.open_until = None;
     }
 
+    /// The clock was set back.
+    pub(crate) fn move_back(&mut self, by: Duration) {
+        self.open_until = self.open_until.map(|until| until.minus(by));
+    }
+
     /// One more set failed for good. True when that opens the breaker, or keeps it open.
     pub(crate) fn strike(&mut self, now: Timestamp) -> bool {
         let Some(policy) = self.policy else {
@@ -68,8 +76,15 @@ impl Breaker {
 pub(crate) struct Pulse(Arc<AtomicU64>);
 
 impl Pulse {
+    /// What lies further ahead than a step of the clock was before that was set back.
     pub(crate) fn beat(&self, now: Timestamp) {
-        self.0.fetch_max(now.as_millis(), Ordering::Relaxed);
+        let newer = |last: u64| {
+            let ahead = Timestamp::from_millis(last).since(now);
+            let is_older = last > now.as_millis() && ahead < CLOCK_STEP_MIN;
+            (!is_older).then(|| now.as_millis())
+        };
+        // One that is older changes nothing.
+        let _kept = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, newer);
     }
 
     pub(crate) fn since(&self, moment: Timestamp) -> bool {
@@ -80,8 +95,6 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -114,5 +127,9 @@ mod tests {
         pulse.beat(Timestamp::from_millis(3));
         assert!(pulse.since(Timestamp::from_millis(5)));
         assert!(!pulse.since(Timestamp::from_millis(6)));
+        // The clock was set back between two successes.
+        pulse.beat(Timestamp::from_millis(3_600_000));
+        pulse.beat(Timestamp::from_millis(7));
+        assert!(!pulse.since(Timestamp::from_millis(8)));
     }
 }

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -329,6 +330,14 @@ impl Ledger {
             queue.and_then(|it| it.relief.take().map(|relief| (it, relief)))
         {
             queue.go_on(relief);
+        }
+    }
+
+    /// The clock was set back.
+    pub(crate) fn move_back(&mut self, by: Duration) {
+        for work in self.works_mut() {
+            work.not_before = work.not_before.minus(by);
+            work.first_failed = work.first_failed.map(|at| at.minus(by));
         }
     }
 

@@ -24,6 +24,8 @@ pub mod progress;
 
 mod breaker;
 
+mod pace;
+
 pub mod lanes;
 
 mod window;

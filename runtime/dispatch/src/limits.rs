@@ -69,6 +69,8 @@ pub const DROPPED_DEAD_LETTERS_MAX: usize = 1_000;
 pub const STATE_NAMES_MAX: usize = 1_000;
 /// Values of the state read at once.
 pub const STATE_PAGE_ROWS: usize = 1_000;
+/// A wall clock that went back by less was not set back: it drifts, or is read to the millisecond.
+pub const CLOCK_STEP_MIN: Duration = Duration::from_secs(1);
 /// How long an invocation may wait for its place before the status says so.
 pub const SLOT_LOOK: Duration = Duration::from_millis(100);
 /// Records looked at in one shard for an operator's question.

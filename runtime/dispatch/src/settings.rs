@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use model::{ByteSize, FunctionName, StreamKey, Timestamp, TriggerName, invocation::ItemFailures};
 
-use crate::{event_time::EventTime, filter::Filter, lanes::Lanes};
+use crate::{
+    event_time::EventTime, filter::Filter, lanes::Lanes, limits::RETRY_AFTER_MAX,
+};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct TriggerSettings {
@@ -259,6 +261,14 @@ impl RetryPolicy {
     #[must_use]
     pub fn class_of(&self, kind: &str) -> ErrorClass {
         self.classes.get(kind).copied().unwrap_or(ErrorClass::Retry)
+    }
+
+    /// No attempt has to wait for longer.
+    #[must_use]
+    pub fn pause_max(&self) -> Duration {
+        let backoff = self.backoff.max.as_secs_f64() * (1.0 + self.backoff.jitter);
+        let backoff = Duration::try_from_secs_f64(backoff).unwrap_or(Duration::MAX);
+        backoff.max(RETRY_AFTER_MAX)
     }
 }
 

@@ -42,6 +42,7 @@ use crate::{
     },
     losses::{Losses, Seen},
     orders::{Orders, Stance},
+    pace::Pace,
     parking::ParkedKeys,
     progress::{DamagedProgress, Progress, Standing},
     settings::{Then, TriggerSettings},
@@ -94,6 +95,7 @@ pub(crate) struct ShardTask {
     breaker: Breaker,
     /// Of all shards of the trigger.
     pulse: Pulse,
+    pace: Pace,
     /// Records that are given up without an invocation, and why, that no transaction holds yet.
     strays: VecDeque<(UserRecord, Condition)>,
     reader: ReadFrom,
@@ -174,7 +176,9 @@ impl ShardTask {
     ) -> Self {
         let obeyed = Obeyed::of(&orders.borrow(), shard.id);
         let start = Progress::starting(lease.token(), lease.row().initial);
+        let clock = &rooms.platform.clock;
         Self {
+            pace: Pace::new(clock.wall(), clock.monotonic()),
             holder: Holder {
                 key: lease.key().clone(),
                 guard: lease.guard(),
@@ -254,6 +258,7 @@ impl ShardTask {
     async fn work(&mut self, stop: &StopToken) -> Result<TaskEnd, Halt> {
         self.resume().await?;
         loop {
+            self.keep_pace();
             if self.losses.gap().is_some() {
                 self.name_losses(stop).await?;
             }

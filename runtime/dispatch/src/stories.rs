@@ -5,6 +5,7 @@ mod aggregates;
 mod batches;
 mod bounds;
 mod canary;
+mod clock;
 mod depth;
 mod faults;
 mod filters;

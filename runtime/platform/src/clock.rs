@@ -1,6 +1,7 @@
 //! Two clocks: a wall clock that tests and operators may shift forward, and a monotonic one that nobody shifts.
 //!
-//! Both run on tokio's time, which a simulation pauses and advances by itself.
+//! Both run on tokio's time, which a simulation pauses and advances by itself. As the clock of a machine may, the simulated wall
+//! clock may be set back.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -27,7 +28,14 @@ pub struct Clock {
 struct Inner {
     start: Instant,
     base: Base,
-    shift: watch::Sender<Duration>,
+    shift: watch::Sender<Shift>,
+}
+
+/// How far the wall clock was moved, in all.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shift {
+    forward: Duration,
+    back: Duration,
 }
 
 #[derive(Debug)]
@@ -52,7 +60,7 @@ impl Clock {
         let inner = Inner {
             start: Instant::now(),
             base,
-            shift: watch::Sender::new(Duration::ZERO),
+            shift: watch::Sender::new(Shift::default()),
         };
         Self {
             inner: Arc::new(inner),
@@ -61,7 +69,8 @@ impl Clock {
 
     #[must_use]
     pub fn wall(&self) -> Timestamp {
-        self.unshifted_wall().plus(*self.inner.shift.borrow())
+        let Shift { forward, back } = *self.inner.shift.borrow();
+        self.unshifted_wall().plus(forward).minus(back)
     }
 
     /// For what the outside world signs; a moment before 1970 reads as 1970.
@@ -82,7 +91,15 @@ impl Clock {
     pub fn shift(&self, by: Duration) {
         self.inner
             .shift
-            .send_modify(|shift| *shift = shift.saturating_add(by));
+            .send_modify(|shift| shift.forward = shift.forward.saturating_add(by));
+    }
+
+    /// As somebody does who corrects the clock of a machine.
+    #[cfg(feature = "simulation")]
+    pub fn set_back(&self, by: Duration) {
+        self.inner
+            .shift
+            .send_modify(|shift| shift.back = shift.back.saturating_add(by));
     }
 
     #[must_use]
@@ -108,6 +125,16 @@ impl Clock {
                 _ = shifts.changed() => {}
                 () = tokio::time::sleep(left) => {}
             }
+        }
+    }
+
+    /// The same, but no longer than `t` lies ahead now: whoever waits looks again although the clock was set back meanwhile.
+    pub async fn sleep_towards_wall(&self, t: Timestamp) {
+        let left = t.since(self.wall());
+        tokio::select! {
+            biased;
+            () = self.sleep_until_wall(t) => {}
+            () = tokio::time::sleep(left) => {}
         }
     }
 
@@ -168,6 +195,23 @@ mod tests {
         let due = clock.wall().plus(DAY);
         clock.sleep_until_wall(due).await;
         assert_eq!(clock.wall(), due);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_back_holds_nobody_up_who_looks_again() -> Result<(), TaskFailed> {
+        let platform = Platform::simulated(1);
+        let clock = platform.clock.clone();
+        let (before, due) = (clock.wall(), clock.wall().plus(DAY));
+        let waiting = platform.tasks.spawn("waiting", {
+            let clock = clock.clone();
+            async move { clock.sleep_towards_wall(due).await }
+        });
+        clock.sleep(DAY / 2).await;
+        clock.set_back(DAY);
+        assert_eq!(clock.wall(), before.minus(DAY / 2));
+        waiting.await?;
+        assert_eq!(clock.wall(), before);
+        Ok(())
     }
 
     #[tokio::test(start_paused = true)]

@@ -168,6 +168,7 @@ impl ShardTask {
             flight,
             outcome,
         } = landed;
+        self.keep_pace();
         let outcome = match outcome {
             Outcome::Answered(answer) => match self.only_granted(answer) {
                 Outcome::Answered(answer) => self.says_state(&flight.work, answer),

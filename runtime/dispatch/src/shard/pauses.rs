@@ -1,5 +1,7 @@
 //! How a shard stands still: what it listens to, and how settlements without effects are written meanwhile.
 
+use tracing::info;
+
 use super::{flights::Landed, *};
 use crate::settings::RetryVersion;
 
@@ -65,6 +67,23 @@ impl ShardTask {
             keeps && handler.version(work.version, 0.0) == work.version.unwrap_or_default()
         };
         self.ledger.end_pauses(|work| !same(work));
+    }
+
+    /// What waits for a moment waits no longer because the clock was set back.
+    pub(super) fn keep_pace(&mut self) {
+        let clock = &self.rooms.platform.clock;
+        let Some(back) = self.pace.set_back(clock.wall(), clock.monotonic()) else {
+            return;
+        };
+        let (trigger, shard) = (&self.settings.name, self.shard.id);
+        info!(%trigger, %shard, ?back, "the clock was set back, pauses are not longer for it");
+        self.ledger.move_back(back);
+        self.breaker.move_back(back);
+        for batcher in self.batchers.values_mut() {
+            batcher.move_back(back);
+        }
+        self.move_windows_back(back);
+        self.rescues_at = self.rescues_at.minus(back);
     }
 
     /// Waits for the first of: stop, a switch of the trigger, an invocation that comes back, and what `wait` names.
@@ -145,7 +164,9 @@ impl ShardTask {
             arrivals = source.arrivals(), if listens == Listens::ForArrivals => {
                 Woken::Arrivals(arrivals)
             }
-            () = clock.sleep_until_wall(until.unwrap_or_default()), if until.is_some() => Woken::Due,
+            () = clock.sleep_towards_wall(until.unwrap_or_default()), if until.is_some() => {
+                Woken::Due
+            }
             () = clock.sleep(flush_in.unwrap_or_default()), if flush_in.is_some() => Woken::Flush,
             () = clock.sleep(SLOT_LOOK), if looks => Woken::Look,
         }

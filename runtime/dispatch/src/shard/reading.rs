@@ -90,7 +90,7 @@ impl ShardTask {
                 let window = records.first().and_then(|record| self.window_of(record));
                 let work = Work {
                     window,
-                    ..work_of(tried, records)
+                    ..self.work_of_try(tried, records)
                 };
                 self.ledger.begin(lane, work);
             }
@@ -279,23 +279,28 @@ impl ShardTask {
         let handler = &self.rooms.handler;
         handler.encoded_len(&self.settings.stream, record)
     }
-}
 
-fn work_of(tried: &Try, records: Vec<UserRecord>) -> Work {
-    Work {
-        mode: if tried.blocked {
-            Mode::Blocked
-        } else {
-            Mode::Together
-        },
-        version: tried.version,
-        attempts: tried.attempts,
-        failures: tried.attempts,
-        first_failed: (tried.first_failed_ms > 0)
-            .then(|| Timestamp::from_millis(tried.first_failed_ms)),
-        not_before: tried.not_before(),
-        notes: tried.notes.clone(),
-        ..Work::new(records)
+    fn work_of_try(&self, tried: &Try, records: Vec<UserRecord>) -> Work {
+        let now = self.now();
+        // Where the clock was set back while nothing ran, no pause is as long as what lies between.
+        let longest = now.plus(self.settings.retry.pause_max());
+        let first_failed = Timestamp::from_millis(tried.first_failed_ms);
+        Work {
+            mode: if tried.blocked {
+                Mode::Blocked
+            } else {
+                Mode::Together
+            },
+            version: tried.version,
+            attempts: tried.attempts,
+            failures: tried.attempts,
+            first_failed: (tried.first_failed_ms > 0).then(|| first_failed.min(now)),
+            not_before: Some(tried.not_before())
+                .filter(|until| *until <= longest)
+                .unwrap_or_default(),
+            notes: tried.notes.clone(),
+            ..Work::new(records)
+        }
     }
 }
 

@@ -160,6 +160,13 @@ impl ShardTask {
         }
     }
 
+    /// The clock was set back. By arrival a window ends when the clock is there again: arrival does not go back in a stream.
+    pub(super) fn move_windows_back(&mut self, by: Duration) {
+        if let Some(windows) = &mut self.windows {
+            windows.read_last = windows.read_last.minus(by);
+        }
+    }
+
     /// Everything that arrived before this can be read from now on.
     pub(super) fn has_all_before(&mut self, arrivals: Timestamp) {
         if let Some(windows) = &mut self.windows {
