@@ -94,7 +94,7 @@ pub use settings::{
 pub use shard::Rooms;
 pub use stale::{LookError, Stale};
 pub use state::{Cleaned, DamagedValue, KeptValue, StateStore, remove_values};
-pub use status::{Counters, ShardState, ShardStatus};
+pub use status::{Counters, LastOutcome, ShardState, ShardStatus};
 pub use trigger::{
     Brake, Counts, Hold, Mismatch, Moved, Paused, SeekTo, StartError, Target, TriggerRunner,
     Workers, begin_anew, bookmark, bound_stream, is_another_stream, look, newest, restoring, seek,

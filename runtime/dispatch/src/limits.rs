@@ -96,10 +96,10 @@ pub const RESCUE_LOOK_MIN: Duration = Duration::from_secs(1);
 const _: () = assert!(DEAD_LETTER_BYTES_MAX <= TRANSACTION_DEAD_LETTER_BYTES_MAX);
 /// A packed try takes 131 bytes, with a key as its lane 151, a hole and an open record 43, the last position of a lane 130.
 const _: () = assert!(
-    SETS_MAX * 131 + (HOLES_MAX + HOLES_SPARE) * 43 + LANES_MAX * 130 + 704 <= PROGRESS_BYTES_MAX
+    SETS_MAX * 131 + (HOLES_MAX + HOLES_SPARE) * 43 + LANES_MAX * 130 + 768 <= PROGRESS_BYTES_MAX
 );
 const _: () = assert!(
-    (OPEN_KEYS_MAX + HOLES_MAX + HOLES_SPARE) * 43 + KEY_TRIES_MAX * 151 + 704
+    (OPEN_KEYS_MAX + HOLES_MAX + HOLES_SPARE) * 43 + KEY_TRIES_MAX * 151 + 768
         <= PROGRESS_BYTES_MAX
 );
 const _: () = assert!(KEY_TRIES_MAX < OPEN_KEYS_MAX);

@@ -41,6 +41,8 @@ pub(crate) struct Orders {
     resumed_shards: BTreeMap<ShardId, u64>,
     /// How often something new was deployed that the trigger calls.
     pub(crate) deploys: u64,
+    /// How often its settings were changed.
+    pub(crate) changes: u64,
 }
 
 impl Orders {
@@ -53,6 +55,7 @@ impl Orders {
             resumed: 0,
             resumed_shards: BTreeMap::new(),
             deploys: 0,
+            changes: 0,
         }
     }
 

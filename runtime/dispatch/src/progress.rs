@@ -12,6 +12,7 @@ use crate::{
     lanes::{LaneId, Lanes},
     limits::PROGRESS_BYTES_MAX,
     losses::{Seen, is_false, is_zero},
+    status::LastOutcome,
 };
 
 /// First byte of a stored row.
@@ -60,6 +61,9 @@ pub struct Progress {
     /// Records that retention took before they were settled, ever.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost: u64,
+    /// What the newest invocation came to; absent before the first, and in rows written before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<LastOutcome>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +116,7 @@ impl Progress {
             replayed: None,
             seen: None,
             lost: 0,
+            last: None,
         }
     }
 
@@ -254,6 +259,11 @@ mod tests {
         within_record: true,
     };
 
+    const LASTING: LastOutcome = LastOutcome {
+        at_ms: u64::MAX,
+        failed: false,
+    };
+
     fn row() -> Progress {
         Progress {
             token: FencingToken(4),
@@ -280,12 +290,18 @@ mod tests {
             replayed: None,
             seen: None,
             lost: 0,
+            last: None,
         }
     }
 
     #[test]
     fn a_row_reads_back() {
         assert_eq!(Progress::decode(&row().encode().unwrap()), Ok(row()));
+        let told = Progress {
+            last: Some(LASTING),
+            ..row()
+        };
+        assert_eq!(Progress::decode(&told.clone().encode().unwrap()), Ok(told));
     }
 
     #[test]
@@ -439,7 +455,7 @@ mod tests {
         full.holes = vec![long; HOLES_MAX + HOLES_SPARE];
         full.tries[0].lane = Some(LaneId(u128::MAX));
         (full.tries[0].first, full.tries[0].last) = (long, long);
-        (full.seen, full.lost) = (Some(FARTHEST), u64::MAX);
+        (full.seen, full.lost, full.last) = (Some(FARTHEST), u64::MAX, Some(LASTING));
         full.tries = vec![full.tries.remove(0); KEY_TRIES_MAX];
         let stored = full.clone().encode().unwrap();
         assert_eq!(Progress::decode(&stored), Ok(full));
@@ -454,7 +470,7 @@ mod tests {
         let mut full = row();
         full.lanes = Some(Lanes::Hashed(10).shared(Some(0.5)));
         full.lane_through = vec![Checkpoint::Settled(long); LANES_MAX];
-        (full.seen, full.lost) = (Some(FARTHEST), u64::MAX);
+        (full.seen, full.lost, full.last) = (Some(FARTHEST), u64::MAX, Some(LASTING));
         full.holes = vec![long; HOLES_MAX + HOLES_SPARE];
         full.tries[0] = Try {
             first: long,

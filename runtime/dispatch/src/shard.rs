@@ -48,7 +48,7 @@ use crate::{
     settings::{Then, TriggerSettings},
     settle::{Circumstances, Discard, Mode, Settlement, Trace, Work, expire, oversized, settle},
     state::StateStore,
-    status::{Counters, ShardState, ShardStatus},
+    status::{Counters, LastOutcome, ShardState, ShardStatus},
 };
 
 use flights::{Flight, Flights};
@@ -119,6 +119,7 @@ pub(crate) struct ShardTask {
     /// What is settled but neither counted nor shown, because its transaction has no place yet.
     unplaced: Option<Unplaced>,
     counters: Counters,
+    last: Option<LastOutcome>,
 }
 
 /// A settlement on its way into the log.
@@ -219,6 +220,7 @@ impl ShardTask {
             placed: LogPosition::default(),
             unplaced: None,
             counters: Counters::default(),
+            last: None,
             rooms,
             settings,
             shard,
@@ -342,6 +344,7 @@ impl ShardTask {
                 .map(|key| key.why.since_ms)
                 .min()
                 .map(Timestamp::from_millis),
+            last: self.last,
         };
         self.status.send_replace(status);
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use model::{ByteSize, Checkpoint, FencingToken, Position, ShardId, Timestamp};
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardStatus {
@@ -20,6 +21,17 @@ pub struct ShardStatus {
     /// Parked keys of the shard's hash range, and when the oldest record came that waits behind one.
     pub parked_keys: u64,
     pub parked_since: Option<Timestamp>,
+    /// What the newest invocation came to, of whichever holder.
+    pub last: Option<LastOutcome>,
+}
+
+/// What an invocation came to, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastOutcome {
+    pub at_ms: u64,
+    /// As a whole, or some of its records.
+    pub failed: bool,
 }
 
 impl ShardStatus {

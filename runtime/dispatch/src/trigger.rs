@@ -222,6 +222,11 @@ impl TriggerRunner {
         self.orders.send_modify(|orders| orders.deploys += 1);
     }
 
+    /// Its settings are others than before this start: no pause that an earlier attempt began goes on (RT-11).
+    pub fn changed(&self) {
+        self.orders.send_modify(|orders| orders.changes += 1);
+    }
+
     /// Drops what runs now. Its records are as if it had never begun: no attempt is used, nothing of it is kept.
     pub fn abort(&self) {
         self.orders.send_modify(|orders| orders.aborts += 1);

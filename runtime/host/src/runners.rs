@@ -115,6 +115,13 @@ impl Runners {
             .for_each(TriggerRunner::deployed);
     }
 
+    /// It runs with other settings than before.
+    pub(crate) fn changed(&self, name: &TriggerName) {
+        if let Some(runner) = self.running().get(name) {
+            runner.changed();
+        }
+    }
+
     /// Drops what runs of it.
     pub(crate) fn abort(&self, name: &TriggerName) {
         if let Some(runner) = self.running().get(name) {
@@ -327,6 +334,23 @@ impl Runners {
         if let Some(runner) = runner {
             runner.stop().await;
         }
+    }
+
+    /// The same with a trigger that `start_again` starts again; what it showed last is shown meanwhile.
+    pub(crate) async fn end_for_a_change<T>(
+        &self,
+        name: &TriggerName,
+        start_again: impl Future<Output = T>,
+    ) -> T {
+        let runner = self.running().remove(name);
+        if let Some(runner) = runner {
+            self.moving().insert(name.clone(), runner.status());
+            runner.stop().await;
+        }
+        let started = start_again.await;
+        self.moving().remove(name);
+        self.changed(name);
+        started
     }
 
     /// Waits until every trigger has written what is settled and given its leases back.

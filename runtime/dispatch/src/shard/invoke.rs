@@ -251,6 +251,8 @@ impl ShardTask {
         };
         let before = work.clone();
         let now = self.now();
+        let at_ms = now.as_millis();
+        self.last = Some(LastOutcome { at_ms, failed });
         let Some(outcome) = self
             .suspect(lane, &work, outcome, (now, &log_tail), stop)
             .await?

@@ -25,6 +25,7 @@ pub(super) struct Obeyed {
     resumptions: u64,
     aborts: u64,
     deploys: u64,
+    changes: u64,
 }
 
 impl Obeyed {
@@ -34,6 +35,7 @@ impl Obeyed {
             resumptions: orders.resumptions(shard),
             aborts: orders.aborts,
             deploys: orders.deploys,
+            changes: orders.changes,
         }
     }
 }
@@ -55,6 +57,9 @@ impl ShardTask {
         }
         if before.deploys != now.deploys {
             self.try_what_was_deployed();
+        }
+        if before.changes != now.changes {
+            self.ledger.end_pauses(|_| true);
         }
         now.stance
     }

@@ -33,6 +33,7 @@ impl ShardTask {
         }
         self.ledger = Ledger::resume(&row, self.lanes);
         self.written = row.low;
+        self.last = row.last;
         self.look_at_parked()?;
         self.resume_windows()?;
         (self.reader, self.floor) = start_of(row.low);

@@ -255,6 +255,7 @@ impl ShardTask {
                 .losses
                 .seen(self.ledger.open(), self.is_within_record()),
             lost: self.losses.total(),
+            last: self.last,
             ..self.ledger.row(self.holder.token())
         }
     }

@@ -15,6 +15,26 @@ fn blocked(state: &ShardState) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pause_between_attempts_outlives_a_restart_but_not_a_change_of_the_settings() {
+    let mut world = World::new(thrown);
+    world.settings.retry.backoff.first = Duration::from_secs(60);
+    world.put(0, &["1"]);
+    let runner = world.start().await.unwrap();
+    let waits = |state: &ShardState| matches!(state, ShardState::BackingOff { .. });
+    world.until(&runner, 0, waits).await;
+    runner.stop().await;
+    let runner = world.start().await.unwrap();
+    world.platform.clock.sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.invoked().len(), 1);
+    runner.stop().await;
+    let runner = world.start().await.unwrap();
+    runner.changed();
+    world.platform.clock.sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.invoked().len(), 2);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_blocked_record_stays_blocked_over_a_restart() {
     let mut world = World::new(thrown);
     world.settings.retry.attempts = Some(1);

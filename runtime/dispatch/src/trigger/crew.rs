@@ -240,6 +240,7 @@ impl Crew {
             in_flight: 0,
             parked_keys: 0,
             parked_since: None,
+            last: progress.last,
         };
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         statuses

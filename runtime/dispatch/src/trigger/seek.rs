@@ -103,6 +103,7 @@ pub async fn look(
         let after = Progress {
             seen: start::seen(rooms, settings, shard.id, after.low),
             lost: before.lost,
+            last: before.last,
             ..after
         };
         let counts = count(rooms, settings, shard, &before, &after).await?;

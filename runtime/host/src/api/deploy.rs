@@ -345,8 +345,8 @@ async fn apply(
         if running.get(&name) == Some(&settings) {
             continue;
         }
-        rooms.runners.end(&name).await;
-        let started = launch(rooms, &settings).await;
+        let start = Box::pin(launch(rooms, &settings));
+        let started = rooms.runners.end_for_a_change(&name, start).await;
         rooms.triggers.put(settings);
         started.map_err(failed)?;
     }

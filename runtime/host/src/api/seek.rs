@@ -315,6 +315,7 @@ fn shard(rooms: &Rooms, settings: &TriggerSettings, moved: &Moved) -> Value {
             in_flight: 0,
             parked_keys: 0,
             parked_since: None,
+            last: None,
         };
         lag::of_shard(rooms, settings, &status).records
     };

@@ -169,7 +169,13 @@ impl Inner {
     /// Ends what runs, and starts what the row says.
     async fn restart(&self, name: &TriggerName) {
         let runners = &self.rooms.runners;
-        runners.end(name).await;
+        runners
+            .end_for_a_change(name, Box::pin(self.start_changed(name)))
+            .await;
+    }
+
+    async fn start_changed(&self, name: &TriggerName) {
+        let runners = &self.rooms.runners;
         let settings = match store::get(self.rooms.journal.as_ref(), name.as_str()) {
             Ok(Some(row)) if !row.deleting => self.meaning(&row.mapping),
             Ok(_) => return,

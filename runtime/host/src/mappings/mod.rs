@@ -16,7 +16,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use dispatch::{ShardState, TriggerSettings};
+use dispatch::{LastOutcome, ShardState, TriggerSettings};
 use model::{
     FunctionName, Timestamp, TriggerName,
     seams::{BoxFuture, CommitError},
@@ -82,29 +82,22 @@ impl Inner {
         })
     }
 
+    /// Of the newest invocation on any shard, whatever became of its records (LC-6).
     fn last_result(&self, trigger: &TriggerName) -> LastResult {
         if self.rooms.runners.why_it_stands(trigger).is_some() {
             return LastResult::InternalError;
         }
         let statuses = self.rooms.runners.status(trigger);
-        let failing = |state: &ShardState| {
-            matches!(
-                state,
-                ShardState::BackingOff { .. }
-                    | ShardState::Blocked { .. }
-                    | ShardState::BreakerOpen { .. }
-            )
-        };
         let broken =
             |state: &ShardState| matches!(state, ShardState::Broken(_) | ShardState::LogStopped(_));
         if statuses.iter().any(|status| broken(&status.state)) {
-            LastResult::InternalError
-        } else if statuses.iter().any(|status| failing(&status.state)) {
-            LastResult::FunctionFailed
-        } else if statuses.iter().any(|it| it.counters.invocations > 0) {
-            LastResult::Ok
-        } else {
-            LastResult::Nothing
+            return LastResult::InternalError;
+        }
+        let last = statuses.iter().filter_map(|status| status.last);
+        match last.max_by_key(|last| (last.at_ms, last.failed)) {
+            Some(LastOutcome { failed: true, .. }) => LastResult::FunctionFailed,
+            Some(LastOutcome { failed: false, .. }) => LastResult::Ok,
+            None => LastResult::Nothing,
         }
     }
 

@@ -79,6 +79,42 @@ async fn make_slow(mappings: &HostMappings, name: &TriggerName) {
     rooms.runners.end(name).await;
     shared.handler = Arc::new(Slow(rooms.platform.clone()));
     rooms.runners.start(shared, settings).await.unwrap();
+    put(mappings).await;
+}
+
+/// Fails when it is told to.
+#[derive(Debug, Clone, Default)]
+struct Obeys(Arc<std::sync::atomic::AtomicBool>);
+
+impl Handler for Obeys {
+    fn version(&self, _: Option<FunctionVersion>, _: f64) -> FunctionVersion {
+        FunctionVersion(1)
+    }
+
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Outcome> {
+        Box::pin(async move {
+            invocation.begun.tell();
+            if self.0.load(std::sync::atomic::Ordering::Relaxed) {
+                Outcome::Failed(model::Fault {
+                    class: model::FaultClass::Function,
+                    kind: "Unhandled".to_owned(),
+                    message: "it was told to fail".to_owned(),
+                    retry_after: None,
+                    usage: model::outcome::Usage::default(),
+                })
+            } else {
+                Outcome::Answered(model::Answer::default())
+            }
+        })
+    }
+
+    fn encoded_len(&self, stream: &StreamKey, record: &UserRecord) -> usize {
+        model::lambda::encoded_len(stream, record)
+    }
+}
+
+async fn put(mappings: &HostMappings) {
+    let rooms = &mappings.0.rooms;
     let record = NewRecord {
         partition_key: "k".into(),
         explicit_hash_key: None,
@@ -88,6 +124,13 @@ async fn make_slow(mappings: &HostMappings, name: &TriggerName) {
     let put = rooms.streams.put(&flights, vec![record], None);
     put.await.unwrap();
     rooms.platform.clock.sleep(Duration::from_secs(1)).await;
+}
+
+fn enabled(enabled: bool) -> MappingChange {
+    Box::new(move |mut before| {
+        before.settings.enabled = enabled;
+        Ok(before)
+    })
 }
 
 fn state(mappings: &HostMappings, mapping: &Mapping) -> Option<MappingState> {
@@ -166,6 +209,67 @@ async fn a_change_that_does_not_start_is_shown_until_it_does() {
     let updated = mappings.update(mapping.uuid.clone(), to_function(FUNCTION));
     updated.await.unwrap();
     assert_eq!(result(), LastResult::Nothing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_result_is_that_of_the_newest_invocation_and_outlives_a_change() {
+    let mappings = start(&Platform::simulated(1)).await;
+    let rooms = &mappings.0.rooms;
+    let mut mapping = mapping(1, FUNCTION);
+    mapping.settings.retry_attempts = 0;
+    mappings.create(mapping.clone()).await.unwrap();
+    let name = name(&mapping);
+    let obeys = Obeys::default();
+    let (mut shared, settings) = rooms.runners.parts(&name).unwrap();
+    rooms.runners.end(&name).await;
+    shared.handler = Arc::new(obeys.clone());
+    rooms.runners.start(shared, settings).await.unwrap();
+    let result = || {
+        let shown = mappings.get(&mapping.uuid).unwrap().unwrap();
+        shown.last_result
+    };
+    assert_eq!(result(), LastResult::Nothing);
+    for (fails, expected) in [
+        (true, LastResult::FunctionFailed),
+        (false, LastResult::Ok),
+        (true, LastResult::FunctionFailed),
+    ] {
+        obeys.0.store(fails, std::sync::atomic::Ordering::Relaxed);
+        put(&mappings).await;
+        let counters = rooms.runners.status(&name)[0].counters;
+        assert_eq!(
+            counters.records_in,
+            counters.settled + counters.dead_lettered
+        );
+        assert_eq!(result(), expected);
+    }
+    for change in [to_function(FUNCTION), enabled(false), enabled(true)] {
+        mappings.update(mapping.uuid.clone(), change).await.unwrap();
+        assert_eq!(result(), LastResult::FunctionFailed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_ends_the_pause_before_the_next_attempt() {
+    let mappings = start(&Platform::simulated(1)).await;
+    let rooms = &mappings.0.rooms;
+    let mapping = mapping(1, FUNCTION);
+    mappings.create(mapping.clone()).await.unwrap();
+    let name = name(&mapping);
+    // There is no function: the pauses grow to a minute, give or take half.
+    put(&mappings).await;
+    for changes in [
+        vec![to_function(FUNCTION)],
+        vec![enabled(false), enabled(true)],
+    ] {
+        rooms.platform.clock.sleep(Duration::from_secs(600)).await;
+        for change in changes {
+            mappings.update(mapping.uuid.clone(), change).await.unwrap();
+        }
+        rooms.platform.clock.sleep(Duration::from_millis(100)).await;
+        let status = &rooms.runners.status(&name)[0];
+        assert_eq!(status.counters.invocations, 1, "{status:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
