@@ -15,7 +15,7 @@ use model::{
 };
 
 use crate::{
-    dead_letters::{DeadLetterStore, entries},
+    dead_letters::{Condition, DeadLetterStore, entries},
     kept::is_of,
     limits::TRANSACTION_DEAD_LETTER_BYTES_MAX,
     owed::{Facts, OwedBy},
@@ -46,7 +46,9 @@ impl Holder {
     ) -> Vec<(ViewWrite, usize)> {
         let mut writes = Vec::new();
         for discard in dead {
-            let facts = Facts::of(&discard).filter(|_| !settings.on_failure.is_empty());
+            let is_told =
+                settings.tells_of_expiry || discard.condition != Condition::RetentionExpired;
+            let facts = Facts::of(&discard).filter(|_| is_told && !settings.on_failure.is_empty());
             let mut letters = Vec::new();
             for entry in entries(discard, &self.key, self.token(), now) {
                 letters.push(entry.id);

@@ -6,9 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use model::{ByteSize, FunctionName, StreamKey, Timestamp, TriggerName, invocation::ItemFailures};
 
-use crate::{
-    event_time::EventTime, filter::Filter, lanes::Lanes, limits::RETRY_AFTER_MAX,
-};
+use crate::{event_time::EventTime, filter::Filter, lanes::Lanes, limits::RETRY_AFTER_MAX};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct TriggerSettings {
@@ -42,6 +40,8 @@ pub struct TriggerSettings {
     pub retry: RetryPolicy,
     /// Destinations that get a document of every group that is given up, by name.
     pub on_failure: Vec<String>,
+    /// They are also told of records that retention was about to take; Lambda is silent about those (RT-5).
+    pub tells_of_expiry: bool,
     /// How answers of event functions are read.
     pub item_failures: ItemFailures,
     /// JSON events also say the facts of their invocation.

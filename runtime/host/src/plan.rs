@@ -96,6 +96,7 @@ pub(crate) fn trigger(
         tumbling: trigger.tumbling.clone(),
         retry: retry(&trigger.retry),
         on_failure: trigger.on_failure.clone(),
+        tells_of_expiry: true,
         item_failures: trigger.item_failures,
         envelope: trigger.envelope,
         enabled: trigger.enabled,

@@ -61,6 +61,23 @@ async fn what_a_paused_trigger_would_lose_becomes_dead_letters() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn as_in_lambda_nobody_is_told_of_what_retention_takes_from_a_mapping() {
+    for (tells_of_expiry, documents) in [(true, 1), (false, 0)] {
+        let mut world = World::new(copied);
+        kept_for_a_minute(&world);
+        world.paused = true;
+        world.settings.on_failure = vec!["queue".to_owned()];
+        world.settings.tells_of_expiry = tells_of_expiry;
+        world.put(0, &["1", "2"]);
+        let runner = world.start().await.unwrap();
+        wait(&world, 59).await;
+        assert_eq!(lost(&world), of(&["1", "2"], 0));
+        assert_eq!(world.owed().len(), documents, "{tells_of_expiry}");
+        runner.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_blocked_shard_goes_on_behind_what_its_stream_would_lose() {
     let mut world = World::new(|invocation| {
         if invocation

@@ -47,6 +47,8 @@ struct Held {
     stops: Option<(u64, bool)>,
     /// The disk takes nothing.
     full: bool,
+    /// It takes nothing that grants a lease.
+    no_grants: bool,
     /// No stream takes outputs.
     no_output: bool,
     /// The most tries that a progress row ever had, and the bytes of the longest row.
@@ -72,6 +74,11 @@ impl Tape {
 
     pub(super) fn fill(&self, full: bool) {
         self.held.lock().unwrap().full = full;
+    }
+
+    /// Full, as far as leases are concerned that somebody takes.
+    pub(super) fn refuse_grants(&self, refused: bool) {
+        self.held.lock().unwrap().no_grants = refused;
     }
 
     pub(super) fn lose_output(&self, lost: bool) {
@@ -101,7 +108,7 @@ impl Held {
         if stops.is_some_and(|(at, counts)| self.commits > at || !counts) {
             return down();
         }
-        if self.full {
+        if self.full || (self.no_grants && !transaction.grants.is_empty()) {
             return Err(CommitError::Full);
         }
         if self.no_output && !transaction.outputs.is_empty() {
@@ -391,6 +398,7 @@ fn settings() -> TriggerSettings {
             version: crate::RetryVersion::Same,
         },
         on_failure: Vec::new(),
+        tells_of_expiry: true,
         item_failures: model::invocation::ItemFailures::default(),
         enabled: true,
     }

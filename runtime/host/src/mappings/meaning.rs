@@ -92,6 +92,7 @@ pub(super) fn trigger(
         envelope: false,
         retry: retry(settings),
         on_failure: on_failure(settings)?,
+        tells_of_expiry: false,
         item_failures: if settings.report_item_failures {
             ItemFailures::Strict
         } else {

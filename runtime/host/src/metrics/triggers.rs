@@ -48,12 +48,12 @@ pub(super) const TRIGGER: &[Metric<Measured>] = &[
         aws: "DroppedEventCount",
         name: "shardmill_trigger_given_up_records_total",
         kind: Kind::Counter,
-        help: "records that were given up by a trigger without `on_failure`; they are in the dead-letter store",
+        help: "records whose attempts were spent or that were too old, of a trigger without `on_failure`; they are in the dead-letter store",
         value: |it| {
             number(if it.has_destinations {
                 0
             } else {
-                it.counters.dead_lettered
+                dropped(&it.counters)
             })
         },
     },
@@ -165,6 +165,13 @@ pub(super) fn write(text: &mut String, rooms: &Rooms) {
     }
 }
 
+/// Given up for what the function made of them or for their age, and for nothing else.
+fn dropped(counters: &Counters) -> u64 {
+    let otherwise =
+        counters.retention_expired + counters.unparsable + counters.out_of_range + counters.late;
+    counters.dead_lettered.saturating_sub(otherwise)
+}
+
 /// Of several shards.
 pub(crate) fn together(all: &mut Counters, one: &Counters) {
     all.records_in += one.records_in;
@@ -175,6 +182,31 @@ pub(crate) fn together(all: &mut Counters, one: &Counters) {
     all.settled += one.settled;
     all.oversized += one.oversized;
     all.retention_expired += one.retention_expired;
+    all.unparsable += one.unparsable;
+    all.out_of_range += one.out_of_range;
+    all.late += one.late;
     all.lost_to_retention += one.lost_to_retention;
     all.iterator_age_ms = all.iterator_age_ms.max(one.iterator_age_ms);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_retention_took_and_what_no_function_saw_is_not_dropped_as_aws_counts_it() {
+        let given_up = Counters {
+            dead_lettered: 15,
+            retention_expired: 1,
+            unparsable: 2,
+            out_of_range: 3,
+            late: 4,
+            ..Counters::default()
+        };
+        let mut all = Counters::default();
+        together(&mut all, &given_up);
+        together(&mut all, &given_up);
+        assert_eq!(dropped(&all), 10);
+        assert_eq!(dropped(&Counters::default()), 0);
+    }
 }
