@@ -84,7 +84,9 @@ impl Pulse {
             (!is_older).then(|| now.as_millis())
         };
         // One that is older changes nothing.
-        let _kept = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, newer);
+        let _kept = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, newer);
     }
 
     pub(crate) fn since(&self, moment: Timestamp) -> bool {

@@ -37,7 +37,10 @@ mod tests {
 
     #[test]
     fn a_step_back_is_told_once_and_neither_drift_nor_a_step_forward_is() {
-        let mut pace = Pace::new(Timestamp::from_millis(10_000_000), Monotonic(Duration::ZERO));
+        let mut pace = Pace::new(
+            Timestamp::from_millis(10_000_000),
+            Monotonic(Duration::ZERO),
+        );
         for (wall, monotonic, back) in [
             (10_005_000, 5_000, None),
             (10_005_900, 6_000, None),

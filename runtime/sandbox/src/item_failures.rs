@@ -309,6 +309,11 @@ mod tests {
     fn a13_identifiers_are_numbers_not_text() {
         let both = r#"{"batchItemFailures":[{"itemIdentifier":"1000000000"},{"itemIdentifier":"999999999"}]}"#;
         assert_eq!(named(both, ItemFailures::Strict), Ok(vec![0, 1]));
+        let numbers = [99, 999_999_999, 1_000_000_000, 2_000_000_000];
+        let records = numbers.map(|number| record(number, 0));
+        let said = read(both.as_bytes(), &records, ItemFailures::Strict).unwrap();
+        let first = said.failures.first().map(|failure| failure.index);
+        assert_eq!(first, Some(1), "{:?}", said.failures);
     }
 
     #[test]

@@ -260,8 +260,13 @@ fn each_tumbling_window_has_one_last_invocation_while_records_keep_coming() {
     assert_eq!(status, 202, "{made}");
     let finals = || std::fs::read_to_string(&path).unwrap_or_default();
     let put = json!({ "StreamName": "in", "PartitionKey": "k", "Data": "e30=" }).to_string();
-    let (address, target) = (server.address.as_str(), "Kinesis_20131202.PutRecord");
-    let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
+    let address = server.address.as_str();
+    let headers = [
+        ("content-type", "application/x-amz-json-1.1"),
+        ("x-amz-target", "Kinesis_20131202.PutRecord"),
+        SIGNED[0],
+        SIGNED[2],
+    ];
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

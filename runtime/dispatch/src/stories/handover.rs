@@ -94,17 +94,14 @@ async fn children_that_found_no_room_for_their_leases_begin_once_there_is_some()
     world.put(1, &["left"]);
     world.put(2, &["right"]);
     let runner = world.start().await.unwrap();
-    world
-        .until(&runner, 0, |state| *state == ShardState::Ended)
-        .await;
-    world.tape.fill(true);
+    world.tape.refuse_grants(true);
     let state = world
         .until(&runner, 1, |state| matches!(state, ShardState::NoLease(_)))
         .await;
     assert!(state.to_string().contains("disk is full"), "{state}");
     world.platform.clock.sleep(Duration::from_secs(60)).await;
     assert_eq!(world.tape.outputs(), ["p"]);
-    world.tape.fill(false);
+    world.tape.refuse_grants(false);
     for child in [1, 2] {
         world
             .until(&runner, child, |state| *state == ShardState::CaughtUp)

@@ -170,3 +170,43 @@ async fn a23_a_merged_shard_waits_for_both_parents() {
     assert_eq!(world.tape.outputs(), ["left", "bad", "right", "child"]);
     runner.stop().await;
 }
+
+/// The text is read by the sandbox, which hands on the indexes of what it names in order.
+#[tokio::test(start_paused = true)]
+async fn a13_the_batch_comes_again_from_the_lowest_of_the_records_that_an_answer_names() {
+    let is_first = std::sync::atomic::AtomicBool::new(true);
+    let mut world = World::new(move |invocation| {
+        if !is_first.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            return copied(invocation);
+        }
+        let names = |record: &model::UserRecord| {
+            ["999999999", "1000000000"].contains(&text(record).as_str())
+        };
+        let named = (0..).zip(invocation.records.iter());
+        let failures = named.filter(|(_, record)| names(record));
+        Outcome::Answered(Answer {
+            failures: failures
+                .map(|(index, _)| RecordFailure {
+                    index,
+                    action: RecordAction::Retry,
+                    kind: "BatchItemFailure".to_owned(),
+                    reason: String::new(),
+                })
+                .collect(),
+            ..Answer::default()
+        })
+    });
+    world.settings.batch.records = 4;
+    world.settings.retry.failed = FailedItems::FromTheFirst;
+    for number in [99_u64, 999_999_999, 1_000_000_000, 2_000_000_000] {
+        world
+            .river
+            .put_numbered(0, number, world.platform.clock.wall());
+    }
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    let invoked = world.invoked();
+    let all = "0:99,999999999,1000000000,2000000000";
+    assert_eq!(invoked, [all, "0:999999999,1000000000,2000000000"]);
+    runner.stop().await;
+}

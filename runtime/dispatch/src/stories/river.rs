@@ -49,6 +49,16 @@ impl River {
         });
     }
 
+    /// Its data is its number.
+    pub(super) fn put_numbered(&self, shard: usize, number: u64, now: Timestamp) {
+        self.put(shard, "k", number.to_string(), now);
+        self.shards.send_modify(|shards| {
+            if let Some(record) = shards[shard].1.last_mut() {
+                record.sequence = SequenceNumber([0, 0, number]);
+            }
+        });
+    }
+
     /// Arrives now, and can be read once it surfaces.
     pub(super) fn put_out_of_sight(&self, shard: usize, data: &str) {
         let record = (shard, data.to_owned(), self.clock.wall());
