@@ -84,6 +84,8 @@ pub const AUTOMATIC_BOOKMARKS_MAX: usize = 20;
 pub const BOOKMARK_BYTES_MAX: usize = 1 << 20;
 /// What operators ordered is kept for so long.
 pub const AUDIT_KEPT: Duration = Duration::from_secs(365 * 24 * 3_600);
+/// Shards that are gone whose rows are removed at once.
+pub const FORGOTTEN_SHARDS: usize = 500;
 /// Pause before a settlement is tried again when the disk or the dead-letter store is full, and before shards are begun again
 /// whose lease could not be written.
 pub const FULL_PAUSE: Duration = Duration::from_secs(1);

@@ -89,6 +89,33 @@ pub struct Counters {
     pub lost_here: u64,
 }
 
+impl Counters {
+    /// Of several shards together; an age is the oldest.
+    pub fn add(&mut self, one: &Self) {
+        self.records_in += one.records_in;
+        self.resumed += one.resumed;
+        self.settled += one.settled;
+        self.dead_lettered += one.dead_lettered;
+        self.parked += one.parked;
+        self.unparked += one.unparked;
+        self.invocations += one.invocations;
+        self.failures += one.failures;
+        self.invoked_records += one.invoked_records;
+        self.failed_records += one.failed_records;
+        self.iterator_age_ms = self.iterator_age_ms.max(one.iterator_age_ms);
+        self.out_of_range += one.out_of_range;
+        self.malformed_aggregates += one.malformed_aggregates;
+        self.filtered_out += one.filtered_out;
+        self.unparsable += one.unparsable;
+        self.oversized += one.oversized;
+        self.late += one.late;
+        self.windows_closed += one.windows_closed;
+        self.retention_expired += one.retention_expired;
+        self.lost_to_retention += one.lost_to_retention;
+        self.lost_here += one.lost_here;
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShardState {
     Running,

@@ -25,7 +25,7 @@ use crate::{
     settings::{Switch, TriggerSettings},
     shard::Rooms,
     state::StateStore,
-    status::ShardStatus,
+    status::{Counters, ShardStatus},
 };
 
 mod binding;
@@ -45,6 +45,8 @@ const ENDS_MAX: usize = 64;
 const REPLACED_MAX: usize = 4;
 
 type Statuses = Arc<Mutex<BTreeMap<ShardId, watch::Sender<ShardStatus>>>>;
+/// What was counted on shards that are gone.
+type Gone = Arc<Mutex<Counters>>;
 
 #[derive(Debug)]
 pub struct TriggerRunner {
@@ -54,6 +56,7 @@ pub struct TriggerRunner {
     state: Option<Arc<StateStore>>,
     parked: Arc<ParkedKeys>,
     statuses: Statuses,
+    gone: Gone,
     workers: Workers,
     stop: Stop,
     task: Task<()>,
@@ -172,11 +175,12 @@ impl TriggerRunner {
         let (stop, token) = Stop::new();
         let (ends, ended) = mpsc::channel(ENDS_MAX);
         let tasks = rooms.platform.tasks.clone();
-        let statuses = Statuses::default();
+        let (statuses, gone) = (Statuses::default(), Gone::default());
         let mut crew = Crew {
             rooms,
             settings: Arc::new(settings),
             statuses: Arc::clone(&statuses),
+            gone: Arc::clone(&gone),
             state: state.clone(),
             parked: Arc::clone(&parked),
             orders: given,
@@ -201,6 +205,7 @@ impl TriggerRunner {
             state,
             parked,
             statuses,
+            gone,
             workers: Workers(replacing),
             stop,
             task,
@@ -277,6 +282,12 @@ impl TriggerRunner {
             .values()
             .map(|status| status.borrow().clone())
             .collect()
+    }
+
+    /// What was counted on shards that the stream does not have any more and that have no status.
+    #[must_use]
+    pub fn counted_on_gone_shards(&self) -> Counters {
+        *self.gone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes of one shard's status, for those who wait for it.

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use dispatch::{
-    Brake, Mismatch, Moved, ParkedKeys, Paused, SeekTo, ShardStatus, StartAt, StateStore,
+    Counters,    Brake, Mismatch, Moved, ParkedKeys, Paused, SeekTo, ShardStatus, StartAt, StateStore,
     TriggerRunner, TriggerSettings,
 };
 use model::{
@@ -69,6 +69,13 @@ impl Runners {
         running
             .or_else(|| self.moving().get(name).cloned())
             .unwrap_or_default()
+    }
+
+    /// What was counted on shards that are gone since the trigger was started.
+    pub(crate) fn counted_on_gone_shards(&self, name: &TriggerName) -> Counters {
+        let running = self.running();
+        let counted = running.get(name).map(TriggerRunner::counted_on_gone_shards);
+        counted.unwrap_or_default()
     }
 
     /// Where the trigger keeps values.

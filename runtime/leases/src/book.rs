@@ -248,6 +248,26 @@ impl LeaseBook {
         Ok(())
     }
 
+    /// Removes rows that nobody will take again, together with what else of them is in `with`.
+    pub async fn remove(
+        &self,
+        gone: &[LeaseKey],
+        with: Vec<ViewWrite>,
+    ) -> Result<(), LeaseError> {
+        let _one_at_a_time = self.writing.lock().await;
+        let mut writes = with;
+        writes.extend(gone.iter().map(|key| ViewWrite {
+            key: keys::lease(key),
+            value: None,
+        }));
+        let transaction = Transaction {
+            writes,
+            ..Transaction::default()
+        };
+        self.journal.commit(transaction).await?;
+        Ok(())
+    }
+
     /// All rows of a trigger, by shard.
     pub fn list(&self, trigger: &TriggerName) -> Result<Vec<LeaseRow>, LeaseError> {
         let prefix = keys::of_trigger(Namespace::Lease, trigger);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::Checkpoint;
+use model::{Checkpoint, keys, seams::Journal as _};
 
 use super::world::{World, copied, thrown};
 use crate::{ShardState, testing::position};
@@ -110,5 +110,54 @@ async fn children_that_found_no_room_for_their_leases_begin_once_there_is_some()
     let mut outputs = world.tape.outputs();
     outputs[1..].sort();
     assert_eq!(outputs, ["p", "left", "right"]);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_settled_shard_that_is_gone_leaves_no_rows_once_its_children_have_ended() {
+    let world = World::new(copied);
+    world.put(0, &["p"]);
+    world.river.split(0);
+    world.put(1, &["left"]);
+    world.put(2, &["right"]);
+    let runner = world.start().await.unwrap();
+    let rows = |shard| {
+        let key = model::LeaseKey {
+            trigger: world.settings.name.clone(),
+            shard: model::ShardId(shard),
+        };
+        let stored = [keys::lease(&key), keys::progress(&key)];
+        stored.map(|key| world.tape.get(&key).unwrap().is_some())
+    };
+    for child in [1, 2] {
+        world
+            .until(&runner, child, |state| *state == ShardState::CaughtUp)
+            .await;
+    }
+    world.river.vanish(0);
+    world.river.split(1);
+    world
+        .until(&runner, 1, |state| *state == ShardState::Ended)
+        .await;
+    world.platform.clock.sleep(Duration::from_secs(1)).await;
+    assert_eq!(rows(0), [true; 2], "one of its children has not ended");
+    world.river.split(2);
+    world
+        .until(&runner, 2, |state| *state == ShardState::Ended)
+        .await;
+    world.platform.clock.sleep(Duration::from_secs(1)).await;
+    assert_eq!(rows(0), [false; 2]);
+    assert_eq!([rows(1), rows(2)], [[true; 2]; 2], "the stream has them");
+    let shards: Vec<u32> = runner.status().iter().map(|it| it.shard.0).collect();
+    assert_eq!(shards, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(runner.counted_on_gone_shards().settled, 1);
+    runner.stop().await;
+
+    // A later start does not take them up again.
+    world.put(3, &["more"]);
+    let runner = world.start().await.unwrap();
+    world.platform.clock.sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.tape.outputs().last().unwrap(), "more");
+    assert_eq!(rows(0), [false; 2]);
     runner.stop().await;
 }

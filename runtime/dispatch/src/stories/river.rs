@@ -1,6 +1,10 @@
 //! A stream in memory, whose shards are split, merged and trimmed when a story says so.
 
-use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use model::{
@@ -14,6 +18,8 @@ use platform::{Clock, watch};
 pub(super) struct River {
     /// How long it says that it keeps records; it trims them when it is told to.
     pub(super) retention: Mutex<Option<Duration>>,
+    /// Shards of which nothing is left.
+    vanished: Mutex<BTreeSet<ShardId>>,
     /// Records that each shard lost.
     trimmed: Mutex<BTreeMap<usize, u64>>,
     shards: watch::Sender<Vec<(ShardFacts, Vec<Record>)>>,
@@ -28,6 +34,7 @@ impl River {
             on_the_way: watch::channel(Vec::new()).0,
             clock,
             retention: Mutex::default(),
+            vanished: Mutex::default(),
             trimmed: Mutex::default(),
             shards: watch::channel(vec![(facts(0, &[]), Vec::new())]).0,
         }
@@ -87,6 +94,11 @@ impl River {
         *self.trimmed.lock().unwrap().entry(shard).or_default() += lost;
         self.shards
             .send_modify(|shards| drop(shards[shard].1.drain(..records)));
+    }
+
+    /// As retention does with all that is left of a closed shard.
+    pub(super) fn vanish(&self, shard: u32) {
+        self.vanished.lock().unwrap().insert(ShardId(shard));
     }
 
     pub(super) fn narrow(&self, shard: usize, range: HashKeyRange) {
@@ -163,11 +175,13 @@ impl Source for River {
     }
 
     fn shards(&self, _: &StreamKey) -> Result<Vec<ShardFacts>, SourceError> {
+        let vanished = self.vanished.lock().unwrap();
         Ok(self
             .shards
             .borrow()
             .iter()
             .map(|(facts, _)| facts.clone())
+            .filter(|facts| !vanished.contains(&facts.id))
             .collect())
     }
 

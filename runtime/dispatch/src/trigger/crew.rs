@@ -11,20 +11,21 @@ use std::{
 
 use leases::NewLease;
 use model::{
-    Checkpoint, HashKey, HashKeyRange, LeaseKey, LeaseRow, ShardId, keys, seams::ShardFacts,
+    Checkpoint, HashKey, HashKeyRange, LeaseKey, LeaseRow, ShardId, ViewWrite, keys,
+    seams::ShardFacts,
 };
 use platform::{StopToken, Task, watch};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::{
-    StartError, Statuses,
+    Gone, StartError, Statuses,
     binding::{self, Binding},
     start,
 };
 use crate::{
     breaker::Pulse,
-    limits::FULL_PAUSE,
+    limits::{FORGOTTEN_SHARDS, FULL_PAUSE},
     orders::Orders,
     parking::ParkedKeys,
     progress::Progress,
@@ -45,6 +46,7 @@ pub(super) struct Crew {
     pub(super) rooms: Rooms,
     pub(super) settings: Arc<TriggerSettings>,
     pub(super) statuses: Statuses,
+    pub(super) gone: Gone,
     pub(super) state: Option<Arc<StateStore>>,
     pub(super) parked: Arc<ParkedKeys>,
     pub(super) orders: watch::Receiver<Orders>,
@@ -147,7 +149,49 @@ impl Crew {
                 None => self.launch(shard).await?,
             }
         }
-        self.settle_what_is_gone(&known).await
+        self.settle_what_is_gone(&known).await?;
+        self.forget_what_is_gone(&known).await
+    }
+
+    /// Removes the rows of shards that are settled to their end and gone from the stream: nobody can go back to them. Until
+    /// their children have ended too, what their windows came to may be asked for; a shard that lost records goes on saying so.
+    async fn forget_what_is_gone(&mut self, known: &BTreeSet<ShardId>) -> Result<(), StartError> {
+        let rows = self.rooms.leases.list(&self.settings.name)?;
+        let here: BTreeSet<ShardId> = rows.iter().map(|row| row.key.shard).collect();
+        let mut gone = Vec::new();
+        for row in rows {
+            let works = |child: &ShardId| here.contains(child) && !self.ended.contains(child);
+            let is_over = self.ended.contains(&row.key.shard) && !known.contains(&row.key.shard);
+            if !is_over || row.children.iter().any(works) {
+                continue;
+            }
+            let stored = self.rooms.journal.get(&keys::progress(&row.key))?;
+            let lost = stored.map(|stored| Progress::decode(&stored)).transpose()?;
+            if lost.is_none_or(|progress| progress.lost == 0) {
+                gone.push(row.key);
+            }
+        }
+        for some in gone.chunks(FORGOTTEN_SHARDS) {
+            let rows = |key| [keys::progress(key), keys::windows(key)];
+            let writes = some.iter().flat_map(rows);
+            let writes = writes.map(|key| ViewWrite { key, value: None });
+            self.rooms.leases.remove(some, writes.collect()).await?;
+            self.forget(some);
+        }
+        Ok(())
+    }
+
+    /// What their workers counted goes on being counted.
+    fn forget(&mut self, gone: &[LeaseKey]) {
+        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counters = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in gone {
+            if let Some(status) = statuses.remove(&key.shard) {
+                counters.add(&status.borrow().counters);
+            }
+            self.tasks.remove(&key.shard);
+            self.ended.remove(&key.shard);
+        }
     }
 
     /// Shards that expired before they were read to their end: a task finds nothing in them, says what was lost and ends them.

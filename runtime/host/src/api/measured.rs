@@ -5,7 +5,7 @@ use std::time::Duration;
 use dispatch::{Counters, TriggerSettings};
 
 use super::why::is_moving;
-use crate::{assemble::Rooms, lag, metrics};
+use crate::{assemble::Rooms, lag};
 
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
@@ -24,11 +24,16 @@ pub(crate) struct Measured {
 impl Measured {
     pub(crate) fn of(rooms: &Rooms, settings: &TriggerSettings) -> Self {
         let mut all = Self {
+            counters: Counters {
+                // Nothing of what happened there is of now.
+                iterator_age_ms: 0,
+                ..rooms.runners.counted_on_gone_shards(&settings.name)
+            },
             has_destinations: !settings.on_failure.is_empty(),
             ..Self::default()
         };
         for status in rooms.runners.status(&settings.name) {
-            metrics::together(&mut all.counters, &status.counters);
+            all.counters.add(&status.counters);
             let lag = lag::of_shard(rooms, settings, &status);
             all.lag_records += lag.records;
             let ms = u64::try_from(lag.time.as_millis()).unwrap_or(u64::MAX);

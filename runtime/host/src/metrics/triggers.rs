@@ -172,23 +172,6 @@ fn dropped(counters: &Counters) -> u64 {
     counters.dead_lettered.saturating_sub(otherwise)
 }
 
-/// Of several shards.
-pub(crate) fn together(all: &mut Counters, one: &Counters) {
-    all.records_in += one.records_in;
-    all.filtered_out += one.filtered_out;
-    all.invoked_records += one.invoked_records;
-    all.failed_records += one.failed_records;
-    all.dead_lettered += one.dead_lettered;
-    all.settled += one.settled;
-    all.oversized += one.oversized;
-    all.retention_expired += one.retention_expired;
-    all.unparsable += one.unparsable;
-    all.out_of_range += one.out_of_range;
-    all.late += one.late;
-    all.lost_to_retention += one.lost_to_retention;
-    all.iterator_age_ms = all.iterator_age_ms.max(one.iterator_age_ms);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,8 +187,8 @@ mod tests {
             ..Counters::default()
         };
         let mut all = Counters::default();
-        together(&mut all, &given_up);
-        together(&mut all, &given_up);
+        all.add(&given_up);
+        all.add(&given_up);
         assert_eq!(dropped(&all), 10);
         assert_eq!(dropped(&Counters::default()), 0);
     }
