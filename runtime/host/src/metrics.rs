@@ -14,7 +14,6 @@ use crate::{assemble::Rooms, limits::METRIC_STREAMS_MAX};
 
 mod triggers;
 
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Counter,

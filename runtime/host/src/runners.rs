@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use dispatch::{
-    Counters,    Brake, Mismatch, Moved, ParkedKeys, Paused, SeekTo, ShardStatus, StartAt, StateStore,
+    Brake, Counters, Mismatch, Moved, ParkedKeys, Paused, SeekTo, ShardStatus, StartAt, StateStore,
     TriggerRunner, TriggerSettings,
 };
 use model::{

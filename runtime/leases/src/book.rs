@@ -249,11 +249,7 @@ impl LeaseBook {
     }
 
     /// Removes rows that nobody will take again, together with what else of them is in `with`.
-    pub async fn remove(
-        &self,
-        gone: &[LeaseKey],
-        with: Vec<ViewWrite>,
-    ) -> Result<(), LeaseError> {
+    pub async fn remove(&self, gone: &[LeaseKey], with: Vec<ViewWrite>) -> Result<(), LeaseError> {
         let _one_at_a_time = self.writing.lock().await;
         let mut writes = with;
         writes.extend(gone.iter().map(|key| ViewWrite {

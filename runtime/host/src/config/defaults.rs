@@ -338,7 +338,7 @@ pub(super) const BATCH_WAIT: Measured<Duration> = Measured {
     default: Duration::ZERO,
     min: Duration::ZERO,
     max: Duration::from_secs(300),
-    meaning: "or this long after its first record",
+    meaning: "or this long after its first record, or after the batch before it came to its end",
 };
 pub(super) static BATCH: Place = Place {
     path: "triggers.NAME.batch",
