@@ -237,10 +237,13 @@ fn a_program_takes_the_records_of_a_mapping() {
     let dead = project.json(&["dead-letter", "list"]);
     assert_eq!(shardmill_end_to_end::items(&dead).len(), 1, "{dead}");
     // Records name the role of the function, which says what it was told.
-    let lines = project.ndjson(&["logs", made["UUID"].as_str().expect("an id")]);
+    let uuid = made["UUID"].as_str().expect("an id");
+    let lines = project.ndjson(&["logs", uuid]);
     let role = r#""invokeIdentityArn": "arn:aws:iam::000000000000:role/r""#;
     let says = |line: &Value| line["message"].as_str().is_some_and(|it| it.contains(role));
     assert!(lines.iter().any(says), "{lines:?}");
+    let shown = project.json(&["trigger", "show", uuid]);
+    assert_eq!(shown["shards"][0]["settled"], 2, "{shown}");
     assert_eq!(server.stop().code, Some(0));
 }
 

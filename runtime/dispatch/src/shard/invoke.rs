@@ -185,13 +185,13 @@ impl ShardTask {
         Ok(())
     }
 
-    /// Stable over the attempts of one batch.
+    /// Stable over the attempts of one batch. Programs put it into a path: it has no character that one does not take.
     fn request_id(&self, work: &Work, records: &[UserRecord]) -> String {
         let (trigger, shard) = (&self.settings.name, self.shard.id);
         let closing = work.window.filter(|_| work.origin == Origin::Window);
         let first = records.first().map(|record| record.position);
         match (first, closing) {
-            (None, Some(window)) => format!("{trigger}/{shard}/window {}", window.start),
+            (None, Some(window)) => format!("{trigger}/{shard}/window-{}", window.start),
             (first, _) => {
                 let first = first.unwrap_or_default();
                 format!("{trigger}/{shard}/{first}+{}", records.len())
