@@ -280,3 +280,54 @@ async fn a_list_of_another_account_goes_on_as_long_as_a_policy_allows_it() {
     server.done("one", "DeleteResourcePolicy", &policy).await;
     server.denied("two", "ListShards", &rest).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn policies_are_kept_until_they_are_deleted() {
+    const ARN: &str = "arn:aws:kinesis:eu-west-1:000000000000:stream/flights";
+    let client = Client::with_stream(1).await;
+    let named = json!({"ResourceARN": ARN});
+    assert_eq!(
+        client.done("GetResourcePolicy", named.clone()).await,
+        json!({"Policy": "{}"})
+    );
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"kinesis:*"}]}"#;
+    client
+        .done(
+            "PutResourcePolicy",
+            json!({"ResourceARN": ARN, "Policy": policy}),
+        )
+        .await;
+    assert_eq!(
+        client.done("GetResourcePolicy", named.clone()).await,
+        json!({"Policy": policy})
+    );
+    client.done("DeleteResourcePolicy", named.clone()).await;
+    assert_eq!(
+        client.done("GetResourcePolicy", named.clone()).await,
+        json!({"Policy": "{}"})
+    );
+    for (action, input, expected) in [
+        (
+            "DeleteResourcePolicy",
+            named,
+            "ResourceNotFoundException: No resource policy found for resource ARN arn:aws:kinesis:eu-west-1:000000000000:stream/flights.",
+        ),
+        (
+            "PutResourcePolicy",
+            json!({"ResourceARN": ARN, "Policy": "{}"}),
+            "InvalidArgumentException: The policy cannot be used: it has no Statement.",
+        ),
+        (
+            "PutResourcePolicy",
+            json!({"ResourceARN": ARN, "Policy": policy.replace("kinesis:*", "s3:*")}),
+            "InvalidArgumentException: The policy cannot be used: an Action is none of kinesis:*.",
+        ),
+        (
+            "GetResourcePolicy",
+            json!({"ResourceARN": ARN.replace("flights", "none")}),
+            "ResourceNotFoundException: Stream none under account 000000000000 not found.",
+        ),
+    ] {
+        assert_eq!(client.refused(action, input).await, expected);
+    }
+}
