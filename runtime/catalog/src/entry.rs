@@ -3,6 +3,9 @@
 //! A version is code and settings, and never changes; `$LATEST` is what was handed over last. The bare name of a function of
 //! the file means its current version, of one of the Lambda API `$LATEST`.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use model::{Digest, FunctionVersion};
@@ -24,7 +27,7 @@ pub struct Entry {
 /// Why nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unchanged {
-    #[error("there is no version {0}")]
+    #[error("there is no version {}", .0.name())]
     NoVersion(FunctionVersion),
     #[error("there is no version or alias `{0}`")]
     NoQualifier(String),
@@ -53,6 +56,26 @@ impl Entry {
             },
             versions: BTreeMap::new(),
         }
+    }
+
+    /// What is left of a function that was deleted: its numbers are not given again. Nothing where none was given.
+    #[must_use]
+    pub fn remains(&self) -> Option<Self> {
+        let remains = Self {
+            head: Head {
+                next: self.head.next,
+                ..Head::default()
+            },
+            versions: BTreeMap::new(),
+        };
+        (self.head.next > 1).then_some(remains)
+    }
+
+    /// Its first version has this number.
+    #[must_use]
+    pub fn from_number(mut self, next: u64) -> Self {
+        self.head.next = next;
+        self
     }
 
     /// Versions of which only the digests are known, in their order.
@@ -121,9 +144,27 @@ impl Entry {
         let is_new = self.head.declared != Some(version);
         self.head.declared = Some(version);
         if is_new || told.anyway || self.head.current.is_none() {
-            self.run(Route::to(version), told.retries);
+            self.let_in(version, told);
         }
         version
+    }
+
+    /// A version runs as it was told; where nothing ran before, it is all that does.
+    fn let_in(&mut self, version: FunctionVersion, told: Told) {
+        match (told.place, self.head.current) {
+            (Place::Instead, _) | (_, None) => self.run(Route::to(version), told.retries),
+            (_, Some(current)) if current.version == version => {}
+            (Place::Share(weight), Some(Route { version: main, .. })) => {
+                let other = Some(Share { version, weight });
+                let route = Route {
+                    version: main,
+                    other,
+                };
+                self.run(route, told.retries);
+                self.head.roll_back = told.roll_back;
+            }
+            (Place::Nowhere, Some(_)) => {}
+        }
     }
 
     /// A version with this code and these settings; the newest where there are several.
@@ -170,6 +211,7 @@ impl Entry {
         }
         head.current = Some(route);
         head.taken_back.remove(BARE);
+        head.roll_back = None;
         if retries {
             head.left = self.versions.keys().copied().collect();
         }
@@ -178,8 +220,17 @@ impl Entry {
         }
     }
 
-    /// Back to the version that ran before; which one that was.
-    pub fn roll_back(&mut self, retries: bool) -> Result<FunctionVersion, Unchanged> {
+    /// Takes back what was let in last: the second version as long as it has a share, else the version that runs, in whose
+    /// place comes the one that ran before.
+    pub fn roll_back(&mut self, retries: bool) -> Result<RolledBack, Unchanged> {
+        if let Some(Route { version, other }) = self.head.current
+            && let Some(share) = other.filter(|share| share.weight > 0.0)
+        {
+            self.run(Route::to(version), retries);
+            let from = share.version;
+            return Ok(RolledBack { from, version });
+        }
+        let from = self.head.current.map(|route| route.version);
         let before = loop {
             let before = self.head.before.pop().ok_or(Unchanged::NothingBefore)?;
             if self.versions.contains_key(&before) {
@@ -189,7 +240,11 @@ impl Entry {
         let older = std::mem::take(&mut self.head.before);
         self.run(Route::to(before), retries);
         self.head.before = older;
-        Ok(before)
+        let from = from.unwrap_or(FunctionVersion::LATEST);
+        Ok(RolledBack {
+            from,
+            version: before,
+        })
     }
 
     /// A weighted route shares between two published versions.
@@ -314,193 +369,35 @@ impl Entry {
     }
 }
 
+/// What a rollback did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RolledBack {
+    /// It takes nothing more.
+    pub from: FunctionVersion,
+    /// It runs, alone.
+    pub version: FunctionVersion,
+}
+
 /// How what is deployed goes on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Told {
     /// It runs even if it was rolled back before.
     pub anyway: bool,
     /// What earlier versions failed at is tried again with it.
     pub retries: bool,
+    pub place: Place,
+    /// Of a share: how much more of it may fail than of what runs beside it; none: as triggers say it.
+    pub roll_back: Option<f64>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::row::Settings;
-
-    fn revision(code: u8, memory: u64) -> Revision {
-        Revision {
-            code: Code {
-                digest: Digest([code; 32]),
-                kind: "stream".to_owned(),
-                package: None,
-            },
-            settings: Settings {
-                memory_bytes: memory,
-                ..Settings::default()
-            },
-            ..Revision::default()
-        }
-    }
-
-    fn declared(codes: &[u8]) -> Entry {
-        let mut entry = Entry::new(Origin::File, Revision::default());
-        for code in codes {
-            entry.declare(revision(*code, 1), Told::default());
-        }
-        entry
-    }
-
-    fn current(entry: &Entry) -> u64 {
-        entry.route(None).unwrap().version.0
-    }
-
-    #[test]
-    fn the_same_code_and_settings_keep_their_number() {
-        let mut entry = declared(&[1, 2, 1]);
-        assert_eq!((current(&entry), entry.versions.len()), (1, 2));
-        let before = entry.clone();
-        entry.declare(revision(1, 1), Told::default());
-        assert_eq!(entry, before);
-        let other = entry.declare(revision(1, 2), Told::default());
-        assert_eq!(other, FunctionVersion(3));
-        assert_eq!(current(&entry), 3);
-    }
-
-    #[test]
-    fn versions_of_which_only_the_digest_was_kept_are_found_again() {
-        let old = [1, 2].map(|code| Digest([code; 32]).to_string());
-        let mut entry = Entry::of_digests(&old).unwrap();
-        assert_eq!(entry.declare(revision(2, 5), Told::default()).0, 2);
-        assert_eq!(entry.declare(revision(3, 5), Told::default()).0, 3);
-        let known = entry.revision(FunctionVersion(2)).unwrap();
-        assert_eq!(known.settings.memory_bytes, 5);
-        assert!(Entry::of_digests(&["x".to_owned()]).is_err());
-    }
-
-    #[test]
-    fn what_was_rolled_back_stays_so_until_the_file_says_something_new() {
-        let mut entry = declared(&[1, 2, 3]);
-        assert_eq!(entry.roll_back(false), Ok(FunctionVersion(2)));
-        assert_eq!(entry.roll_back(false), Ok(FunctionVersion(1)));
-        assert_eq!(entry.roll_back(false), Err(Unchanged::NothingBefore));
-        entry.declare(revision(3, 1), Told::default());
-        assert_eq!(current(&entry), 1);
-        let anyway = Told {
-            anyway: true,
-            retries: false,
-        };
-        entry.declare(revision(3, 1), anyway);
-        assert_eq!(current(&entry), 3);
-        entry.roll_back(false).unwrap();
-        entry.declare(revision(4, 1), Told::default());
-        assert_eq!(current(&entry), 4);
-    }
-
-    #[test]
-    fn an_attempt_keeps_its_version_unless_that_was_left_or_is_gone() {
-        let mut entry = declared(&[1, 2]);
-        let of = |entry: &Entry, before: Option<u64>| {
-            let before = before.map(FunctionVersion);
-            entry.of_attempt(None, before, 0.5).unwrap().0
-        };
-        assert_eq!(of(&entry, None), 2);
-        assert_eq!(of(&entry, Some(1)), 1);
-        assert_eq!(of(&entry, Some(9)), 2);
-        entry.promote(Route::to(FunctionVersion(2)), true).unwrap();
-        assert_eq!(of(&entry, Some(1)), 2);
-        entry.promote(Route::to(FunctionVersion(1)), true).unwrap();
-        assert_eq!(of(&entry, Some(2)), 1);
-        assert_eq!(of(&entry, Some(1)), 1);
-    }
-
-    #[test]
-    fn publishing_what_is_published_makes_no_version() {
-        let mut entry = Entry::new(Origin::Api, revision(1, 1));
-        assert_eq!(entry.publish(Some("first".to_owned())).0, 1);
-        assert_eq!(entry.publish(None).0, 1);
-        entry.head.latest = revision(1, 2);
-        assert_eq!(entry.publish(None).0, 2);
-        entry.remove_version(FunctionVersion(2)).unwrap();
-        entry.head.latest = revision(1, 3);
-        assert_eq!(entry.publish(None).0, 3);
-        assert_eq!(entry.route(None).unwrap().version, FunctionVersion::LATEST);
-    }
-
-    #[test]
-    fn what_is_taken_back_takes_nothing_more_until_it_is_let_in_again() {
-        let mut entry = declared(&[1, 2]);
-        let route = Route {
-            version: FunctionVersion(2),
-            other: Some(Share {
-                version: FunctionVersion(1),
-                weight: 0.5,
-            }),
-        };
-        let told = |version| TakenBack {
-            version: FunctionVersion(version),
-            at_ms: 7,
-            because: "half of it failed".to_owned(),
-        };
-        entry.promote(route, false).unwrap();
-        assert!(!entry.take_back(Some("live"), told(1)));
-        assert!(!entry.take_back(None, told(2)));
-        assert!(entry.take_back(None, told(1)));
-        assert!(!entry.take_back(None, told(1)));
-        let canary = Some(FunctionVersion(1));
-        assert_eq!(entry.of_attempt(None, canary, 0.0).unwrap().0, 2);
-        assert_eq!(entry.head.taken_back[BARE], told(1));
-        assert_eq!(entry.route(None).unwrap().other.unwrap().weight, 0.0);
-
-        entry.promote(route, false).unwrap();
-        assert!(entry.head.taken_back.is_empty());
-        assert_eq!(entry.of_attempt(None, canary, 0.9).unwrap().0, 1);
-
-        let alias = Alias {
-            route,
-            description: String::new(),
-            id: String::new(),
-        };
-        entry.set_alias("live", alias.clone()).unwrap();
-        assert!(entry.take_back(Some("live"), told(1)));
-        assert_eq!(entry.of_attempt(Some("live"), None, 0.0).unwrap().0, 2);
-        entry.set_alias("live", alias).unwrap();
-        assert!(entry.head.taken_back.is_empty() && entry.head.left.is_empty());
-    }
-
-    #[test]
-    fn aliases_route_to_what_is_there_and_hold_it() {
-        let mut entry = declared(&[1, 2]);
-        let alias = |version, other: Option<(u64, f64)>| Alias {
-            route: Route {
-                version: FunctionVersion(version),
-                other: other.map(|(version, weight)| Share {
-                    version: FunctionVersion(version),
-                    weight,
-                }),
-            },
-            description: String::new(),
-            id: String::new(),
-        };
-        entry.set_alias("live", alias(1, Some((2, 0.25)))).unwrap();
-        let pick = |fraction| entry.of_attempt(Some("live"), None, fraction).unwrap().0;
-        assert_eq!((pick(0.2), pick(0.3)), (2, 1));
-        let held = entry.clone().remove_version(FunctionVersion(1));
-        assert!(matches!(held, Err(Unchanged::InUse { .. })), "{held:?}");
-        for (refused, why) in [
-            (alias(9, None), "there is no version 9"),
-            (
-                alias(1, Some((1, 0.5))),
-                "the versions that share what comes are two, found version 1 twice",
-            ),
-            (alias(1, Some((2, 1.5))), "a weight is 0 to 1, found 1.5"),
-            (alias(0, Some((2, 0.5))), "there is no version 0"),
-        ] {
-            let said = entry.clone().set_alias("next", refused).unwrap_err();
-            assert_eq!(said.to_string(), why);
-        }
-        assert_eq!(entry.route(Some("$LATEST")).unwrap().version.0, 2);
-        assert!(entry.route(Some("7")).is_err());
-        assert!(entry.route(Some("none")).is_err());
-    }
+/// Where what is deployed goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Place {
+    /// It runs in place of what ran.
+    #[default]
+    Instead,
+    /// It takes this much of what comes, 0 to 1, beside what runs.
+    Share(f64),
+    /// It is there, and what runs goes on.
+    Nowhere,
 }

@@ -16,7 +16,7 @@ use model::{
     seams::{CommitError, Journal},
 };
 
-pub use entry::{Entry, Told, Unchanged};
+pub use entry::{Entry, Place, RolledBack, Told, Unchanged};
 pub use row::{
     Alias, Code, Head, Origin, Package, Published, Revision, Route, Settings, Share, TakenBack,
 };

@@ -47,6 +47,9 @@ pub struct Head {
     /// Second versions that were rolled back because they failed, by alias; under no name that of the bare name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub taken_back: BTreeMap<String, TakenBack>,
+    /// Of the second version of the bare name: how much more of it may fail than of the first, where its deploy said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roll_back: Option<f64>,
     /// Documents about the whole function, in the words of whoever wrote them.
     #[serde(default)]
     pub words: BTreeMap<String, Value>,

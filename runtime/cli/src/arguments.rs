@@ -80,6 +80,13 @@ pub(crate) enum Here {
     /// Names for servers, and what AWS's tools need to find one
     #[command(alias = "servers")]
     Server(ServerNoun),
+    /// Print what a shell needs to complete these verbs
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page of all, or of one verb
+    Man {
+        #[arg(value_name = "VERB")]
+        verb: Vec<String>,
+    },
     /// Print the version
     Version,
 }

@@ -96,6 +96,8 @@ fn help() {
       doctor       Look at the machine, the tools and the server
       data         What the server stores: check, repair, backup, restore
       server       Names for servers, and what AWS's tools need to find one
+      completions  Print what a shell needs to complete these verbs
+      man          Print the manual page of all, or of one verb
       version      Print the version
       put          Put records into a stream
       plan         Say what `deploy` would change; exit 7 when something would

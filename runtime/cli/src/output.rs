@@ -173,9 +173,10 @@ fn cell(item: &Value, pointer: &str) -> String {
     let name = pointer.rsplit('/').next().unwrap_or_default();
     let number = item.pointer(pointer).and_then(Value::as_u64);
     match (name.strip_suffix("ms"), number) {
-        (Some("at_" | "arrived_" | "created_" | "written_" | "expires_"), Some(number)) => {
-            shown(i64::try_from(number).unwrap_or(i64::MAX))
-        }
+        (
+            Some("at_" | "made_" | "arrived_" | "created_" | "written_" | "expires_"),
+            Some(number),
+        ) => shown(i64::try_from(number).unwrap_or(i64::MAX)),
         (Some(""), Some(number)) => shown_span(number),
         (Some(rest), Some(number)) if rest.ends_with('_') => shown_span(number),
         _ => text(item, pointer),
@@ -273,6 +274,16 @@ mod tests {
          NAME  LAG  OUT
          a     -    x, y
          bcd   3    -
+        ");
+    }
+
+    #[test]
+    fn times_are_moments_and_the_rest_is_spans() {
+        let items = [json!({"made_ms": 1_795_965_727_000_u64, "wait_ms": 90_000})];
+        let shown = table(&items, &[("MADE", "/made_ms"), ("WAIT", "/wait_ms")]);
+        insta::assert_snapshot!(shown, @r"
+         MADE                      WAIT
+         2026-11-29T15:22:07.000Z  1m 30s
         ");
     }
 

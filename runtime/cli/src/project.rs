@@ -26,7 +26,7 @@ pub(crate) async fn check(output: Output, file: &Path, env: &str) -> Result<(), 
             return Err(failure(&refused));
         }
     };
-    host::inspect(&Platform::real(), &project)
+    host::inspect(&Platform::real(), file, &project)
         .await
         .map_err(|error| Failure {
             exit: Exit::CheckFailed,

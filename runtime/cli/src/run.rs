@@ -13,8 +13,8 @@ use crate::failure::{Exit, Failure};
 use crate::output::{Output, text};
 use crate::server;
 use crate::verbs::{
-    self, build, data, deploy, doctor, invoke, keys, logs, orders, put, replay, status, tail,
-    things,
+    self, build, data, deploy, doctor, invoke, keys, logs, orders, put, replay, setup, status,
+    tail, things,
 };
 use crate::{bundles, dev, project, up};
 
@@ -57,10 +57,9 @@ async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<()
         }
         Here::Up(arguments) => Box::pin(up::up(output, *arguments)).await,
         Here::Check(file) => project::check(output, &file.file, &file.env).await,
-        Here::Config(noun) => {
-            let ConfigVerb::Show(file) = &noun.verb;
-            project::show(output, &file.file, &file.env)
-        }
+        Here::Config(noun) => config(output, &noun.verb),
+        Here::Completions { shell } => setup::completions(output, shell),
+        Here::Man { verb } => setup::man(output, &verb),
         Here::Build(arguments) => {
             let project = project::read_as(&arguments.project.file, &arguments.project.env)?;
             let sources = project::sources(&project, arguments.function.as_deref())?;
@@ -104,6 +103,14 @@ async fn run_here(server: Option<&str>, here: Here, output: Output) -> Result<()
     }
 }
 
+fn config(output: Output, verb: &ConfigVerb) -> Result<(), Failure> {
+    match verb {
+        ConfigVerb::Show(file) => project::show(output, &file.file, &file.env),
+        ConfigVerb::Schema => setup::schema(output),
+        ConfigVerb::Path(file) => setup::paths(output, file),
+    }
+}
+
 /// Of verbs for whoever writes functions, which never work on another environment.
 fn only_dev(verb: &str, env: &str) -> Result<(), Failure> {
     if env == "dev" {
@@ -120,9 +127,12 @@ async fn ask(server: Option<&str>, asking: Asking, output: Output) -> Result<(),
     match asking {
         Asking::Plan(project) => {
             let deploying = deploy::Deploying {
-                bundle: None,
+                what: None,
                 file: &project.file,
                 env: &project.env,
+                canary: None,
+                roll_back: None,
+                shadow: false,
                 retries: false,
                 dry_run: true,
             };
@@ -130,9 +140,12 @@ async fn ask(server: Option<&str>, asking: Asking, output: Output) -> Result<(),
         }
         Asking::Deploy(arguments) => {
             let deploying = deploy::Deploying {
-                bundle: arguments.bundle.as_deref(),
+                what: arguments.what.as_deref(),
                 file: &arguments.project.file,
                 env: &arguments.project.env,
+                canary: arguments.canary,
+                roll_back: arguments.rollback_on,
+                shadow: arguments.shadow,
                 retries: arguments.retries,
                 dry_run: arguments.dry_run,
             };

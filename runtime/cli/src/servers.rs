@@ -93,7 +93,7 @@ impl Servers {
     clippy::disallowed_methods,
     reason = "the command line is where the environment is read"
 )]
-fn file() -> Option<PathBuf> {
+pub(crate) fn file() -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).filter(|folder| !folder.is_empty());
     let configuration = folder("XDG_CONFIG_HOME").map(PathBuf::from);
     let configuration = configuration.or_else(|| Some(Path::new(&folder("HOME")?).join(".config")));

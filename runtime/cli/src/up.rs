@@ -71,6 +71,9 @@ pub(crate) async fn up(output: Output, mut arguments: Up) -> Result<(), Failure>
         if let Some(tls) = tls {
             output.note(&shown(&address, &tls));
         }
+        if arguments.allow_native {
+            output.note("native   --allow-native: programs of this machine run as functions, as this user and without a sandbox");
+        }
         if arguments.testing {
             output.note("testing  POST /_shardmill/reset forgets streams, POST /_shardmill/clock moves the clock");
         }

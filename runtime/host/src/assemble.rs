@@ -29,6 +29,7 @@ use crate::{
     bucket::Bucket,
     capsules::Capsules,
     config::Project,
+    deployment::Deployment,
     destinations::{Credentials, Deliveries, Names, Sender, Target},
     development::{Development, Reload, Reloaded},
     encrypted,
@@ -92,31 +93,6 @@ pub(crate) struct Rooms {
     pub(crate) development: Option<Development>,
 }
 
-/// What the file is read with when another one is deployed.
-pub(crate) struct Deployment {
-    /// To which paths in it are relative.
-    pub(crate) file: PathBuf,
-    /// Of this server, secrets among it.
-    pub(crate) env: BTreeMap<String, String>,
-}
-
-impl Deployment {
-    fn of(options: &UpOptions) -> Self {
-        Self {
-            file: options.file.clone(),
-            env: options.env.clone(),
-        }
-    }
-}
-
-impl std::fmt::Debug for Deployment {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Deployment")
-            .field("file", &self.file)
-            .finish_non_exhaustive()
-    }
-}
-
 const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const ACCOUNT: &str = "000000000000";
 
@@ -175,7 +151,7 @@ async fn assemble_on(
         node,
         address,
         data: options.data.clone(),
-        deployment: Deployment::of(options),
+        deployment: Deployment::of(options, project),
         deploying: tokio::sync::Mutex::default(),
         log,
         streams,
@@ -267,13 +243,16 @@ fn gates(world: &World, project: &Project, runners: &Runners) -> Result<Routes, 
 }
 
 /// The schedules of the file. One that is new and has no slot to come is refused.
-fn new_schedules(rooms: &Rooms, project: &Project) -> Result<Vec<ScheduleSettings>, StartError> {
+pub(crate) fn new_schedules(
+    rooms: &Rooms,
+    project: &Project,
+) -> Result<Vec<ScheduleSettings>, StartError> {
     let now = rooms.platform.clock.wall();
     let mut all = Vec::with_capacity(project.schedules.len());
     for (name, trigger) in &project.schedules {
         let stored = Row::read(rooms.journal.as_ref(), name).map_err(other)?;
         if stored.is_none() {
-            fitting::has_slots(name, trigger, now)?;
+            fitting::has_slots(name, (&rooms.deployment.file, trigger), now)?;
         }
         all.push(plan::schedule(&rooms.world, name, trigger));
     }
@@ -281,7 +260,7 @@ fn new_schedules(rooms: &Rooms, project: &Project) -> Result<Vec<ScheduleSetting
 }
 
 /// Starts one schedule; what it is to do is decided by its own task.
-fn launch_schedule(rooms: &Rooms, settings: ScheduleSettings) -> Result<(), StartError> {
+pub(crate) fn launch_schedule(rooms: &Rooms, settings: ScheduleSettings) -> Result<(), StartError> {
     let parts = schedules::Parts {
         platform: rooms.platform.clone(),
         journal: Arc::clone(&rooms.journal),
@@ -493,6 +472,7 @@ fn reloading(rooms: &Rooms, project: &Project) -> Arc<Reload> {
             let told = Told {
                 anyway: true,
                 retries: true,
+                ..Told::default()
             };
             let of_file = (built.clone(), function.concurrency);
             let version = deployed

@@ -27,8 +27,10 @@ pub enum StartError {
         needs: &'static str,
         hint: &'static str,
     },
-    #[error("schedule `{expression}` of trigger `{trigger}` never fires: {fact}")]
+    #[error("{place}: schedule `{expression}` of trigger `{trigger}` never fires: {fact}")]
     NeverFires {
+        /// File, line and column.
+        place: String,
         trigger: String,
         expression: String,
         fact: String,

@@ -55,7 +55,7 @@ pub(crate) fn fits(
 /// Refuses a schedule all of whose slots have passed.
 pub(crate) fn has_slots(
     name: &TriggerName,
-    trigger: &ScheduleTrigger,
+    (file, trigger): (&Path, &ScheduleTrigger),
     now: Timestamp,
 ) -> Result<(), StartError> {
     let schedule = &trigger.schedule;
@@ -64,7 +64,9 @@ pub(crate) fn has_slots(
     }
     let last = schedule.last_until(Timestamp::default(), now);
     let last = last.map(|last| schedule.shown(last)).unwrap_or_default();
+    let (line, column) = trigger.expression_at;
     Err(StartError::NeverFires {
+        place: format!("{}:{line}:{column}", file.display()),
         trigger: name.to_string(),
         expression: schedule.expression.to_string(),
         fact: format!("its last moment was {last}"),

@@ -9,6 +9,7 @@ mod bucket;
 mod capsules;
 pub mod config;
 pub mod data;
+mod deployment;
 mod destinations;
 mod detached;
 mod development;

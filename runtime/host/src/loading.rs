@@ -25,7 +25,11 @@ use crate::{
 
 /// Whether every component that the file names can serve. What is built from code is only looked
 /// for: it may not be built yet.
-pub async fn inspect(platform: &Platform, project: &Project) -> Result<(), StartError> {
+pub async fn inspect(
+    platform: &Platform,
+    file: &Path,
+    project: &Project,
+) -> Result<(), StartError> {
     let engine = Engine::new(
         platform.clone(),
         EngineSettings::default(),
@@ -53,7 +57,7 @@ pub async fn inspect(platform: &Platform, project: &Project) -> Result<(), Start
     }
     let now = platform.clock.wall();
     for (name, trigger) in &project.schedules {
-        fitting::has_slots(name, trigger, now)?;
+        fitting::has_slots(name, (file, trigger), now)?;
     }
     Ok(())
 }
@@ -112,6 +116,7 @@ pub(crate) async fn deployed(
     let code = (code, Natives::of(platform, native, options.allow_native));
     let functions = Functions::open(platform.clone(), engine, Arc::clone(journal), code);
     let functions = Arc::new(functions.map_err(|error| StartError::Other(error.to_string()))?);
+    functions.grant_api(&project.server.api_network);
     functions.tell(secrets::read(platform, project, &options.env).await?);
     load_all(platform, project, options, &functions).await?;
     Ok(functions)

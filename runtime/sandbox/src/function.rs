@@ -158,6 +158,13 @@ impl Function {
         self.inner.digest
     }
 
+    /// Of a function whose code is data: its language, and the file and the name of its handler (`app.py:handler`).
+    #[must_use]
+    pub fn written(&self) -> Option<(&str, &str)> {
+        let bundle = self.inner.bundle.as_ref()?;
+        Some((&bundle.language, &bundle.entry))
+    }
+
     /// What was measured since it was loaded.
     #[must_use]
     pub fn counts(&self) -> FunctionCounts {

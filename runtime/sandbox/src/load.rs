@@ -176,7 +176,7 @@ impl Engine {
         let compiled = &self.shared.compiled;
         let code = code(&self.shared, compiled, bytes, digest).await?;
         let guest = guest(&self.shared, &code, limits.scratch)?;
-        if matches!(guest, Guest::Program(_)) && limits.network != Network::default() {
+        if matches!(guest, Guest::Program(_)) && !limits.network.is_empty() {
             return Err(LoadError::NoNetworkInProgram);
         }
         Ok(Function::new(self.clone(), digest, guest, None, limits))
@@ -204,10 +204,7 @@ impl Engine {
 
 /// What earlier language runtimes cannot use: it is not granted to them in silence.
 fn granted(limits: &FunctionLimits) -> Option<&'static str> {
-    match (
-        limits.network == Network::default(),
-        limits.scratch == ByteSize(0),
-    ) {
+    match (limits.network.is_empty(), limits.scratch == ByteSize(0)) {
         (true, true) => None,
         (false, _) => Some("network"),
         (true, false) => Some("scratch"),

@@ -5,9 +5,15 @@
 
 use std::net::IpAddr;
 
+use model::FunctionName;
+
 /// What a function may ask; empty where nothing is granted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Network(Vec<Pattern>);
+pub struct Network {
+    patterns: Vec<Pattern>,
+    /// What the server grants to all functions that no file declares.
+    of_server: bool,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Pattern {
@@ -120,20 +126,54 @@ impl Network {
     #[must_use]
     pub fn new(patterns: &[String]) -> Self {
         let parsed = patterns.iter().filter_map(|text| Pattern::parse(text));
-        Self(parsed.collect())
+        Self {
+            patterns: parsed.collect(),
+            of_server: false,
+        }
+    }
+
+    /// The same for functions that no file declares.
+    #[must_use]
+    pub fn of_server(patterns: &[String]) -> Self {
+        Self {
+            of_server: true,
+            ..Self::new(patterns)
+        }
+    }
+
+    /// Without its patterns.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self {
+            patterns: Vec::new(),
+            of_server: self.of_server,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
+    /// Where in triggers.yaml this is granted to a function.
+    pub(crate) fn key(&self, function: &FunctionName) -> String {
+        if self.of_server {
+            "server.api_network".to_owned()
+        } else {
+            format!("functions.{function}.network")
+        }
     }
 
     /// Whether a function may ask for this host, as it writes it.
     pub(crate) fn names(&self, host: &str, port: u16) -> bool {
         let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
-        let mut patterns = self.0.iter();
+        let mut patterns = self.patterns.iter();
         patterns.any(|pattern| pattern.takes(port) && pattern.host.names(&host))
     }
 
     /// Whether a granted name may lead here: to the public network, or to what is granted as an address.
     pub(crate) fn reaches(&self, address: IpAddr, port: u16) -> bool {
         let address = address.to_canonical();
-        let mut patterns = self.0.iter();
+        let mut patterns = self.patterns.iter();
         is_public(address)
             || patterns.any(|pattern| pattern.takes(port) && pattern.host.holds(address))
     }
@@ -175,6 +215,16 @@ fn is_public(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_grant_says_where_it_is_given() {
+        let function = FunctionName::parse("f").unwrap();
+        assert_eq!(network(&[]).key(&function), "functions.f.network");
+        let of_server = Network::of_server(&["a.example:443".to_owned()]);
+        assert_eq!(of_server.key(&function), "server.api_network");
+        assert!(of_server.names("a.example", 443) && !of_server.is_empty());
+        assert_eq!(of_server.emptied(), Network::of_server(&[]));
+    }
 
     fn network(patterns: &[&str]) -> Network {
         let patterns: Vec<String> = patterns.iter().map(|it| (*it).to_owned()).collect();

@@ -80,9 +80,9 @@ impl Outgoing {
         }
         if !self.network.names(&target.host, target.port) {
             let (host, port) = (&target.host, target.port);
+            let key = self.network.key(&self.function);
             self.say(&format!(
-                "asking {host}:{port} is not granted: add \"{host}:{port}\" to `functions.{}.network` in triggers.yaml",
-                self.function
+                "asking {host}:{port} is not granted: add \"{host}:{port}\" to `{key}` in triggers.yaml"
             ));
             return Err(Error::HttpRequestDenied);
         }
@@ -133,8 +133,8 @@ impl Outgoing {
             None => Err(Error::DestinationNotFound),
             Some(first) if reached.is_empty() => {
                 self.say(&format!(
-                    "{} leads to {}, which is not of the public network: grant it as what it is, \"{first}\" in `functions.{}.network` of triggers.yaml",
-                    to.host, first.ip(), self.function
+                    "{} leads to {}, which is not of the public network: grant it as what it is, \"{first}\" in `{}` of triggers.yaml",
+                    to.host, first.ip(), self.network.key(&self.function)
                 ));
                 Err(Error::DestinationIpProhibited)
             }

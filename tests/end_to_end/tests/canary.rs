@@ -41,8 +41,10 @@ fn a_canary_that_fails_more_than_the_other_version_is_rolled_back_and_loses_noth
     let file = file.replacen(&guest("echo"), &guest("fails_on"), 1);
     project.write("triggers.yaml", &file);
     let server = project.up();
-    project.done(&["function", "rollback", "copy"]);
-    project.done(&["function", "promote", "copy", "2", "--weight", "40%"]);
+    project.done(&["function", "rollback", "copy", "--yes"]);
+    project.done(&[
+        "function", "promote", "copy", "2", "--weight", "40%", "--yes",
+    ]);
     put(&project, 1);
     project.done(&["wait"]);
     assert_eq!(project.records("out").len(), 80);
@@ -72,11 +74,24 @@ fn a_canary_that_fails_more_than_the_other_version_is_rolled_back_and_loses_noth
     project.done(&["wait"]);
     assert_eq!(project.records("out").len(), 120);
     assert_eq!(project.json(&["why"])["notes"][0], *note);
-    project.done(&["function", "promote", "copy", "2", "--weight", "10%"]);
+    let lets_in = ["function", "promote", "copy", "2", "--weight", "10%"];
+    let unasked = project.verb(&lets_in);
+    assert_eq!(unasked.code, Some(2), "{}", unasked.err);
+    project.done(&[&lets_in[..], &["--yes"]].concat());
     assert_eq!(
         project.json(&["why"])["notes"],
         Value::from(Vec::<Value>::new())
     );
+    let would = project.done(&["function", "rollback", "copy", "--dry-run"]);
+    let said = "function copy would run version 1 alone: version 2 has no share any more\n";
+    assert_eq!(would, said);
+    let rolled = project.json(&["function", "rollback", "copy", "--yes"]);
+    assert_eq!(
+        (&rolled["version"], &rolled["from"]),
+        (&Value::from(1), &Value::from(2))
+    );
+    let versions = project.json(&["function", "versions", "copy"]);
+    assert_eq!(items(&versions)[0]["runs"], 1.0, "{versions}");
     assert_eq!(server.stop().code, Some(0));
 }
 
@@ -145,4 +160,69 @@ fn what_a_trigger_cannot_have_is_refused_at_its_place() {
         assert_ne!(checked.code, Some(0), "{trigger}");
         assert!(checked.err.contains(said), "{}", checked.err);
     }
+}
+
+/// One function is deployed beside what runs: as a canary with its own limit, then in the shadow, then in its place.
+#[test]
+fn a_function_is_deployed_beside_what_runs() {
+    let project = project(
+        &guest("echo"),
+        "canary: { roll_back: { failures: 100%, records: 3 } }",
+    );
+    let server = project.up();
+    let file = std::fs::read_to_string(project.folder().join("triggers.yaml"));
+    let file = file.expect("the file is there");
+    let other = file.replacen(&guest("echo"), &guest("fails_on"), 1);
+    project.write("triggers.yaml", &other);
+    let runs = |project: &Project| -> Vec<Value> {
+        let versions = project.json(&["function", "versions", "copy"]);
+        items(&versions)
+            .iter()
+            .map(|it| it["runs"].clone())
+            .collect()
+    };
+    project.done(&["deploy", "copy", "--shadow"]);
+    assert_eq!(runs(&project), [Value::from(1.0), Value::Null]);
+    project.done(&["put", "in", "--key", "bad", "to fail"]);
+    project.done(&["wait"]);
+    let shown = (0..600)
+        .map(|_| project.json(&["trigger", "shadow", "copying"]))
+        .find(|shown| shown["records"] == 1)
+        .expect("it was compared in time");
+    assert_eq!(shown["shadow"], "copy@2", "{shown}");
+    assert_eq!(shown["different"], 1, "{shown}");
+
+    let lets_in = [
+        "deploy",
+        "copy",
+        "--canary",
+        "40%",
+        "--rollback-on",
+        "errors>2%",
+    ];
+    let would = project.verb(&[&lets_in[..], &["--dry-run"]].concat());
+    assert_eq!(would.code, Some(7), "{}", would.err);
+    let said = "for 40% of what comes, beside version 1";
+    assert!(would.out.contains(said), "{}", would.out);
+    project.done(&lets_in);
+    assert_eq!(runs(&project), [Value::from(0.6), Value::from(0.4)]);
+    for round in 0..20 {
+        put(&project, round);
+        project.done(&["wait"]);
+        if runs(&project)[1] == 0.0 {
+            break;
+        }
+    }
+    // The trigger takes nothing back by itself; the deploy said so.
+    assert_eq!(runs(&project), [Value::from(1.0), Value::from(0.0)]);
+    assert!(items(&project.json(&["dead-letter", "list"])).is_empty());
+
+    let nobody = project.verb(&["deploy", "nobody"]);
+    assert_ne!(nobody.code, Some(0));
+    assert!(nobody.err.contains("nobody"), "{}", nobody.err);
+    let alone = project.verb(&["deploy", "copy", "--rollback-on", "errors>2%"]);
+    assert_eq!(alone.code, Some(2), "{}", alone.err);
+    project.done(&["deploy", "copy"]);
+    assert_eq!(runs(&project), [Value::Null, Value::from(1.0)]);
+    assert_eq!(server.stop().code, Some(0));
 }

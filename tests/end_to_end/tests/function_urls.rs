@@ -264,7 +264,9 @@ fn functions_that_take_requests_answer_them_while_they_write() {
 fn an_alias_has_an_address_of_its_own_and_both_live_through_a_restart() {
     let project = project();
     let server = project.up();
-    project.done(&["function", "promote", "replies", "1", "--alias", "live"]);
+    project.done(&[
+        "function", "promote", "replies", "1", "--alias", "live", "--yes",
+    ]);
     let own = made(&server, "replies", &json!({ "AuthType": "NONE" }));
     let (status, of_alias) = call(
         &server,

@@ -35,7 +35,7 @@ fn a_rollback_holds_while_triggers_run_and_over_a_restart() {
     let versions = project.json(&["function", "versions", "echo"]);
     assert_eq!(items(&versions).len(), 2, "{versions}");
     assert_eq!(project.json(&["function", "show", "echo"])["version"], 2);
-    project.done(&["function", "rollback", "echo"]);
+    project.done(&["function", "rollback", "echo", "--yes"]);
     assert_eq!(project.json(&["function", "show", "echo"])["version"], 1);
     project.done(&["put", "in", "two"]);
     project.done(&["wait"]);
@@ -43,7 +43,9 @@ fn a_rollback_holds_while_triggers_run_and_over_a_restart() {
     assert_eq!(server.stop().code, Some(0));
     let server = project.up();
     assert_eq!(project.json(&["function", "show", "echo"])["version"], 1);
-    project.done(&["function", "promote", "echo", "2", "--alias", "next"]);
+    project.done(&[
+        "function", "promote", "echo", "2", "--alias", "next", "--yes",
+    ]);
     let shown = project.json(&["function", "show", "echo"]);
     assert_eq!(shown["aliases"]["next"]["version"], 2);
     let held = project.verb(&["function", "delete", "echo@2", "--yes"]);

@@ -160,6 +160,11 @@ fn a_program_runs_as_on_lambda() {
     assert_eq!(server.stop().code, Some(0));
     // What is stored stays, and is run again only where that is allowed.
     let server = project.up();
+    let (_, shown) = call(&server, "GET /2015-03-31/functions/native", &json!({}));
+    let shown = &shown["Configuration"];
+    assert_eq!(shown["State"], "Failed", "{shown}");
+    let reason = shown["StateReason"].as_str().unwrap_or_default();
+    assert!(reason.contains("--allow-native"), "{shown}");
     let head = "POST /2015-03-31/functions/native/invocations";
     let (status, refused) = call(&server, head, &json!({}));
     assert_eq!(status, 400, "{refused}");

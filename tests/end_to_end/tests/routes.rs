@@ -403,3 +403,78 @@ fn a_route_with_a_token_answers_only_who_has_it() {
     let right = [("authorization", "Bearer s3cret")];
     assert_eq!(web(&server.routes, "GET /a", &right, b"").status, 200);
 }
+
+/// Routes and schedules of another file are put in place while the server runs: requests that are in finish by the route they came by.
+#[test]
+fn a_deploy_changes_routes_and_schedules_of_a_running_server() {
+    let replies = guest("replies");
+    let file = |triggers: &str| {
+        format!(
+            "version: 1
+streams: {{ taken: {{ shards: 1 }} }}
+functions: {{ replies: {{ source: \"{replies}\", timeout: 60s }} }}
+triggers:
+  one: {{ http: {{ route: \"POST /one\", timeout: 60s }}, function: replies }}
+{triggers}"
+        )
+    };
+    let project = Project::new(&file(
+        "  old: { http: \"GET /old\", function: replies }\n  nightly: { schedule: cron(0 2 * * ? *), function: replies }\n",
+    ));
+    let server = project.up();
+    assert_eq!(project.verb(&["plan"]).code, Some(0));
+    assert_eq!(web(&server.routes, "GET /old", &[], b"").status, 200);
+    let other = file(
+        "  new: { http: \"GET /new\", function: replies }\n  nightly: { schedule: cron(0 3 * * ? *), function: replies, outputs: taken }\n  hourly: { schedule: rate(1 hour), function: replies }\n",
+    );
+    project.write("triggers.yaml", &other);
+    let plan = project.verb(&["plan"]);
+    assert_eq!(plan.code, Some(7), "{}", plan.err);
+    for expect in [
+        "new      is new",
+        "hourly   is new",
+        "nightly  gets other settings",
+        "old      is detached",
+    ] {
+        assert!(plan.out.contains(expect), "{expect}: {}", plan.out);
+    }
+    project.done(&["deploy"]);
+    assert_eq!(web(&server.routes, "GET /old", &[], b"").status, 404);
+    assert_eq!(web(&server.routes, "GET /new", &[], b"").status, 200);
+    let nightly = status_of(&project, "nightly");
+    assert_eq!(nightly["expression"], "cron(0 3 * * ? *)", "{nightly}");
+    assert_eq!(nightly["outputs"]["default"], "taken", "{nightly}");
+    assert_eq!(status_of(&project, "hourly")["kind"], "schedule");
+    project.done(&["trigger", "run", "nightly"]);
+    assert_eq!(project.verb(&["plan"]).code, Some(0));
+    project.done(&["trigger", "pause", "new"]);
+    // What the file takes away and brings back is paused as it was.
+    project.write("triggers.yaml", &file(""));
+    project.done(&["deploy"]);
+    assert_eq!(project.verb(&["trigger", "show", "nightly"]).code, Some(3));
+    project.write("triggers.yaml", &other);
+    project.done(&["deploy"]);
+    assert_eq!(status_of(&project, "new")["paused"], true);
+    assert_eq!(server.stop().code, Some(0));
+}
+
+/// Without a route there is no listener for them, and a deploy does not open one.
+#[test]
+fn the_first_route_needs_a_start() {
+    let replies = guest("replies");
+    let file = format!("version: 1\nfunctions: {{ replies: {{ source: \"{replies}\" }} }}\n");
+    let project = Project::new(&file);
+    let server = project.up();
+    let route = "triggers: { first: { http: \"GET /first\", function: replies } }\n";
+    project.write("triggers.yaml", &format!("{file}{route}"));
+    let plan = project.verb(&["plan"]);
+    assert_eq!(plan.code, Some(7), "{}", plan.err);
+    assert!(
+        plan.err.contains("the server has no route yet"),
+        "{}",
+        plan.err
+    );
+    let refused = project.verb(&["deploy"]);
+    assert_eq!(refused.code, Some(6), "{}", refused.err);
+    assert_eq!(server.stop().code, Some(0));
+}

@@ -145,7 +145,7 @@ fn what_never_fires_is_refused_with_the_reason() {
         ("schedule: cron(0 0 31 2 ? *)", "never fires"),
         (
             "schedule: at(2020-01-01T00:00:00)",
-            "its last moment was 2020-01-01T00:00:00+00:00",
+            "triggers.yaml:6:24: schedule `at(2020-01-01T00:00:00)` of trigger `nightly` never fires: its last moment was 2020-01-01T00:00:00+00:00",
         ),
         (
             "schedule: cron(0 25 * * ? *)",

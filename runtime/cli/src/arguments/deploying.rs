@@ -8,11 +8,20 @@ use super::{Project, Sure, name};
 
 #[derive(Debug, Args)]
 pub(crate) struct Deploy {
-    /// A bundle of `build --release -o DIR`, which is sent as it is
-    #[arg(value_name = "BUNDLE", conflicts_with = "file")]
-    pub(crate) bundle: Option<PathBuf>,
+    /// A bundle of `build --release -o DIR`, which is sent as it is; or a function of the file, alone
+    #[arg(value_name = "BUNDLE|FUNCTION")]
+    pub(crate) what: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) project: Project,
+    /// New versions take this share of what comes, such as 5%, beside what runs: of the keys of a stream
+    #[arg(long, value_name = "PERCENT", value_parser = percent, conflicts_with = "shadow")]
+    pub(crate) canary: Option<f64>,
+    /// Take a canary back by itself once so much more of it fails than of what runs, such as 'errors>2%'
+    #[arg(long, value_name = "errors>PERCENT", value_parser = errors, requires = "canary")]
+    pub(crate) rollback_on: Option<f64>,
+    /// New versions get the batches of what runs, without effects
+    #[arg(long)]
+    pub(crate) shadow: bool,
     /// Also run again with the new versions what earlier ones failed at
     #[arg(long)]
     pub(crate) retries: bool,
@@ -31,6 +40,10 @@ pub(crate) struct ConfigNoun {
 pub(crate) enum ConfigVerb {
     /// The file with an environment laid over it, and the line each value came from
     Show(Project),
+    /// The JSON schema of the file, for editors
+    Schema,
+    /// Where the file, its data, the names of servers and the cache are
+    Path(Project),
 }
 
 #[derive(Debug, Args)]
@@ -61,23 +74,24 @@ pub(crate) enum FunctionVerb {
         /// Change this alias, which is made if it is not there, instead of what the bare name runs
         #[arg(long, value_name = "NAME", value_parser = name)]
         alias: Option<String>,
-        /// Only this share of the batches, such as 5%
+        /// Only this share of what comes, such as 5%: of the keys of a stream, else of the calls
         #[arg(long, value_name = "PERCENT", value_parser = percent)]
         weight: Option<f64>,
         /// Also run again with it what other versions failed at
         #[arg(long)]
         retries: bool,
-        /// Only say what would change
-        #[arg(long)]
-        dry_run: bool,
+        #[command(flatten)]
+        sure: Sure,
     },
-    /// Let the version run that ran before
+    /// Take the share of a canary back; without one, let the version run that ran before
     Rollback {
         #[arg(value_parser = name)]
         name: String,
         /// Also run again with it what other versions failed at
         #[arg(long)]
         retries: bool,
+        #[command(flatten)]
+        sure: Sure,
     },
     /// Delete NAME@VERSION or NAME@ALIAS, or a function that was made through the Lambda API
     Delete {
@@ -86,6 +100,14 @@ pub(crate) enum FunctionVerb {
         #[command(flatten)]
         sure: Sure,
     },
+}
+
+/// `errors>2%`.
+fn errors(text: &str) -> Result<f64, String> {
+    let share = text.strip_prefix("errors>").map(str::trim);
+    let share =
+        share.ok_or("write errors>2%, in quotation marks: `>` means something to a shell")?;
+    percent(share)
 }
 
 /// `5%`, or `0.05`.

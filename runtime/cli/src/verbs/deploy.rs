@@ -2,7 +2,7 @@
 //! then the file. Nothing stops meanwhile; the answer says what changed, or would.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use host::digest_of;
 use serde_json::json;
@@ -14,14 +14,22 @@ use crate::failure::{Exit, Failure};
 use crate::output::{Column, Output};
 use crate::project;
 
+/// Where nothing else is said.
+const PROJECT_FILE: &str = "triggers.yaml";
+
 const CHANGES: &[Column] = &[("WHAT", "/what"), ("NAME", "/name"), ("CHANGE", "/change")];
 
 /// What is said beside the file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deploying<'a> {
-    pub(crate) bundle: Option<&'a Path>,
+    /// A bundle, or a function.
+    pub(crate) what: Option<&'a Path>,
     pub(crate) file: &'a Path,
     pub(crate) env: &'a str,
+    /// 0 to 1, as the next.
+    pub(crate) canary: Option<f64>,
+    pub(crate) roll_back: Option<f64>,
+    pub(crate) shadow: bool,
     pub(crate) retries: bool,
     pub(crate) dry_run: bool,
 }
@@ -32,23 +40,8 @@ pub(crate) async fn deploy(
     output: Output,
     deploying: Deploying<'_>,
 ) -> Result<(), Failure> {
-    let Deploying {
-        bundle,
-        file,
-        env,
-        retries,
-        dry_run,
-    } = deploying;
-    let opened = bundle.map(bundles::open).transpose()?;
-    let file = opened.as_ref().map_or(file, |opened| &opened.file);
-    let built = match &opened {
-        Some(opened) => opened.functions.clone(),
-        None => {
-            let project = project::read_as(file, env)?;
-            let sources = project::sources(&project, None)?;
-            build::build(output, &project::builds(file), &sources)?
-        }
-    };
+    let Chosen { file, only, built } = chosen(output, &deploying)?;
+    let dry_run = deploying.dry_run;
     let mut functions = BTreeMap::new();
     let mut code = BTreeMap::new();
     for function in built {
@@ -69,13 +62,17 @@ pub(crate) async fn deploy(
             }
         }
     }
-    let text = project::text_of(file)?;
+    let text = project::text_of(&file)?;
     let asked = json!({
         "variables": variables(&text),
         "text": text,
-        "environment": env,
+        "environment": deploying.env,
         "functions": functions,
-        "retries": retries,
+        "only": only,
+        "canary": deploying.canary,
+        "roll_back": deploying.roll_back,
+        "shadow": deploying.shadow,
+        "retries": deploying.retries,
         "dry_run": dry_run,
     });
     let answer = client.post("deploy", &asked).await?;
@@ -95,6 +92,44 @@ pub(crate) async fn deploy(
         .hint("`shardmill deploy` changes it"));
     }
     Ok(())
+}
+
+/// What is sent.
+struct Chosen {
+    file: PathBuf,
+    only: Option<String>,
+    built: Vec<build::BuiltFunction>,
+}
+
+/// A bundle as it is, one function of the file, or all of them, built.
+fn chosen(output: Output, deploying: &Deploying<'_>) -> Result<Chosen, Failure> {
+    let Deploying { file, env, .. } = *deploying;
+    // What looks like a place is one, so that a bundle that is not there is not taken for a function.
+    let is_place = |what: &Path| what.exists() || what.components().count() > 1;
+    let place = deploying.what.filter(|what| is_place(what));
+    if let Some(place) = place {
+        if file != Path::new(PROJECT_FILE) {
+            return Err(
+                Failure::usage("deploy a bundle: it has its own triggers.yaml")
+                    .hint("leave `--file` out"),
+            );
+        }
+        let opened = bundles::open(place)?;
+        return Ok(Chosen {
+            file: opened.file,
+            only: None,
+            built: opened.functions,
+        });
+    }
+    let only = deploying.what.map(|what| what.display().to_string());
+    let project = project::read_as(file, env)?;
+    let sources = project::sources(&project, only.as_deref())?;
+    let built = build::build(output, &project::builds(file), &sources)?;
+    Ok(Chosen {
+        file: file.to_owned(),
+        only,
+        built,
+    })
 }
 
 fn counted(things: usize) -> String {

@@ -13,6 +13,7 @@ pub(crate) mod orders;
 pub(crate) mod put;
 pub(crate) mod replay;
 pub(crate) mod server;
+pub(crate) mod setup;
 pub(crate) mod shadow;
 pub(crate) mod status;
 pub(crate) mod stream;

@@ -387,13 +387,23 @@ async fn delete_stream(
 
 /// Asks a person; off a terminal nobody can answer.
 pub(super) fn confirm(output: Output, loss: &str) -> Result<(), Failure> {
+    let what = format!("delete {loss}");
+    asked(output, &what, &format!("{what}? it cannot be brought back"))
+}
+
+/// Asks whether what would change, in a sentence, is meant.
+pub(super) fn agree(output: Output, would: &str) -> Result<(), Failure> {
+    asked(output, would, &format!("{would}: shall it be so?"))
+}
+
+fn asked(output: Output, what: &str, question: &str) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
         return Err(
-            Failure::usage(format!("delete {loss}: nobody is here to be asked"))
-                .hint("add `--yes` when you are sure, or `--dry-run` to see what would go"),
+            Failure::usage(format!("{what}: nobody is here to be asked"))
+                .hint("add `--yes` when you are sure, or `--dry-run` to see what would come of it"),
         );
     }
-    output.note(&format!("delete {loss}? it cannot be brought back [y/N]"));
+    output.note(&format!("{question} [y/N]"));
     let mut answer = String::new();
     io::stdin()
         .lock()
@@ -404,6 +414,6 @@ pub(super) fn confirm(output: Output, loss: &str) -> Result<(), Failure> {
     }
     Err(Failure::new(
         Exit::Failed,
-        format!("delete {loss}: not done, as you said"),
+        format!("{what}: not done, as you said"),
     ))
 }

@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{items, things::confirm};
-use crate::arguments::FunctionVerb;
+use super::{
+    items,
+    things::{agree, confirm},
+};
+use crate::arguments::{FunctionVerb, Sure};
 use crate::client::{Client, percent_encoded};
 use crate::failure::Failure;
 use crate::output::{Column, Format, Output, text};
@@ -38,22 +41,21 @@ pub(crate) async fn versions(
             alias,
             weight,
             retries,
-            dry_run,
+            sure,
         } => {
-            let asked = json!({ "version": version, "alias": alias, "weight": weight, "retries": retries, "dry_run": dry_run });
-            let answer = client.post(&path(name, "/promote"), &asked).await?;
-            output.one(&answer, promoted)
+            let asked =
+                json!({ "version": version, "alias": alias, "weight": weight, "retries": retries });
+            let change = (name.as_str(), "/promote", asked);
+            changed(client, output, change, *sure, promoted).await
         }
-        FunctionVerb::Rollback { name, retries } => {
+        FunctionVerb::Rollback {
+            name,
+            retries,
+            sure,
+        } => {
             let asked = json!({ "retries": retries });
-            let answer = client.post(&path(name, "/rollback"), &asked).await?;
-            output.one(&answer, |answer| {
-                format!(
-                    "function {name} runs version {} again, no longer {}",
-                    text(answer, "/version"),
-                    text(answer, "/from")
-                )
-            })
+            let change = (name.as_str(), "/rollback", asked);
+            changed(client, output, change, *sure, rolled_back).await
         }
         FunctionVerb::Delete { name, sure } => {
             if sure.dry_run {
@@ -67,6 +69,28 @@ pub(crate) async fn versions(
             output.one(&answer, |_| format!("deleted function {name}"))
         }
     }
+}
+
+/// What would change is asked of the server first, so that a person is asked about what is so.
+async fn changed(
+    client: &mut Client,
+    output: Output,
+    (name, verb, mut asked): (&str, &str, Value),
+    sure: Sure,
+    readable: fn(&Value) -> String,
+) -> Result<(), Failure> {
+    let path = path(name, verb);
+    if sure.dry_run || !sure.yes {
+        asked["dry_run"] = json!(true);
+        let would = client.post(&path, &asked).await?;
+        if sure.dry_run {
+            return output.one(&would, readable);
+        }
+        agree(output, &readable(&would))?;
+        asked["dry_run"] = json!(false);
+    }
+    let answer = client.post(&path, &asked).await?;
+    output.one(&answer, readable)
 }
 
 fn path(name: &str, rest: &str) -> String {
@@ -102,9 +126,26 @@ fn promoted(answer: &Value) -> String {
     if let Some(weight) = answer["shares"]["weight"].as_f64() {
         let other = text(answer, "/shares/version");
         said += &format!(
-            ", and version {other} for {}% of the batches",
+            ", and version {other} for {}% of what comes",
             weight * 100.0
         );
     }
     said
+}
+
+fn rolled_back(answer: &Value) -> String {
+    let (name, version) = (text(answer, "/name"), text(answer, "/version"));
+    let from = text(answer, "/from");
+    let runs = if answer["dry_run"] == true {
+        "would run"
+    } else {
+        "runs"
+    };
+    if answer["was_share"] == true {
+        format!(
+            "function {name} {runs} version {version} alone: version {from} has no share any more"
+        )
+    } else {
+        format!("function {name} {runs} version {version} again, no longer {from}")
+    }
 }

@@ -4,10 +4,13 @@
 //! settings change ends what it runs, writes it, and goes on where it stood. Nothing stored is deleted: what the file does
 //! not name any more is detached.
 
+mod others;
+mod shadows;
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use bytes::Bytes;
-use catalog::Told;
+use catalog::{Place, Told};
 use dispatch::TriggerSettings;
 use model::{Digest, FunctionName, FunctionVersion, TriggerName};
 use serde::Deserialize;
@@ -20,10 +23,9 @@ use crate::{
     fitting,
     functions::{self, Offered},
     mappings::{self, Twice},
-    plan,
-    routes::RouteSettings,
-    secrets,
+    plan, secrets,
 };
+use others::Others;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,10 +38,38 @@ struct Asked {
     environment: String,
     /// The digest of each function's code.
     functions: BTreeMap<String, Code>,
+    /// Nothing but this function.
+    #[serde(default)]
+    only: Option<String>,
+    /// New versions take this much of what comes, 0 to 1, beside what runs.
+    #[serde(default)]
+    canary: Option<f64>,
+    /// How much more of them may fail than of what runs.
+    #[serde(default)]
+    roll_back: Option<f64>,
+    /// New versions get the batches of what runs, without effects.
+    #[serde(default)]
+    shadow: bool,
     #[serde(default)]
     retries: bool,
     #[serde(default)]
     dry_run: bool,
+}
+
+impl Asked {
+    fn told(&self) -> Told {
+        let place = match (self.canary, self.shadow) {
+            (_, true) => Place::Nowhere,
+            (Some(weight), false) => Place::Share(weight),
+            (None, false) => Place::Instead,
+        };
+        Told {
+            anyway: true,
+            retries: self.retries,
+            place,
+            roll_back: self.roll_back,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,17 +122,86 @@ pub(crate) async fn deploy(rooms: &Rooms, call: &Call<'_>) -> Reply {
         .map_err(|error| ApiError::bad(&format!("read what to deploy: {error}")))?;
     let project = project(rooms, &asked)?;
     let digests = digests(&asked, &project)?;
-    hold_others(rooms, &project)?;
     hold_twice(rooms, &project)?;
     let _turn = rooms.deploying.lock().await;
-    let changes = changes(rooms, &project, &digests);
-    if !asked.dry_run {
-        apply(rooms, &project, &asked, &digests).await?;
+    if asked.only.is_some() {
+        return function(rooms, &project, &asked, &digests).await;
     }
+    let others = Others::meant(rooms, &project)?;
+    let mut changes = changes(rooms, (&project, &asked), &digests);
+    changes.extend(
+        others
+            .changes(rooms)
+            .into_iter()
+            .map(|(name, change)| Change {
+                what: "trigger",
+                name: name.to_string(),
+                change,
+            }),
+    );
     let mut notes = stuck(rooms, &project);
+    match others.need_a_start(rooms) {
+        Some(name) if asked.dry_run => notes.push(format!(
+            "trigger {name}: the server has no route yet, and listens for requests from its next start on"
+        )),
+        Some(name) => {
+            return Err(ApiError::conflict(format!(
+                "deploy trigger {name}: the server has no route yet, and listens for requests from its next start on"
+            ))
+            .with_hint("stop the server and start it again with this file; nothing is lost by it"));
+        }
+        None => {}
+    }
+    if !asked.dry_run {
+        let shadows = apply(rooms, &project, &asked, (&digests, others)).await?;
+        notes = stuck(rooms, &project);
+        notes.extend(shadows);
+    }
     notes.extend(project.remarks(&rooms.deployment.file));
     let changes: Vec<Value> = changes.iter().map(Change::document).collect();
     Ok(json!({ "changes": changes, "notes": notes, "dry_run": asked.dry_run }))
+}
+
+/// One function of the file, and nothing else.
+async fn function(
+    rooms: &Rooms,
+    project: &Project,
+    asked: &Asked,
+    digests: &BTreeMap<FunctionName, Digest>,
+) -> Reply {
+    let changes: Vec<Value> = of_functions(rooms, (project, asked), digests)
+        .into_iter()
+        .map(|(name, change)| json!({ "what": "function", "name": name, "change": change }))
+        .collect();
+    let mut notes = Vec::new();
+    if !asked.dry_run {
+        let secrets = secrets::read(&rooms.platform, project, &rooms.deployment.env).await;
+        rooms.functions.tell(secrets.map_err(failed)?);
+        let declared = declare(rooms, project, asked, digests).await?;
+        notes = shadows::cast(rooms, (project, asked.shadow), &declared).await?;
+    }
+    Ok(json!({ "changes": changes, "notes": notes, "dry_run": asked.dry_run }))
+}
+
+/// All functions of the file, and the numbers of those that are new versions.
+async fn declare(
+    rooms: &Rooms,
+    project: &Project,
+    asked: &Asked,
+    digests: &BTreeMap<FunctionName, Digest>,
+) -> Result<Vec<(FunctionName, FunctionVersion)>, ApiError> {
+    let ready = ready(rooms, project, asked, digests).await?;
+    let mut others = Vec::new();
+    for (name, offered, bytes, of_file) in ready {
+        let ran = rooms.functions.get(name).map(|deployed| deployed.main());
+        let functions = &rooms.functions;
+        let declared = functions.declare(name, (offered, &bytes), of_file, asked.told());
+        let version = declared.await.map_err(ApiError::failed)?;
+        if ran != Some(version) {
+            others.push((name.clone(), version));
+        }
+    }
+    Ok(others)
 }
 
 fn project(rooms: &Rooms, asked: &Asked) -> Result<Project, ApiError> {
@@ -114,41 +213,17 @@ fn project(rooms: &Rooms, asked: &Asked) -> Result<Project, ApiError> {
         .chain(asked.variables.clone())
         .collect();
     let file = &rooms.deployment.file;
-    config::read_as(file, &asked.text, &variables, &asked.environment)
-        .map_err(|refused| ApiError::bad(&refused.to_string()))
-}
-
-/// Schedules and routes begin with the server; a file that changes them is not half deployed.
-fn hold_others(rooms: &Rooms, project: &Project) -> Result<(), ApiError> {
-    let running = rooms.schedules.all();
-    let running: BTreeMap<_, _> = running
-        .into_iter()
-        .map(|(settings, _)| (settings.name.clone(), (*settings).clone()))
-        .collect();
-    let meant = project.schedules.iter();
-    let meant: BTreeMap<_, _> = meant
-        .map(|(name, it)| (name.clone(), plan::schedule(&rooms.world, name, it)))
-        .collect();
-    // Where it stands in the file is no difference.
-    let bare = |mut settings: RouteSettings| {
-        settings.trigger.line = 0;
-        (settings.name.clone(), settings)
-    };
-    let routes = rooms.routes.all();
-    let routes: BTreeMap<_, _> = routes.map(|gate| bare(gate.settings.clone())).collect();
-    let paths = project.routes.iter();
-    let paths: BTreeMap<_, _> = paths
-        .map(|(name, it)| bare(plan::route(&rooms.world, name, it)))
-        .collect();
-    if running == meant && routes == paths {
-        return Ok(());
+    let mut project = config::read_as(file, &asked.text, &variables, &asked.environment)
+        .map_err(|refused| ApiError::bad(&refused.to_string()))?;
+    if let Some(only) = &asked.only {
+        project.functions.retain(|name, _| name.as_str() == only);
+        if project.functions.is_empty() {
+            return Err(ApiError::bad(&format!(
+                "deploy function {only}: triggers.yaml declares no such function"
+            )));
+        }
     }
-    Err(ApiError::conflict(
-        "deploy: triggers with a schedule or a route differ from those that run",
-    )
-    .with_hint(
-        "those change at a start: stop the server and start it again; nothing is lost by it",
-    ))
+    Ok(project)
 }
 
 /// What a mapping of the Lambda API binds, the file does not bind too.
@@ -194,7 +269,7 @@ fn triggers(rooms: &Rooms, project: &Project) -> BTreeMap<TriggerName, TriggerSe
 
 fn changes(
     rooms: &Rooms,
-    project: &Project,
+    (project, asked): (&Project, &Asked),
     digests: &BTreeMap<FunctionName, Digest>,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
@@ -211,7 +286,7 @@ fn changes(
             say("stream", name, "is made".to_owned());
         }
     }
-    for (name, change) in of_functions(rooms, project, digests) {
+    for (name, change) in of_functions(rooms, (project, asked), digests) {
         say("function", &name, change);
     }
     let running = rooms.triggers.now();
@@ -237,7 +312,7 @@ fn changes(
 
 fn of_functions(
     rooms: &Rooms,
-    project: &Project,
+    (project, asked): (&Project, &Asked),
     digests: &BTreeMap<FunctionName, Digest>,
 ) -> Vec<(FunctionName, String)> {
     let mut changes = Vec::new();
@@ -253,13 +328,20 @@ fn of_functions(
         let same = revision.is_some_and(|it| it.settings == settings);
         if !code || !same {
             let what = if code { "settings" } else { "code" };
-            let change = format!("gets other {what} in place of version {main}");
+            let change = match (asked.canary, asked.shadow) {
+                (_, true) => format!("gets other {what} in the shadow of version {main}"),
+                (Some(weight), false) => {
+                    let share = weight * 100.0;
+                    format!("gets other {what} for {share}% of what comes, beside version {main}")
+                }
+                (None, false) => format!("gets other {what} in place of version {main}"),
+            };
             changes.push((name.clone(), change));
         }
     }
     for (name, deployed) in rooms.functions.now().iter() {
         let of_file = deployed.entry.head.origin == catalog::Origin::File;
-        if of_file && !project.functions.contains_key(name) {
+        if of_file && asked.only.is_none() && !project.functions.contains_key(name) {
             changes.push((name.clone(), "is not in the file any more".to_owned()));
         }
     }
@@ -314,26 +396,17 @@ async fn apply(
     rooms: &Rooms,
     project: &Project,
     asked: &Asked,
-    digests: &BTreeMap<FunctionName, Digest>,
-) -> Result<(), ApiError> {
+    (digests, others): (&BTreeMap<FunctionName, Digest>, Others),
+) -> Result<Vec<String>, ApiError> {
     let secrets = secrets::read(&rooms.platform, project, &rooms.deployment.env).await;
     rooms.functions.tell(secrets.map_err(failed)?);
-    let ready = ready(rooms, project, asked, digests).await?;
     for (name, stream) in &project.streams {
         let key = plan::stream_key(&rooms.world, name);
         let made = rooms.streams.declare(key, plan::declared(stream));
         made.await.map_err(failed)?;
     }
-    let told = Told {
-        anyway: true,
-        retries: asked.retries,
-    };
-    for (name, offered, bytes, of_file) in ready {
-        let declared = rooms
-            .functions
-            .declare(name, (offered, &bytes), of_file, told);
-        declared.await.map_err(ApiError::failed)?;
-    }
+    let declared = declare(rooms, project, asked, digests).await?;
+    others.end(rooms).await;
     let meant = triggers(rooms, project);
     rooms.triggers.note_lines(project);
     for name in vanished(rooms, &meant) {
@@ -350,13 +423,14 @@ async fn apply(
         rooms.triggers.put(settings);
         started.map_err(failed)?;
     }
+    others.begin(rooms)?;
     for (name, deployed) in rooms.functions.now().iter() {
         let of_file = deployed.entry.head.origin == catalog::Origin::File;
         if of_file && !project.functions.contains_key(name) {
             rooms.functions.withdraw(name).await;
         }
     }
-    Ok(())
+    shadows::cast(rooms, (project, asked.shadow), &declared).await
 }
 
 /// Where batches go on with versions that were deployed before.

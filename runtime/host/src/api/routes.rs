@@ -7,12 +7,17 @@ use super::Reply;
 use crate::{assemble::Rooms, routes::Gate};
 
 pub(crate) fn all(rooms: &Rooms) -> Vec<Value> {
-    rooms.routes.all().map(|gate| document(gate)).collect()
+    rooms
+        .routes
+        .all()
+        .iter()
+        .map(|gate| document(gate))
+        .collect()
 }
 
 /// None where no route has this name.
 pub(crate) fn show(rooms: &Rooms, name: &str) -> Option<Value> {
-    rooms.routes.get(name).map(|gate| document(gate))
+    rooms.routes.get(name).map(|gate| document(&gate))
 }
 
 fn document(gate: &Gate) -> Value {
@@ -67,19 +72,17 @@ fn reason(gate: &Gate) -> &'static str {
 
 /// What is closed, and why.
 pub(crate) fn waiting(rooms: &Rooms, only: Option<&str>) -> Vec<Value> {
-    let closed = rooms.routes.all().filter(|gate| {
+    let closed = rooms.routes.all().into_iter().filter(|gate| {
         let wanted = only.is_none_or(|only| only == gate.settings.name.as_str());
         wanted && gate.switch() != Switch::On
     });
-    let shown = |gate: &std::sync::Arc<Gate>| {
+    let shown = |gate: std::sync::Arc<Gate>| {
         let name = &gate.settings.name;
         let hint = match gate.switch() {
-            Switch::Disabled => {
-                "say `enabled: true` in triggers.yaml and start the server again".to_owned()
-            }
+            Switch::Disabled => "say `enabled: true` in triggers.yaml and deploy it".to_owned(),
             Switch::On | Switch::Paused => format!("`shardmill trigger resume {name}`"),
         };
-        json!({ "trigger": name, "shard": "", "reason": reason(gate), "hint": hint })
+        json!({ "trigger": name, "shard": "", "reason": reason(&gate), "hint": hint })
     };
     closed.map(shown).collect()
 }

@@ -5,6 +5,7 @@ use catalog::{Alias, Entry, Published, Route, Share, Unchanged};
 use model::FunctionVersion;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use wire::lambda::forget_qualifier;
 
 use super::{ApiError, Call, Reply, functions::find};
 use crate::{assemble::Rooms, functions::ChangeError};
@@ -138,24 +139,38 @@ fn promoted(entry: &mut Entry, asked: &Promoted, id: String) -> Result<Route, Un
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RolledBack {
+struct RollBack {
     #[serde(default)]
     retries: bool,
+    #[serde(default)]
+    dry_run: bool,
 }
 
-/// `function rollback NAME`: what ran before runs again.
+/// `function rollback NAME`: a second version loses its share; without one, what ran before runs again.
 pub(crate) async fn roll_back(rooms: &Rooms, name: &str, call: &Call<'_>) -> Reply {
-    let asked: RolledBack = serde_json::from_slice(&call.body)
+    let asked: RollBack = serde_json::from_slice(&call.body)
         .map_err(|error| ApiError::bad(&format!("read how to roll back: {error}")))?;
     let (name, deployed) = find(rooms, name)?;
-    let from = deployed.main();
-    let rolled = rooms
-        .functions
-        .change(&name, |entry| entry.roll_back(asked.retries));
-    let version = rolled
-        .await
-        .map_err(|error| refused(&format!("roll {name} back"), &error))?;
-    Ok(json!({ "name": name, "from": named(from), "version": version }))
+    let rolled = |entry: &mut Entry| {
+        let shared = entry.route(None).ok().and_then(|route| route.other);
+        let rolled = entry.roll_back(asked.retries)?;
+        let was_share = shared.is_some_and(|share| share.version == rolled.from);
+        Ok((rolled, was_share))
+    };
+    let rolled = if asked.dry_run {
+        rolled(&mut deployed.entry.clone()).map_err(ChangeError::Refused)
+    } else {
+        rooms.functions.change(&name, rolled).await
+    };
+    let (rolled, was_share) =
+        rolled.map_err(|error| refused(&format!("roll {name} back"), &error))?;
+    Ok(json!({
+        "name": name,
+        "from": named(rolled.from),
+        "version": named(rolled.version),
+        "was_share": was_share,
+        "dry_run": asked.dry_run,
+    }))
 }
 
 /// `function delete NAME@VERSION|ALIAS`, or a whole function of the API.
@@ -173,12 +188,13 @@ pub(crate) async fn delete(rooms: &Rooms, text: &str) -> Reply {
         return Ok(json!({ "name": name }));
     };
     let removed = rooms.functions.change(&name, |entry| {
-        if entry.head.aliases.remove(qualifier).is_some() {
-            return Ok(());
+        if entry.head.aliases.remove(qualifier).is_none() {
+            let number = qualifier.parse().map(FunctionVersion);
+            let number = number.map_err(|_| Unchanged::NoQualifier(qualifier.to_owned()))?;
+            entry.remove_version(number)?;
         }
-        let number = qualifier.parse().map(FunctionVersion);
-        let number = number.map_err(|_| Unchanged::NoQualifier(qualifier.to_owned()))?;
-        entry.remove_version(number)
+        forget_qualifier(entry, qualifier);
+        Ok(())
     });
     removed.await.map_err(failed)?;
     Ok(json!({ "name": name, "deleted": qualifier }))

@@ -37,7 +37,7 @@ pub(super) fn functions(
                 sandbox: reader.choice(&mut section, &SANDBOX),
                 concurrency: reader.measured(&mut section, &CONCURRENCY),
                 secrets: secrets(reader, &mut section, known),
-                network: network(reader, &mut section),
+                network: network(reader, &mut section, NETWORK.name),
                 scratch: reader.measured(&mut section, &SCRATCH),
                 line: at.line,
             };
@@ -145,15 +145,15 @@ fn secrets(
 }
 
 /// Patterns of servers.
-fn network(reader: &mut Reader<'_>, section: &mut Section) -> Vec<String> {
+pub(super) fn network(reader: &mut Reader<'_>, section: &mut Section, key: &str) -> Vec<String> {
     let mut granted = Vec::new();
-    for (at, text) in reader.texts(section, NETWORK.name) {
+    for (at, text) in reader.texts(section, key) {
         if sandbox::Network::is_pattern(&text) {
             granted.push(text);
             continue;
         }
         let message = format!(
-            "`network` of {} names `{text}`, which is no `HOST:PORT`",
+            "`{key}` of {} names `{text}`, which is no `HOST:PORT`",
             section.title
         );
         let hint = "such as \"api.example.com:443\", \"*.example.com:443\" or \"10.0.0.0/8:*\"";

@@ -31,6 +31,7 @@ mod route_keys;
 mod routes;
 mod schedule_keys;
 mod schedules;
+mod schema;
 mod secret_keys;
 mod secrets;
 mod server;
@@ -58,6 +59,7 @@ pub use diagnostic::{Diagnostic, Refused};
 pub use faults::read_faults;
 pub use guide::{fault_keys_as_markdown, keys_as_markdown};
 pub use names::AppName;
+pub use schema::schema;
 pub(crate) use spelling::did_you_mean;
 pub(crate) use start::parse as parse_start;
 

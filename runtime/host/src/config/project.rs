@@ -44,6 +44,8 @@ pub struct Server {
     pub archive: Archive,
     pub dead_letters: DeadLetters,
     pub logs: Logs,
+    /// `HOST:PORT` of the servers that functions may ask which no file declares.
+    pub api_network: Vec<String>,
 }
 
 /// What becomes of records that outlive the log.
@@ -237,6 +239,8 @@ pub struct ScheduleTrigger {
     pub on_failure: Vec<String>,
     pub enabled: bool,
     pub line: usize,
+    /// Line and column of its expression.
+    pub expression_at: (usize, usize),
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -9,6 +9,7 @@ use model::StreamName;
 use serde_json::Value as Json;
 
 use super::destinations::on_failure;
+use super::diagnostic::At;
 use super::project::{Backoff, ScheduleRetry, ScheduleTrigger};
 use super::reader::{Reader, Section};
 use super::schedule_keys::{
@@ -35,7 +36,7 @@ pub(super) fn schedule(
     let retry = retry(reader, section);
     let on_failure = on_failure(reader, section, destinations);
     let enabled = reader.choice(section, &ENABLED);
-    let (schedule, zone, flexible, missed) = timing?;
+    let (schedule, zone, flexible, missed, at) = timing?;
     Some(ScheduleTrigger {
         schedule,
         zone,
@@ -48,17 +49,18 @@ pub(super) fn schedule(
         on_failure,
         enabled,
         line,
+        expression_at: (at.line, at.column),
     })
 }
 
 pub(super) fn streams_of(
-    outputs: BTreeMap<String, (super::diagnostic::At, StreamName)>,
+    outputs: BTreeMap<String, (At, StreamName)>,
 ) -> BTreeMap<String, StreamName> {
     let plain = |(name, (_, stream))| (name, stream);
     outputs.into_iter().map(plain).collect()
 }
 
-type Timing = (Schedule, String, std::time::Duration, schedule::Missed);
+type Timing = (Schedule, String, std::time::Duration, schedule::Missed, At);
 
 fn timing(reader: &mut Reader<'_>, section: &mut Section) -> Option<Timing> {
     let (key, node) = section.take("schedule")?;
@@ -108,7 +110,7 @@ fn timing(reader: &mut Reader<'_>, section: &mut Section) -> Option<Timing> {
             "look at day, month and year together: no February has 31 days",
         );
     }
-    Some((schedule, zone_name, flexible, missed))
+    Some((schedule, zone_name, flexible, missed, at))
 }
 
 fn zone(reader: &mut Reader<'_>, full: &mut Section) -> (TimeZone, String) {

@@ -9,13 +9,14 @@ use model::{Region, StreamName};
 
 use super::archive::archive;
 use super::defaults::APP;
+use super::functions::network;
 use super::keys::Plain;
 use super::names::{AppName, Name};
 use super::project::{Autoscale, Capacity, DeadLetters, Logs, Server, Stream};
 use super::reader::{Reader, Section};
 use super::server_keys::{
-    DEAD_LETTERS, DEAD_LETTERS_KEEP, DEAD_LETTERS_MAX, DURABILITY, LIMITS, LOGS, LOGS_KEEP,
-    LOGS_MAX, REGION, SERVER, WHEN_FULL,
+    API_NETWORK, DEAD_LETTERS, DEAD_LETTERS_KEEP, DEAD_LETTERS_MAX, DURABILITY, LIMITS, LOGS,
+    LOGS_KEEP, LOGS_MAX, REGION, SERVER, WHEN_FULL,
 };
 use super::stream_keys::{
     AUTOSCALE, AUTOSCALE_MAX, AUTOSCALE_MIN, AUTOSCALE_TARGET, CAPACITY, RETENTION, SHARDS, STREAM,
@@ -45,6 +46,7 @@ pub(super) fn server(reader: &mut Reader<'_>, root: &mut Section, folder: &Path)
         keep: reader.measured(&mut kept, &LOGS_KEEP),
         max: reader.measured(&mut kept, &LOGS_MAX),
     };
+    let api_network = network(reader, &mut section, API_NETWORK.name);
     Some(Server {
         region: region?,
         durability,
@@ -52,6 +54,7 @@ pub(super) fn server(reader: &mut Reader<'_>, root: &mut Section, folder: &Path)
         archive,
         dead_letters,
         logs,
+        api_network,
     })
 }
 

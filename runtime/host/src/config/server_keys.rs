@@ -73,6 +73,13 @@ pub(super) static ARCHIVE: Place = Place {
     later: &[],
 };
 
+pub(super) const API_NETWORK: Plain = Plain {
+    name: "api_network",
+    kind: "list of `HOST:PORT`",
+    default: "none",
+    range: "as `functions.NAME.network`",
+    meaning: "servers that functions made by the Lambda API may ask over HTTP; not programs of preview 1",
+};
 pub(super) static SERVER: Place = Place {
     path: "server",
     keys: &[
@@ -100,6 +107,7 @@ pub(super) static SERVER: Place = Place {
             range: "",
             meaning: "what functions print",
         },
+        &API_NETWORK,
     ],
     later: &[
         "admin", "alerts", "auth", "data", "hosts", "listen", "store",

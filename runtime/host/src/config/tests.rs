@@ -98,7 +98,7 @@ fn trigger_of(project: &Project, name: &str) -> Trigger {
 fn a_small_file_gets_every_default() {
     let project = resolved(SMALL);
     insta::assert_snapshot!(format!("{:?}", (&project.app, &project.server)), @r#"
-    (AppName(TriggerName("app")), Server { region: Region("us-east-1"), durability: Sync, limits: None, archive: Archive { after: 86400s, to: None }, dead_letters: DeadLetters { keep: 1209600s, max: ByteSize(10737418240), when_full: Block }, logs: Logs { keep: 604800s, max: ByteSize(1073741824) } })
+    (AppName(TriggerName("app")), Server { region: Region("us-east-1"), durability: Sync, limits: None, archive: Archive { after: 86400s, to: None }, dead_letters: DeadLetters { keep: 1209600s, max: ByteSize(10737418240), when_full: Block }, logs: Logs { keep: 604800s, max: ByteSize(1073741824) }, api_network: [] })
     "#);
     insta::assert_snapshot!(format!("{:?}", project.streams[&stream("late-flights")]), @r"
     Stream { shards: 1, retention: 604800s, durability: None, capacity: None, autoscale: None }

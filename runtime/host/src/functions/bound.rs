@@ -28,6 +28,9 @@ use crate::{
     traces,
 };
 
+/// What a second version is handed before it is judged, where its trigger judges none.
+const ROLL_BACK_RECORDS: u64 = 100;
+
 #[derive(Debug)]
 pub(crate) struct Bound {
     functions: Arc<Functions>,
@@ -76,6 +79,17 @@ impl Bound {
         deployed.entry.route(self.qualifier.as_deref()).ok()
     }
 
+    /// As the deploy that let the second version in has said it, else as the trigger does.
+    fn limit(&self) -> Option<RollBack> {
+        let deployed = self.functions.get(&self.name);
+        let told = deployed.and_then(|it| it.entry.head.roll_back);
+        let told = told.filter(|_| self.qualifier.is_none());
+        let of_trigger = self.roll_back;
+        let records = of_trigger.map_or(ROLL_BACK_RECORDS, |it| it.records);
+        let told = told.map(|failures| RollBack { failures, records });
+        told.or(of_trigger)
+    }
+
     /// Calls the function, and then what runs in its shadow, which nobody waits for.
     async fn call(&self, function: &Function, invocation: Invocation) -> Outcome {
         let shadow = self.shadow.as_ref().filter(|_| !invocation.tracing);
@@ -104,7 +118,7 @@ impl Bound {
         handed: (FunctionVersion, usize),
         outcome: &Outcome,
     ) {
-        let Some((limit, route)) = self.roll_back.zip(self.route()) else {
+        let Some((limit, route)) = self.limit().zip(self.route()) else {
             return;
         };
         let because = self.judge.note(&route, handed, outcome, limit);

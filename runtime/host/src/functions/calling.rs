@@ -152,7 +152,8 @@ fn granted_elsewhere(rooms: &Rooms, function: &FunctionName) -> Vec<String> {
     let routes = rooms
         .routes
         .all()
+        .into_iter()
         .filter(|gate| gate.settings.function() == function);
-    let routes = routes.flat_map(|gate| gate.settings.outputs.keys().cloned());
+    let routes = routes.flat_map(|gate| gate.settings.outputs.keys().cloned().collect::<Vec<_>>());
     schedules.chain(routes).collect()
 }

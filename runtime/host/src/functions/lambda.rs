@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use catalog::{Entry, Origin, Package as Kept, Revision, Settings};
+use catalog::{Entry, Package as Kept, Revision, Settings};
 use model::{ByteSize, Digest, FunctionName, FunctionVersion, TraceParent, seams::BoxFuture};
-use sandbox::Called;
+use sandbox::{Called, Kind};
 use wire::lambda::{
-    Asked, Change, Functions as Served, Handed, Invoked, LambdaError, Package, Urgency,
+    Asked, Change, Functions as Served, Handed, Invoked, LambdaError, Make, Package, Running,
+    Urgency,
 };
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
     answering::{self, Answering},
     calling::{self, Facts},
     events::Events,
+    native::NO_NATIVES,
     package::{Contents, NoFunction, Packer, contents},
     unzip::{BadZip, unzip},
 };
@@ -302,6 +304,20 @@ impl Served for HostFunctions {
             .collect()
     }
 
+    fn running(&self, name: &str, version: FunctionVersion) -> Running {
+        let functions = &self.rooms.functions;
+        let named = FunctionName::parse(name).ok();
+        let Some(deployed) = named.and_then(|name| functions.get(&name)) else {
+            return Running::default();
+        };
+        let revision = deployed.entry.revision(version);
+        let is_process = revision.is_some_and(|it| it.code.kind == Kind::Process.name());
+        Running {
+            runtime: deployed.written(version),
+            refused: (is_process && !functions.allows_natives()).then(|| NO_NATIVES.to_owned()),
+        }
+    }
+
     fn id(&self) -> String {
         self.rooms.functions.id()
     }
@@ -321,10 +337,10 @@ impl Served for HostFunctions {
         Box::pin(self.accepted(handed))
     }
 
-    fn create(&self, name: String, entry: Entry) -> BoxFuture<'_, Result<(), LambdaError>> {
+    fn create(&self, name: String, make: Make) -> BoxFuture<'_, Result<Entry, LambdaError>> {
         Box::pin(async move {
             let parsed = Self::parsed(&name)?;
-            let made = self.rooms.functions.create(&parsed, entry).await;
+            let made = self.rooms.functions.create(&parsed, make).await;
             made.map_err(|error| {
                 changed(error, |_| {
                     LambdaError::conflict(format!("Function already exist: {name}"))
@@ -376,10 +392,7 @@ pub(crate) async fn package(rooms: &Rooms, digest: &str) -> Option<Bytes> {
     let digest: Digest = digest.parse().ok()?;
     let known = |entry: &Entry| entry.digests().any(|it| it == digest);
     let functions = rooms.functions.now();
-    let mut of_api = functions
-        .values()
-        .filter(|it| it.entry.head.origin == Origin::Api);
-    if !of_api.any(|deployed| known(&deployed.entry)) {
+    if !functions.values().any(|deployed| known(&deployed.entry)) {
         return None;
     }
     rooms.functions.code.get(digest).await.ok()

@@ -13,6 +13,7 @@ mod gate;
 pub(crate) mod lambda;
 mod native;
 mod package;
+mod settings;
 mod shadow;
 mod unzip;
 
@@ -20,7 +21,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -28,7 +28,7 @@ use catalog::{
     Catalog, CatalogError, Code, Entry, Origin, Package, Revision, Settings, Told, Unchanged,
 };
 use model::{
-    ByteSize, FunctionName, FunctionVersion, Invocation, ViewWrite,
+    Digest, FunctionName, FunctionVersion, Invocation, ViewWrite,
     seams::{Handler, Journal},
 };
 use platform::Platform;
@@ -46,10 +46,10 @@ pub(crate) use gate::{Gate, Pass};
 pub(crate) use lambda::HostFunctions;
 pub(crate) use native::Natives;
 pub use package::{HandlerFiles, Packer};
+pub(crate) use settings::{limits, memory_mb, settings};
 pub(crate) use shadow::{Difference, Shadows};
 
 use crate::{
-    config,
     limits::FILE_VERSIONS_KEPT_MAX,
     logs::LogStore,
     report::Pace,
@@ -57,8 +57,9 @@ use crate::{
     traces::{TracedCall, Traces},
 };
 
-/// Output and state of one invocation stay below what one transaction can carry.
-const OUTPUT_BYTES_MAX: ByteSize = ByteSize::mib(16);
+/// Of AWS's runtimes those that are most like the ones of handler files here.
+const PYTHON: &str = "python3.14";
+const NODE: &str = "nodejs24.x";
 
 type Named = BTreeMap<FunctionName, Arc<Deployed>>;
 
@@ -71,8 +72,10 @@ pub(crate) struct Functions {
     /// Where programs of this machine are allowed.
     natives: Option<Natives>,
     live: RwLock<Arc<Named>>,
-    /// Of functions that no file declares any more: known, not run.
+    /// Of functions that no file declares any more: known, not run. What remains of those that were deleted is among them.
     gone: Mutex<BTreeMap<FunctionName, Entry>>,
+    /// What functions that no file declares may ask.
+    api_network: OnceLock<Network>,
     /// Of the file, as they were read last.
     secrets: RwLock<Secrets>,
     /// Of the lines behind calls that no trigger makes.
@@ -156,6 +159,7 @@ impl Functions {
             natives,
             live: RwLock::new(Arc::new(live.collect())),
             gone: Mutex::new(gone),
+            api_network: OnceLock::new(),
             secrets: RwLock::default(),
             pace: Pace::default(),
             logs: OnceLock::new(),
@@ -168,6 +172,11 @@ impl Functions {
     /// From now on batches are reported; only the first call counts.
     pub(crate) fn report_to(&self, logs: &Arc<LogStore>) {
         let _again = self.logs.set(Arc::clone(logs));
+    }
+
+    /// From now on functions that no file declares may ask these servers; only the first call counts.
+    pub(crate) fn grant_api(&self, network: &[String]) {
+        let _again = self.api_network.set(Network::of_server(network));
     }
 
     /// From now on batches are traced; only the first call counts.
@@ -307,24 +316,26 @@ impl Functions {
         Ok(version)
     }
 
-    /// A new function of the API, or new code of one that is there.
+    /// A new function of the API. What is made is told the number of its first version, which no earlier function of the name had.
     pub(crate) async fn create(
         &self,
         name: &FunctionName,
-        entry: Entry,
-    ) -> Result<(), ChangeError<&'static str>> {
+        made: impl FnOnce(u64) -> Entry + Send,
+    ) -> Result<Entry, ChangeError<&'static str>> {
         let _turn = self.turn.lock().await;
         if self.get(name).is_some() {
             return Err(ChangeError::Refused("it is there already"));
         }
         let before = self.entry(name);
+        let entry = made(before.as_ref().map_or(1, |before| before.head.next));
         self.catalog
             .write(name, before.as_ref(), Some(&entry))
             .await?;
         self.gone().remove(name);
         let gate = Gate::new(reserved(&entry));
-        self.put(name, Some(Deployed::new(entry, gate, PathBuf::new())));
-        Ok(())
+        let deployed = Deployed::new(entry.clone(), gate, PathBuf::new());
+        self.put(name, Some(deployed));
+        Ok(entry)
     }
 
     /// Changes a function; it is durable, and what comes from now on sees it, when this returns.
@@ -359,11 +370,17 @@ impl Functions {
         Ok(done)
     }
 
-    /// Forgets a function and its versions; batches that wait for it go on waiting.
+    /// Forgets a function and its versions, but for how many there were; batches that wait for it go on waiting.
     pub(crate) async fn remove(&self, name: &FunctionName) -> Result<(), ChangeError<Unchanged>> {
         let _turn = self.turn.lock().await;
         let running = self.get(name).ok_or(ChangeError::NoFunction)?;
-        self.catalog.write(name, Some(&running.entry), None).await?;
+        let remains = running.entry.remains();
+        self.catalog
+            .write(name, Some(&running.entry), remains.as_ref())
+            .await?;
+        if let Some(remains) = remains {
+            self.gone().insert(name.clone(), remains);
+        }
         self.put(name, None);
         Ok(())
     }
@@ -393,15 +410,38 @@ impl Functions {
         let loaded = if revision.code.kind == Kind::Process.name() {
             self.native(digest, &bytes, &revision.settings).await
         } else {
-            let limits = self.limits(&revision.settings);
-            let loaded = self.engine.load_known(digest, &bytes, limits).await;
-            loaded.map_err(|error| error.to_string())
+            let mut limits = self.limits(&revision.settings);
+            if deployed.entry.head.origin == Origin::Api {
+                let granted = self.api_network.get().cloned();
+                limits.network = granted.unwrap_or_else(|| Network::of_server(&[]));
+            }
+            self.sandboxed(digest, &bytes, limits).await
         };
-        let loaded = loaded.map_err(|error| format!("load version {version}: {error}"))?;
+        let loaded = loaded.map_err(|error| format!("load version {}: {error}", version.name()))?;
         let mut known = deployed.loaded();
         Ok(Arc::clone(
             known.entry(version).or_insert_with(|| Arc::new(loaded)),
         ))
+    }
+
+    /// What is granted to all functions at once does not stop those that cannot use it.
+    async fn sandboxed(
+        &self,
+        digest: Digest,
+        bytes: &[u8],
+        limits: FunctionLimits,
+    ) -> Result<Function, String> {
+        let without = FunctionLimits {
+            network: limits.network.emptied(),
+            ..limits.clone()
+        };
+        let loaded = match self.engine.load_known(digest, bytes, limits).await {
+            Err(LoadError::NoNetworkInProgram) => {
+                self.engine.load_known(digest, bytes, without).await
+            }
+            loaded => loaded,
+        };
+        loaded.map_err(|error| error.to_string())
     }
 
     /// What the bare name runs, ready to run.
@@ -495,6 +535,24 @@ impl Deployed {
         })
     }
 
+    /// Of a handler file, where the version is loaded: what AWS would call its runtime, and its handler.
+    pub(crate) fn written(&self, version: FunctionVersion) -> Option<(String, String)> {
+        let of_file = self.entry.head.declared;
+        let version = match version {
+            FunctionVersion::LATEST => of_file.unwrap_or(version),
+            number => number,
+        };
+        let loaded = self.loaded();
+        let (language, entry) = loaded.get(&version)?.written()?;
+        let (file, name) = entry.split_once(':')?;
+        let module = file.rsplit_once('.').map_or(file, |(module, _)| module);
+        let runtime = match language {
+            "python" => PYTHON,
+            _ => NODE,
+        };
+        Some((runtime.to_owned(), format!("{module}.{name}")))
+    }
+
     /// What the bare name runs, mostly.
     pub(crate) fn main(&self) -> FunctionVersion {
         let route = self.entry.route(None);
@@ -518,54 +576,4 @@ fn forget_old(entry: &mut Entry) {
 fn reserved(entry: &Entry) -> Option<u32> {
     let said = entry.head.words.get("ReservedConcurrentExecutions")?;
     u32::try_from(said.as_u64()?).ok()
-}
-
-/// As it was said to the Lambda API, which may be more than there is, else as the file says it.
-pub(crate) fn memory_mb(settings: &Settings) -> u64 {
-    let said = settings.words.get("MemorySize");
-    let said = said.and_then(serde_json::Value::as_u64);
-    said.unwrap_or(settings.memory_bytes >> 20)
-}
-
-/// What a version may use, as the sandbox takes it.
-pub(crate) fn limits(settings: &Settings) -> FunctionLimits {
-    FunctionLimits {
-        memory: ByteSize(settings.memory_bytes),
-        memory_told: ByteSize(memory_mb(settings) << 20),
-        timeout: Duration::from_millis(settings.timeout_ms),
-        output_bytes: OUTPUT_BYTES_MAX,
-        log_bytes: ByteSize(settings.log_bytes),
-        env: settings.env.clone(),
-        secrets: Secrets::default(),
-        network: Network::new(&settings.network),
-        scratch: ByteSize(settings.scratch_bytes),
-        sandbox: match settings.sandbox.as_deref() {
-            Some("fresh") => Some(SandboxPolicy::Fresh),
-            Some("warm") => Some(SandboxPolicy::Warm),
-            Some(_) | None => None,
-        },
-        // The gate in front of it knows better.
-        concurrency: u32::MAX,
-    }
-}
-
-/// A function of the file, as its versions keep it.
-pub(crate) fn settings(function: &config::Function) -> Settings {
-    Settings {
-        memory_bytes: function.memory.bytes(),
-        timeout_ms: u64::try_from(function.timeout.as_millis()).unwrap_or(u64::MAX),
-        log_bytes: function.log.bytes(),
-        env: function.env.clone(),
-        sandbox: function.sandbox.map(|policy| {
-            let word = match policy {
-                config::SandboxPolicy::Fresh => "fresh",
-                config::SandboxPolicy::Warm => "warm",
-            };
-            word.to_owned()
-        }),
-        secrets: function.secrets.clone(),
-        network: function.network.clone(),
-        scratch_bytes: function.scratch.bytes(),
-        ..Settings::default()
-    }
 }

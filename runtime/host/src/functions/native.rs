@@ -23,6 +23,8 @@ const SCRATCH_MB: u64 = 512;
 /// Written last: the folder is whole.
 const WHOLE: &str = ".whole";
 
+pub(crate) const NO_NATIVES: &str = "it is a program for this machine, which runs without a sandbox: start the server with `shardmill up --allow-native`";
+
 /// Where they are unpacked.
 #[derive(Debug, Clone)]
 pub(crate) struct Natives {
@@ -138,7 +140,7 @@ impl Functions {
         settings: &Settings,
     ) -> Result<Function, String> {
         let natives = self.natives.as_ref();
-        let natives = natives.ok_or("it is a program for this machine, which runs without a sandbox: start the server with `shardmill up --allow-native`")?;
+        let natives = natives.ok_or(NO_NATIVES)?;
         let (folder, file) = natives.unpacked(digest, zip, settings).await?;
         let memory_mb = super::memory_mb(settings);
         let scratch = settings.words.get("EphemeralStorage");

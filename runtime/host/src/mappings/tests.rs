@@ -192,7 +192,7 @@ async fn a_change_that_does_not_start_is_shown_until_it_does() {
     let rooms = &mappings.0.rooms;
     let late = FunctionName::parse("late").unwrap();
     let entry = FunctionEntry::new(Origin::Api, Revision::default());
-    rooms.functions.create(&late, entry).await.unwrap();
+    rooms.functions.create(&late, |_| entry).await.unwrap();
     let mapping = mapping(1, FUNCTION);
     mappings.create(mapping.clone()).await.unwrap();
     let result = || {
@@ -278,7 +278,7 @@ async fn a_mapping_outlives_its_function() {
     let functions = &mappings.0.rooms.functions;
     let late = FunctionName::parse("late").unwrap();
     let entry = FunctionEntry::new(Origin::Api, Revision::default());
-    functions.create(&late, entry).await.unwrap();
+    functions.create(&late, |_| entry).await.unwrap();
     let mapping = mapping(1, FUNCTION);
     mappings.create(mapping.clone()).await.unwrap();
     functions.remove(&late).await.unwrap();
@@ -421,11 +421,11 @@ async fn the_role_of_a_function_is_what_the_api_was_told() {
     let role = "arn:aws:iam::111111111111:role/reader";
     let mut revision = Revision::default();
     let plain = FunctionEntry::new(Origin::Api, revision.clone());
-    functions.create(&without, plain).await.unwrap();
+    functions.create(&without, |_| plain).await.unwrap();
     let words = &mut revision.settings.words;
     words.insert("Role".to_owned(), role.into());
     let told = FunctionEntry::new(Origin::Api, revision);
-    functions.create(&with, told).await.unwrap();
+    functions.create(&with, |_| told).await.unwrap();
     assert_eq!(functions.role(&with, None).as_deref(), Some(role));
     assert_eq!(functions.role(&without, None), None);
 }

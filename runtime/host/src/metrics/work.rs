@@ -79,7 +79,7 @@ pub(super) fn write(text: &mut String, rooms: &Rooms) {
     let functions = rooms.functions.measured().into_iter();
     let counted: Vec<(String, FunctionCounts)> = functions
         .map(|(name, version, counts)| {
-            let labels = format!("function=\"{name}\",version=\"{version}\"");
+            let labels = format!("function=\"{name}\",version=\"{}\"", version.name());
             (labels, counts)
         })
         .collect();
@@ -107,18 +107,19 @@ pub(super) fn write(text: &mut String, rooms: &Rooms) {
 }
 
 fn of_routes(text: &mut String, rooms: &Rooms) {
-    if rooms.routes.all().next().is_none() {
+    let gates = rooms.routes.all();
+    if gates.is_empty() {
         return;
     }
     head(text, REQUESTS, "counter");
-    for gate in rooms.routes.all() {
+    for gate in &gates {
         for (status, count) in gate.counts().answered {
             let labels = format!("trigger=\"{}\",status=\"{status}\"", gate.settings.name);
             line(text, REQUESTS.1, &labels, count);
         }
     }
     head(text, IN_FLIGHT, "gauge");
-    for gate in rooms.routes.all() {
+    for gate in &gates {
         let labels = format!("trigger=\"{}\"", gate.settings.name);
         line(text, IN_FLIGHT.1, &labels, gate.in_flight());
     }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     net::SocketAddr,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 use dispatch::Switch;
@@ -26,29 +26,43 @@ use super::{
 };
 use crate::{assemble::Rooms, listener::Serves, tls::Tls};
 
-/// The gates of all routes, by the names of their triggers.
+/// The gates of all routes, by the names of their triggers. A request keeps the gate that it came by.
 #[derive(Debug, Default)]
-pub(crate) struct Routes(BTreeMap<TriggerName, Arc<Gate>>);
+pub(crate) struct Routes(RwLock<Named>);
+
+type Named = Arc<BTreeMap<TriggerName, Arc<Gate>>>;
 
 impl Routes {
     pub(crate) fn new(gates: impl Iterator<Item = Gate>) -> Self {
-        let named = gates.map(|gate| (gate.settings.name.clone(), Arc::new(gate)));
-        Self(named.collect())
+        let routes = Self::default();
+        routes.replace(gates.map(Arc::new).collect());
+        routes
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Gate>> {
-        self.0.values()
+    /// From now on these are all.
+    pub(crate) fn replace(&self, gates: Vec<Arc<Gate>>) {
+        let named = gates
+            .into_iter()
+            .map(|gate| (gate.settings.name.clone(), gate));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(named.collect());
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&Arc<Gate>> {
-        self.0
-            .iter()
-            .find(|(known, _)| known.as_str() == name)
-            .map(|(_, gate)| gate)
+    fn now(&self) -> Named {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Gate>> {
+        self.now().values().cloned().collect()
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Gate>> {
+        let now = self.now();
+        let (_, gate) = now.iter().find(|(known, _)| known.as_str() == name)?;
+        Some(Arc::clone(gate))
     }
 
     pub(crate) fn turn(&self, name: &TriggerName, to: Switch) {
-        if let Some(gate) = self.0.get(name) {
+        if let Some(gate) = self.now().get(name) {
             gate.turn(to);
         }
     }
@@ -112,8 +126,8 @@ impl Web {
             return Refusal::Host.respond();
         }
         let asked = asked_method(&head);
-        let gates = self.rooms.routes.all();
-        let gates = gates.map(|gate| (gate.settings.route(), gate));
+        let gates = self.rooms.routes.now();
+        let gates = gates.values().map(|gate| (gate.settings.route(), gate));
         let (gate, parts) = match find(gates, asked, head.uri.path()) {
             Found::Route(gate, parts) => (gate, parts),
             Found::OtherMethods(methods) => return Refusal::Method(methods).respond(),

@@ -194,6 +194,14 @@ impl Schedules {
         ScheduleHandle::run(asks).await
     }
 
+    /// Waits until the run of one is settled and its lease given back; what it keeps stays.
+    pub(crate) async fn end(&self, name: &TriggerName) {
+        let handle = self.held().remove(name);
+        if let Some(handle) = handle {
+            handle.stop().await;
+        }
+    }
+
     pub(crate) async fn stop(&self) {
         let held = std::mem::take(&mut *self.held());
         for handle in held.into_values() {

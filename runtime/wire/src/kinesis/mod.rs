@@ -11,7 +11,7 @@ mod generated;
 mod input;
 mod iterator;
 mod next_token;
-mod patterns;
+pub(crate) mod patterns;
 mod plain_json;
 mod policy;
 mod producer;

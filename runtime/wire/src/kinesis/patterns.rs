@@ -1,15 +1,22 @@
 //! Matching whole texts by the patterns of the service model.
 //!
 //! In: a pattern as AWS prints it, and a text. Out: whether the pattern matches all of it. The dialect is the
-//! little that the model uses: literals, `.`, `\d`, `\S`, classes, groups with `|`, and `*`, `+`, `{n}`, `{n,m}`.
+//! little that the models use: literals, `.`, `\d`, `\S`, classes (with `\s`), groups with `|`, and `*`, `+`, `?`, `{n}`,
+//! `{n,m}`.
 //! All alternatives advance together over the text, so hostile input costs time linear in its length. A pattern
 //! outside the dialect matches everything; a test holds that the tables have none.
 
 use std::{iter::Peekable, str::Chars};
 
 /// Whether `pattern` matches the whole of `text`.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     compile(pattern).is_none_or(|program| run(&program, text))
+}
+
+/// Whether a pattern is of the dialect, for the tests of tables.
+#[cfg(test)]
+pub(crate) fn is_known(pattern: &str) -> bool {
+    compile(pattern).is_some()
 }
 
 /// One step of a compiled pattern.
@@ -34,12 +41,14 @@ enum Class {
     },
 }
 
+const SPACES: [char; 6] = [' ', '\t', '\n', '\u{b}', '\u{c}', '\r'];
+
 impl Class {
     fn contains(&self, letter: char) -> bool {
         match self {
             Self::Any => letter != '\n',
             Self::Digit => letter.is_ascii_digit(),
-            Self::NotSpace => !matches!(letter, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r'),
+            Self::NotSpace => !SPACES.contains(&letter),
             Self::Set { ranges, negated } => {
                 ranges
                     .iter()
@@ -162,10 +171,11 @@ fn repeat(
     item: Vec<Step>,
     program: &mut Vec<Step>,
 ) -> Option<()> {
-    let (min, max) = match letters.next_if(|letter| matches!(letter, '*' | '+' | '{')) {
+    let (min, max) = match letters.next_if(|letter| matches!(letter, '*' | '+' | '?' | '{')) {
         None => (1, Some(1)),
         Some('*') => (0, None),
         Some('+') => (1, None),
+        Some('?') => (0, Some(1)),
         Some(_) => counts(letters)?,
     };
     for _ in 0..min {
@@ -205,6 +215,10 @@ fn class(letters: &mut Peekable<Chars<'_>>) -> Option<Class> {
     loop {
         let first = match letters.next()? {
             ']' => return Some(Class::Set { ranges, negated }),
+            '\\' if letters.next_if_eq(&'s').is_some() => {
+                ranges.extend(SPACES.map(|space| (space, space)));
+                continue;
+            }
             '\\' => letters.next()?,
             letter => letter,
         };
@@ -285,6 +299,8 @@ mod tests {
             &["topic/a", "stream/"],
         );
         check("[^:*]*", &["", "abc"], &["a:b", "*"]);
+        check(r"[^\s]+", &["a", "s.s"], &["", "a b", "\t"]);
+        check("(ab?)?c|()", &["", "c", "ac", "abc"], &["abbc", "ab"]);
     }
 
     #[test]

@@ -16,8 +16,8 @@ pub use door::LambdaDoor;
 pub use error::LambdaError;
 pub use function_name::FunctionName;
 pub use functions::{
-    Asked, Change, Functions, Handed, Invoked, POLICIES_KEPT, Package, URLS_KEPT, Urgency, UrlCall,
-    url_id,
+    Asked, Change, Functions, Handed, Invoked, Make, POLICIES_KEPT, Package, Running, URLS_KEPT,
+    Urgency, UrlCall, forget_qualifier, url_id,
 };
 pub use mappings::{
     LastResult, Mapping, MappingChange, MappingSettings, MappingState, Mappings, Shown,

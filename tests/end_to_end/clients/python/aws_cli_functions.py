@@ -15,17 +15,23 @@ from awscli.clidriver import create_clidriver
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 PYTHON = """
-import json, os
+import json, os, urllib.request
 
 def handler(event, context):
     print("told", event)
+    with open("/tmp/n", "w") as file:
+        file.write("kept in memory")
+    if event.get("ask"):
+        urllib.request.urlopen("http://no.example/")
     if event.get("boom"):
         raise ValueError("too much")
     return {"twice": 2 * event["n"], "name": context.function_name, "own": os.environ["OWN"], "arn": context.invoked_function_arn}
 """
 JAVASCRIPT = """
+const fs = require("fs");
 exports.handler = async (event, context) => {
   console.log("told", JSON.stringify(event));
+  fs.writeFileSync("/tmp/n", "kept in memory");
   if (event.boom) throw new RangeError("too much");
   return { twice: 2 * event.n, name: context.functionName, own: process.env.OWN, arn: context.invokedFunctionArn };
 };
@@ -113,6 +119,9 @@ for name, kind in (("py", "ValueError"), ("js", "RangeError")):
     arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
     assert answer == {"twice": 42, "name": name, "own": "value", "arn": arn}, answer
     assert "told" in log, log
+    if name == "py":
+        _, log, said = invoke(name, {"ask": 1})
+        assert said["FunctionError"] == "Unhandled" and "`server.api_network` in triggers.yaml" in log, (said, log)
     answer, log, said = invoke(name, {"boom": 1})
     assert said["FunctionError"] == "Unhandled", said
     assert answer["errorType"] == kind and answer["errorMessage"] == "too much", answer

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import sys
+import urllib.request
 import zipfile
 
 import boto3
@@ -74,6 +75,11 @@ changed = client.update_function_configuration(FunctionName="made", Timeout=9)
 assert changed["Timeout"] == 9 and changed["CodeSha256"] == made["CodeSha256"], changed
 assert client.publish_version(FunctionName="made")["Version"] == "2"
 assert [it["Version"] for it in client.list_versions_by_function(FunctionName="made")["Versions"]] == ["$LATEST", "1", "2"]
+pages = client.get_paginator("list_versions_by_function").paginate(FunctionName="made", PaginationConfig={"PageSize": 1})
+assert [[it["Version"] for it in page["Versions"]] for page in pages] == [["$LATEST"], ["1"], ["2"]]
+pages = client.get_paginator("list_functions").paginate(FunctionVersion="ALL", PaginationConfig={"PageSize": 1})
+listed = [it["FunctionArn"].rsplit("function:")[1] for page in pages for it in page["Functions"]]
+assert listed == ["echo:$LATEST", "echo:1", "made:$LATEST", "made:1", "made:2"], listed
 client.create_alias(FunctionName="made", Name="live", FunctionVersion="1",
                     RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}})
 ran = {client.invoke(FunctionName="made", Qualifier="live", Payload=b"1")["ExecutedVersion"] for _ in range(64)}
@@ -94,6 +100,27 @@ assert "s3.amazonaws.com" in client.get_policy(FunctionName="made")["Policy"]
 client.tag_resource(Resource=ARN, Tags={"stage": "test"})
 assert client.list_tags(Resource=ARN)["Tags"] == {"team": "x", "stage": "test"}
 
+only = "This operation is permitted on Lambda functions only."
+for call, arguments in [
+    (client.update_function_configuration, {"FunctionName": "made:1", "Timeout": 1}),
+    (client.update_function_code, {"FunctionName": "made:1", "ZipFile": package}),
+    (client.put_function_concurrency, {"FunctionName": "made:live", "ReservedConcurrentExecutions": 1}),
+    (client.publish_version, {"FunctionName": "made:1"}),
+]:
+    refused(call, "InvalidParameterValueException", only, **arguments)
+refused(client.tag_resource, "InvalidParameterValueException", "Please specify a function ARN.", Resource=f"{ARN}:1", Tags={"a": "b"})
+refused(client.remove_permission, "PreconditionFailedException", "Revision Id", FunctionName="made", StatementId="s", RevisionId="zz")
+refused(client.add_permission, "InvalidParameterValueException", "The provided principal was invalid.",
+        FunctionName="made", StatementId="t", Action="lambda:InvokeFunction", Principal="foo.bar")
+url = {"FunctionName": "made", "Qualifier": "live"}
+client.create_function_url_config(AuthType="NONE", **url)
+client.delete_alias(FunctionName="made", Name="live")
+assert client.list_function_url_configs(FunctionName="made")["FunctionUrlConfigs"] == []
+client.create_alias(FunctionName="made", Name="live", FunctionVersion="1")
+refused(client.get_function_url_config, "ResourceNotFoundException", "does not exist", **url)
+large = client.update_function_configuration(FunctionName="made", MemorySize=2048)
+assert "1024 MB of memory" in large["ResponseMetadata"]["HTTPHeaders"]["x-shardmill-hint"], large
+
 for code, text in [
     (b"no zip", "Could not unzip uploaded file"),
     (zipped(bootstrap=b"\x7fELF"), "program for one machine"),
@@ -105,6 +132,9 @@ for code, text in [
             FunctionName="bad", Runtime="provided.al2023", Handler="bootstrap", Role=ROLE, Code={"ZipFile": code})
 refused(client.update_function_code, "ResourceConflictException", "triggers.yaml", FunctionName="echo", ZipFile=package)
 assert client.invoke(FunctionName="echo", Payload=b"2")["ExecutedVersion"] == "1"
+of_file = client.get_function(FunctionName="echo")
+assert of_file["Configuration"]["Version"] == "$LATEST", of_file
+assert urllib.request.urlopen(of_file["Code"]["Location"]).read() == component
 
 refused(client.create_function, "InvalidParameterValueException", "program for one machine",
         FunctionName="crate", Runtime="provided.al2023", Handler="bootstrap", Role=ROLE, Code={"ZipFile": by_cargo_lambda(b"\x7fELF")})
@@ -118,3 +148,7 @@ assert names == ["echo", "made"], names
 client.delete_function(FunctionName="made", Qualifier="2")
 client.delete_function(FunctionName="made")
 refused(client.get_function, "ResourceNotFoundException", f"Function not found: {ARN}", FunctionName="made")
+again = client.create_function(FunctionName="made", Runtime="provided.al2023", Handler="bootstrap", Role=ROLE,
+                               Code={"ZipFile": package}, Publish=True)
+assert again["Version"] == "3", again
+client.delete_function(FunctionName="made")

@@ -8,7 +8,7 @@ use super::{Functions, LambdaError, Reply, names, ok};
 use crate::lambda::{call::Call, mappings::Input};
 
 /// By qualifier, in the head of a function.
-const RUNTIME: &str = "RuntimeManagement";
+pub(super) const RUNTIME: &str = "RuntimeManagement";
 const RECURSION: &str = "Recursion";
 const SIGNING: &str = "The code signing configuration cannot be found. Check that the provided configuration is not deleted.";
 const NONE: &str = "The resource you requested does not exist.";
@@ -56,7 +56,11 @@ async fn of_function(
     if !known.contains(&what) {
         return Err(LambdaError::unknown_operation());
     }
-    let named = names::function(functions, call, text)?;
+    let named = if call.method == http::Method::GET || what == "runtime-management-config" {
+        names::function(functions, call, text)?
+    } else {
+        names::unqualified(functions, call, text)?
+    };
     let kept = |kind: &str| {
         let all = named.entry.head.words.get(kind);
         all.and_then(|all| all.get(named.qualifier())).cloned()

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Functions, LambdaError, Reply, created, hold_revision, is_delete, listed,
-    names::{self, Named},
+    names::{self, Named, forget_qualifier},
     ok, page,
 };
 use crate::lambda::{
@@ -30,10 +30,12 @@ pub(super) async fn call(
         ("GET", [alias]) => get(functions, call, text, alias),
         ("PUT", [alias]) => update(functions, call, text, alias).await,
         (_, [alias]) if is_delete(call) => {
-            let named = names::function(functions, call, text)?;
+            let named = names::unqualified(functions, call, text)?;
             let gone = (*alias).to_owned();
             let change = move |entry: &mut Entry| {
-                entry.head.aliases.remove(&gone);
+                if entry.head.aliases.remove(&gone).is_some() {
+                    forget_qualifier(entry, &gone);
+                }
                 Ok(())
             };
             functions.change(named.name.name, Box::new(change)).await?;
@@ -100,7 +102,7 @@ async fn create(functions: &dyn Functions, call: &Call, text: &str) -> Result<Re
     }
     input.check()?;
     let (name, version) = (name.unwrap_or_default(), version.unwrap_or_default());
-    let named = names::function(functions, call, text)?;
+    let named = names::unqualified(functions, call, text)?;
     let main = existing(&named, &version)?;
     let route = Route {
         version: main,
@@ -204,9 +206,7 @@ fn share(
         )));
     }
     if main == FunctionVersion::LATEST {
-        return Err(LambdaError::invalid_parameter(
-            "$LATEST is not supported for an alias pointing to more than 1 version",
-        ));
+        return Err(latest_shares_nothing());
     }
     if !key.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(violated(
@@ -217,6 +217,12 @@ fn share(
     Ok(Some(Share { version, weight }))
 }
 
+fn latest_shares_nothing() -> LambdaError {
+    LambdaError::invalid_parameter(
+        "$LATEST is not supported for an alias pointing to more than 1 version",
+    )
+}
+
 async fn update(
     functions: &dyn Functions,
     call: &Call,
@@ -224,7 +230,7 @@ async fn update(
     name: &str,
 ) -> Result<Reply, LambdaError> {
     let input = Input::new(call.object()?);
-    let named = names::function(functions, call, text)?;
+    let named = names::unqualified(functions, call, text)?;
     let before = named.entry.head.aliases.get(name).ok_or_else(|| {
         LambdaError::not_found(format!("Alias not found: {}:{name}", named.arn()))
     })?;
@@ -233,10 +239,13 @@ async fn update(
         Some(version) => existing(&named, &version)?,
         None => before.route.version,
     };
+    let other = before.route.other.filter(|it| it.version != version);
     let other = if input.value("RoutingConfig").is_some() {
         share(&named, &input, version)?
+    } else if other.is_some() && version == FunctionVersion::LATEST {
+        return Err(latest_shares_nothing());
     } else {
-        before.route.other.filter(|share| share.version != version)
+        other
     };
     let alias = Alias {
         route: Route { version, other },

@@ -11,7 +11,7 @@ use crate::lambda::{
 };
 
 /// By qualifier, in the head of a function.
-const KEPT: &str = "EventInvokeConfigs";
+pub(super) const KEPT: &str = "EventInvokeConfigs";
 const LISTED_MAX: usize = 50;
 const NOT_THERE: &str = "The function doesn't exist.";
 

@@ -5,8 +5,8 @@ use model::{FunctionVersion, Timestamp};
 use serde_json::Value;
 
 use super::{
-    Functions, Handed, LambdaError, Package, Reply, created, document, names, ok, only_of_api,
-    settings,
+    Functions, Handed, LambdaError, Package, Reply, constraints, created, document, names, ok,
+    only_of_api, settings,
 };
 use crate::lambda::{
     call::Call,
@@ -59,31 +59,23 @@ pub(super) async fn create(
         })
         .await?;
     revision.modified_ms = now.as_millis();
-    let mut entry = Entry::new(Origin::Api, revision);
-    if !tags.is_empty() {
+    let hint = settings::hint(&revision);
+    let make = move |next: u64| {
+        let mut entry = Entry::new(Origin::Api, revision).from_number(next);
+        if !tags.is_empty() {
+            let words = &mut entry.head.words;
+            words.insert("Tags".to_owned(), serde_json::json!(tags));
+        }
+        if publish {
+            entry.publish(None);
+        }
         entry
-            .head
-            .words
-            .insert("Tags".to_owned(), serde_json::json!(tags));
-    }
-    let mut version = FunctionVersion::LATEST;
-    if publish {
-        version = entry.publish(None);
-    }
-    functions.create(name.name.clone(), entry.clone()).await?;
-    let arn = unqualified(&name).arn();
-    Ok(created(document::configuration(
-        (&name.name, &arn),
-        &entry,
-        version,
-    )))
-}
-
-fn unqualified(name: &FunctionName) -> FunctionName {
-    FunctionName {
-        qualifier: None,
-        ..name.clone()
-    }
+    };
+    let entry = functions.create(name.name.clone(), Box::new(make)).await?;
+    let version = entry.newest().unwrap_or(FunctionVersion::LATEST);
+    let arn = name.arn();
+    let document = document::configuration(functions, (&name.name, &arn), &entry, version);
+    Ok(created(document).with_hints(hint))
 }
 
 pub(super) fn already(name: &str) -> LambdaError {
@@ -109,6 +101,12 @@ fn name(input: &mut Input, call: &Call) -> Result<FunctionName, LambdaError> {
     let Some(name) = FunctionName::parse(&text, &call.caller) else {
         return Err(names::malformed(&text));
     };
+    if name.name.contains('.') {
+        return Err(names::malformed(&text));
+    }
+    if name.qualifier.is_some() {
+        return Err(LambdaError::invalid_parameter(names::FUNCTIONS_ONLY));
+    }
     if name.name.len() > NAME_CHARACTERS_MAX {
         return Err(LambdaError::validation(format!(
             "1 validation error detected: Value '{text}' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to {NAME_CHARACTERS_MAX}"
@@ -162,8 +160,10 @@ pub(super) async fn update(
     text: &str,
 ) -> Result<Reply, LambdaError> {
     let object = call.object()?;
-    let input = Input::new(object.clone());
-    let named = names::function(functions, call, text)?;
+    let mut input = Input::new(object.clone());
+    constraints::hold(&mut input, constraints::OF_CODE)?;
+    input.check()?;
+    let named = names::unqualified(functions, call, text)?;
     only_of_api(&named.entry, &named.name.name)?;
     let asked = input.text("RevisionId")?;
     super::hold_revision(asked.as_deref(), &named.entry.head.latest.id)?;
@@ -204,5 +204,6 @@ pub(super) async fn update(
         FunctionVersion::LATEST => arn,
         number => format!("{arn}:{number}"),
     };
-    Ok(ok(document::configuration((name, &arn), &entry, version)))
+    let document = document::configuration(functions, (name, &arn), &entry, version);
+    Ok(ok(document))
 }

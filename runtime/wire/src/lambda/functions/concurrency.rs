@@ -25,7 +25,7 @@ pub(super) async fn call(
 ) -> Result<Reply, LambdaError> {
     match (call.method.as_str(), rest) {
         ("GET", ["concurrency"]) => {
-            let named = names::function(functions, call, text)?;
+            let named = names::unqualified(functions, call, text)?;
             let reserved = named.entry.head.words.get(RESERVED);
             Ok(ok(
                 reserved.map_or_else(|| json!({}), |it| json!({ RESERVED: it }))
@@ -33,7 +33,7 @@ pub(super) async fn call(
         }
         ("PUT", ["concurrency"]) => put(functions, call, text).await,
         (_, ["concurrency"]) if is_delete(call) => {
-            let named = names::function(functions, call, text)?;
+            let named = names::unqualified(functions, call, text)?;
             let change = |entry: &mut Entry| {
                 entry.head.words.remove(RESERVED);
                 Ok(())
@@ -67,7 +67,7 @@ async fn put(functions: &dyn Functions, call: &Call, text: &str) -> Result<Reply
         input.violated_null("reservedConcurrentExecutions");
     }
     input.check()?;
-    let named = names::function(functions, call, text)?;
+    let named = names::unqualified(functions, call, text)?;
     super::only_of_api(&named.entry, &named.name.name)?;
     let asked = asked
         .and_then(|asked| u64::try_from(asked).ok())

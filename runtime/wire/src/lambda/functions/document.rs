@@ -4,6 +4,7 @@ use catalog::{Entry, Revision};
 use model::{FunctionVersion, Timestamp};
 use serde_json::{Value, json};
 
+use super::Functions;
 use crate::calendar::iso_millis;
 
 /// What the API was told and what AWS shows as it was told, where it was.
@@ -21,6 +22,7 @@ pub(super) fn moment(ms: u64) -> String {
 
 /// The members of a `FunctionConfiguration`; `arn` is qualified where the caller's was.
 pub(super) fn configuration(
+    functions: &dyn Functions,
     (name, arn): (&str, &str),
     entry: &Entry,
     version: FunctionVersion,
@@ -29,12 +31,16 @@ pub(super) fn configuration(
     let settings = &revision.settings;
     let word = |name: &str, default: Value| settings.words.get(name).cloned().unwrap_or(default);
     let package = revision.code.package.as_ref();
+    let running = functions.running(name, version);
+    let (runtime, handler) = running
+        .runtime
+        .unwrap_or_else(|| ("provided.al2023".to_owned(), "bootstrap".to_owned()));
     let mut document = json!({
         "FunctionName": name,
         "FunctionArn": arn,
-        "Runtime": word("Runtime", json!("provided.al2023")),
+        "Runtime": word("Runtime", json!(runtime)),
         "Role": word("Role", json!(format!("arn:aws:iam::{}:role/shardmill", account(arn)))),
-        "Handler": word("Handler", json!("bootstrap")),
+        "Handler": word("Handler", json!(handler)),
         "CodeSize": package.map_or(0, |package| package.bytes),
         "Description": description(entry, version, revision),
         "Timeout": settings.timeout_ms.div_ceil(1000),
@@ -57,15 +63,27 @@ pub(super) fn configuration(
         // A version's date is when it was made, which is when its revision was.
         document["MasterArn"] = json!(format!("{}:$LATEST", unqualified(arn)));
     }
-    if !settings.env.is_empty() || settings.words.contains_key("Environment") {
+    if let Some(refused) = running.refused {
+        document["State"] = json!("Failed");
+        document["StateReasonCode"] = json!("InvalidRuntime");
+        document["StateReason"] = json!(refused);
+    }
+    if !settings.env.is_empty() {
         document["Environment"] = json!({ "Variables": settings.env });
     }
     for echoed in ECHOED {
-        if let Some(said) = settings.words.get(*echoed) {
+        let said = settings.words.get(*echoed);
+        if let Some(said) = said.filter(|said| !is_taken_back(said)) {
             document[*echoed] = said.clone();
         }
     }
     document
+}
+
+/// An empty text is how AWS is told that there is to be none.
+fn is_taken_back(said: &Value) -> bool {
+    let texts = |said: &Value| said.as_str() == Some("");
+    texts(said) || said.get("TargetArn").is_some_and(texts)
 }
 
 fn description(entry: &Entry, version: FunctionVersion, revision: &Revision) -> Value {

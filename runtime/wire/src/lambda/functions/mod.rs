@@ -9,6 +9,7 @@ mod aliases;
 mod asynchronous;
 mod code;
 mod concurrency;
+mod constraints;
 mod document;
 mod invoke;
 mod names;
@@ -19,6 +20,8 @@ mod urls;
 mod versions;
 
 #[cfg(test)]
+mod refusal_tests;
+#[cfg(test)]
 pub(super) mod tests;
 
 use std::fmt;
@@ -26,10 +29,11 @@ use std::fmt;
 use bytes::Bytes;
 use catalog::{Entry, Revision, Settings};
 use http::{Method, StatusCode};
-use model::{Digest, TraceParent, seams::BoxFuture};
+use model::{Digest, FunctionVersion, TraceParent, seams::BoxFuture};
 use platform::Platform;
 use serde_json::json;
 
+pub use names::forget_qualifier;
 pub use permits::UrlCall;
 pub use policy::KEPT as POLICIES_KEPT;
 pub use urls::{KEPT as URLS_KEPT, url_id};
@@ -39,6 +43,18 @@ use super::{call::Call, door::Reply, error::LambdaError};
 /// What is changed about a function, all of it or nothing.
 pub type Change = Box<dyn FnOnce(&mut Entry) -> Result<(), LambdaError> + Send>;
 
+/// A new function whose first version has this number.
+pub type Make = Box<dyn FnOnce(u64) -> Entry + Send>;
+
+/// What of a version shows only where it runs.
+#[derive(Clone, Debug, Default)]
+pub struct Running {
+    /// Of a handler file: what AWS would call its runtime, and its handler.
+    pub runtime: Option<(String, String)>,
+    /// Why it is not run, where this server runs none of its kind.
+    pub refused: Option<String>,
+}
+
 /// What keeps functions and runs them.
 pub trait Functions: Send + Sync + fmt::Debug {
     /// The account and the region in which they are.
@@ -46,6 +62,8 @@ pub trait Functions: Send + Sync + fmt::Debug {
     fn find(&self, name: &str) -> Option<Entry>;
     /// In order of their names.
     fn all(&self) -> Vec<(String, Entry)>;
+    /// What is known of a version beside what is kept of it.
+    fn running(&self, name: &str, version: FunctionVersion) -> Running;
     /// A random one, for what changes.
     fn id(&self) -> String;
     /// Where the package of a function can be fetched.
@@ -54,7 +72,8 @@ pub trait Functions: Send + Sync + fmt::Debug {
     fn port(&self) -> u16;
     /// Unpacks code, makes of it what runs, and keeps it. Waits while it is compiled.
     fn accept(&self, handed: Handed) -> BoxFuture<'_, Result<Revision, LambdaError>>;
-    fn create(&self, name: String, entry: Entry) -> BoxFuture<'_, Result<(), LambdaError>>;
+    /// What is made is told the number of its first version, which no earlier function of the name had.
+    fn create(&self, name: String, make: Make) -> BoxFuture<'_, Result<Entry, LambdaError>>;
     /// The function as it is then.
     fn change(&self, name: String, change: Change) -> BoxFuture<'_, Result<Entry, LambdaError>>;
     fn remove(&self, name: String) -> BoxFuture<'_, Result<(), LambdaError>>;

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::{Functions, LambdaError};
 use crate::lambda::{call::Call, function_name::FunctionName};
 
+const QUALIFIER_CHARACTERS_MAX: usize = 128;
+
 /// A name of a function, and the function.
 #[derive(Debug)]
 pub(super) struct Named {
@@ -20,6 +22,7 @@ pub(super) fn parsed(call: &Call, text: &str) -> Result<FunctionName, LambdaErro
         return Err(malformed(text));
     };
     if let Some(asked) = call.parameter("Qualifier") {
+        hold_qualifier(asked)?;
         match &name.qualifier {
             Some(own) if own != asked => {
                 return Err(LambdaError::invalid_parameter(
@@ -30,6 +33,24 @@ pub(super) fn parsed(call: &Call, text: &str) -> Result<FunctionName, LambdaErro
         }
     }
     Ok(name)
+}
+
+fn hold_qualifier(asked: &str) -> Result<(), LambdaError> {
+    let refused = |rule: &str| {
+        Err(LambdaError::validation(format!(
+            "1 validation error detected: Value '{asked}' at 'qualifier' failed to satisfy constraint: {rule}"
+        )))
+    };
+    if asked.chars().count() > QUALIFIER_CHARACTERS_MAX {
+        return refused("Member must have length less than or equal to 128");
+    }
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '$');
+    if asked != "$LATEST.PUBLISHED" && !asked.chars().all(allowed) {
+        return refused(
+            "Member must satisfy regular expression pattern: \\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+",
+        );
+    }
+    Ok(())
 }
 
 pub(super) fn malformed(text: &str) -> LambdaError {
@@ -59,16 +80,59 @@ pub(super) fn function(
     }
 }
 
-/// The function and the one version that its qualifier means.
+/// The function as a whole, for what no version or alias can be told.
+pub(super) fn unqualified(
+    functions: &dyn Functions,
+    call: &Call,
+    text: &str,
+) -> Result<Named, LambdaError> {
+    let named = function(functions, call, text)?;
+    match named.name.qualifier.as_deref() {
+        None | Some("$LATEST") => Ok(named),
+        Some(_) => Err(LambdaError::invalid_parameter(FUNCTIONS_ONLY)),
+    }
+}
+
+pub(super) const FUNCTIONS_ONLY: &str = "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN.";
+
+/// Forgets what was said of a version or an alias that is gone: its address, its permissions, what becomes of its events. One
+/// that gets the same name later has none of it.
+pub fn forget_qualifier(entry: &mut Entry, qualifier: &str) {
+    for kind in QUALIFIED {
+        if let Some(all) = entry
+            .head
+            .words
+            .get_mut(*kind)
+            .and_then(Value::as_object_mut)
+        {
+            all.remove(qualifier);
+        }
+    }
+}
+
+/// The words of a function that are kept by qualifier.
+const QUALIFIED: &[&str] = &[
+    super::urls::KEPT,
+    super::policy::KEPT,
+    super::asynchronous::KEPT,
+    super::absent::RUNTIME,
+];
+
+/// The function and the one version that its qualifier means. Without one that is `$LATEST`, whatever runs under the bare name.
 pub(super) fn version(
     functions: &dyn Functions,
     call: &Call,
     text: &str,
 ) -> Result<(Named, FunctionVersion), LambdaError> {
     let named = function(functions, call, text)?;
-    let route = named.entry.route(named.name.qualifier.as_deref());
-    let route = route.map_err(|_| not_found(&named.name))?;
-    Ok((named, route.version))
+    let version = match named.name.qualifier.as_deref() {
+        None | Some("$LATEST") => FunctionVersion::LATEST,
+        Some(qualifier) => {
+            let route = named.entry.route(Some(qualifier));
+            route.map_err(|_| not_found(&named.name))?.version
+        }
+    };
+    Ok((named, version))
 }
 
 impl Named {

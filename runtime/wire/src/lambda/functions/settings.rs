@@ -1,12 +1,13 @@
 //! What a function may use and how it is called, as CreateFunction and UpdateFunctionConfiguration say it: read, checked
 //! in AWS's words, kept. What AWS has and this host does not is refused, not dropped.
 
-use catalog::{Entry, Settings};
+use catalog::{Entry, Revision, Settings};
 use model::{FunctionVersion, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Functions, Handed, LambdaError, Package, Reply, document, hold_revision, names, ok, only_of_api,
+    Functions, Handed, LambdaError, Package, Reply, constraints, document, hold_revision, names,
+    ok, only_of_api,
 };
 use crate::lambda::{
     call::Call,
@@ -19,10 +20,12 @@ const MEMORY_MB_MAX: i64 = 10_240;
 const MEMORY_BYTES_MAX: u64 = 1 << 30;
 const TIMEOUT_S_MAX: i64 = 900;
 const ENV_BYTES_MAX: usize = 4 << 10;
-const DESCRIPTION_CHARACTERS_MAX: usize = 256;
 const LOG_BYTES: u64 = 64 << 10;
-const SCRATCH_MB_MIN: i64 = 512;
-const SCRATCH_MB_MAX: i64 = 10_240;
+/// In memory, of one invocation: where nothing is said, and at most.
+const SCRATCH_BYTES: u64 = 512 << 20;
+const SCRATCH_BYTES_MAX: u64 = 512 << 20;
+/// The kind of programs that run outside of the sandbox, with what they ask for.
+const PROCESS: &str = "process";
 
 /// Members that are kept as they are and shown again.
 const KEPT: &[&str] = &[
@@ -105,6 +108,7 @@ pub(super) fn defaults() -> Settings {
         memory_bytes: 128 << 20,
         timeout_ms: 3_000,
         log_bytes: LOG_BYTES,
+        scratch_bytes: SCRATCH_BYTES,
         ..Settings::default()
     }
 }
@@ -123,16 +127,9 @@ pub(super) fn read(input: &mut Input, before: Settings) -> Result<Settings, Lamb
         settings.timeout_ms = u64::try_from(seconds).unwrap_or_default() * 1000;
     }
     runtime(input)?;
-    if let Some(text) = input.text("Description")?
-        && text.chars().count() > DESCRIPTION_CHARACTERS_MAX
-    {
-        let rule =
-            format!("Member must have length less than or equal to {DESCRIPTION_CHARACTERS_MAX}");
-        input.violated("Description", &text, &rule);
-    }
-    role(input)?;
-    scratch(input)?;
+    constraints::hold(input, constraints::OF_FUNCTION)?;
     input.check()?;
+    scratch(input, &mut settings)?;
     refused(input)?;
     if let Some(config) = input.map("Environment")? {
         settings.env = environment(config)?;
@@ -161,46 +158,52 @@ fn runtime(input: &mut Input) -> Result<(), LambdaError> {
     )))
 }
 
-fn role(input: &mut Input) -> Result<(), LambdaError> {
-    let Some(role) = input.text("Role")? else {
-        return Ok(());
-    };
-    let parts: Vec<&str> = role.splitn(6, ':').collect();
-    let fits = match parts.as_slice() {
-        ["arn", partition, "iam", "", account, rest] => {
-            partition.starts_with("aws")
-                && account.len() == 12
-                && account.bytes().all(|byte| byte.is_ascii_digit())
-                && rest.len() > "role/".len()
-                && rest.starts_with("role/")
-        }
-        _ => false,
-    };
-    if !fits {
-        let rule = "Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+";
-        input.violated("Role", &role, rule);
+/// What there is under `/tmp`: as much as was asked for, or as there can be.
+fn scratch(input: &Input, settings: &mut Settings) -> Result<(), LambdaError> {
+    if let Some(config) = input.map("EphemeralStorage")? {
+        let size = config.get("Size").and_then(Value::as_u64);
+        let size = size.ok_or_else(mistyped)?;
+        settings.scratch_bytes = (size << 20).min(SCRATCH_BYTES_MAX);
+    } else if settings.scratch_bytes == 0 {
+        settings.scratch_bytes = SCRATCH_BYTES;
     }
     Ok(())
 }
 
-/// Shown as it was said: there is no `/tmp` here.
-fn scratch(input: &mut Input) -> Result<(), LambdaError> {
-    let Some(config) = input.map("EphemeralStorage")? else {
-        return Ok(());
-    };
-    let size = config
-        .get("Size")
-        .and_then(Value::as_i64)
-        .ok_or_else(mistyped)?;
-    if !(SCRATCH_MB_MIN..=SCRATCH_MB_MAX).contains(&size) {
-        let rule = if size < SCRATCH_MB_MIN {
-            format!("Member must have value greater than or equal to {SCRATCH_MB_MIN}")
-        } else {
-            format!("Member must have value less than or equal to {SCRATCH_MB_MAX}")
-        };
-        input.violated("EphemeralStorage.size", &size.to_string(), &rule);
+/// What was asked for and is not to be had, of a revision that runs in a sandbox.
+pub(super) fn hint(revision: &Revision) -> Option<String> {
+    if revision.code.kind == PROCESS {
+        return None;
     }
-    Ok(())
+    let words = &revision.settings.words;
+    let size = |said: Option<&Value>| said.and_then(Value::as_u64).map(|it| it << 20);
+    let memory = size(words.get("MemorySize"));
+    let scratch = size(words.get("EphemeralStorage").and_then(|it| it.get("Size")));
+    let most = [
+        (
+            "MemorySize",
+            memory,
+            revision.settings.memory_bytes,
+            "memory",
+        ),
+        (
+            "EphemeralStorage",
+            scratch,
+            revision.settings.scratch_bytes,
+            "files under /tmp",
+        ),
+    ];
+    let hints: Vec<String> = most
+        .into_iter()
+        .filter(|(_, asked, is, _)| asked.is_some_and(|asked| asked > *is))
+        .map(|(member, _, is, what)| {
+            format!(
+                "{member} is kept and shown; a function has {} MB of {what} here and no more",
+                is >> 20
+            )
+        })
+        .collect();
+    (!hints.is_empty()).then(|| hints.join("; "))
 }
 
 fn refused(input: &Input) -> Result<(), LambdaError> {
@@ -306,7 +309,7 @@ pub(super) async fn update(
     text: &str,
 ) -> Result<Reply, LambdaError> {
     let mut input = Input::new(call.object()?);
-    let named = names::function(functions, call, text)?;
+    let named = names::unqualified(functions, call, text)?;
     let entry = named.entry.clone();
     let settings = read(&mut input, entry.head.latest.settings.clone())?;
     only_of_api(&entry, &named.name.name)?;
@@ -322,23 +325,25 @@ pub(super) async fn update(
         })
         .await?;
     let changed = changed(functions, &named.name.name, (revision, now), asked).await?;
-    Ok(ok(document::configuration(
+    let document = document::configuration(
+        functions,
         (&named.name.name, &named.arn()),
         &changed,
         FunctionVersion::LATEST,
-    )))
+    );
+    Ok(ok(document).with_hints(hint(&changed.head.latest)))
 }
 
 /// Puts another revision in the place of `$LATEST`.
 pub(super) async fn changed(
     functions: &dyn Functions,
     name: &str,
-    (revision, now): (catalog::Revision, Timestamp),
+    (revision, now): (Revision, Timestamp),
     asked: Option<String>,
 ) -> Result<Entry, LambdaError> {
     let change = move |entry: &mut Entry| {
         hold_revision(asked.as_deref(), &entry.head.latest.id)?;
-        entry.head.latest = catalog::Revision {
+        entry.head.latest = Revision {
             modified_ms: now.as_millis(),
             ..revision
         };

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use catalog::{Code, Entry, Package as Kept, Revision};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
-use model::{Digest, seams::BoxFuture};
+use model::{Digest, FunctionVersion, seams::BoxFuture};
 use platform::Platform;
 use serde_json::{Value, json};
 
-use super::{Asked, Change, Functions, Handed, Invoked, Package};
+use super::{Asked, Change, Functions, Handed, Invoked, Make, Package, Running};
 use crate::{
     AllowedHosts,
     body::AnswerBody,
@@ -21,7 +21,7 @@ use crate::{
     lambda::{LambdaDoor, LambdaError, mappings::tests::Remembered as Mappings},
 };
 
-const ROLE: &str = "arn:aws:iam::000000000000:role/r";
+pub(super) const ROLE: &str = "arn:aws:iam::000000000000:role/r";
 
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
@@ -81,10 +81,15 @@ impl Functions for Remembered {
         Box::pin(async { Ok(revision) })
     }
 
-    fn create(&self, name: String, entry: Entry) -> BoxFuture<'_, Result<(), LambdaError>> {
+    fn create(&self, name: String, make: Make) -> BoxFuture<'_, Result<Entry, LambdaError>> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.insert(name, entry);
-        Box::pin(async { Ok(()) })
+        let entry = make(1);
+        entries.insert(name, entry.clone());
+        Box::pin(async { Ok(entry) })
+    }
+
+    fn running(&self, _: &str, _: FunctionVersion) -> Running {
+        Running::default()
     }
 
     fn change(&self, name: String, change: Change) -> BoxFuture<'_, Result<Entry, LambdaError>> {
@@ -125,10 +130,10 @@ impl Functions for Remembered {
     }
 }
 
-struct Client(LambdaDoor);
+pub(super) struct Client(LambdaDoor);
 
 impl Client {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let hosts = AllowedHosts::loopback_and(Vec::new());
         let (mappings, functions) = (
             Arc::new(Mappings::default()),
@@ -138,7 +143,7 @@ impl Client {
         Self(LambdaDoor::new(platform, hosts, mappings, functions))
     }
 
-    async fn answer(
+    pub(super) async fn answer(
         &self,
         method: &str,
         path: &str,
@@ -158,7 +163,7 @@ impl Client {
     }
 
     /// `STATUS document`, or `STATUS Kind: message`.
-    async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let body = if body.is_null() {
             Bytes::new()
         } else {
@@ -176,7 +181,7 @@ impl Client {
         (status, document)
     }
 
-    async fn create(&self, name: &str, code: &str, more: Value) -> (u16, Value) {
+    pub(super) async fn create(&self, name: &str, code: &str, more: Value) -> (u16, Value) {
         let mut body = json!({
             "FunctionName": name,
             "Role": ROLE,
@@ -191,13 +196,13 @@ impl Client {
     }
 }
 
-const LATE: &str = "/2015-03-31/functions/late";
+pub(super) const LATE: &str = "/2015-03-31/functions/late";
 
 #[tokio::test]
 async fn a_function_is_made_shown_changed_and_deleted() {
     let client = Client::new();
     let (status, made) = client
-        .create("late", "a", json!({ "Timeout": 5, "MemorySize": 256, "Environment": { "Variables": { "A": "1" } }, "Tags": { "team": "x" } }))
+        .create("late", "a", json!({ "Timeout": 5, "MemorySize": 256, "Environment": { "Variables": { "AB": "1" } }, "Tags": { "team": "x" } }))
         .await;
     assert_eq!(status, 201, "{made}");
     assert_eq!(
@@ -209,7 +214,7 @@ async fn a_function_is_made_shown_changed_and_deleted() {
         (&json!(5), &json!(256))
     );
     assert_eq!(made["Version"], "$LATEST");
-    assert_eq!(made["Environment"]["Variables"]["A"], "1");
+    assert_eq!(made["Environment"]["Variables"]["AB"], "1");
     assert_eq!(made["LastModified"].as_str().unwrap().len(), 28);
     let (_, found) = client.ask("GET", LATE, Value::Null).await;
     assert_eq!(found["Tags"]["team"], "x");
@@ -360,12 +365,15 @@ async fn aliases_that_lead_nowhere_are_refused() {
     let live = json!({ "Name": "live", "FunctionVersion": "2" });
     client.ask("POST", &aliases, live).await;
     let own = "arn:aws:lambda:us-east-1:000000000000:function:late";
+    let shared = json!({ "Name": "shared", "FunctionVersion": "2", "RoutingConfig": { "AdditionalVersionWeights": { "1": 0.5 } } });
+    client.ask("POST", &aliases, shared).await;
     let both = |version: &str| json!({ "Name": "next", "FunctionVersion": version, "RoutingConfig": { "AdditionalVersionWeights": { "1": 0.5 } } });
     for (method, path, body, expect) in [
         ("POST", aliases.clone(), json!({ "Name": "1", "FunctionVersion": "1" }), "ValidationException: 1 validation error detected: Value '1' at 'name'".to_owned()),
         ("POST", aliases.clone(), json!({ "Name": "next", "FunctionVersion": "9" }), format!("ResourceNotFoundException: Function not found: {own}:9")),
         ("POST", aliases.clone(), both("$LATEST"), "InvalidParameterValueException: $LATEST is not supported for an alias pointing to more than 1 version".to_owned()),
         ("POST", aliases.clone(), both("1"), "InvalidParameterValueException: Invalid function version 1.".to_owned()),
+        ("PUT", format!("{aliases}/shared"), json!({ "FunctionVersion": "$LATEST" }), "InvalidParameterValueException: $LATEST is not supported for an alias pointing to more than 1 version".to_owned()),
         ("GET", format!("{aliases}/none"), Value::Null, format!("ResourceNotFoundException: Cannot find alias arn: {own}:none")),
         ("DELETE", format!("{LATE}?Qualifier=2"), Value::Null, "ResourceConflictException: Version 2 can not be deleted".to_owned()),
         ("GET", format!("{LATE}?Qualifier=7"), Value::Null, format!("ResourceNotFoundException: Function not found: {own}:7")),

@@ -6,7 +6,8 @@ use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Functions, LambdaError, Reply, created, document::moment, is_delete, listed, names, ok, page,
+    Functions, LambdaError, Reply, constraints, created, document::moment, is_delete, listed,
+    names, ok, page,
 };
 use crate::lambda::{call::Call, mappings::Input};
 
@@ -102,20 +103,13 @@ fn shown(functions: &dyn Functions, region: &str, mut config: Value) -> Value {
 fn read(call: &Call, before: Value) -> Result<Value, LambdaError> {
     let mut input = Input::new(call.object()?);
     let mut config = before;
-    for (member, words) in [
-        ("AuthType", ["NONE", "AWS_IAM"]),
-        ("InvokeMode", ["BUFFERED", "RESPONSE_STREAM"]),
-    ] {
-        let Some(said) = input.text(member)? else {
-            continue;
-        };
-        if !words.contains(&said.as_str()) {
-            let rule = format!("Member must satisfy enum value set: [{}]", words.join(", "));
-            input.violated(member, &said, &rule);
-        }
-        config[member] = json!(said);
-    }
+    constraints::hold(&mut input, constraints::OF_URL)?;
     input.check()?;
+    for member in ["AuthType", "InvokeMode"] {
+        if let Some(said) = input.text(member)? {
+            config[member] = json!(said);
+        }
+    }
     if let Some(cors) = input.map("Cors")? {
         config["Cors"] = json!(cors);
     }

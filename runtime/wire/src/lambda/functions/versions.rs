@@ -38,46 +38,63 @@ pub(super) fn list_functions(functions: &dyn Functions, call: &Call) -> Result<R
     let (account, region) = functions.world();
     let here = call.caller.account == account && call.caller.region == region;
     let all = if here { functions.all() } else { Vec::new() };
-    let (found, marker) = page(call, all, |(name, _)| name.clone(), LISTED_MAX)?;
-    let mut items = Vec::new();
-    for (name, entry) in &found {
-        let arn = arn_of(functions, name);
-        if all_versions {
-            items.extend(all_of((name, &arn), entry));
-        } else {
-            items.push(configured((name, &arn), entry, FunctionVersion::LATEST));
-        }
-    }
+    let all = all.iter().flat_map(|(name, entry)| {
+        let published = entry.versions.keys().copied().filter(|_| all_versions);
+        let versions = std::iter::once(FunctionVersion::LATEST).chain(published);
+        versions.map(move |version| (name, entry, version))
+    });
+    let key = |(name, _, version): &(&String, &Entry, FunctionVersion)| {
+        format!("{name} {}", place(*version))
+    };
+    let (found, marker) = page(call, all.collect(), key, LISTED_MAX)?;
+    let items: Vec<Value> = found
+        .into_iter()
+        .map(|(name, entry, version)| {
+            let arn = arn_of(functions, name);
+            if all_versions {
+                qualified(functions, (name, &arn), entry, version)
+            } else {
+                configured(functions, (name, &arn), entry, version)
+            }
+        })
+        .collect();
     Ok(listed("Functions", &items, marker))
 }
 
-/// `$LATEST` and every version, qualified.
-fn all_of((name, arn): (&str, &str), entry: &Entry) -> Vec<Value> {
-    let versions = entry.versions.keys().copied();
-    std::iter::once(FunctionVersion::LATEST)
-        .chain(versions)
-        .map(|version| {
-            let arn = format!("{arn}:{}", version.name());
-            configured((name, &arn), entry, version)
-        })
-        .collect()
+/// Sorts versions: `$LATEST` stands before all numbers.
+fn place(version: FunctionVersion) -> String {
+    match version {
+        FunctionVersion::LATEST => version.name(),
+        FunctionVersion(number) => format!("{number:020}"),
+    }
 }
 
+fn qualified(
+    functions: &dyn Functions,
+    (name, arn): (&str, &str),
+    entry: &Entry,
+    version: FunctionVersion,
+) -> Value {
+    let arn = format!("{arn}:{}", version.name());
+    configured(functions, (name, &arn), entry, version)
+}
+
+/// `$LATEST` and every version, qualified.
 pub(super) fn list(
     functions: &dyn Functions,
     call: &Call,
     text: &str,
 ) -> Result<Reply, LambdaError> {
     let named = names::function(functions, call, text)?;
-    let all = all_of((&named.name.name, &named.arn()), &named.entry);
-    let key = |item: &Value| {
-        let version = item["Version"].as_str().unwrap_or_default();
-        version
-            .parse::<u64>()
-            .map_or(String::new(), |it| format!("{it:020}"))
-    };
-    let (found, marker) = page(call, all, key, LISTED_MAX)?;
-    Ok(listed("Versions", &found, marker))
+    let published = named.entry.versions.keys().copied();
+    let all = std::iter::once(FunctionVersion::LATEST).chain(published);
+    let (found, marker) = page(call, all.collect(), |it| place(*it), LISTED_MAX)?;
+    let names = (named.name.name.as_str(), named.arn());
+    let items: Vec<Value> = found
+        .into_iter()
+        .map(|version| qualified(functions, (names.0, &names.1), &named.entry, version))
+        .collect();
+    Ok(listed("Versions", &items, marker))
 }
 
 pub(super) fn configuration(
@@ -86,7 +103,8 @@ pub(super) fn configuration(
     text: &str,
 ) -> Result<Reply, LambdaError> {
     let (named, version) = names::version(functions, call, text)?;
-    let document = configured((&named.name.name, &named.name.arn()), &named.entry, version);
+    let names = (named.name.name.as_str(), named.name.arn());
+    let document = configured(functions, (names.0, &names.1), &named.entry, version);
     Ok(ok(document))
 }
 
@@ -103,7 +121,7 @@ pub(super) fn get(
         package.map_or(code.digest, |package| package.digest)
     });
     let mut document = json!({
-        "Configuration": configured((&named.name.name, &named.name.arn()), entry, version),
+        "Configuration": configured(functions, (&named.name.name, &named.name.arn()), entry, version),
         "Code": {
             "RepositoryType": "S3",
             "Location": package.map(|package| functions.location(package)),
@@ -124,7 +142,7 @@ pub(super) async fn publish(
     text: &str,
 ) -> Result<Reply, LambdaError> {
     let input = Input::new(call.object()?);
-    let named = names::function(functions, call, text)?;
+    let named = names::unqualified(functions, call, text)?;
     let (sha, revision) = (input.text("CodeSha256")?, input.text("RevisionId")?);
     let description = input.text("Description")?;
     let id = functions.id();
@@ -161,6 +179,7 @@ pub(super) async fn publish(
     let version = version.unwrap_or(FunctionVersion::LATEST);
     let arn = format!("{}:{version}", named.arn());
     Ok(created(configured(
+        functions,
         (&named.name.name, &arn),
         &entry,
         version,
@@ -191,8 +210,12 @@ pub(super) async fn delete(
     };
     let arn = named.name.arn();
     let change = move |entry: &mut Entry| match entry.remove_version(FunctionVersion(number)) {
+        Ok(()) => {
+            names::forget_qualifier(entry, &number.to_string());
+            Ok(())
+        }
         // A version that is not there is gone already.
-        Ok(()) | Err(Unchanged::NoVersion(_)) => Ok(()),
+        Err(Unchanged::NoVersion(_)) => Ok(()),
         Err(
             error @ (Unchanged::InUse { .. }
             | Unchanged::NoQualifier(_)

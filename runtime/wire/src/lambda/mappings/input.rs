@@ -95,6 +95,13 @@ impl Input {
         ));
     }
 
+    /// Of a member whose value is not repeated.
+    pub(in crate::lambda) fn violated_unsaid(&mut self, member: &str, rule: &str) {
+        self.violations.push(format!(
+            "Value at '{member}' failed to satisfy constraint: {rule}"
+        ));
+    }
+
     pub(in crate::lambda) fn violated_null(&mut self, member: &str) {
         self.violations.push(format!(
             "Value null at '{member}' failed to satisfy constraint: Member must not be null"
@@ -335,6 +342,17 @@ impl Input {
             }
         }
         for (key, value) in &tags {
+            let is_known = |text: &str| text.chars().all(is_of_tags);
+            if !is_known(key) || !is_known(value) {
+                return Err(LambdaError::validation(format!(
+                    "1 validation error detected: Value '{{{key}={value}}}' at 'tags' failed to satisfy constraint: Member must satisfy regular expression pattern: ([\\p{{L}}\\p{{Z}}\\p{{N}}_.:/=+\\-@]*)"
+                )));
+            }
+            if key.to_ascii_lowercase().starts_with("aws:") {
+                return Err(LambdaError::invalid_parameter(format!(
+                    "Tag keys that begin with aws: are reserved for internal use: {key}"
+                )));
+            }
             if !(1..=TAG_KEY_CHARACTERS_MAX).contains(&key.chars().count())
                 || value.chars().count() > TAG_VALUE_CHARACTERS_MAX
             {
@@ -350,6 +368,12 @@ impl Input {
         }
         Ok(tags)
     }
+}
+
+/// `[\p{L}\p{Z}\p{N}_.:/=+\-@]`
+fn is_of_tags(letter: char) -> bool {
+    let is_space = letter.is_whitespace() && !letter.is_control();
+    letter.is_alphanumeric() || is_space || "_.:/=+-@".contains(letter)
 }
 
 /// What settings say about each other.
