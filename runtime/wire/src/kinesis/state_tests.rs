@@ -186,3 +186,20 @@ async fn a_stream_that_comes_can_go_and_shows_no_shards() {
     let refused = client.refused("DescribeStream", json!({"StreamName": "flights"}));
     assert_eq!(refused.await, GONE);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_missing_is_told_before_arguments_that_cannot_be_meant() {
+    let client = Client::new().await;
+    let key = json!({"EncryptionType": "NONE", "KeyId": "k"});
+    let policy = json!({"ResourceARN": ARN, "Policy": "x"});
+    for (action, input) in [
+        ("AddTagsToStream", json!({"Tags": {"a;": "1"}})),
+        ("RemoveTagsFromStream", json!({"TagKeys": [";"]})),
+        ("StartStreamEncryption", key.clone()),
+        ("StopStreamEncryption", key),
+    ] {
+        let input = named("StreamName", "flights", input);
+        assert_eq!(client.refused(action, input).await, GONE, "{action}");
+    }
+    assert_eq!(client.refused("PutResourcePolicy", policy).await, GONE);
+}
