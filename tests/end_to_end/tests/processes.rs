@@ -233,7 +233,7 @@ fn a_program_takes_the_records_of_a_mapping() {
     assert_eq!(create(&server, "native", &json!({})).0, 201);
     let mapping = json!({
         "FunctionName": "native", "StartingPosition": "TRIM_HORIZON", "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        "MaximumRetryAttempts": 0, "EventSourceArn": "arn:aws:kinesis:us-east-1:000000000000:stream/in",
+        "BatchSize": 1, "MaximumRetryAttempts": 0, "EventSourceArn": "arn:aws:kinesis:us-east-1:000000000000:stream/in",
     });
     let (status, made) = call(&server, "POST /2015-03-31/event-source-mappings/", &mapping);
     assert_eq!(status, 202, "{made}");
