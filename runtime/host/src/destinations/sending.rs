@@ -3,7 +3,12 @@
 //! In: what is owed and its dead letters. Out: what is to be committed when it is paid, or why it was not taken. Nothing
 //! is tried twice here.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use dispatch::{DeadLetter, Owed};
 use model::{NewRecord, Region, StreamKey, Transaction};
@@ -56,6 +61,8 @@ pub(crate) struct Sender {
     /// The function that failed may have a role, which its event names.
     functions: Arc<Functions>,
     credentials: Credentials,
+    /// Folders whose own names this process has seen synced: one that is merely there may be gone after a power loss.
+    named: Mutex<BTreeSet<PathBuf>>,
 }
 
 /// The dead letters of a document, and the role of the function that did not take their records.
@@ -72,6 +79,7 @@ impl Sender {
             names,
             functions,
             credentials: Credentials::of(environment),
+            named: Mutex::default(),
         }
     }
 
@@ -183,7 +191,7 @@ impl Sender {
         let path = folder.join(format!("{}-{position}.json", owed.shard));
         let document = Document::with_records(owed, given, OBJECT_EVENT_BYTES_MAX);
         let written = async {
-            self.platform.disk.create_dir_all(&folder).await?;
+            self.make(&folder).await?;
             self.platform
                 .disk
                 .replace(&path, &document.to_bytes())
@@ -192,6 +200,24 @@ impl Sender {
         written
             .await
             .map_err(|error| Refused::Down(format!("write {}: {error}", path.display())))
+    }
+
+    /// The folder of a trigger, and the one that it lies in, so that no power loss takes them with what is in them.
+    async fn make(&self, folder: &Path) -> io::Result<()> {
+        let disk = &self.platform.disk;
+        let named = || self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_named = named().contains(folder);
+        if is_named && disk.exists(folder).await {
+            return Ok(());
+        }
+        disk.create_dir_all(folder).await?;
+        for above in folder.ancestors().skip(1).take(2) {
+            let is_here = above.as_os_str().is_empty();
+            disk.sync_dir(if is_here { Path::new(".") } else { above })
+                .await?;
+        }
+        named().insert(folder.to_owned());
+        Ok(())
     }
 }
 
