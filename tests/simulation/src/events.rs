@@ -73,6 +73,8 @@ impl Event {
                 reached: Reached::parse(&text("low")),
                 at: number("at")?,
             }),
+            // The last invocation of a tumbling window may have no record.
+            "function invoked" if text("first") == "None" => None,
             "function invoked" => Some(Self::Invoked {
                 worker: worker(),
                 token: number("token")?,

@@ -41,6 +41,8 @@ pub enum Fault {
     SlowFunction,
     /// The whole process stands still.
     ServerFreeze,
+    /// The wall clock is set forward or back.
+    ClockJump,
 }
 
 impl Fault {
@@ -96,6 +98,7 @@ impl fmt::Display for Fault {
             Self::WorkerReplaced => "worker frozen and replaced",
             Self::SlowFunction => "slow invocation",
             Self::ServerFreeze => "server frozen",
+            Self::ClockJump => "clock set forward or back",
         })
     }
 }

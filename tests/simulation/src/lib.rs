@@ -7,6 +7,7 @@
 
 mod between;
 mod client;
+mod clockmaker;
 mod compiled;
 pub mod disks;
 mod events;

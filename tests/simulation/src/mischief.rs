@@ -11,7 +11,7 @@ use platform::Rng;
 
 use crate::plan::{Part, Plan};
 
-const TRIGGERS: [&str; 3] = ["departures", "board", "replays"];
+const TRIGGERS: [&str; 5] = ["departures", "board", "replays", "tallies", "sums"];
 /// A life is short: later occasions rarely come.
 const NTH_MAX: u64 = 5;
 const FROZEN_MAX_MS: u64 = 400;

@@ -1,5 +1,8 @@
 //! Reading the server as a person at a terminal does: pages of a stream, values, dead letters.
 
+use std::path::Path;
+
+use platform::Disk;
 use serde_json::Value;
 
 use crate::{
@@ -65,6 +68,22 @@ pub(crate) async fn dead_letters(client: &mut Client) -> Vec<(String, String)> {
         let trigger = text(&letter, "trigger");
         let records = rows(&letter, "records").iter().map(body);
         bodies.extend(records.map(|body| (trigger.clone(), body)));
+    }
+    bodies
+}
+
+/// The records in the failure documents that a destination was given.
+pub(crate) async fn documents(disk: &Disk, folder: &Path) -> Vec<String> {
+    let mut bodies = Vec::new();
+    // There is no folder where nothing failed.
+    let names = disk.list(folder).await.unwrap_or_default();
+    // What was being written when the power went has another name.
+    for name in names.iter().filter(|name| name.ends_with(".json")) {
+        let document = disk.read(&folder.join(name)).await.expect("it is listed");
+        let document: Value = serde_json::from_slice(&document).expect("a whole document");
+        let event: Value = serde_json::from_str(&text(&document, "payload")).expect("its event");
+        let records = rows(&event, "Records").iter();
+        bodies.extend(records.map(|record| body(&record["kinesis"])));
     }
     bodies
 }

@@ -24,10 +24,11 @@ pub enum Part {
     FrozenServers,
     SlowFunctions,
     Throttles,
+    ClockJumps,
 }
 
 impl Part {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::DiskFaults,
         Self::FullDisks,
         Self::SlowDisks,
@@ -43,6 +44,7 @@ impl Part {
         Self::FrozenServers,
         Self::SlowFunctions,
         Self::Throttles,
+        Self::ClockJumps,
     ];
 
     fn word(self) -> &'static str {
@@ -61,6 +63,7 @@ impl Part {
             Self::FrozenServers => "frozen-servers",
             Self::SlowFunctions => "slow-functions",
             Self::Throttles => "throttles",
+            Self::ClockJumps => "clock-jumps",
             Self::Reader => "reader",
         }
     }

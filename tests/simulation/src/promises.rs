@@ -16,8 +16,8 @@ use crate::{
     totals::Totals,
 };
 
-/// Shards that triggers read: four of `flights` twice, four of `departures`, two of `earthquakes`.
-const SHARDS: usize = 14;
+/// Shards that triggers read: four of `flights` four times, four of `departures`, two of `earthquakes`.
+const SHARDS: usize = 22;
 /// Minutes; the setting of the function in `triggers.yaml`.
 const LATE: i64 = 30;
 
@@ -54,6 +54,7 @@ pub fn all(ending: &Ending) -> Kept {
     order_is_kept(ending)?;
     effects_are_exactly_once(ending)?;
     nothing_is_skipped(ending)?;
+    failures_are_told(ending)?;
     every_standstill_has_a_reason(ending)?;
     workers_keep_to_their_leases(ending)
 }
@@ -178,6 +179,7 @@ pub fn effects_are_exactly_once(ending: &Ending) -> Kept {
         })?;
     }
     replays_are_whole(ending, flights())?;
+    windows_close_once(ending)?;
     let expected = Totals::of_flights(flights());
     for (of, row) in &expected.0 {
         let found = ending.totals.0.get(of);
@@ -214,13 +216,50 @@ fn replays_are_whole<'a>(ending: &Ending, flights: impl Iterator<Item = &'a str>
     hold(3, found.is_empty(), || format!("nobody put {found:?}"))
 }
 
+/// Each tumbling window has one result, and together they count every record once: by key those that are flights, by shard all.
+pub fn windows_close_once(ending: &Ending) -> Kept {
+    let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+    let mut windows = BTreeSet::new();
+    for stored in &ending.tallies {
+        let tally = parsed(&stored.body);
+        let window = format!("{} of {}", tally["start"], stored.key);
+        hold(3, windows.insert(window.clone()), || {
+            format!("the window {window} closed twice")
+        })?;
+        let count = tally["count"].as_u64().unwrap_or_default();
+        *counted.entry(stored.key.clone()).or_default() += count;
+    }
+    let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+    for number in (0..ending.lines.len()).filter(|number| !ending.broken.contains(number)) {
+        *expected.entry(key_of(number)).or_default() += 1;
+    }
+    hold(3, counted == expected, || {
+        format!("windows by key counted {counted:?}, not {expected:?}")
+    })?;
+    let mut sum = 0;
+    for stored in &ending.sums {
+        let of_shard = parsed(&stored.body);
+        let window = format!("{} of {}", of_shard["start"], of_shard["shard"]);
+        hold(3, windows.insert(window.clone()), || {
+            format!("the window {window} closed twice")
+        })?;
+        sum += of_shard["count"].as_u64().unwrap_or_default();
+    }
+    hold(3, usize::try_from(sum) == Ok(ending.lines.len()), || {
+        format!(
+            "windows by shard counted {sum} of {} records",
+            ending.lines.len()
+        )
+    })
+}
+
 /// Promise 4. What could not be handled is a dead letter of each of its readers with the full record, once.
 pub fn nothing_is_skipped(ending: &Ending) -> Kept {
     let broken = ending.broken.iter();
     let broken: Vec<&String> = broken
         .filter_map(|number| ending.lines.get(*number))
         .collect();
-    for trigger in ["departures", "replays"] {
+    for trigger in ["departures", "replays", "tallies"] {
         let letters = ending.dead_letters.iter();
         let of_trigger = letters
             .filter(|(of, _)| of == trigger)
@@ -233,6 +272,20 @@ pub fn nothing_is_skipped(ending: &Ending) -> Kept {
         })?;
     }
     Ok(())
+}
+
+/// Promise 4, to whoever is told of failures: each record that was given up is in one document.
+pub fn failures_are_told(ending: &Ending) -> Kept {
+    let broken = ending.broken.iter();
+    let mut expected: Vec<&String> = broken
+        .filter_map(|number| ending.lines.get(*number))
+        .collect();
+    let mut found: Vec<&String> = ending.documents.iter().collect();
+    expected.sort();
+    found.sort();
+    hold(4, found == expected, || {
+        format!("the failure documents are of {found:?}, not of {expected:?}")
+    })
 }
 
 /// Promise 6. `why` counts every shard once, as moving or with a reason; in the end nothing waits.

@@ -16,6 +16,8 @@ use crate::{compiled, functions::components, trace::Trace};
 
 pub(crate) const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 4566);
 const FOLDER: &str = "/project";
+/// Where the failure documents of `departures` go.
+pub(crate) const FAILED: &str = "/project/failed/departures";
 pub(crate) const DATA: &str = "/project/.shardmill/dev/data";
 const TRIGGERS: &str = include_str!("../../../triggers.yaml");
 /// The functions whose triggers may have lanes: what their outputs are compared by is the order of a key.
@@ -108,15 +110,47 @@ pub(crate) async fn write_streams(disk: &Disk) -> std::io::Result<()> {
     disk.replace(&path, text.as_bytes()).await
 }
 
-/// One more reader of the flights, which an operator moves back; what it writes is counted, not ordered.
-const REPLAYS: [(&str, &str); 2] = [
-    ("streams:\n", "  replays: { shards: 1 }\n"),
+/// More readers of the flights: one that an operator moves back, whose outputs are counted and not ordered, and two that count in
+/// tumbling windows, by key and by shard.
+const MORE: [(&str, &str); 5] = [
+    (
+        "app: examples\n",
+        "destinations: { failed: { directory: failed } }\n",
+    ),
+    (
+        "  departures:\n    stream: flights\n",
+        "    on_failure: failed\n",
+    ),
+    (
+        "streams:\n",
+        "  replays: { shards: 1 }
+  tallies: { shards: 1 }
+  sums: { shards: 1 }
+",
+    ),
+    (
+        "functions:\n",
+        "  tallies: { source: tallies.wasm }
+  sums: { source: sums.wasm }
+",
+    ),
     (
         "triggers:\n",
         "  replays:
     stream: flights
     function: departures
     outputs: { default: replays, late: replays }
+  tallies:
+    stream: flights
+    function: tallies
+    outputs: tallies
+    tumbling: { every: 1s, by: key }
+    state: { max: 1GiB }
+  sums:
+    stream: flights
+    function: sums
+    outputs: sums
+    tumbling: { every: 1s }
 ",
     ),
 ];
@@ -127,7 +161,7 @@ pub(crate) async fn write_triggers(
     lanes: impl Fn() -> Option<String>,
 ) -> std::io::Result<()> {
     let mut text = TRIGGERS.to_owned();
-    for (head, more) in REPLAYS {
+    for (head, more) in MORE {
         assert!(text.contains(head), "the file has no {head}");
         text = text.replacen(head, &format!("{head}{more}"), 1);
     }

@@ -16,18 +16,19 @@ use tokio::runtime::Builder;
 use crate::{
     between::Between,
     client::{Ask, Client},
+    clockmaker::Clockmaker,
     compiled::compiled,
     events::Event,
     fault::{Fault, Faults},
     life::Fate,
     operator::MOVED,
     operator::Operator,
-    pages::{Pages, Stored, dead_letters, rows, text},
+    pages::{Pages, Stored, dead_letters, documents, rows, text},
     plan::{Part, Plan},
     producer::{Acknowledged, Place, Producer},
     reader::Reader,
     resharder::Resharder,
-    server::{Server, furnish},
+    server::{FAILED, Server, furnish},
     totals::Totals,
     trace::{Ear, Trace},
     trouble::Trouble,
@@ -44,6 +45,9 @@ const BROKEN: u64 = 40;
 const NEW_FOLDER: u64 = 20;
 const SYNC_MAX: Duration = Duration::from_millis(3);
 const SLOW_SYNC_MAX: Duration = Duration::from_millis(80);
+/// More than a tumbling window takes, and the longest pause before a failure document is sent again.
+/// So is a clock that was set forward.
+const ALL_COMES: Duration = Duration::from_secs(180);
 const STORY_MAX: Duration = Duration::from_secs(12 * 3600);
 
 /// What is there when everything is settled.
@@ -67,9 +71,14 @@ pub struct Ending {
     pub boards: Vec<Stored>,
     /// What the trigger wrote that an operator moved back.
     pub replays: Vec<Stored>,
+    /// What the triggers with tumbling windows counted, by key and by shard.
+    pub tallies: Vec<Stored>,
+    pub sums: Vec<Stored>,
     pub totals: Totals,
     /// The records that were given up, each with its trigger.
     pub dead_letters: Vec<(String, String)>,
+    /// The records in the documents that the failure destination of `departures` got.
+    pub documents: Vec<String>,
     /// Answers to `why` along the way, the last one from the end.
     pub looks: Vec<Value>,
     pub faults: Faults,
@@ -84,9 +93,11 @@ pub struct Ending {
 }
 
 /// Which stream each trigger reads.
-const READS: [(&str, &str); 4] = [
+const READS: [(&str, &str); 6] = [
     ("departures", "flights"),
     ("replays", "flights"),
+    ("tallies", "flights"),
+    ("sums", "flights"),
     ("board", "departures"),
     ("quake-alerts", "earthquakes"),
 ];
@@ -201,6 +212,7 @@ async fn tell(fate: &Fate) -> Ending {
         operator.run(fate.unless_left_out(Part::Operator, &token)),
     );
     let resharder = resharder(fate, &token);
+    let clockmaker = clockmaker(fate, &token);
     let mut between = Vec::new();
     for _ in 0..fate.rng.below(LIVES_MAX).min(fate.plan.lives_max) {
         between.push(fate.life(&acknowledged).await);
@@ -215,6 +227,9 @@ async fn tell(fate: &Fate) -> Ending {
     let looks = operator.await.expect("an operator ends well");
     if let Some(resharder) = resharder {
         resharder.await.expect("a resharder ends well");
+    }
+    if let Some(clockmaker) = clockmaker {
+        clockmaker.await.expect("a clockmaker ends well");
     }
     let mut ending = look(world, trace).await;
     fate.rest().await;
@@ -245,6 +260,19 @@ fn resharder(fate: &Fate, token: &StopToken) -> Option<Task<()>> {
     let stop = fate.unless_left_out(Part::Resharder, token);
     let calm = fate.rng.below(2) == 0;
     (!calm).then(|| world.tasks.spawn("resharder", resharder.run(stop)))
+}
+
+/// In every third story.
+fn clockmaker(fate: &Fate, token: &StopToken) -> Option<Task<()>> {
+    let (world, trace) = (&fate.world, &fate.trace);
+    let clockmaker = Clockmaker {
+        world: world.clone(),
+        rng: world.rng.fork("clockmaker"),
+        trace: trace.clone(),
+    };
+    let stop = fate.unless_left_out(Part::ClockJumps, token);
+    let jumps = fate.rng.below(3) == 0;
+    jumps.then(|| world.tasks.spawn("clockmaker", clockmaker.run(stop)))
 }
 
 fn lines(rng: &Rng, most: u64) -> (Vec<String>, BTreeSet<usize>) {
@@ -292,6 +320,9 @@ async fn look(world: &Platform, trace: &Trace) -> Ending {
     let mut client = Client::new(world, "looker", trace);
     let wait = Ask::post("wait", &json!({ "timeout_ms": 60_000 }));
     client.ask(&wait).await;
+    // The last tumbling windows close by the clock, and a destination that failed is tried again.
+    world.clock.sleep(ALL_COMES).await;
+    client.ask(&wait).await;
     let client = &mut client;
     let mut totals = Totals::default();
     let state = client.ask(&Ask::get("state/board")).await;
@@ -322,9 +353,12 @@ async fn look(world: &Platform, trace: &Trace) -> Ending {
         late: Pages::oldest("late-flights").all(client).await,
         boards: Pages::oldest("boards").all(client).await,
         replays: Pages::oldest("replays").all(client).await,
+        tallies: Pages::oldest("tallies").all(client).await,
+        sums: Pages::oldest("sums").all(client).await,
         parents,
         totals,
         dead_letters: dead_letters(client).await,
+        documents: documents(&world.disk, Path::new(FAILED)).await,
         looks: vec![client.ask(&Ask::get("why")).await],
         faults: trace.faults(),
         events: trace.events(),

@@ -43,6 +43,12 @@ fn promise_4_nothing_is_skipped_without_a_dead_letter() {
 }
 
 #[test]
+fn promise_4_each_record_that_was_given_up_is_told_of() {
+    let name = "promise_4_each_record_that_was_given_up_is_told_of";
+    each_seed(name, 111..=120, promises::failures_are_told);
+}
+
+#[test]
 fn promise_6_a_shard_that_does_not_move_has_one_reason() {
     let name = "promise_6_a_shard_that_does_not_move_has_one_reason";
     each_seed(name, 61..=75, promises::every_standstill_has_a_reason);
