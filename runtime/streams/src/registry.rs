@@ -227,14 +227,16 @@ impl StreamEntry {
         match self.gone_from {
             Some(gone) if now >= gone => None,
             Some(_) => Some(StreamStatus::Deleting),
-            None if now < self.active_from => Some(StreamStatus::Creating),
+            // A clock that went back behind the creation makes no stream come again.
+            None if self.created <= now && now < self.active_from => Some(StreamStatus::Creating),
             None if self.updating(now).is_some() => Some(StreamStatus::Updating),
             None => Some(StreamStatus::Active),
         }
     }
 
     fn updating(&self, now: Timestamp) -> Option<Update> {
-        self.update.filter(|update| now < update.until)
+        self.update
+            .filter(|update| update.since <= now && now < update.until)
     }
 
     /// Finds the open shards again, after shards have changed.

@@ -192,6 +192,11 @@ async fn states_pass_with_the_clock() {
     assert_eq!(refused, Err(PutError::NotActive(StreamStatus::Creating)));
     platform.clock.shift(Duration::from_millis(500));
     assert_eq!(status(), Some(StreamStatus::Active));
+    // A clock that goes back behind its creation makes it come no second time.
+    let hour = Duration::from_hours(1);
+    platform.clock.set_back(hour);
+    assert_eq!(status(), Some(StreamStatus::Active));
+    platform.clock.shift(hour);
     put(&streams, &["old"]).await;
     streams.delete(key.clone()).await.unwrap();
     assert_eq!(status(), Some(StreamStatus::Deleting));

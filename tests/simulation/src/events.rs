@@ -73,7 +73,7 @@ impl Event {
                 reached: Reached::parse(&text("low")),
                 at: number("at")?,
             }),
-            // The last invocation of a tumbling window may have no record.
+            // The last invocation of a tumbling window has no record of the shard.
             "function invoked" if text("first") == "None" => None,
             "function invoked" => Some(Self::Invoked {
                 worker: worker(),

@@ -93,7 +93,10 @@ impl ShardTask {
         let records = Self::delivered(&work);
         assert!(batch_is_ordered(&records), "a batch is out of order");
         let (trigger, shard) = (&self.settings.name, self.shard.id);
-        let (token, first) = (self.holder.token(), records.first().map(|it| it.position));
+        let token = self.holder.token();
+        // What stands for a key, or was parked, says nothing of how far the shard is.
+        let of_shard = records.first().filter(|_| work.origin == Origin::Shard);
+        let first = of_shard.map(|record| record.position);
         debug!(%trigger, %shard, %token, ?first, "function invoked");
         self.counters.invocations += 1;
         self.counters.invoked_records += u64::try_from(records.len()).unwrap_or(u64::MAX);
