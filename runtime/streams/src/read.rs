@@ -250,8 +250,11 @@ impl Streams {
         }
         let log = &self.shared.log;
         let mut tail = log.tail(entry.slot);
-        // A place may lie before all that is left: then nothing new is there until something comes behind that.
-        let start = self.start(&entry, tip).max(log.oldest_index(entry.slot));
+        let mut start = self.start(&entry, tip);
+        if log.end_index(entry.slot) > start {
+            // It may lie before all that is left: then nothing new is there until something comes behind that.
+            start = start.max(log.oldest_index(entry.slot));
+        }
         loop {
             tokio::select! {
                 biased;
