@@ -3,12 +3,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use model::{LeaseKey, NodeId};
+use model::LeaseKey;
 
-use super::sharing::{BYTES_PER_SECOND, Sight, Wanted};
+use super::sharing::{Sight, Wanted};
 use crate::{
     HeldLease, LeaseBook,
-    balance::kcl3,
     handoff::{self, Standing},
 };
 
@@ -63,14 +62,7 @@ impl Sight<'_> {
                 drop(book.withdraw(key).await);
             }
         }
-        let leases = self.rows.iter().map(|row| kcl3::Sight {
-            key: row.key.clone(),
-            owner: row.owner.clone().filter(|it| self.alive.contains(it)),
-            bytes_per_second: BYTES_PER_SECOND,
-        });
-        let leases: Vec<kcl3::Sight> = leases.collect();
-        let alive: Vec<NodeId> = self.alive.iter().cloned().collect();
-        for it in kcl3::assign(&leases, &alive, run, kcl3::Settings::default()) {
+        for it in self.decided(run) {
             match &it.from {
                 Some(from) => drop(book.offer(&it.key, from, &it.to).await),
                 None => drop(book.assign(&it.key, &it.to).await),

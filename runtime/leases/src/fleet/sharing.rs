@@ -22,7 +22,7 @@ use crate::balance::{
 };
 
 /// Of every shard: all are alike.
-pub(super) const BYTES_PER_SECOND: u64 = 1_000;
+const BYTES_PER_SECOND: u64 = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Strategy {
@@ -90,17 +90,22 @@ impl Sight<'_> {
         }
     }
 
+    /// What the leader decides in a run.
+    pub(super) fn decided(&self, run: u64) -> Vec<Move> {
+        let leases = self.rows.iter().map(|row| kcl3::Sight {
+            key: row.key.clone(),
+            owner: row.owner.clone().filter(|it| self.alive.contains(it)),
+            bytes_per_second: BYTES_PER_SECOND,
+        });
+        let leases: Vec<kcl3::Sight> = leases.collect();
+        let alive: Vec<NodeId> = self.alive.iter().cloned().collect();
+        kcl3::assign(&leases, &alive, run, kcl3::Settings::default())
+    }
+
     /// The leader is whoever comes first of those that live. What it says stands until it says something else.
     pub(super) async fn kcl3(&self, table: &Table, run: u64) -> Wanted {
         if self.alive.first() == Some(self.me) {
-            let leases = self.rows.iter().map(|row| kcl3::Sight {
-                key: row.key.clone(),
-                owner: row.owner.clone().filter(|it| self.alive.contains(it)),
-                bytes_per_second: BYTES_PER_SECOND,
-            });
-            let leases: Vec<kcl3::Sight> = leases.collect();
-            let alive: Vec<NodeId> = self.alive.iter().cloned().collect();
-            let moves = kcl3::assign(&leases, &alive, run, kcl3::Settings::default());
+            let moves = self.decided(run);
             if !moves.is_empty() {
                 assign(table, &moves).await;
             }
