@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Members of the API that other kinds of sources have.
-const OF_OTHER_SOURCES: &[&str] = &[
+pub(super) const OF_OTHER_SOURCES: &[&str] = &[
     "AmazonManagedKafkaEventSourceConfig",
     "DocumentDBEventSourceConfig",
     "LoggingConfig",

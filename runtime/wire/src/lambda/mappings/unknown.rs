@@ -2,35 +2,27 @@
 
 use serde_json::{Map, Value};
 
-/// What the two calls that write mappings may say.
+use super::input::OF_OTHER_SOURCES;
+
+/// What the two calls that write mappings may say, beside what other kinds of sources have.
 const MEMBERS: &[&str] = &[
-    "AmazonManagedKafkaEventSourceConfig",
     "BatchSize",
     "BisectBatchOnFunctionError",
     "DestinationConfig",
-    "DocumentDBEventSourceConfig",
     "Enabled",
     "EventSourceArn",
     "FilterCriteria",
     "FunctionName",
     "FunctionResponseTypes",
     "KMSKeyArn",
-    "LoggingConfig",
     "MaximumBatchingWindowInSeconds",
     "MaximumRecordAgeInSeconds",
     "MaximumRetryAttempts",
     "MetricsConfig",
     "ParallelizationFactor",
-    "ProvisionedPollerConfig",
-    "Queues",
-    "ScalingConfig",
-    "SelfManagedEventSource",
-    "SelfManagedKafkaEventSourceConfig",
-    "SourceAccessConfigurations",
     "StartingPosition",
     "StartingPositionTimestamp",
     "Tags",
-    "Topics",
     "TumblingWindowInSeconds",
     // Clients that take the name from the path send it along.
     "UUID",
@@ -49,7 +41,8 @@ const NAMED_MAX: usize = 10;
 
 /// A sentence that names them, where there are any.
 pub(super) fn hint(object: &Map<String, Value>) -> Option<String> {
-    let mut unknown = strangers(object, MEMBERS, "");
+    let known: Vec<&str> = MEMBERS.iter().chain(OF_OTHER_SOURCES).copied().collect();
+    let mut unknown = strangers(object, &known, "");
     for (way, known) in INSIDE {
         let way_to = way.join(".").replace(".*", "[]");
         for inside in structures(object, way) {
