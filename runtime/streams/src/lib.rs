@@ -32,6 +32,7 @@ mod scaling;
 mod traffic;
 mod traits;
 mod trimmed;
+mod uniform;
 mod vault;
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::{
     registry::{GoneShard, ShardEntry},
     revise::{Draft, Unrevised},
     scaling::Step,
+    uniform::{cut, divides, equal_borders, nearest},
 };
 
 /// How many open shards there were and will be.
@@ -61,8 +62,7 @@ impl Streams {
         let decide = move |draft: &mut Draft| {
             let parent = open_shard(draft, shard)?;
             let range = parent.range;
-            // Each half holds more than one key, as on AWS.
-            if at.0 <= range.starting.0.saturating_add(1) || at >= range.ending {
+            if !divides(range, at) {
                 return Err(ReshardError::OutsideOfShard { range });
             }
             begin(draft)?;
@@ -91,8 +91,8 @@ impl Streams {
         Ok(self.revise(key, decide).await?)
     }
 
-    /// Gives the stream so many shards of equal size, by as many splits and merges as that takes. Parts that are merged
-    /// at once appear as shards that were closed as soon as they opened, as on AWS.
+    /// Gives the stream so many shards of much the same size (`uniform`). What is split and merged at once appears as
+    /// shards that were closed as soon as they opened, as on AWS.
     pub async fn scale(&self, key: StreamKey, asked: u32) -> Result<Scaled, ReshardError> {
         let decide = move |draft: &mut Draft| {
             let open = u32::try_from(draft.entry.routes().len()).unwrap_or(u32::MAX);
@@ -184,7 +184,7 @@ impl Streams {
     }
 }
 
-/// Opens as many shards of equal size as are missing to a count. Shards that are there stay if they are enough.
+/// Opens as many shards as are missing to a count, all of much the same size. Shards that are there stay if they are enough.
 pub(crate) fn grow_to(draft: &mut Draft, shards: u32) -> Result<(), ReshardError> {
     let open = u32::try_from(draft.entry.routes().len()).unwrap_or(u32::MAX);
     let shards = shards.min(SHARDS_PER_STREAM_MAX);
@@ -240,32 +240,40 @@ fn check_scale(draft: &Draft, open: u32, asked: u32) -> Result<(), ReshardError>
     Ok(())
 }
 
-/// Splits every shard at the borders inside of it, then merges the parts between two borders.
+/// Growing splits every shard once, and again until there are enough; then neighbours are merged until so many are left.
 fn even_out(draft: &mut Draft, asked: u32) -> Result<(), ReshardError> {
-    let wanted = HashKeyRange::split_whole(asked);
-    let mut parts = Vec::new();
-    for mut rest in draft.entry.routes().to_vec() {
-        let borders = wanted.iter().map(|range| range.starting);
-        let inside: Vec<HashKey> = borders
-            .filter(|border| *border > rest.range.starting && *border <= rest.range.ending)
-            .collect();
-        for border in inside {
-            let (before, after) = divide(draft, &rest, border)?;
-            parts.push(before);
-            rest = after;
+    let wanted = equal_borders(asked);
+    let mut parts = draft.entry.routes().to_vec();
+    let mut splits = parts.len() <= wanted.len() + 1 && borders(&parts) != wanted;
+    while splits {
+        let mut halves = Vec::with_capacity(2 * parts.len());
+        for part in parts {
+            match cut(part.range, &wanted) {
+                Some(at) => halves.extend(<[ShardEntry; 2]>::from(divide(draft, &part, at)?)),
+                None => halves.push(part),
+            }
         }
-        parts.push(rest);
+        parts = halves;
+        splits = parts.len() <= wanted.len();
     }
+    let kept = nearest(&borders(&parts), &wanted);
     let mut parts = parts.into_iter().peekable();
-    for range in wanted {
+    for border in kept.into_iter().map(Some).chain([None]) {
         let Some(mut whole) = parts.next() else {
             return Ok(());
         };
-        while let Some(next) = parts.next_if(|part| part.range.ending <= range.ending) {
+        let below = |part: &ShardEntry| border.is_none_or(|border| part.range.starting < border);
+        while let Some(next) = parts.next_if(below) {
             whole = unite(draft, &whole, &next)?;
         }
     }
     Ok(())
+}
+
+/// Where all but the first begin.
+fn borders(parts: &[ShardEntry]) -> Vec<HashKey> {
+    let begins = |part: &ShardEntry| part.range.starting;
+    parts.iter().skip(1).map(begins).collect()
 }
 
 fn divide(
@@ -308,13 +316,9 @@ fn meet(lower: &ShardEntry, upper: &ShardEntry) -> bool {
 
 fn close(draft: &mut Draft, shard: &ShardEntry) {
     let now = draft.now;
-    let known = draft
-        .entry
-        .shards
-        .iter_mut()
-        .find(|known| known.id == shard.id);
-    if let Some(known) = known {
-        known.closed = Some(now);
+    let shards = &mut draft.entry.shards;
+    if let Ok(known) = shards.binary_search_by_key(&shard.id, |known| known.id) {
+        shards[known].closed = Some(now);
     }
     // A shard that this very change opened is not known to the log yet.
     if draft.entry.routes().iter().any(|open| open.id == shard.id) {
