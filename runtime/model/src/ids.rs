@@ -76,14 +76,33 @@ pub struct StreamKey {
 }
 
 impl StreamKey {
-    /// `arn:aws:kinesis:REGION:ACCOUNT:stream/NAME`
+    /// `arn:PARTITION:kinesis:REGION:ACCOUNT:stream/NAME`
     #[must_use]
     pub fn arn(&self) -> String {
         format!(
-            "arn:aws:kinesis:{}:{}:stream/{}",
-            self.region, self.account, self.name
+            "arn:{}:kinesis:{}:{}:stream/{}",
+            partition(self.region.as_str()),
+            self.region,
+            self.account,
+            self.name
         )
     }
+}
+
+/// Which of AWS's separate worlds a region belongs to, as ARNs say it: `aws`, but for a few.
+#[must_use]
+pub fn partition(region: &str) -> &'static str {
+    const OTHERS: [(&str, &str); 7] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-isof-", "aws-iso-f"),
+        ("eusc-", "aws-eusc"),
+    ];
+    let found = OTHERS.iter().find(|(begin, _)| region.starts_with(begin));
+    found.map_or("aws", |(_, partition)| partition)
 }
 
 macro_rules! number {
@@ -187,5 +206,31 @@ impl std::str::FromStr for Digest {
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sha256:{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arns_say_the_partition_of_their_region() {
+        for (region, partition) in [
+            ("us-east-1", "aws"),
+            ("eu-central-2", "aws"),
+            ("cn-north-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eusc-de-east-1", "aws-eusc"),
+        ] {
+            let key = StreamKey {
+                account: AccountId::parse("000000000000").unwrap(),
+                region: Region::parse(region).unwrap(),
+                name: StreamName::parse("clicks").unwrap(),
+            };
+            let arn = format!("arn:{partition}:kinesis:{region}:000000000000:stream/clicks");
+            assert_eq!(key.arn(), arn);
+        }
     }
 }

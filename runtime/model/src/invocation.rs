@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::{
     FencingToken, FunctionName, FunctionVersion, HashKey, Position, ShardId, StreamKey, Timestamp,
-    TraceParent, TriggerName, UserRecord,
+    TraceParent, TriggerName, UserRecord, partition,
 };
 
 /// A batch on its way into a handler, with the facts of the `invocation` interface of `function.wit`.
@@ -68,7 +68,8 @@ impl Invocation {
     pub fn invoked_arn(&self) -> String {
         let (region, account) = (&self.stream.region, &self.stream.account);
         let arn = format!(
-            "arn:aws:lambda:{region}:{account}:function:{}",
+            "arn:{}:lambda:{region}:{account}:function:{}",
+            partition(region.as_str()),
             self.function
         );
         match &self.qualifier {

@@ -14,10 +14,11 @@ pub use columns::{KinesisColumns, kinesis_columns};
 use crate::{
     Invocation, ShardId, StreamKey, Timestamp, UserRecord,
     invocation::{TumblingWindow, WindowKept},
+    partition,
 };
 
 /// A record without its names, numbers, key and data; with its shard and its time, a comma, and the event's own brackets.
-const FIXED_BYTES: usize = 384;
+const FIXED_BYTES: usize = 378;
 /// Of an event without records.
 const BRACKETS_BYTES: usize = 14;
 /// A sequence number has 56 digits, and no 192 bits have more than 58; it stands in a record twice.
@@ -31,6 +32,7 @@ const SUB_SEQUENCE_BYTES_MAX: usize = 62;
 pub fn encoded_len(stream: &StreamKey, record: &UserRecord) -> usize {
     let names = 2 * stream.account.as_str().len()
         + 2 * stream.region.as_str().len()
+        + 2 * partition(stream.region.as_str()).len()
         + stream.name.as_str().len();
     let sub_sequence = usize::from(record.aggregated) * SUB_SEQUENCE_BYTES_MAX;
     let numbers = 2 * SEQUENCE_BYTES_MAX + sub_sequence;
@@ -199,7 +201,8 @@ fn push_record(
 
 /// Nobody has to have one.
 fn role_or_usual<'r>(role: Option<&'r str>, stream: &StreamKey) -> Cow<'r, str> {
-    let usual = || format!("arn:aws:iam::{}:role/shardmill", stream.account).into();
+    let partition = partition(stream.region.as_str());
+    let usual = || format!("arn:{partition}:iam::{}:role/shardmill", stream.account).into();
     role.map_or_else(usual, Cow::Borrowed)
 }
 

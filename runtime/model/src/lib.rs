@@ -24,7 +24,7 @@ pub mod transaction;
 pub use hash_key::{HashKey, HashKeyRange};
 pub use ids::{
     AccountId, Digest, FencingToken, FunctionName, FunctionVersion, LeaseSlot, NodeId, Region,
-    ShardId, ShardSlot, StreamKey, StreamName, TriggerName,
+    ShardId, ShardSlot, StreamKey, StreamName, TriggerName, partition,
 };
 pub use invocation::Invocation;
 pub use lease::{Checkpoint, LeaseKey, LeaseRow};

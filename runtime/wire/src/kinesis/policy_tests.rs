@@ -103,6 +103,18 @@ async fn accounts_are_worlds_of_their_own() {
     assert_eq!(mine["StreamSummaries"][0]["StreamARN"], STREAM);
     let theirs = server.done("two", "ListStreams", &json!({})).await;
     assert_eq!(theirs["StreamNames"], json!([]));
+    let more = json!({"StreamName": "more", "ShardCount": 1});
+    server.done("one", "CreateStream", &more).await;
+    let limit = json!({"Limit": 1});
+    let first = server.done("one", "ListStreams", &limit).await;
+    let token = json!({"NextToken": first["NextToken"]});
+    let rest = server.done("one", "ListStreams", &token).await;
+    assert_eq!(rest["StreamNames"], json!(["more"]));
+    let (status, refused) = server.ask("two", "ListStreams", &token).await;
+    assert_eq!(
+        (status, &refused["__type"]),
+        (400, &json!("InvalidArgumentException"))
+    );
     let put = json!({"StreamARN": STREAM, "PartitionKey": "k", "Data": ""});
     server.done("one", "PutRecord", &put).await;
     server.denied("two", "PutRecord", &put).await;

@@ -366,10 +366,11 @@ impl AwsError {
     }
 
     pub(super) fn not_authorized(account: &str, action: &str, arn: &str) -> Self {
+        let partition = arn.split(':').nth(1).unwrap_or("aws");
         Self::new(
             Kind::AccessDenied,
             format_args!(
-                "User: arn:aws:iam::{account}:root is not authorized to perform: {action} on resource: {arn} \
+                "User: arn:{partition}:iam::{account}:root is not authorized to perform: {action} on resource: {arn} \
                  because no resource-based policy allows the {action} action"
             ),
         )

@@ -72,7 +72,15 @@ mod tests {
 
     #[test]
     fn arns_of_streams_and_consumers_are_understood() {
-        let stream = "arn:aws:kinesis:eu-west-1:000000000000:stream/flights";
+        for stream in [
+            "arn:aws:kinesis:eu-west-1:000000000000:stream/flights",
+            "arn:aws-cn:kinesis:cn-north-1:000000000000:stream/flights",
+        ] {
+            understood(stream);
+        }
+    }
+
+    fn understood(stream: &str) {
         let Resource::Stream(key) = Resource::parse(stream).unwrap() else {
             panic!("a stream");
         };

@@ -3,6 +3,8 @@
 //! In: the text of a request and who sent it. Out: region, account, name and qualifier, the first two filled in from the
 //! caller where the text leaves them out. Whether there is such a function is asked elsewhere.
 
+use model::partition;
+
 use crate::credentials::Caller;
 
 /// Characters of the longest accepted form.
@@ -72,7 +74,8 @@ impl FunctionName {
         } = self;
         let qualifier = qualifier.as_ref().map(|it| format!(":{it}"));
         let qualifier = qualifier.unwrap_or_default();
-        format!("arn:aws:lambda:{region}:{account}:function:{name}{qualifier}")
+        let partition = partition(region);
+        format!("arn:{partition}:lambda:{region}:{account}:function:{name}{qualifier}")
     }
 }
 
@@ -98,6 +101,10 @@ mod tests {
             (own, Some(own.to_owned())),
             ("late:$LATEST", Some(format!("{own}:$LATEST"))),
             ("000000000000:function:late:7", Some(format!("{own}:7"))),
+            (
+                "arn:aws-cn:lambda:cn-north-1:123456789012:function:late",
+                Some("arn:aws-cn:lambda:cn-north-1:123456789012:function:late".to_owned()),
+            ),
             (
                 "arn:aws:lambda:eu-west-1:123456789012:function:late:live",
                 Some("arn:aws:lambda:eu-west-1:123456789012:function:late:live".to_owned()),

@@ -124,11 +124,22 @@ impl Carrier<'_> {
     pub(super) fn list_streams(&self, input: Members<'_>) -> Result<Answer, AwsError> {
         let world = self.world()?;
         let now_ms = self.now().as_millis();
-        let after = match input.text("NextToken") {
-            Some(token) => NextToken::decode(token, ListKind::Streams, now_ms)?.pop(),
-            None => input.text("ExclusiveStartStreamName").map(str::to_owned),
+        let of_world = |name: &StreamName| {
+            let parts = [world.account.as_str(), world.region.as_str(), name.as_str()];
+            parts.map(str::to_owned).to_vec()
         };
-        let after = after.and_then(|name| StreamName::parse(&name).ok());
+        let after = match input.text("NextToken") {
+            Some(token) => {
+                let parts = NextToken::decode(token, ListKind::Streams, now_ms)?;
+                let name = parts.last().and_then(|name| StreamName::parse(name).ok());
+                let name = name.filter(|name| of_world(name) == parts);
+                Some(name.ok_or_else(AwsError::next_token_invalid)?)
+            }
+            None => {
+                let name = input.text("ExclusiveStartStreamName");
+                name.and_then(|name| StreamName::parse(name).ok())
+            }
+        };
         let limit = input
             .count("Limit")
             .map_or(DESCRIBED_PER_PAGE_MAX, |asked| {
@@ -140,7 +151,7 @@ impl Carrier<'_> {
             let token = NextToken {
                 created_ms: now_ms,
                 list: ListKind::Streams,
-                parts: vec![last.key.name.as_str().to_owned()],
+                parts: of_world(&last.key.name),
             };
             token.encode(self.platform.rng.u64())
         });

@@ -39,7 +39,7 @@ pub(super) fn configuration(
         "FunctionName": name,
         "FunctionArn": arn,
         "Runtime": word("Runtime", json!(runtime)),
-        "Role": word("Role", json!(format!("arn:aws:iam::{}:role/shardmill", account(arn)))),
+        "Role": word("Role", json!(usual_role(arn))),
         "Handler": word("Handler", json!(handler)),
         "CodeSize": package.map_or(0, |package| package.bytes),
         "Description": description(entry, version, revision),
@@ -112,8 +112,10 @@ fn logging(name: &str, said: &Value) -> Value {
     logging
 }
 
-fn account(arn: &str) -> &str {
-    arn.split(':').nth(4).unwrap_or_default()
+/// Nobody has to have one.
+fn usual_role(function_arn: &str) -> String {
+    let part = |index: usize| function_arn.split(':').nth(index).unwrap_or_default();
+    format!("arn:{}:iam::{}:role/shardmill", part(1), part(4))
 }
 
 fn unqualified(arn: &str) -> String {

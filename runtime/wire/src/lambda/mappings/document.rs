@@ -1,5 +1,6 @@
 //! A mapping as AWS writes it, with every member that AWS writes and no other.
 
+use model::partition;
 use serde_json::{Value, json};
 
 use super::{MappingState, Shown, StartingPosition};
@@ -34,13 +35,14 @@ impl MappingState {
     }
 }
 
-/// `arn:aws:lambda:REGION:ACCOUNT:event-source-mapping:UUID`, beside the function.
+/// `arn:PARTITION:lambda:REGION:ACCOUNT:event-source-mapping:UUID`, beside the function.
 pub(super) fn arn(shown: &Shown) -> String {
     let mut parts = shown.mapping.function_arn.split(':').skip(3);
     let region = parts.next().unwrap_or_default();
     let account = parts.next().unwrap_or_default();
     let uuid = &shown.mapping.uuid;
-    format!("arn:aws:lambda:{region}:{account}:event-source-mapping:{uuid}")
+    let partition = partition(region);
+    format!("arn:{partition}:lambda:{region}:{account}:event-source-mapping:{uuid}")
 }
 
 pub(super) fn document(shown: &Shown) -> Value {
