@@ -64,14 +64,29 @@ test('compressed bytes that are damaged, cut off or too large are told as by Nod
 
 test('digests are those of Node', () => {
   const ours = cryptography({});
-  for (const kind of ['sha256', 'sha1', 'md5']) {
-    for (const length of [0, 1, 55, 56, 63, 64, 65, 119, 120, 1000]) {
+  for (const kind of ['sha512', 'sha384', 'sha256', 'sha1', 'md5']) {
+    for (const length of [0, 1, 55, 56, 63, 64, 65, 111, 112, 119, 120, 127, 128, 129, 1000]) {
       const bytes = nodes.randomBytes(length);
       assert.equal(ours.createHash(kind).update(bytes).digest('hex'), nodes.createHash(kind).update(bytes).digest('hex'), `${kind} ${length}`);
       const keyed = (from) => from.createHmac(kind, bytes).update('a').update('b').digest('base64');
       assert.equal(keyed(ours), keyed(nodes), `${kind} ${length}`);
     }
   }
-  assert.throws(() => ours.createHash('sha3'), /Digest method not supported: sha3; sha256, sha1, md5 are there/);
+  assert.throws(() => ours.createHash('sha3'), /Digest method not supported: sha3; sha256, sha512, sha384, sha1, md5 are there/);
+  assert.equal(ours.pbkdf2Sync('p', 's', 9, 70, 'sha512').toString('hex'), nodes.pbkdf2Sync('p', 's', 9, 70, 'sha512').toString('hex'));
+  assert.throws(() => ours.createSign('RSA-SHA256'), /crypto.createSign is not there: a sandbox does not have it/);
   assert.ok(ours.timingSafeEqual(Buffer.from('a'), Buffer.from('a')));
+});
+
+test('buffers are made and read in every way that Node has', () => {
+  const uses = [
+    (B) => String(new B.from('aGk=', 'base64')), (B) => B('abc').toString('hex'), (B) => new B(3).length, (B) => new B([1, 2]).toString('hex'),
+    (B) => B.from('abcdef').subarray(1, 3) instanceof B, (B) => String(B.from('ab').map((byte) => byte + 1)), (B) => B.of(1, 2).toString('hex'),
+    (B) => B.from('0102030405060708a0', 'hex').readUIntBE(0, 6), (B) => B.from('0102030405060708a0', 'hex').readUIntLE(1, 3),
+    (B) => B.from('ff80', 'hex').readIntBE(0, 2), (B) => B.from('ff80', 'hex').readIntLE(0, 2), (B) => B.from('abcabc').lastIndexOf('bc'),
+    (B) => B.from('01020304', 'hex').swap16().toString('hex'), (B) => B.from('01020304', 'hex').swap32().toString('hex'),
+    (B) => { const b = B.alloc(6); b.writeUIntBE(0x010203, 0, 3); b.writeIntLE(-2, 3, 3); return b.toString('hex'); },
+    (B) => B.from('abc').utf8Slice(1, 3), (B) => { const b = B.alloc(3); b.utf8Write('xy', 1, 2); return b.toString('hex'); },
+  ];
+  for (const use of uses) assert.equal(use(Ours), use(Buffer), String(use));
 });

@@ -1,6 +1,8 @@
 // Node's `crypto` as far as handlers use it on records: digests, keyed digests, random bytes and comparisons.
 
+import { absent } from './absent.js';
 import { Buffer } from './buffer.js';
+import { Transform } from './streams.js';
 
 const turn = (word, count) => (word << count) | (word >>> (32 - count));
 
@@ -58,43 +60,116 @@ function md5(state, words) {
   return [a, b, c, d];
 }
 
+/** The same to 64 bits, each as two words, the higher one first: an integer root of the prime, shifted as far. */
+function longRoots(count, power, skip = 0) {
+  const words = [];
+  for (let one = 2n, found = []; words.length < count * 2; one++) {
+    if (found.some((prime) => one % prime === 0n)) continue;
+    found.push(one);
+    if (found.length <= skip) continue;
+    const target = one << BigInt(64 * power);
+    let root = 0n;
+    for (let bit = 1n << 68n; bit > 0n; bit >>= 1n) if ((root | bit) ** BigInt(power) <= target) root |= bit;
+    words.push(Number((root >> 32n) & 0xffffffffn) | 0, Number(root & 0xffffffffn) | 0);
+  }
+  return words;
+}
+const K512 = longRoots(80, 3);
+
+/** Words of 64 bits are pairs. Rotations by more than 32 take the pair the other way round. */
+function sha512(state, words) {
+  const w = words.slice();
+  const low = (one, two, by) => (two >>> by) | (one << (32 - by));
+  for (let at = 32; at < 160; at += 2) {
+    const [a, b, c, d] = [w[at - 30], w[at - 29], w[at - 4], w[at - 3]];
+    const earlyHigh = low(b, a, 1) ^ low(b, a, 8) ^ (a >>> 7);
+    const earlyLow = low(a, b, 1) ^ low(a, b, 8) ^ low(a, b, 7);
+    const lateHigh = low(d, c, 19) ^ low(c, d, 29) ^ (c >>> 6);
+    const lateLow = low(c, d, 19) ^ low(d, c, 29) ^ low(c, d, 6);
+    const sum = (earlyLow >>> 0) + (lateLow >>> 0) + (w[at - 13] >>> 0) + (w[at - 31] >>> 0);
+    w[at] = (earlyHigh + lateHigh + w[at - 14] + w[at - 32] + Math.floor(sum / 4294967296)) | 0;
+    w[at + 1] = sum | 0;
+  }
+  let [ah, al, bh, bl, ch, cl, dh, dl, eh, el, fh, fl, gh, gl, hh, hl] = state;
+  for (let at = 0; at < 160; at += 2) {
+    const turnHigh = low(el, eh, 14) ^ low(el, eh, 18) ^ low(eh, el, 9);
+    const turnLow = low(eh, el, 14) ^ low(eh, el, 18) ^ low(el, eh, 9);
+    const first = (hl >>> 0) + (turnLow >>> 0) + (((el & fl) ^ (~el & gl)) >>> 0) + (K512[at + 1] >>> 0) + (w[at + 1] >>> 0);
+    const firstHigh = (hh + turnHigh + ((eh & fh) ^ (~eh & gh)) + K512[at] + w[at] + Math.floor(first / 4294967296)) | 0;
+    const otherHigh = low(al, ah, 28) ^ low(ah, al, 2) ^ low(ah, al, 7);
+    const otherLow = low(ah, al, 28) ^ low(al, ah, 2) ^ low(al, ah, 7);
+    const second = (otherLow >>> 0) + (((al & bl) ^ (al & cl) ^ (bl & cl)) >>> 0);
+    const secondHigh = (otherHigh + ((ah & bh) ^ (ah & ch) ^ (bh & ch)) + Math.floor(second / 4294967296)) | 0;
+    [hh, hl, gh, gl, fh, fl] = [gh, gl, fh, fl, eh, el];
+    const next = (dl >>> 0) + ((first | 0) >>> 0);
+    [eh, el] = [(dh + firstHigh + Math.floor(next / 4294967296)) | 0, next | 0];
+    [dh, dl, ch, cl, bh, bl] = [ch, cl, bh, bl, ah, al];
+    const whole = ((first | 0) >>> 0) + ((second | 0) >>> 0);
+    [ah, al] = [(firstHigh + secondHigh + Math.floor(whole / 4294967296)) | 0, whole | 0];
+  }
+  return [ah, al, bh, bl, ch, cl, dh, dl, eh, el, fh, fl, gh, gl, hh, hl];
+}
+
+/** Adds words, or pairs of them. */
+const summed = (one, other) => one.map((word, at) => (word + other[at]) | 0);
+const summedPairs = (one, other) =>
+  one.map((word, at) => (at % 2 === 1 ? (word + other[at]) | 0 : (word + other[at] + ((one[at + 1] >>> 0) + (other[at + 1] >>> 0) > 0xffffffff ? 1 : 0)) | 0));
+
 const FIRST = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0];
 const KINDS = {
   sha256: { mix: sha256, start: roots(8, 1 / 2), isLittle: false },
+  sha512: { mix: sha512, start: longRoots(8, 2), isLittle: false, block: 128, add: summedPairs },
+  sha384: { mix: sha512, start: longRoots(8, 2, 8), isLittle: false, block: 128, add: summedPairs, length: 48 },
   sha1: { mix: sha1, start: FIRST, isLittle: false },
   md5: { mix: md5, start: FIRST.slice(0, 4), isLittle: true },
 };
 
 function kindOf(name) {
-  const kind = KINDS[String(name).toLowerCase().replace('-', '')];
+  const kind = KINDS[String(name).toLowerCase().replace('rsa-', '').replace('-', '')];
   if (!kind) throw new Error(`Digest method not supported: ${name}; ${Object.keys(KINDS).join(', ')} are there`);
   return kind;
 }
 
-function digestOf({ mix, start, isLittle }, bytes) {
-  const padded = new Uint8Array((((bytes.length + 8) >> 6) + 1) * 64);
+function digestOf({ mix, start, isLittle, block = 64, add = summed, length }, bytes) {
+  const padded = new Uint8Array((Math.floor((bytes.length + block / 8) / block) + 1) * block);
   padded.set(bytes);
   padded[bytes.length] = 0x80;
   const view = new DataView(padded.buffer);
   view.setUint32(padded.length - (isLittle ? 8 : 4), bytes.length << 3, isLittle);
   view.setUint32(padded.length - (isLittle ? 4 : 8), Math.floor(bytes.length / 536870912), isLittle);
   let state = start.map((word) => word | 0);
-  for (let at = 0; at < padded.length; at += 64) {
-    const words = Array.from({ length: 16 }, (_, word) => view.getInt32(at + word * 4, isLittle));
-    state = mix(state, words).map((word, index) => (word + state[index]) | 0);
+  for (let at = 0; at < padded.length; at += block) {
+    const words = Array.from({ length: block / 4 }, (_, word) => view.getInt32(at + word * 4, isLittle));
+    state = add(mix(state, words), state);
   }
   const out = Buffer.alloc(state.length * 4);
   state.forEach((word, index) => (isLittle ? out.writeInt32LE(word, index * 4) : out.writeInt32BE(word, index * 4)));
-  return out;
+  return length ? out.subarray(0, length) : out;
 }
 
 const bytesOf = (value, encoding) => (typeof value === 'string' ? Buffer.from(value, encoding) : Buffer.from(value));
 
-class Digest {
+/** What a key is kept in. */
+class KeyObject {
+  #bytes;
+  type = 'secret';
+  constructor(bytes) {
+    this.#bytes = bytes;
+  }
+  get symmetricKeySize() { return this.#bytes.length; }
+  export(options) {
+    return options?.format === 'jwk' ? { kty: 'oct', k: this.#bytes.toString('base64url') } : this.#bytes;
+  }
+  equals(other) { return this.#bytes.equals(other.export()); }
+}
+
+class Digest extends Transform {
   #parts = [];
   #finish;
-  constructor(finish) {
+  constructor(finish, parts = []) {
+    super();
     this.#finish = finish;
+    this.#parts = parts;
   }
   update(value, encoding) {
     this.#parts.push(bytesOf(value, encoding));
@@ -102,39 +177,106 @@ class Digest {
   }
   digest(encoding) {
     const out = this.#finish(Buffer.concat(this.#parts));
-    return encoding ? out.toString(encoding) : out;
+    return encoding && encoding !== 'buffer' ? out.toString(encoding) : out;
+  }
+  copy() {
+    return new Digest(this.#finish, [...this.#parts]);
+  }
+  _transform(part, encoding, back) {
+    this.update(part);
+    back();
+  }
+  _flush(back) {
+    back(null, this.digest());
   }
 }
 
-function createHmac(name, key) {
-  const kind = kindOf(name);
-  const given = bytesOf(key);
-  const block = Buffer.alloc(64);
-  block.set(given.length > 64 ? digestOf(kind, given) : given);
-  const keyed = (mask, bytes) => digestOf(kind, Buffer.concat([block.map((byte) => byte ^ mask), bytes]));
-  return new Digest((bytes) => keyed(0x5c, keyed(0x36, bytes)));
+/** As a function of bytes; the key is looked at once. */
+function keyed(kind, key) {
+  const given = key instanceof KeyObject ? key.export() : bytesOf(key);
+  const block = Buffer.alloc(kind.block ?? 64);
+  block.set(given.length > block.length ? digestOf(kind, given) : given);
+  const [inner, outer] = [0x36, 0x5c].map((mask) => block.map((byte) => byte ^ mask));
+  return (bytes) => digestOf(kind, Buffer.concat([outer, digestOf(kind, Buffer.concat([inner, bytes]))]));
 }
+
+/** PBKDF2. */
+function pbkdf2Sync(password, salt, rounds, length, name = 'sha1') {
+  const [mix, parts] = [keyed(kindOf(name), password), []];
+  for (let at = 1, made = 0; made < length; at++) {
+    const number = Buffer.alloc(4);
+    number.writeUInt32BE(at);
+    let last = mix(Buffer.concat([bytesOf(salt), number]));
+    const sum = Buffer.from(last);
+    for (let round = 1; round < rounds; round++) {
+      last = mix(last);
+      for (let byte = 0; byte < sum.length; byte++) sum[byte] ^= last[byte];
+    }
+    made += parts.push(sum) && sum.length;
+  }
+  return Buffer.concat(parts).subarray(0, length);
+}
+
+/** The part of the browsers' interface that needs no ciphers: digests and signatures with a secret. */
+function subtleOf() {
+  const nameOf = (algorithm) => algorithm?.name ?? algorithm;
+  const promised = (call) => (...values) => new globalThis.Promise((resolve) => resolve(call(...values)));
+  const buffered = (bytes) => new Uint8Array(bytes).buffer;
+  const signed = (key, data) => keyed(kindOf(nameOf(key.algorithm.hash)), key.bytes)(whole(data));
+  return {
+    digest: promised((algorithm, data) => buffered(digestOf(kindOf(nameOf(algorithm)), whole(data)))),
+    importKey: promised((format, data, algorithm, extractable, usages) => {
+      if (nameOf(algorithm) !== 'HMAC') throw new Error(`crypto.subtle.importKey: ${nameOf(algorithm)} is not there, HMAC is`);
+      const bytes = format === 'jwk' ? Buffer.from(data.k, 'base64url') : Buffer.from(whole(data));
+      return { type: 'secret', extractable, algorithm: { ...algorithm, hash: { name: nameOf(algorithm.hash) } }, usages, bytes };
+    }),
+    sign: promised((_, key, data) => buffered(signed(key, data))),
+    verify: promised((_, key, signature, data) => signed(key, data).equals(Buffer.from(whole(signature)))),
+  };
+}
+
+const whole = (data) => (ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data));
+
+const called = (call) => (...values) => {
+  const back = values.pop();
+  new globalThis.Promise((resolve) => resolve(call(...values))).then((value) => back(null, value), back);
+};
 
 /** `random` has what the global `crypto` has. */
 export function cryptography(random) {
   const randomBytes = (size) => random.getRandomValues(Buffer.alloc(size));
-  return {
+  const createHash = (name) => {
+    const kind = kindOf(name);
+    return new Digest((bytes) => digestOf(kind, bytes));
+  };
+  const subtle = subtleOf();
+  Object.assign(random, { subtle });
+  return absent('crypto', {
     ...random,
     webcrypto: random,
-    createHash: (name) => {
+    subtle,
+    constants: {},
+    KeyObject,
+    createHash,
+    hash: (name, data, encoding = 'hex') => createHash(name).update(data).digest(encoding),
+    createHmac(name, key) {
       const kind = kindOf(name);
-      return new Digest((bytes) => digestOf(kind, bytes));
+      return new Digest(keyed(kind, key));
     },
-    createHmac,
+    createSecretKey: (key, encoding) => new KeyObject(bytesOf(key, encoding)),
     getHashes: () => Object.keys(KINDS),
+    getCiphers: () => [],
+    pbkdf2Sync,
+    pbkdf2: called(pbkdf2Sync),
     randomBytes: (size, back) => (back ? void queueMicrotask(() => back(null, randomBytes(size))) : randomBytes(size)),
+    randomFillSync: (array) => random.getRandomValues(array),
     randomInt(low, high) {
       const [from, to] = high === undefined ? [0, low] : [low, high];
       return from + Math.floor((randomBytes(6).reduce((sum, byte) => sum * 256 + byte, 0) / 2 ** 48) * (to - from));
     },
     timingSafeEqual(one, other) {
-      if (one.length !== other.length) throw new RangeError('Input buffers must have the same byte length');
+      if (one.byteLength !== other.byteLength) throw Object.assign(new RangeError('Input buffers must have the same byte length'), { code: 'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH' });
       return Buffer.view(one).equals(other);
     },
-  };
+  }, 'createSign createVerify createCipheriv createDecipheriv createPublicKey createPrivateKey createDiffieHellman createECDH generateKeyPair generateKeyPairSync publicEncrypt privateDecrypt scrypt scryptSync sign verify');
 }

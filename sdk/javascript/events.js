@@ -1,57 +1,124 @@
 // Node's `events`, `assert` and `timers/promises`, and what browsers have to call things off.
 
-export class EventEmitter {
-  #calls = new Map();
-  on(name, call) {
-    this.#calls.set(name, [...(this.#calls.get(name) ?? []), call]);
-    return this;
-  }
-  once(name, call) {
-    const once = (...values) => {
-      this.off(name, once);
-      call.apply(this, values);
-    };
-    once.listener = call;
-    return this.on(name, once);
-  }
+const ERROR_TOO = Symbol('events.errorMonitor');
+
+/** Called as a function too, by classes that were made before there were any. */
+export function EventEmitter() {}
+
+/** Those of a name; what they are kept in comes with the first, since not everybody calls the constructor. */
+const callsOf = (emitter) => (Object.hasOwn(emitter, '_events') ? emitter._events : Object.defineProperty(emitter, '_events', { value: new Map(), configurable: true })._events);
+
+function added(emitter, name, call, method) {
+  if (typeof call !== 'function') throw Object.assign(new TypeError(`The "listener" argument must be of type function. Received ${call === null ? 'null' : typeof call}`), { code: 'ERR_INVALID_ARG_TYPE' });
+  const known = callsOf(emitter);
+  if (known.has('newListener')) emitter.emit('newListener', name, call.listener ?? call);
+  known.set(name, method === 'push' ? [...(known.get(name) ?? []), call] : [call, ...(known.get(name) ?? [])]);
+  return emitter;
+}
+
+function onceOnly(emitter, name, call) {
+  const once = (...values) => {
+    emitter.off(name, once);
+    return call.apply(emitter, values);
+  };
+  return Object.assign(once, { listener: call });
+}
+
+const methods = {
+  on(name, call) { return added(this, name, call, 'push'); },
+  prependListener(name, call) { return added(this, name, call, 'unshift'); },
+  once(name, call) { return this.on(name, onceOnly(this, name, call)); },
+  prependOnceListener(name, call) { return this.prependListener(name, onceOnly(this, name, call)); },
   off(name, call) {
-    const [calls, at] = [this.listeners(name), this.listeners(name).findLastIndex((one) => one === call || one.listener === call)];
-    if (at >= 0) this.#calls.set(name, calls.toSpliced(at, 1));
+    const calls = callsOf(this).get(name) ?? [];
+    const at = calls.findLastIndex((one) => one === call || one.listener === call);
+    if (at >= 0) callsOf(this).set(name, calls.toSpliced(at, 1));
+    if (at >= 0 && callsOf(this).has('removeListener')) this.emit('removeListener', name, call);
     return this;
-  }
+  },
   emit(name, ...values) {
-    const calls = this.listeners(name);
+    if (name === 'error') for (const call of callsOf(this).get(ERROR_TOO) ?? []) call.apply(this, values);
+    const calls = callsOf(this).get(name) ?? [];
     if (calls.length === 0 && name === 'error') throw values[0] instanceof Error ? values[0] : new Error(`Unhandled error. (${values[0]})`);
     for (const call of calls) call.apply(this, values);
     return calls.length > 0;
-  }
-  listeners(name) { return this.#calls.get(name) ?? []; }
-  listenerCount(name) { return this.listeners(name).length; }
-  eventNames() { return [...this.#calls.keys()].filter((name) => this.listenerCount(name) > 0); }
-  setMaxListeners() { return this; }
+  },
+  listeners(name) { return this.rawListeners(name).map((call) => call.listener ?? call); },
+  rawListeners(name) { return [...(callsOf(this).get(name) ?? [])]; },
+  listenerCount(name) { return callsOf(this).get(name)?.length ?? 0; },
+  eventNames() { return [...callsOf(this).keys()].filter((name) => this.listenerCount(name) > 0); },
+  setMaxListeners() { return this; },
+  getMaxListeners: () => 10,
   removeAllListeners(name) {
-    if (name === undefined) this.#calls.clear();
-    else this.#calls.delete(name);
+    if (name === undefined) callsOf(this).clear();
+    else callsOf(this).delete(name);
     return this;
-  }
+  },
+};
+for (const [name, value] of Object.entries({ ...methods, addListener: methods.on, removeListener: methods.off })) {
+  Object.defineProperty(EventEmitter.prototype, name, { value, writable: true, configurable: true });
 }
-Object.assign(EventEmitter.prototype, { addListener: EventEmitter.prototype.on, removeListener: EventEmitter.prototype.off });
 const once = (emitter, name) =>
   new Promise((resolve, reject) => {
     emitter.once(name, (...values) => resolve(values));
     if (name !== 'error') emitter.once('error', reject);
   });
 /** `require('events')` is the class itself. */
-export const events = Object.assign(EventEmitter, { EventEmitter, once, default: EventEmitter });
+export const events = Object.assign(EventEmitter, {
+  EventEmitter, once, errorMonitor: ERROR_TOO, defaultMaxListeners: 10, default: EventEmitter, setMaxListeners() {}, listenerCount: (emitter, name) => emitter.listenerCount(name),
+});
+
+export class Event {
+  defaultPrevented = false;
+  constructor(type, init = {}) {
+    Object.assign(this, init, { type, timeStamp: Date.now() });
+  }
+  preventDefault() { this.defaultPrevented = true; }
+  stopPropagation() {}
+  stopImmediatePropagation() {}
+}
+
+class CustomEvent extends Event {}
+
+export class EventTarget {
+  #calls = new EventEmitter();
+  addEventListener(name, call, options) {
+    const told = typeof call === 'function' ? call : (event) => call.handleEvent(event);
+    if (options?.once) this.#calls.once(name, told);
+    else this.#calls.on(name, told);
+  }
+  removeEventListener(name, call) { this.#calls.off(name, call); }
+  dispatchEvent(event) {
+    event.target = this;
+    this.#calls.emit(event.type, event);
+    return !event.defaultPrevented;
+  }
+}
 
 class AbortSignal extends EventEmitter {
   aborted = false;
   reason = undefined;
   onabort = null;
-  addEventListener(name, call) { this.on(name, call); }
+  addEventListener(name, call, options) {
+    if (options?.once) this.once(name, call);
+    else this.on(name, call);
+  }
   removeEventListener(name, call) { this.off(name, call); }
   throwIfAborted() {
     if (this.aborted) throw this.reason;
+  }
+  static abort(reason) {
+    const controller = new AbortController();
+    controller.abort(reason);
+    return controller.signal;
+  }
+  static any(signals) {
+    const controller = new AbortController();
+    for (const signal of signals) {
+      if (signal.aborted) controller.abort(signal.reason);
+      else signal.once('abort', () => controller.abort(signal.reason));
+    }
+    return controller.signal;
   }
   static timeout(ms) {
     const controller = new AbortController();
@@ -126,4 +193,4 @@ export const timers = {
   setImmediate: (value) => new Promise((resolve) => setImmediate(resolve, value)),
 };
 
-export const own = { AbortController, AbortSignal };
+export const own = { AbortController, AbortSignal, Event, CustomEvent, EventTarget };

@@ -28,6 +28,9 @@ export class Headers {
   forEach(call) {
     for (const [name, value] of this) call(value, name, this);
   }
+  getSetCookie() {
+    return this.has('set-cookie') ? this.get('set-cookie').split(/, (?=[^;,]+=)/) : [];
+  }
   entries() {
     return this.#values.entries();
   }
@@ -52,25 +55,9 @@ function from(base, place) {
 }
 
 /** `ask` is what the host has; `bytesOf` makes bytes of a body. */
-export function fetching(ask, Buffer, bytesOf) {
-  const response = (url, { status, headers, body }, redirected) => {
-    const bytes = Buffer.from(body);
-    let used = false;
-    const read = (shape) => () =>
-      new Promise((resolve) => {
-        if (used) throw new TypeError('Body is unusable: Body has already been read');
-        used = true;
-        resolve(shape(bytes));
-      });
-    return {
-      url, status, redirected, ok: status >= 200 && status < 300, statusText: '', headers: new Headers(headers), type: 'basic',
-      get bodyUsed() { return used; },
-      text: read((all) => all.toString()),
-      json: read((all) => JSON.parse(all.toString())),
-      bytes: read((all) => new Uint8Array(all)),
-      arrayBuffer: read((all) => new Uint8Array(all).buffer),
-    };
-  };
+export function fetching(ask, { Buffer, Response }, bytesOf) {
+  const response = (url, { status, headers, body }, redirected) =>
+    Object.assign(new Response(status === 204 || status === 304 ? null : Buffer.from(body), { status, headers }), { url, redirected, type: 'basic' });
 
   function asked(url, { method, headers, body, redirect }) {
     for (let redirects = 0; ; redirects++) {
@@ -98,18 +85,29 @@ export function fetching(ask, Buffer, bytesOf) {
     }
   }
 
+  const sent = (url, { body: given = undefined, method = 'GET', redirect = 'follow', ...init }) => {
+    const headers = new Headers(init.headers);
+    const fields = typeof given === 'object' && given?.constructor?.name === 'URLSearchParams';
+    const text = typeof given === 'string' || fields;
+    if (text && !headers.has('content-type')) {
+      headers.set('content-type', fields ? 'application/x-www-form-urlencoded;charset=UTF-8' : 'text/plain;charset=UTF-8');
+    }
+    const body = given == null ? new Uint8Array() : bytesOf(text ? String(given) : given);
+    if (!headers.has('accept')) headers.set('accept', '*/*');
+    return asked(url, { method: String(method).toUpperCase(), headers, body, redirect });
+  };
+
+  // A request carries what it is; what stands beside it counts more.
+  const isRequest = (target) => typeof target?.arrayBuffer === 'function';
   return (target, init = {}) =>
-    new Promise((resolve) => {
-      const headers = new Headers(init.headers);
-      const given = init.body ?? undefined;
-      const fields = typeof given === 'object' && given?.constructor?.name === 'URLSearchParams';
-      const text = typeof given === 'string' || fields;
-      if (text && !headers.has('content-type')) {
-        headers.set('content-type', fields ? 'application/x-www-form-urlencoded;charset=UTF-8' : 'text/plain;charset=UTF-8');
+    new globalThis.Promise((resolve) => {
+      init.signal?.throwIfAborted?.();
+      if (typeof init.body?.getReader === 'function' || typeof init.body?.pipe === 'function') {
+        resolve(new Response(init.body).arrayBuffer().then((body) => sent(String(target?.href ?? target), { ...init, body })));
+      } else if (!isRequest(target)) resolve(sent(String(target?.href ?? target), init));
+      else {
+        const { url, method, headers, redirect } = target;
+        resolve(target.arrayBuffer().then((body) => sent(url, { method, headers, redirect, ...(method !== 'GET' && method !== 'HEAD' && { body }), ...init })));
       }
-      const body = given === undefined ? new Uint8Array() : bytesOf(text ? String(given) : given);
-      const method = String(init.method ?? 'GET').toUpperCase();
-      if (!headers.has('accept')) headers.set('accept', '*/*');
-      resolve(asked(String(target?.href ?? target), { method, headers, body, redirect: init.redirect ?? 'follow' }));
     });
 }

@@ -1,6 +1,7 @@
 // Node's `fs` over the files that `scratch` grants, `/tmp` in memory, and over those of the function's own package, `/var/task`, which are only
-// read. What opens a file and keeps it open is not there; every other function is there as it stands, with a callback, and as a promise.
+// read. Every function is there as it stands, with a callback, and as a promise.
 
+import { openFiles } from './open_files.js';
 import { path as paths } from './path.js';
 import { url } from './url.js';
 
@@ -35,8 +36,10 @@ function done(syscall, path, call) {
 
 const encodingOf = (options) => (typeof options === 'string' ? options : options?.encoding);
 
-/** `host` has what the interface `scratch` has. */
-export function files(host, Buffer, bytesOf) {
+class Stats {}
+
+/** `host` has what the interface `scratch` has; `log` takes lines by their level. */
+export function files(host, Buffer, bytesOf, log) {
   const stat = (path, syscall = 'stat') => done(syscall, path, (place) => host.stat(place));
 
   function readFileSync(path, options) {
@@ -64,10 +67,10 @@ export function files(host, Buffer, bytesOf) {
   function shown(path) {
     const known = stat(path);
     const at = Number(known.modifiedMs);
-    return {
-      size: Number(known.bytes), mtimeMs: at, mtime: new Date(at), mode: known.isFolder ? 0o40755 : 0o100644,
+    return Object.assign(new Stats(), {
+      size: Number(known.bytes), mtimeMs: at, mtime: new Date(at), ctime: new Date(at), atime: new Date(at), birthtime: new Date(at), mode: known.isFolder ? 0o40755 : 0o100644,
       isFile: () => !known.isFolder, isDirectory: () => known.isFolder, isSymbolicLink: () => false,
-    };
+    });
   }
 
   function isThere(path) {
@@ -123,7 +126,7 @@ export function files(host, Buffer, bytesOf) {
     copyFile: (path, to) => written(to, readFileSync(path), undefined, false),
   };
   const promised = (call) => (...values) => new Promise((resolve) => resolve(call(...values)));
-  const fs = { existsSync: isThere, constants: { F_OK: 0, R_OK: 4, W_OK: 2, X_OK: 1 }, promises: {} };
+  const fs = { existsSync: isThere, exists: (path, back) => void globalThis.queueMicrotask(() => back(isThere(path))), Stats, constants: { F_OK: 0, R_OK: 4, W_OK: 2, X_OK: 1 }, promises: {} };
   for (const [name, call] of Object.entries(calls)) {
     fs[`${name}Sync`] = call;
     fs.promises[name] = promised(call);
@@ -132,5 +135,5 @@ export function files(host, Buffer, bytesOf) {
       promised(call)(...values).then((value) => back(null, value), back);
     };
   }
-  return fs;
+  return Object.assign(fs, openFiles(fs, Buffer, log));
 }

@@ -1,92 +1,88 @@
-// Node's `http` and `https` for clients, over what `network` grants: a request is asked as a whole when it ends, and its answer is
-// told at once.
+// Node's `http` and `https`: for clients, over what `network` grants, where a request is asked as a whole when it ends; and what servers
+// answer with, for handlers that are made of one. Nothing listens.
 
+import { absent } from './absent.js';
 import { Buffer } from './buffer.js';
 import { EventEmitter } from './events.js';
+import { http2 } from './http2.js';
+import { IncomingMessage, METHODS, OutgoingMessage, STATUS_CODES, ServerResponse } from './replies.js';
+import { Writable } from './streams.js';
 import { URL } from './url.js';
 
-class Answer extends EventEmitter {
-  complete = true;
-  #body;
-  #encoding;
-  constructor({ status, headers, body }) {
-    super();
-    this.statusCode = status;
-    this.statusMessage = '';
-    this.headers = {};
-    for (const [name, value] of headers) {
-      const known = this.headers[name];
-      if (name === 'set-cookie') this.headers[name] = [...(known ?? []), value];
-      else this.headers[name] = known === undefined ? value : `${known}, ${value}`;
-    }
-    this.#body = Buffer.from(body);
+/** What the host writes down itself. */
+const OWN = ['host', 'content-length', 'connection', 'transfer-encoding', 'expect'];
+
+/** The answer of the host, whole, as a stream. */
+function answerOf({ status, headers, body }) {
+  const answer = new IncomingMessage();
+  Object.assign(answer, { statusCode: status, statusMessage: STATUS_CODES[status] ?? '', complete: true });
+  for (const [name, value] of headers) {
+    const known = answer.headers[name];
+    if (name === 'set-cookie') answer.headers[name] = [...(known ?? []), value];
+    else answer.headers[name] = known === undefined ? value : `${known}, ${value}`;
+    answer.rawHeaders.push(name, value);
   }
-  setEncoding(encoding) {
-    this.#encoding = encoding;
-    return this;
-  }
-  resume() { return this; }
-  tell() {
-    if (this.#body.length > 0) this.emit('data', this.#encoding ? this.#body.toString(this.#encoding) : this.#body);
-    this.emit('end');
-    this.emit('close');
-  }
-  [Symbol.asyncIterator]() {
-    const parts = this.#body.length > 0 ? [this.#encoding ? this.#body.toString(this.#encoding) : this.#body] : [];
-    return { next: () => Promise.resolve(parts.length > 0 ? { value: parts.shift(), done: false } : { value: undefined, done: true }) };
-  }
+  const bytes = Buffer.from(body);
+  if (bytes.length > 0) answer.push(bytes);
+  answer.push(null);
+  return answer;
 }
 
-class Request extends EventEmitter {
+class ClientRequest extends Writable {
   #ask;
   #parts = [];
   #headers = new Map();
-  #state = 'open';
   constructor(ask, method, url, headers) {
     super();
     this.#ask = ask;
-    Object.assign(this, { method, url });
-    for (const [name, value] of Object.entries(headers)) this.setHeader(name, value);
+    const { host, pathname, search, protocol } = new URL(url);
+    Object.assign(this, { method, url, host, protocol, path: pathname + search, reusedSocket: false, aborted: false });
+    for (const [name, value] of Object.entries(headers)) if (value !== undefined) this.setHeader(name, value);
+    // Some wait for it.
+    this.socket = Object.assign(new EventEmitter(), { connecting: false, encrypted: protocol === 'https:', setKeepAlive() {}, setTimeout() {}, setNoDelay() {}, unref() {}, ref() {}, destroy() {} });
+    globalThis.queueMicrotask(() => this.emit('socket', this.socket));
   }
   setHeader(name, value) { this.#headers.set(String(name).toLowerCase(), [value].flat().join(', ')); }
   getHeader(name) { return this.#headers.get(String(name).toLowerCase()); }
+  getHeaders() { return Object.fromEntries(this.#headers); }
+  hasHeader(name) { return this.#headers.has(String(name).toLowerCase()); }
   removeHeader(name) { this.#headers.delete(String(name).toLowerCase()); }
   /** The function's own timeout holds. */
   setTimeout() { return this; }
   setNoDelay() {}
   setSocketKeepAlive() {}
   flushHeaders() {}
-  abort() { this.destroy(); }
-  destroy(error) {
-    this.#state = 'ended';
-    if (error) queueMicrotask(() => this.emit('error', error));
-    return this;
+  abort() {
+    this.aborted = true;
+    this.destroy();
   }
-  write(data, encoding) {
-    this.#parts.push(typeof data === 'string' ? Buffer.from(data, encoding?.charAt ? encoding : 'utf8') : Buffer.from(data));
-    return true;
+  _write(part, encoding, back) {
+    this.#parts.push(part);
+    back();
   }
-  end(data, encoding) {
-    if (data !== undefined && typeof data !== 'function') this.write(data, encoding);
+  _final(back) {
+    back();
     // Who asks says what is to become of the answer behind this call.
-    setImmediate(() => this.#run());
-    return this;
+    globalThis.setImmediate(() => this.#run());
+  }
+  _destroy(error, back) {
+    this.isOver ||= error !== null || this.aborted;
+    back(error ?? undefined);
   }
   #run() {
-    if (this.#state === 'ended') return;
-    this.#state = 'ended';
-    // The host writes down how long the body is and to whom it goes.
-    const headers = [...this.#headers].filter(([name]) => !['host', 'content-length', 'connection', 'transfer-encoding'].includes(name));
+    if (this.isOver) return;
+    const headers = [...this.#headers].filter(([name]) => !OWN.includes(name));
     let answer;
     try {
-      answer = new Answer(this.#ask({ method: this.method, url: this.url, headers, body: Buffer.concat(this.#parts) }));
+      answer = answerOf(this.#ask({ method: this.method, url: this.url, headers, body: Buffer.concat(this.#parts) }));
     } catch (refusal) {
       const cause = refusal?.payload ?? refusal?.message ?? String(refusal);
       this.emit('error', Object.assign(new Error(`${cause}, ${this.method} ${this.url}`), { code: cause }));
       return;
     }
-    this.emit('response', answer);
-    setImmediate(() => answer.tell());
+    answer.req = this;
+    this.res = answer;
+    if (!this.emit('response', answer)) answer.resume();
   }
 }
 
@@ -100,21 +96,45 @@ function addressOf(scheme, options) {
   return { url: new URL(`${options.protocol ?? scheme}//${name}${own ? `:${own}` : ''}${path}`).href, options: { ...options, headers: { ...headers, ...options.headers } } };
 }
 
-class Agent {}
-
 function client(scheme, ask) {
+  class Agent extends EventEmitter {
+    sockets = {};
+    freeSockets = {};
+    requests = {};
+    protocol = scheme;
+    constructor(options = {}) {
+      super();
+      Object.assign(this, { options, keepAlive: Boolean(options.keepAlive), maxSockets: options.maxSockets ?? Infinity, maxFreeSockets: 256 });
+    }
+    destroy() {}
+  }
   const request = (...values) => {
     const back = typeof values.at(-1) === 'function' ? values.pop() : undefined;
     const { url, options } = addressOf(scheme, values[0]);
-    const { method = 'GET', headers = {} } = { ...options, ...values[1] };
-    const made = new Request(ask, method.toUpperCase(), url.replace(/#.*/, ''), headers);
+    const { method, headers = {} } = { ...options, ...values[1] };
+    const made = new ClientRequest(ask, (method ?? 'GET').toUpperCase(), url.replace(/#.*/, ''), headers);
     if (back) made.once('response', back);
     return made;
   };
-  return { request, get: (...values) => request(...values).end(), Agent, globalAgent: new Agent() };
+  const get = (...values) => {
+    const made = request(...values);
+    made.end();
+    return made;
+  };
+  class Server extends EventEmitter {
+    constructor(options, handler = options) {
+      super();
+      if (typeof handler === 'function') this.on('request', handler);
+    }
+  }
+  Object.assign(Server.prototype, absent(scheme.replace(':', ''), {}, 'listen', 'nothing listens in a sandbox; export the handler'));
+  return {
+    request, get, Agent, globalAgent: new Agent(), ClientRequest, IncomingMessage, OutgoingMessage, ServerResponse, Server, METHODS, STATUS_CODES,
+    createServer: (...values) => new Server(...values), maxHeaderSize: 16384, validateHeaderName() {}, validateHeaderValue() {},
+  };
 }
 
 /** `ask` is what the host has. */
 export function clients(ask) {
-  return { http: client('http:', ask), https: client('https:', ask) };
+  return { http: client('http:', ask), https: client('https:', ask), http2: http2(ask) };
 }

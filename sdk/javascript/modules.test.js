@@ -6,6 +6,7 @@ import nodeUrl from 'node:url';
 import { assert as own, events } from './events.js';
 import { clients } from './http.js';
 import { URL as Address, URLSearchParams as Parameters, querystring, url } from './url.js';
+import { Request as OwnRequest, Response as OwnResponse } from './web.js';
 import { format, structuredClone as clone, util } from './util.js';
 
 Uint8Array.prototype.toBase64 ??= function toBase64() {
@@ -44,6 +45,12 @@ test('addresses are taken apart and put together as by Node', () => {
   assert.equal(querystring.stringify({ a: [1, 2], b: 'x y' }), nodeQuery.stringify({ a: [1, 2], b: 'x y' }));
   const [ours, nodes] = [url, nodeUrl].map((module) => module.parse('https://x.example:81/p?q=1', true));
   for (const member of ['host', 'pathname', 'path', 'search']) assert.equal(ours[member], nodes[member]);
+  const parts = [
+    { pathname: '/a', query: { x: 1, y: 'a b' } }, { protocol: 'https', host: 'ex.com', pathname: 'a', query: { a: 1 } }, { protocol: 'mailto:', pathname: 'a@b.c' },
+    { protocol: 'https:', hostname: 'h', port: 8, pathname: '/p', search: '?q', hash: 'z' }, { host: 'h', pathname: '/x' }, 'http://x/y',
+  ];
+  for (const one of parts) assert.equal(url.format(one), nodeUrl.format(one), JSON.stringify(one));
+  for (const [base, place] of [['http://a/b/c', 'd'], ['/one/two', 'three'], ['/a', 'http://z/q'], ['/one', '../two']]) assert.equal(url.resolve(base, place), nodeUrl.resolve(base, place));
   assert.deepEqual(ours.query, nodes.query);
 });
 
@@ -91,4 +98,44 @@ test('a request is asked when it ends, and its answer is told', async () => {
   assert.deepEqual(asked, [{ method: 'POST', url: 'https://hooks.example/t?x=1', headers: [['x-tag', 'red']], body: 'body' }]);
   const failed = await new Promise((resolve) => http.get('http://closed.example/', () => resolve()).on('error', resolve));
   assert.equal(failed.message, 'HttpRequestDenied, GET http://closed.example/');
+});
+
+test('requests and answers of the web are what they are in browsers', async () => {
+  const answers = [
+    (R) => new R('é', { status: 201, headers: { 'X-A': 'b' } }).text(), (R) => R.json({ a: 1 }).json(), (R) => R.json({}).headers.get('content-type'), (R) => new R(null, { status: 204 }).text(),
+    async (R) => { const parts = []; for await (const part of new R('abc').body) parts.push(...part); return parts; },
+    async (R) => { const one = new R('twice'); return [await one.clone().text(), await one.text(), one.bodyUsed]; },
+    async (R) => { const one = new R('once'); await one.text(); return one.text().catch((error) => error.name); },
+    (R) => R.redirect('https://a/').status, (R) => new R(new URLSearchParams({ a: 'b' })).headers.get('content-type'),
+  ];
+  for (const use of answers) assert.deepEqual(await use(OwnResponse), await use(Response), String(use));
+  const requests = [
+    (R) => new R('https://a/b', { method: 'post', body: '{"a":1}' }).json(), (R) => new R('https://a/b').method, (R) => new R('https://a').url,
+    (R) => new R(new R('https://a/', { method: 'PUT', headers: { b: 'c' }, body: 'x' })).headers.get('b'), (R) => new R('https://a/', { method: 'POST', body: 'a=1' }).headers.get('content-type'),
+  ];
+  for (const use of requests) assert.deepEqual(await use(OwnRequest), await use(Request), String(use));
+});
+
+test('servers answer through what they are handed', async () => {
+  const { http } = clients(() => {});
+  const written = [];
+  const answer = new http.ServerResponse({ method: 'GET' });
+  answer.assignSocket({ write: (part) => written.push(String(part)) });
+  answer.setHeader('Content-Type', 'text/plain');
+  answer.statusCode = 404;
+  answer.write('no ');
+  answer.end('page');
+  await new Promise((resolve) => answer.on('finish', resolve));
+  assert.equal(written.join(''), 'HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n\r\nno page');
+  assert.throws(() => answer.setHeader('a', 'b'), { code: 'ERR_HTTP_HEADERS_SENT' });
+  assert.throws(() => http.createServer(() => {}).listen(80), /http.listen is not there: nothing listens in a sandbox; export the handler/);
+});
+
+test('http/2 asks the same', async () => {
+  const { http2 } = clients(({ method, url, headers, body }) => ({ status: 200, headers: [['x-a', '1']], body: Buffer.from(JSON.stringify([method, url, headers, Buffer.from(body).toString()])) }));
+  const asked = http2.connect('https://kinesis.example').request({ ':method': 'POST', ':path': '/?a=1', Host: 'x', 'X-Amz-Target': 'Kinesis.PutRecord' });
+  const head = new Promise((resolve) => asked.on('response', resolve));
+  asked.end('{}');
+  assert.deepEqual(await head, { ':status': 200, 'x-a': '1' });
+  assert.equal(String(Buffer.concat(await asked.toArray())), '["POST","https://kinesis.example/?a=1",[["x-amz-target","Kinesis.PutRecord"]],"{}"]');
 });

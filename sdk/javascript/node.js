@@ -1,14 +1,22 @@
 // What handlers expect of Node and QuickJS does not have: globals and modules, put in place when a sandbox starts. What needs threads or
 // processes is not there at all; each module stands in a file of its own.
 
+import { unavailable } from './absent.js';
 import { Buffer } from './buffer.js';
 import { READ, SHOWN, text, utf8 } from './coding.js';
+import { Console, consoleOf } from './console.js';
 import { cryptography } from './crypto.js';
+import { StringDecoder } from './decoder.js';
 import { assert, events, own as signals, timers } from './events.js';
+import { asyncHooks, diagnostics } from './following.js';
 import { clients } from './http.js';
 import { path } from './path.js';
+import { stream } from './pipelines.js';
+import { watched } from './promise.js';
+import { Writable } from './streams.js';
 import { URL, URLSearchParams, querystring, url } from './url.js';
-import { format, promisedTimers, shown, structuredClone, util } from './util.js';
+import { promisedTimers, shown, structuredClone, util } from './util.js';
+import { ReadableStream, Request, Response } from './web.js';
 import { zlib } from './zlib.js';
 
 class TextEncoder {
@@ -25,37 +33,19 @@ class TextDecoder {
   }
 }
 
-function consoleOf(log) {
-  const says = (level) => (...values) => log(level, format(...values));
-  const [info, counts, started] = [says(2), new Map(), new Map()];
-  const passed = (name, rest) => {
-    const label = name ?? 'default';
-    if (started.has(label)) info(`${label}: ${Date.now() - started.get(label)}ms`, ...rest);
-  };
-  return {
-    trace: says(0), debug: says(1), log: info, info, warn: says(3), error: says(4), dir: (value) => info(shown(value)), dirxml: info,
-    table: (rows) => info(shown(rows)),
-    group: (...values) => values.length > 0 && info(...values),
-    groupCollapsed: (...values) => values.length > 0 && info(...values),
-    groupEnd() {},
-    assert: (isTrue, ...values) => isTrue || log(4, format('Assertion failed', ...values)),
-    count(name = 'default') {
-      counts.set(name, (counts.get(name) ?? 0) + 1);
-      info(`${name}: ${counts.get(name)}`);
-    },
-    countReset: (name = 'default') => void counts.delete(name),
-    time: (name = 'default') => void started.set(name, Date.now()),
-    timeLog: (name, ...rest) => passed(name, rest),
-    timeEnd(name, ...rest) {
-      passed(name, rest);
-      started.delete(name ?? 'default');
-    },
-  };
-}
-
 function processOf(environment, log) {
   const began = Date.now();
-  const stream = (level) => ({ isTTY: false, write: (line) => Boolean(log(level, String(line).replace(/\n$/, '')) ?? true) });
+  // What is written goes to the log at once.
+  const output = (level, fd) => {
+    const made = new Writable({ write: (part, _, back) => back() });
+    const write = (part, ...rest) => {
+      log(level, (typeof part === 'string' ? part : text(part)).replace(/\n$/, ''));
+      const back = rest.find((one) => typeof one === 'function');
+      if (back) globalThis.queueMicrotask(back);
+      return true;
+    };
+    return Object.assign(made, { fd, isTTY: false, columns: 80, write, end: () => made, destroy: () => made });
+  };
   const process = {
     env: Object.fromEntries(environment),
     argv: ['node', '/var/task'],
@@ -63,8 +53,8 @@ function processOf(environment, log) {
     pid: 1,
     arch: 'wasm32',
     platform: 'wasi',
-    version: 'v20.0.0',
-    versions: { node: '20.0.0' },
+    version: 'v22.11.0',
+    versions: { node: '22.11.0' },
     release: { name: 'node' },
     cwd: () => '/var/task',
     uptime: () => (Date.now() - began) / 1000,
@@ -75,11 +65,33 @@ function processOf(environment, log) {
     exit: (code = 0) => {
       throw Object.assign(new Error(`the handler ended itself with exit code ${code}`), { name: 'ExitError' });
     },
-    stdout: stream(2),
-    stderr: stream(4),
+    stdout: output(2, 1),
+    stderr: output(4, 2),
+    stdin: Object.assign(stream.Readable.from([]), { fd: 0, isTTY: false }),
+    title: 'node',
+    ppid: 0,
+    execPath: '/var/lang/bin/node',
+    exitCode: undefined,
+    config: { variables: {} },
+    features: {},
+    umask: () => 0o22,
+    getuid: () => 1000,
+    cpuUsage: () => ({ user: 0, system: 0 }),
+    abort: () => process.exit(134),
+    kill: () => process.exit(1),
+    emit: () => false,
+    listeners: () => [],
+    listenerCount: () => 0,
+    getMaxListeners: () => 10,
+    binding: (name) => {
+      throw new Error(`process.binding('${name}') is not there`);
+    },
   };
   // What would come there ends the invocation before anybody could be told.
-  for (const name of ['on', 'once', 'off', 'addListener', 'removeListener', 'removeAllListeners']) process[name] = () => process;
+  for (const name of ['on', 'once', 'off', 'addListener', 'removeListener', 'removeAllListeners', 'prependListener', 'setMaxListeners']) process[name] = (event) => {
+    watched.isOwn ||= event === 'unhandledRejection';
+    return process;
+  };
   return process;
 }
 
@@ -91,24 +103,29 @@ function hrtime(before = [0, 0]) {
 /** Puts the globals in place and returns the modules that `require` knows. */
 export function install(environment, log, random, ask) {
   const [process, began] = [processOf(environment, log), Date.now()];
+  const performance = { now: () => Date.now() - began, timeOrigin: began, mark() {}, measure() {}, toJSON: () => ({ timeOrigin: began }) };
   const own = {
     Buffer, TextEncoder, TextDecoder, URL, URLSearchParams, ...signals, process, structuredClone,
     global: globalThis,
-    performance: { now: () => Date.now() - began, timeOrigin: began },
+    performance,
+    ReadableStream, Request, Response,
     atob: (value) => SHOWN.get('latin1')(READ.get('base64')(String(value))),
     btoa: (value) => SHOWN.get('base64')(READ.get('latin1')(value)),
   };
   for (const [name, value] of Object.entries(own)) globalThis[name] ??= value;
-  globalThis.console = consoleOf(log);
+  globalThis.console = Object.assign(consoleOf(log), { Console });
   promisedTimers(globalThis);
   const os = {
-    EOL: '\n', tmpdir: () => '/tmp', homedir: () => '/', hostname: () => 'localhost', platform: () => 'wasi', type: () => 'WASI', arch: () => 'wasm32',
+    EOL: '\n', constants: { signals: { SIGTERM: 15, SIGINT: 2 }, errno: {}, priority: {} }, endianness: () => 'LE', loadavg: () => [0, 0, 0], userInfo: () => ({ username: 'sbx_user1051', homedir: '/', uid: 1000, gid: 1000, shell: null }), version: () => '', availableParallelism: () => 1, tmpdir: () => '/tmp', homedir: () => '/', hostname: () => 'localhost', platform: () => 'wasi', type: () => 'WASI', arch: () => 'wasm32',
     release: () => '', cpus: () => [{ model: 'wasm', speed: 0 }], totalmem: () => 0, freemem: () => 0, uptime: () => 0, networkInterfaces: () => ({}),
   };
   const whole = { ...util, TextEncoder: globalThis.TextEncoder, TextDecoder: globalThis.TextDecoder };
   return {
-    assert, 'assert/strict': assert, buffer: { Buffer }, console: globalThis.console, crypto: cryptography(random), events, os, path, 'path/posix': path,
-    perf_hooks: { performance: globalThis.performance }, process, querystring, timers: globalThis, 'timers/promises': timers, url, util: whole, zlib,
+    ...unavailable, assert, 'assert/strict': assert, async_hooks: asyncHooks, buffer: { Buffer, SlowBuffer: Buffer, kMaxLength: 2 ** 32, constants: { MAX_LENGTH: 2 ** 32 }, atob, btoa },
+    console: globalThis.console, crypto: cryptography(random), diagnostics_channel: diagnostics, events, os, path, 'path/posix': path,
+    perf_hooks: { performance: globalThis.performance, PerformanceObserver: class { observe() {} disconnect() {} } }, process, querystring,
+    stream, 'stream/promises': stream.promises, 'stream/web': { ReadableStream }, string_decoder: { StringDecoder },
+    sys: whole, timers: globalThis, 'timers/promises': timers, url, util: whole, 'util/types': whole.types, zlib,
     ...clients(ask),
   };
 }

@@ -34,5 +34,23 @@ function extname(path) {
   return at > 0 ? name.slice(at) : '';
 }
 
-export const path = { sep: '/', delimiter: ':', normalize, isAbsolute, join, resolve, dirname, basename, extname };
+function relative(from, to) {
+  const [own, other] = [from, to].map((path) => resolve(path).split('/').filter(Boolean));
+  let shared = 0;
+  while (shared < own.length && own[shared] === other[shared]) shared += 1;
+  return [...own.slice(shared).fill('..'), ...other.slice(shared)].join('/');
+}
+
+function parse(path) {
+  const [base, ext, root] = [basename(path), extname(path), isAbsolute(path) ? '/' : ''];
+  const dir = bare(path).includes('/') ? dirname(path) : root;
+  return { root, dir, base, ext, name: ext ? base.slice(0, -ext.length) : base };
+}
+
+function format({ root = '', dir, base, name = '', ext = '' }) {
+  const file = base ?? name + (ext && !ext.startsWith('.') ? `.${ext}` : ext);
+  return dir ? (dir === root ? dir + file : `${dir}/${file}`) : root + file;
+}
+
+export const path = { sep: '/', delimiter: ':', normalize, isAbsolute, join, resolve, relative, dirname, basename, extname, parse, format, toNamespacedPath: (path) => path };
 path.posix = path;

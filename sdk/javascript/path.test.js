@@ -10,6 +10,9 @@ test('paths are taken apart and put together as by Node', () => {
     for (const name of ['normalize', 'isAbsolute', 'dirname', 'basename', 'extname']) {
       assert.equal(path[name](one), posix[name](one), `${name}(${JSON.stringify(one)})`);
     }
+    assert.deepEqual(path.parse(one), posix.parse(one), one);
+    assert.equal(path.format(path.parse(one)), posix.format(posix.parse(one)), one);
+    assert.equal(path.relative('/tmp/x', `/${one}`), posix.relative('/tmp/x', `/${one}`), one);
     assert.equal(path.join('/tmp', one), posix.join('/tmp', one), one);
     assert.equal(path.resolve('/tmp', one), posix.resolve('/tmp', one), one);
   }

@@ -40,11 +40,19 @@ function origin(map, line, column) {
   return undefined;
 }
 
+let known = {};
+
+/** One function, one map. */
+function read(text) {
+  if (known.text !== text) known = { text, map: JSON.parse(text) };
+  return known.map;
+}
+
 /** The calls of the function's own code, first the innermost: `handler (index.ts line 7)`. `text` is the map as it is in the bundle. */
 export function callsOf(stack, text) {
   const lines = String(stack ?? '').split('\n').filter((line) => PLACE.test(line));
   if (lines.length === 0 || text === undefined || text.length > MAP_CHARS_MAX) return [];
-  const map = JSON.parse(text);
+  const map = read(text);
   const calls = lines.map((line) => {
     const [, own, column] = PLACE.exec(line).map(Number);
     const [, name = ''] = /at ([^ (]+) \(/.exec(line) ?? [];

@@ -6,7 +6,23 @@ const tasks = [];
 const timers = new Map();
 let timer = 0;
 
+/** What belongs to the call that is under way: it comes along to whatever that call waits for. */
+export const following = { now: undefined };
+
+function follows(call) {
+  const held = following.now;
+  return () => {
+    following.now = held;
+    call();
+  };
+}
+
 const isObject = (value) => (typeof value === 'object' && value !== null) || typeof value === 'function';
+
+/** What was rejected while nobody listened. */
+const unheard = new Map();
+/** A handler that asks to be told of those itself. */
+export const watched = { isOwn: false };
 
 class Settling {
   #state = 'pending';
@@ -54,12 +70,14 @@ class Settling {
 
   #settle(state, value) {
     [this.#state, this.#value] = [state, value];
+    if (state === 'rejected' && this.#waiting.length === 0) unheard.set(this, value);
     for (const react of this.#waiting.splice(0)) tasks.push(react);
   }
 
   then(fulfilled, rejected) {
+    unheard.delete(this);
     return new Settling((resolve, reject) => {
-      const react = () => {
+      const react = follows(() => {
         const call = this.#state === 'fulfilled' ? fulfilled : rejected;
         if (typeof call !== 'function') return this.#state === 'fulfilled' ? resolve(this.#value) : reject(this.#value);
         try {
@@ -67,7 +85,7 @@ class Settling {
         } catch (error) {
           reject(error);
         }
-      };
+      });
       if (this.#state === 'pending') this.#waiting.push(react);
       else tasks.push(react);
     });
@@ -124,10 +142,43 @@ class Settling {
 }
 Object.defineProperty(Settling, 'name', { value: 'Promise' });
 
+/** As in Node, no number but what may be used as one. */
+class Timeout {
+  constructor(id, again) {
+    this.id = id;
+    this.again = again;
+  }
+  ref() { return this; }
+  unref() { return this; }
+  hasRef() { return true; }
+  refresh() {
+    this.again();
+    return this;
+  }
+  close() {
+    timers.delete(this.id);
+    return this;
+  }
+  [Symbol.toPrimitive]() { return this.id; }
+}
+
 function later(call, ms, values, every) {
   timer += 1;
-  timers.set(timer, { call: () => call(...values), at: Date.now() + (ms > 0 ? ms : 0), every });
-  return timer;
+  const id = timer;
+  const run = follows(() => call(...values));
+  const again = () => timers.set(id, { call: run, at: Date.now() + (ms > 0 ? ms : 0), every });
+  again();
+  return new Timeout(id, again);
+}
+
+const stopped = (timeout) => void timers.delete(Number(timeout ?? 0));
+
+/** As Lambda's runtime for Node ends such an invocation. */
+function notHeard() {
+  const [[, reason]] = unheard;
+  unheard.clear();
+  const error = reason instanceof Error ? reason : new Error(String(reason));
+  return Object.assign(Object.create(error), { name: 'Runtime.UnhandledPromiseRejection', message: `${error.name}: ${error.message}`, from: error });
 }
 
 /** Runs what is due until `isDone`; false where nothing is left that could settle anything. */
@@ -138,6 +189,7 @@ export function settle(isDone) {
       task();
       continue;
     }
+    if (unheard.size > 0 && !watched.isOwn) throw notHeard();
     const next = [...timers].reduce((first, one) => (!first || one[1].at < first[1].at ? one : first), undefined);
     if (!next) return false;
     const [id, { call, at, every }] = next;
@@ -154,15 +206,17 @@ export function settle(isDone) {
 export function forget() {
   tasks.length = 0;
   timers.clear();
+  unheard.clear();
+  following.now = undefined;
 }
 
 export const globals = {
   Promise: Settling,
-  queueMicrotask: (call) => void tasks.push(call),
+  queueMicrotask: (call) => void tasks.push(follows(call)),
   setTimeout: (call, ms, ...values) => later(call, ms, values),
   setInterval: (call, ms, ...values) => later(call, ms, values, ms),
   setImmediate: (call, ...values) => later(call, 0, values),
-  clearTimeout: (id) => void timers.delete(id),
-  clearInterval: (id) => void timers.delete(id),
-  clearImmediate: (id) => void timers.delete(id),
+  clearTimeout: stopped,
+  clearInterval: stopped,
+  clearImmediate: stopped,
 };

@@ -9,18 +9,21 @@ import * as scratch from 'shardmill:function/scratch@0.1.0';
 import * as state from 'shardmill:function/state@0.1.0';
 import { Buffer } from './buffer.js';
 import { text, utf8 } from './coding.js';
-import { install } from './node.js';
+import { dress, rawStack } from './errors.js';
 import { eventOf } from './event.js';
 import { Headers, fetching } from './fetch.js';
 import { files as filesOf } from './files.js';
 import { bytesOf, create } from './handlers.js';
 import { callsOf } from './places.js';
+import { install } from './node.js';
 import { forget, globals, settle } from './promise.js';
 import { path } from './path.js';
 import { randomness } from './random.js';
 import { Raw, awslambda } from './streaming.js';
+import { Response } from './web.js';
 
 let handler;
+let mapped;
 const random = randomness(seed);
 
 /** Where the files of the function are, as on Lambda. */
@@ -49,7 +52,7 @@ const shardmill = create({
   delete: (source, name) => asked(() => state.delete(source, name)),
 });
 
-const fs = filesOf(scratch, Buffer, bytesOf);
+const fs = filesOf(scratch, Buffer, bytesOf, (level, line) => host.log(level, line));
 const modules = { shardmill, fs, 'fs/promises': fs.promises };
 
 class Refused extends Error {
@@ -69,26 +72,59 @@ function require(name) {
   if (known) return known;
   // What is named by a path that is made while the function runs is in no file that was made of it.
   if (/^\.{0,2}\//.test(name) && name.endsWith('.json')) return JSON.parse(fs.readFileSync(path.resolve(path.dirname(source()), name), 'utf8'));
-  throw new Error(`the module \`${name}\` is not there: of what Node has built in there are ${Object.keys(modules).join(', ')}`);
+  const isOfAws = /^(@aws-sdk\/|aws-sdk)/.test(name);
+  const why = isOfAws ? `Lambda brings AWS's SDK along and a sandbox has none: \`npm install ${name}\` in the function's folder packs it` : 'neither a sandbox nor the function has it';
+  throw Object.assign(new Error(`Cannot find module '${name}': ${why}`), { code: 'MODULE_NOT_FOUND' });
 }
 
 /** The file of the code. */
 const source = () => `${ROOT}/${entry().split(':')[0]}`;
 
+/** The places of a stack in the function's own files. */
+const placed = (raw) => callsOf(raw, map()).map(shownCall);
+
+const shownCall = ({ file, line, name }) => (name ? `    at ${name} (${ROOT}/${file}:${line})` : `    at ${ROOT}/${file}:${line}`);
+
 function load() {
-  Object.assign(globalThis, globals, { crypto: random.crypto, fetch: fetching(ask, Buffer, bytesOf), Headers, awslambda });
+  dress(placed);
+  Object.assign(globalThis, globals, { crypto: random.crypto, fetch: fetching(ask, { Buffer, Response }, bytesOf), Headers, awslambda });
   Math.random = random.random;
   Object.assign(modules, install(environment(), (level, line) => host.log(level, line), random.crypto, ask));
   modules.module = { createRequire: () => require };
   const [file, module] = [source(), { exports: {} }];
   const code = new Function('module', 'exports', 'require', '__filename', '__dirname', text(fs.readFileSync(file)));
   code(module, module.exports, require, file, path.dirname(file));
+  const exports = awaited(module.exports);
   const name = entry().split(':').slice(1).join(':');
-  const exported = module.exports[name] ?? module.exports.default?.[name];
+  const exported = exports[name] ?? exports.default?.[name];
   if (typeof exported !== 'function') {
-    throw new Error(`it exports ${Object.keys(module.exports).join(', ') || 'nothing'}, and no function \`${name}\``);
+    const own = Object.keys(exports).join(', ') || 'nothing';
+    throw named('Runtime.HandlerNotFound', `${path.basename(file).replace(/\.[cm]?js$/, '')}.${name} is undefined or not exported; it exports ${own}`);
   }
   return exported;
+}
+
+/** What a module exports that waits for something itself. */
+function awaited(exports) {
+  if (typeof exports?.then !== 'function') return exports;
+  let told;
+  exports.then((value) => (told = { value }), (error) => (told = { error }));
+  if (!settle(() => told !== undefined)) throw neverSettled('the module awaits what never comes');
+  if ('error' in told) throw told.error;
+  return told.value;
+}
+
+const named = (name, message) => Object.assign(new Error(message), { name });
+const neverSettled = (what) => named('NeverSettled', `${what}: a promise is never settled, or the callback never called`);
+
+/** Loads as Lambda's runtime does, which calls it an error of its own when a module is missing. */
+function loaded() {
+  try {
+    return load();
+  } catch (error) {
+    if (error?.code !== 'MODULE_NOT_FOUND') throw error;
+    throw Object.assign(named('Runtime.ImportModuleError', `Error: ${error.message}`), { from: error });
+  }
 }
 
 function clientContext() {
@@ -123,17 +159,12 @@ function run(event) {
   const [resolve, reject] = [settled('done'), settled('failed')];
   const done = (error, value) => (error == null ? resolve(value) : reject(error));
   const given = { ...context(), succeed: resolve, fail: reject, done };
-  forget();
   random.begin();
   const returned = handler(event, given, done);
   // A handler that takes a callback answers through it, unless it is async all the same.
   if (typeof returned?.then === 'function') returned.then(resolve, reject);
   else if (handler.length < 3) resolve(returned);
-  if (!settle(() => state !== 'open')) {
-    const error = new Error('the handler neither answered nor is anything left that it could wait for: a promise is never settled, or the callback never called');
-    error.name = 'NeverSettled';
-    throw error;
-  }
+  if (!settle(() => state !== 'open')) throw neverSettled('the handler neither answered nor is anything left that it could wait for');
   if (state === 'failed') throw failure;
   return answer;
 }
@@ -141,20 +172,20 @@ function run(event) {
 /** The source map of the function's file, where its bundle has one. */
 function map() {
   const file = `${source()}.map`;
-  return fs.existsSync(file) ? text(fs.readFileSync(file)) : undefined;
+  mapped ??= { text: fs.existsSync(file) ? text(fs.readFileSync(file)) : undefined };
+  return mapped.text;
 }
 
 /** As Node's runtime on Lambda writes it. */
 function documentOf(error, kind, message, calls) {
   if (typeof error !== 'object' || error === null) return { errorType: typeof error, errorMessage: String(error), trace: [] };
-  const places = calls.map(({ file, line, name }) => (name ? `    at ${name} (${ROOT}/${file}:${line})` : `    at ${ROOT}/${file}:${line}`));
-  return { errorType: kind, errorMessage: message, trace: [`${kind}: ${message}`, ...places] };
+  return { errorType: kind, errorMessage: message, trace: [`${kind}: ${message}`, ...calls.map(shownCall)] };
 }
 
 function fault(error) {
   const kind = error?.name ?? error?.constructor?.name ?? 'Error';
   const message = error?.message ?? String(error);
-  const calls = callsOf(error?.stack, map());
+  const calls = callsOf(error instanceof Error ? rawStack(error.from ?? error) : error?.stack, map());
   const shown = calls.map(({ file, line, name }) => `${file} line ${line}${name && ` in ${name}`}`);
   host.log(4, [`${kind}: ${message}`, ...shown.map((call) => `    at ${call}`)].join('\n'));
   if (kind !== 'ExitError') host.errorDocument(JSON.stringify(documentOf(error, kind, message, calls)));
@@ -163,7 +194,9 @@ function fault(error) {
 
 function answered(event) {
   try {
-    handler ??= load();
+    // What loading leaves to be done later is done with the first event.
+    forget();
+    handler ??= loaded();
     const answer = run(event());
     return answer instanceof Raw ? answer.text : (JSON.stringify(answer) ?? 'null');
   } catch (error) {

@@ -2,7 +2,7 @@
 // whole once its stream has ended.
 
 import { Buffer } from './buffer.js';
-import { EventEmitter } from './events.js';
+import { Writable } from './streams.js';
 
 /** An answer that is no JSON but the text itself. */
 export class Raw {
@@ -13,34 +13,16 @@ export class Raw {
 
 const isText = (type) => type === undefined || /^text\/|json|xml|javascript|urlencoded/i.test(type);
 
-class ResponseStream extends EventEmitter {
+class ResponseStream extends Writable {
   parts = [];
   head = undefined;
   type = undefined;
-  writable = true;
-  writableEnded = false;
   setContentType(type) {
     this.type = type;
   }
-  write(part, encoding, back) {
-    if (this.writableEnded) throw Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' });
-    this.parts.push(typeof part === 'string' ? Buffer.from(part, typeof encoding === 'string' ? encoding : 'utf8') : Buffer.from(part));
-    [encoding, back].find((one) => typeof one === 'function')?.();
-    return true;
-  }
-  end(...values) {
-    const [part, encoding] = values;
-    if (part != null && typeof part !== 'function') this.write(part, typeof encoding === 'string' ? encoding : undefined);
-    [this.writable, this.writableEnded] = [false, true];
-    values.find((one) => typeof one === 'function')?.();
-    this.emit('finish');
-    this.emit('close');
-    return this;
-  }
-  destroy(error) {
-    if (error) this.emit('error', error);
-    else if (!this.writableEnded) this.end();
-    return this;
+  _write(part, _, back) {
+    this.parts.push(part);
+    back();
   }
   /** What the function answers: with a head as a web hook answers, else what was written. */
   answer() {
@@ -59,7 +41,7 @@ export const awslambda = {
       const stream = new ResponseStream();
       stream.on('error', reject);
       const ended = () => resolve(stream.answer());
-      const wait = () => (stream.writableEnded ? ended() : stream.once('finish', ended));
+      const wait = () => (stream.writableFinished ? ended() : stream.once('finish', ended));
       Promise.resolve(handler(event, stream, context)).then(wait, reject);
     }),
   HttpResponseStream: {

@@ -160,7 +160,24 @@ export const url = {
       : { protocol: null, host: null, hostname: null, port: null, href: String(text), auth: null };
     return { ...place, pathname: known.pathname, search: known.search || null, path: known.pathname + known.search, hash: known.hash || null, query: asQuery ? querystring.parse(query ?? '') : query };
   },
-  format: (value) => String(value?.href ?? value),
+  /** Of parts, such as `parse` gives. */
+  format(value) {
+    if (typeof value === 'string' || typeof value?.href === 'string') return String(value.href ?? value);
+    const { protocol = '', auth, hostname, port, pathname = '', query, search, hash = '', slashes } = value;
+    const host = value.host ?? (hostname ? `${hostname}${port ? `:${port}` : ''}` : '');
+    const scheme = protocol && !protocol.endsWith(':') ? `${protocol}:` : protocol ?? '';
+    const asked = search ?? (typeof query === 'object' && query !== null ? querystring.stringify(query) : query ?? '');
+    const begun = (text, mark) => (text && !text.startsWith(mark) ? mark + text : text ?? '');
+    const authority = host && (slashes || `${scheme.slice(0, -1)}:` in PORTS) ? `//${auth ? `${auth}@` : ''}${host}` : host;
+    return `${scheme}${authority}${host ? begun(pathname ?? '', '/') : pathname ?? ''}${begun(asked, '?')}${begun(hash, '#')}`;
+  },
+  resolve(base, place) {
+    const isWhole = URL.canParse(base);
+    const known = new URL(place, new URL(base, 'http://there'));
+    return isWhole || known.host !== 'there' ? known.href : known.pathname + known.search + known.hash;
+  },
+  domainToASCII: (domain) => domain,
+  domainToUnicode: (domain) => domain,
   fileURLToPath(value) {
     const known = new URL(value);
     if (known.protocol !== 'file:') throw Object.assign(new TypeError('The URL must be of scheme file'), { code: 'ERR_INVALID_URL_SCHEME' });

@@ -24,9 +24,17 @@ function json(value, indent) {
   }, indent);
 }
 
+/** With what it carries, and what caused it. */
+function shownError(error) {
+  const own = Object.entries(error).filter(([name]) => !['name', 'message', 'stack'].includes(name));
+  const carried = own.length > 0 ? ` ${json(Object.fromEntries(own)) ?? ''}` : '';
+  const cause = error.cause === undefined ? '' : `\n  cause: ${shown(error.cause)}`;
+  return `${typeof error.stack === 'string' ? error.stack.trimEnd() : String(error)}${carried}${cause}`;
+}
+
 export function shown(value) {
   if (typeof value === 'string') return value;
-  if (value instanceof Error) return value.stack ? `${value.name}: ${value.message}\n${value.stack}`.trimEnd() : String(value);
+  if (value instanceof Error) return shownError(value);
   if (typeof value === 'function') return `[Function: ${value.name || '(anonymous)'}]`;
   if (typeof value !== 'object' || value === null) return String(value);
   try {
@@ -105,18 +113,34 @@ function isAlike(one, other) {
 
 export const util = {
   format,
-  inspect: Object.assign(shown, { custom: Symbol.for('nodejs.util.inspect.custom') }),
+  inspect: Object.assign((value) => shown(value), { custom: Symbol.for('nodejs.util.inspect.custom'), defaultOptions: {}, colors: {}, styles: {} }),
+  debuglog: () => Object.assign(() => {}, { enabled: false }),
+  debug: () => Object.assign(() => {}, { enabled: false }),
+  stripVTControlCharacters: (value) => value.replace(/\u001b\[[0-9;]*[A-Za-z]/g, ''),
+  toUSVString: (value) => String(value).toWellFormed(),
+  styleText: (_, value) => value,
   promisify,
   callbackify: (call) => (...values) => {
     const back = values.pop();
     call(...values).then((value) => back(null, value), back);
   },
-  inherits: (one, other) => void Object.setPrototypeOf(one.prototype, other.prototype),
+  inherits(one, other) {
+    Object.defineProperty(one, 'super_', { value: other, writable: true, configurable: true });
+    Object.setPrototypeOf(one.prototype, other.prototype);
+  },
   deprecate: (call) => call,
   isDeepStrictEqual: isAlike,
   isArray: Array.isArray,
+  isString: (value) => typeof value === 'string',
+  isFunction: (value) => typeof value === 'function',
+  isObject: (value) => typeof value === 'object' && value !== null,
   types: {
     isDate: (value) => value instanceof Date, isPromise: (value) => typeof value?.then === 'function',
     isRegExp: (value) => value instanceof RegExp, isUint8Array: (value) => value instanceof Uint8Array,
+    isMap: (value) => value instanceof Map, isSet: (value) => value instanceof Set, isNativeError: (value) => value instanceof Error,
+    isTypedArray: (value) => ArrayBuffer.isView(value) && !(value instanceof DataView), isArrayBufferView: (value) => ArrayBuffer.isView(value),
+    isAnyArrayBuffer: (value) => value instanceof ArrayBuffer, isArrayBuffer: (value) => value instanceof ArrayBuffer, isProxy: () => false,
+    isAsyncFunction: (value) => value?.constructor?.name === 'AsyncFunction', isGeneratorFunction: (value) => value?.constructor?.name === 'GeneratorFunction',
+    isBoxedPrimitive: (value) => value instanceof Number || value instanceof String || value instanceof Boolean, isExternal: () => false,
   },
 };

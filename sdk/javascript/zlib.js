@@ -1,7 +1,9 @@
-// Node's `zlib` without its streams: gzip, zlib and raw deflate of whole buffers. Records of log services come compressed.
+// Node's `zlib`: gzip, zlib and raw deflate of whole buffers, which is what its streams collect too. Records of log services come compressed.
 
+import { absent } from './absent.js';
 import { Buffer } from './buffer.js';
 import { DISTANCES, DISTANCE_BITS, LENGTHS, LENGTH_BITS, damaged, inflated } from './inflate.js';
+import { Transform } from './streams.js';
 
 const CHAIN = 1 << 15;
 const CRC = Uint32Array.from({ length: 256 }, (_, start) => {
@@ -132,9 +134,49 @@ const calls = {
   deflateRaw: (value) => deflated(bytesOf(value)),
 };
 
-export const zlib = { constants: {} };
+/** What comes is collected, and made at the end. */
+class Whole extends Transform {
+  #parts = [];
+  bytesWritten = 0;
+  constructor(call) {
+    super();
+    this.call = call;
+  }
+  _transform(part, _, back) {
+    this.#parts.push(part);
+    this.bytesWritten += part.length;
+    back();
+  }
+  _flush(back) {
+    let made;
+    try {
+      made = this.call(Buffer.concat(this.#parts));
+    } catch (error) {
+      return back(error);
+    }
+    back(null, made);
+  }
+  close(back) {
+    back?.();
+    this.destroy();
+  }
+  flush(...values) {
+    values.find((one) => typeof one === 'function')?.();
+  }
+}
+
+const constants = { Z_NO_FLUSH: 0, Z_PARTIAL_FLUSH: 1, Z_SYNC_FLUSH: 2, Z_FULL_FLUSH: 3, Z_FINISH: 4, Z_OK: 0, Z_DEFAULT_COMPRESSION: -1, Z_BEST_SPEED: 1, Z_BEST_COMPRESSION: 9, Z_DEFAULT_STRATEGY: 0 };
+const BROTLI = 'brotliCompress brotliCompressSync brotliDecompress brotliDecompressSync createBrotliCompress createBrotliDecompress';
+export const zlib = absent('zlib', { constants, ...constants, crc32: (value) => crc32(bytesOf(value)) }, BROTLI, 'gzip and deflate are');
 for (const [name, call] of Object.entries(calls)) {
+  const kind = name[0].toUpperCase() + name.slice(1);
   zlib[`${name}Sync`] = call;
+  zlib[`create${kind}`] = () => new Whole(call);
+  zlib[kind] = class extends Whole {
+    constructor() {
+      super(call);
+    }
+  };
   zlib[name] = (value, ...rest) => {
     const back = rest.pop();
     new Promise((resolve) => resolve(call(value))).then((out) => back(null, out), back);

@@ -117,10 +117,25 @@ def _load():
     logging.basicConfig(format="[%(levelname)s] %(message)s", stream=sys.stdout)
     _own_files()
     path, name = bundle.entry().rsplit(":", 1)
-    module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
+    module_name = path.removesuffix(".py")
+    try:
+        module = importlib.import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        raise _OfRuntime("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}{_hint(error)}") from error
+    except SyntaxError as error:
+        shown = f"{error.msg} ({str(error.filename).removeprefix(_PREFIX)}, line {error.lineno})"
+        raise _OfRuntime("Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {shown}") from error
     if not hasattr(module, name):
-        raise AttributeError(f"{path} has no function `{name}`")
+        raise _OfRuntime("Runtime.HandlerNotFound", f"Handler '{name}' missing on module '{module_name}'")
     return getattr(module, name)
+
+
+class _OfRuntime(Exception):
+    """What Lambda's runtime says itself of a function that cannot be loaded."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
 
 
 def _hint(error):
@@ -148,27 +163,32 @@ def _exit_code(error):
     return 1
 
 
+def _told(error):
+    """Its kind, its message, and the error whose places count."""
+    if isinstance(error, _OfRuntime):
+        return error.kind, str(error), error.__cause__ or error
+    return type(error).__name__, str(error) + _hint(error), error
+
+
 def _fault(error):
     """Says where it happened in the files of the function, and forgets the runtime's own."""
+    kind, message, error = _told(error)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename.startswith(_PREFIX)]
-    kind, message = type(error).__name__, str(error) + _hint(error)
     is_exit = isinstance(error, SystemExit)
     if is_exit:
         kind, message = "ExitError", f"the handler ended itself with exit code {_exit_code(error)}"
     else:
         document = {"errorMessage": message, "errorType": kind, "requestId": invocation.request_id(), "stackTrace": traceback.format_list(own)}
         host.error_document(json.dumps(document))
-    if isinstance(error, SyntaxError) and str(error.filename).startswith(_PREFIX):
-        message = f"{error.msg} ({error.filename.removeprefix(_PREFIX)} line {error.lineno})"
-    elif own:
+    if own:
         last = own[-1]
         message += f" ({last.filename.removeprefix(_PREFIX)} line {last.lineno} in {last.name})"
     if own and not is_exit:
         said = "".join(traceback.format_list(own)).rstrip().replace(_PREFIX, "")
         print("Traceback (most recent call last):", said, sep="\n", file=sys.stderr)
     if not is_exit:
-        print(f"{kind}: {error}", file=sys.stderr)
+        print(f"{kind}: {message if kind.startswith('Runtime.') else error}", file=sys.stderr)
     return Err(Fault(kind, message, None))
 
 

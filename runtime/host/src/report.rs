@@ -14,7 +14,10 @@ use model::{ByteSize, Invocation, Outcome, Timestamp, outcome::Usage};
 use platform::{Clock, Monotonic};
 use sandbox::{Called, GuestLog, LogSink as _};
 
-use crate::{assemble::Rooms, limits::REPORTS_PER_SECOND_MAX, logs::LogStore};
+use crate::{
+    assemble::Rooms, functions::answering::type_of_runtime, limits::REPORTS_PER_SECOND_MAX,
+    logs::LogStore,
+};
 
 /// As `info` of `function.wit`.
 const LEVEL: u32 = 2;
@@ -151,9 +154,11 @@ pub(crate) fn line(id: &str, called: &Called, memory: ByteSize) -> String {
         let _ = write!(line, "Init Duration: {:.2} ms\t", ms(init));
     }
     if let Outcome::Failed(fault) = &called.outcome {
-        let _ = match fault.kind.as_str() {
-            "Timeout" => write!(line, "Status: timeout"),
-            kind => write!(line, "Status: error\tError Type: {kind}"),
+        let _ = match (fault.kind.as_str(), type_of_runtime(&fault.kind)) {
+            ("Timeout", _) => write!(line, "Status: timeout"),
+            (_, Some(kind)) => write!(line, "Status: error\tError Type: {kind}"),
+            // What a handler raises stands in its log, and the environment lives on.
+            (_, None) => Ok(()),
         };
     }
     line
@@ -201,11 +206,16 @@ mod tests {
             })
         };
         check(failed("Timeout"), None, &format!("{head}Status: timeout"));
-        check(
-            failed("Trap"),
-            None,
-            &format!("{head}Status: error\tError Type: Trap"),
-        );
+        for (kind, named) in [
+            ("Trap", "Runtime.ExitError"),
+            ("ExitError", "Runtime.ExitError"),
+            ("OutOfMemory", "Runtime.OutOfMemory"),
+            ("Runtime.ImportModuleError", "Runtime.ImportModuleError"),
+        ] {
+            let expect = format!("{head}Status: error\tError Type: {named}");
+            check(failed(kind), None, &expect);
+        }
+        check(failed("KeyError"), None, head);
     }
 
     #[test]

@@ -89,7 +89,86 @@ export const handler = async (event: unknown) => {
         "spawns.js",
         "const { spawn } = require('child_process');
 exports.handler = async () => spawn('ls');",
-        Err("the module `child_process` is not there"),
+        Err(
+            "child_process.spawn is not there: a sandbox has neither processes nor threads (spawns.js line 2)",
+        ),
+    ),
+    (
+        "waits",
+        "waits.mjs",
+        "import { createHmac } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+const later = (async () => { await sleep(2); return 'later'; })();
+const key = await sleep(1, 'key');
+export const handler = async (event) => [key, await later, createHmac('sha512', key).update(event.Records[1].kinesis.data).digest('hex').slice(0, 8)];",
+        Ok(|| json!(["key", "later", "d05eb0f4"])),
+    ),
+    (
+        "streams",
+        "streams.js",
+        "const { Readable, Transform, pipeline } = require('stream');
+const { AsyncLocalStorage } = require('async_hooks');
+const { promisify } = require('util');
+const zlib = require('zlib');
+const requests = new AsyncLocalStorage();
+class Upper extends Transform {
+  _transform(part, encoding, callback) { callback(null, `${requests.getStore()}:${part}`.toUpperCase()); }
+}
+exports.handler = (event, context) => requests.run('r', async () => {
+  const packed = zlib.createGzip();
+  const all = (async () => { let text = ''; for await (const part of packed.pipe(zlib.createGunzip())) text += part; return text; })();
+  await promisify(pipeline)(Readable.from(event.Records.map(({ kinesis }) => new Buffer.from(kinesis.data, 'base64'))), new Upper(), packed);
+  return all;
+});",
+        Ok(|| json!(r#"R:{"N":1}R:{BROKEN"#)),
+    ),
+    (
+        "server",
+        "server.js",
+        "const http = require('http');
+const app = http.createServer((request, answer) => {
+  let body = '';
+  request.on('data', (part) => (body += part)).on('end', () => { answer.writeHead(201, { 'X-Method': request.method }); answer.end(body); });
+});
+exports.handler = (event, context, callback) => {
+  const [request, written] = [new http.IncomingMessage(), []];
+  Object.assign(request, { method: 'POST', url: '/' });
+  const answer = new http.ServerResponse(request);
+  answer.assignSocket({ write: (part) => written.push(String(part)) });
+  answer.on('finish', () => callback(null, written));
+  app.emit('request', request, answer);
+  request.push(new Response(Buffer.from(event.Records[0].kinesis.data, 'base64')).status + ' body');
+  request.push(null);
+};",
+        Ok(|| json!(["HTTP/1.1 201 Created\r\nX-Method: POST\r\n\r\n", "200 body"])),
+    ),
+    (
+        "told",
+        "told.mjs",
+        "class TooLate extends Error {
+  constructor(message, options) { super(message, options); this.name = 'TooLate'; Error.captureStackTrace(this, TooLate); }
+}
+const find = () => { throw new TooLate('by 3', { cause: new Error('slow') }); };
+export const handler = async () => { try { find(); } catch (error) { return [error.stack, error.cause.message]; } };",
+        Ok(|| {
+            json!([
+                "TooLate: by 3\n    at find (/var/task/told.mjs:4)\n    at /var/task/told.mjs:5\n    at handler (/var/task/told.mjs:5)",
+                "slow"
+            ])
+        }),
+    ),
+    (
+        "unheard",
+        "unheard.js",
+        "const send = async () => { throw new TypeError('not sent'); };
+exports.handler = async () => { send(); await new Promise((resolve) => setTimeout(resolve, 1)); return 'done'; };",
+        Err("Runtime.UnhandledPromiseRejection: TypeError: not sent (unheard.js line 1"),
+    ),
+    (
+        "unnamed",
+        "unnamed.js:main",
+        "exports.handler = async () => 1;",
+        Err("Runtime.HandlerNotFound: unnamed.main is undefined or not exported; it exports handler"),
     ),
 ];
 
@@ -160,7 +239,7 @@ def handler(event, context):
         "sdk.py:handler",
         "import boto3\n\ndef handler(event, context):\n    return boto3.client('s3')\n",
         Err(
-            "No module named 'boto3': Lambda brings AWS's SDK along and a sandbox has none, shardmill.emit puts records to streams \
+            "Runtime.ImportModuleError: Unable to import module 'sdk': No module named 'boto3': Lambda brings AWS's SDK along and a sandbox has none, shardmill.emit puts records to streams \
              and urllib.request asks servers that `network` grants (sdk.py line 1 in <module>)",
         ),
     ),
@@ -169,6 +248,18 @@ def handler(event, context):
         "package.py:handler",
         "import arrow_of_nobody\n\ndef handler(event, context):\n    return 1\n",
         Err("name its package in requirements.txt beside the handler"),
+    ),
+    (
+        "broken",
+        "broken.py:handler",
+        "import json\n\ndef handler(event, context)\n    return 1\n",
+        Err("Runtime.UserCodeSyntaxError: Syntax error in module 'broken': expected ':' (broken.py, line 3)"),
+    ),
+    (
+        "unnamed",
+        "unnamed.py:main",
+        "def handler(event, context):\n    return 1\n",
+        Err("Runtime.HandlerNotFound: Handler 'main' missing on module 'unnamed'"),
     ),
     (
         "temporary",

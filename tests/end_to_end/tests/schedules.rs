@@ -136,7 +136,7 @@ fn slots_that_pass_are_run_and_failed_ones_are_dead_letters() {
     );
     let logs = project.verb(&["logs", "nightly"]);
     assert_eq!(logs.code, Some(0), "{}", logs.err);
-    assert!(logs.out.contains("Error Type: Asked"), "{}", logs.out);
+    assert!(logs.out.contains("REPORT RequestId: "), "{}", logs.out);
 }
 
 #[test]

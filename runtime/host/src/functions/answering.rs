@@ -80,6 +80,16 @@ fn said_itself(called: &Called) -> Option<Value> {
     document.is_object().then_some(document)
 }
 
+/// What Lambda calls it when not the handler failed but what runs it; nothing where it was the handler.
+pub(crate) fn type_of_runtime(kind: &str) -> Option<&str> {
+    match kind {
+        "ExitError" | "Trap" | "StackOverflow" => Some("Runtime.ExitError"),
+        "OutOfMemory" => Some("Runtime.OutOfMemory"),
+        "OutputTooLarge" | "MalformedOutput" => Some("Runtime.MarshalError"),
+        _ => kind.starts_with("Runtime.").then_some(kind),
+    }
+}
+
 fn error((kind, message): (&str, &str), request_id: &str, timeout: Duration) -> Value {
     let of_runtime = |kind: &str, what: String| json!({ "errorType": kind, "errorMessage": format!("RequestId: {request_id} Error: {what}") });
     let first = message.lines().next().unwrap_or_default();

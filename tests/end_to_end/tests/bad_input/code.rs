@@ -142,12 +142,6 @@ fn a_build_that_fails_shows_the_compilers_message() {
             "hint: Lambda brings AWS's SDK along and a sandbox has none",
         ),
         (
-            "SHARDMILL_TEST_JAVASCRIPT",
-            "index.mjs",
-            "const one = await Promise.resolve(1);\nexport const handler = () => one;\n",
-            "hint: await inside of the handler",
-        ),
-        (
             "SHARDMILL_TEST_PYTHON",
             "f.c",
             "#include \"shardmill.h\"\nSM_EACH(launch)\n",

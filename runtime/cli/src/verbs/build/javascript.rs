@@ -45,24 +45,35 @@ const RUNTIME: Runtime = Runtime {
     language: "javascript",
     sources: &[
         sdk!("runtime.js"),
-        sdk!("node.js"),
+        sdk!("absent.js"),
         sdk!("buffer.js"),
         sdk!("coding.js"),
+        sdk!("console.js"),
         sdk!("crypto.js"),
+        sdk!("decoder.js"),
+        sdk!("errors.js"),
         sdk!("event.js"),
         sdk!("events.js"),
         sdk!("fetch.js"),
         sdk!("files.js"),
+        sdk!("following.js"),
         sdk!("handlers.js"),
         sdk!("http.js"),
+        sdk!("http2.js"),
         sdk!("inflate.js"),
+        sdk!("node.js"),
+        sdk!("open_files.js"),
         sdk!("path.js"),
+        sdk!("pipelines.js"),
         sdk!("places.js"),
         sdk!("promise.js"),
         sdk!("random.js"),
+        sdk!("replies.js"),
         sdk!("streaming.js"),
+        sdk!("streams.js"),
         sdk!("url.js"),
         sdk!("util.js"),
+        sdk!("web.js"),
         sdk!("zlib.js"),
     ],
     make,
@@ -163,17 +174,12 @@ fn hint_of(said: &str) -> Option<&'static str> {
     let of_aws = ["\"aws-sdk", "\"@aws-sdk/"].map(|name| format!("Could not resolve {name}"));
     if of_aws.iter().any(|words| said.contains(words)) {
         return Some(
-            "Lambda brings AWS's SDK along and a sandbox has none: `emit` of \"shardmill\" puts records to streams, \
-             and `fetch` asks servers that `network` grants",
+            "Lambda brings AWS's SDK along and a sandbox has none: `npm install` of it in the function's folder packs it, \
+             and it asks the servers that `network` grants; to put records to streams, `emit` of \"shardmill\" needs neither",
         );
     }
-    if said.contains("Could not resolve") {
-        return Some(
-            "a package that cannot be resolved comes with `npm install` in the function's folder",
-        );
-    }
-    said.contains("Top-level await").then_some(
-        "await inside of the handler, or keep the promise in a variable and await that there",
+    said.contains("Could not resolve").then_some(
+        "a package that cannot be resolved comes with `npm install` in the function's folder",
     )
 }
 
@@ -207,10 +213,6 @@ mod tests {
             "AWS's SDK",
         );
         check("Could not resolve \"./helper\"", "npm install");
-        check(
-            "Top-level await is not available in the configured target environment",
-            "inside of the handler",
-        );
         assert_eq!(hint_of("Expected \";\" but found \"}\""), None);
     }
 }
