@@ -16,6 +16,7 @@ import { files as filesOf } from './files.js';
 import { bytesOf, create } from './handlers.js';
 import { callsOf } from './places.js';
 import { install } from './node.js';
+import { Intl, localize } from './intl.js';
 import { forget, globals, settle } from './promise.js';
 import { path } from './path.js';
 import { randomness } from './random.js';
@@ -89,6 +90,8 @@ function load() {
   dress(placed);
   Object.assign(globalThis, globals, { crypto: random.crypto, fetch: fetching(ask, { Buffer, Response }, bytesOf), Headers, awslambda });
   Math.random = random.random;
+  globalThis.Intl ??= Intl;
+  localize();
   Object.assign(modules, install(environment(), (level, line) => host.log(level, line), random.crypto, ask));
   modules.module = { createRequire: () => require };
   const [file, module] = [source(), { exports: {} }];

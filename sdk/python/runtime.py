@@ -7,6 +7,7 @@ with the file and line of the function that raised it; the traceback goes to the
 import _imp
 import contextlib
 import decimal
+import gc
 import importlib
 import json
 import logging
@@ -21,35 +22,21 @@ from wit_world.imports.types import Fault
 
 import asking
 import event_loop
+import library
 import threads
+import zones
 import shardmill  # noqa: F401  with what its handlers are made of
 from lambda_event import event_of
 
 asking.install()
 event_loop.install()
 threads.install()
+zones.install()
 
-# A sandbox has no files of the standard library: what a handler may import is what is there when the snapshot is taken. Left out
-# is what needs processes, terminals, sockets or a compiler of its own.
-for _name in """
-    abc argparse array ast asyncio base64 binascii bisect calendar cmath codecs collections collections.abc colorsys
-    concurrent.futures configparser contextlib contextvars copy csv dataclasses datetime decimal difflib email.message email.mime.multipart
-    email.mime.text email.utils enum errno fnmatch fractions functools getopt glob graphlib gzip hashlib heapq hmac html html.parser http
-    http.client http.cookies inspect io ipaddress itertools keyword linecache locale logging.handlers math mimetypes numbers operator
-    pathlib pickle platform pprint queue quopri random re reprlib sched secrets shlex shutil signal sqlite3 stat statistics string
-    stringprep struct tarfile tempfile textwrap threading time timeit tomllib types typing unicodedata urllib.error
-    urllib.parse urllib.request uuid warnings weakref xml.dom.minidom xml.etree.ElementTree zipfile zlib zoneinfo
-""".split():
-    importlib.import_module(_name)
-# Handlers import these at their top whether they use them or not. What of them this interpreter lacks is told when it is imported.
-for _name in """
-    bz2 email.header email.mime.application email.mime.base email.parser email.policy gc getpass http.cookiejar importlib.metadata
-    importlib.metadata._adapters importlib.readers importlib.resources importlib.resources._adapters importlib.resources.readers logging.config
-    lzma multiprocessing
-    pkgutil plistlib select selectors socket ssl subprocess tokenize unittest unittest.mock xml.sax
-""".split():
-    with contextlib.suppress(ImportError):
-        importlib.import_module(_name)
+library.take()
+# What is in the snapshot stays: who looks through it for garbage would copy it into each sandbox.
+gc.collect()
+gc.freeze()
 
 _ROOT = "/var/task"
 _PREFIX = _ROOT + "/"
@@ -66,7 +53,8 @@ def _own_files():
     # `secrets.py` of a function takes the place of the module of that name that is there already.
     is_code = lambda name: name.endswith(".py") or os.path.isfile(f"{_ROOT}/{name}/__init__.py")  # noqa: E731
     own = {name.removesuffix(".py") for name in os.listdir(_ROOT) if is_code(name)} - {"shardmill"}
-    for name in list(sys.modules):
+    own &= sys.modules.keys()
+    for name in list(sys.modules) if own else ():
         top = name.split(".")[0]
         if top in own and top not in sys.builtin_module_names and not _imp.is_frozen(top):
             del sys.modules[name]
@@ -144,8 +132,8 @@ def _hint(error):
         name = error.name.split(".")[0]
         if name in ("boto3", "botocore", "aiobotocore"):
             return (
-                ": Lambda brings AWS's SDK along and a sandbox has none, shardmill.emit puts records to streams and "
-                "urllib.request asks servers that `network` grants"
+                ": Lambda brings AWS's SDK along and a sandbox has none, name it in requirements.txt beside the handler to pack it; "
+                "shardmill.emit puts records to streams without it"
             )
         if name in sys.stdlib_module_names:
             return ": it needs processes, sockets or libraries of the system, which a sandbox does not have"
@@ -197,8 +185,8 @@ def _answered(event):
     try:
         if _handler is None:
             _handler = _load()
-        return json.dumps(_handler(event(), Context()), default=_no_json)
-    except (Exception, SystemExit) as error:
+        return _marshalled(_handler(event(), Context()))
+    except BaseException as error:
         raise _fault(error) from None
     finally:
         sys.stdout.flush()
@@ -213,7 +201,14 @@ class TextHandler(exports.TextHandler):
         return _answered(lambda: event_of(columns))
 
 
+def _marshalled(answer):
+    try:
+        return json.dumps(answer, default=_no_json)
+    except (TypeError, ValueError) as error:
+        raise _OfRuntime("Runtime.MarshalError", f"Unable to marshal response: {error}") from None
+
+
 def _no_json(value):
     if isinstance(value, decimal.Decimal):
         return float(value)  # as in Lambda
-    raise TypeError(f"the answer of the handler holds a {type(value).__name__}, which JSON cannot hold")
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")

@@ -81,6 +81,12 @@ pub(crate) fn place(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Leaves the schema of `triggers.yaml` where editors are led to.
+pub(crate) fn place_schema(store: &Path) -> Result<(), Failure> {
+    let schema = host::config::schema();
+    write(&store.join("schema.json"), &format!("{schema:#}\n"))
+}
+
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     if std::fs::read(path).is_ok_and(|known| known == text.as_bytes()) {
         return Ok(());
@@ -133,6 +139,8 @@ mod tests {
         "javascript/http.js",
         "javascript/http2.js",
         "javascript/inflate.js",
+        "javascript/intl.js",
+        "javascript/intl.test.js",
         "javascript/modules.test.js",
         "javascript/node.js",
         "javascript/open_files.js",
@@ -156,10 +164,13 @@ mod tests {
         "python/asking.py",
         "python/event_loop.py",
         "python/lambda_event.py",
+        "python/library.py",
         "python/runtime.py",
+        "python/secure.py",
         "python/test_event.py",
         "python/test_handlers.py",
         "python/threads.py",
+        "python/zones.py",
         "rust/src/packed/tests.rs",
         "rust/src/tests.rs",
         "standalone.toml",

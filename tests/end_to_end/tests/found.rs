@@ -100,8 +100,8 @@ exports.handler = async () => spawn('ls');",
 import { setTimeout as sleep } from 'node:timers/promises';
 const later = (async () => { await sleep(2); return 'later'; })();
 const key = await sleep(1, 'key');
-export const handler = async (event) => [key, await later, createHmac('sha512', key).update(event.Records[1].kinesis.data).digest('hex').slice(0, 8)];",
-        Ok(|| json!(["key", "later", "d05eb0f4"])),
+export const handler = async (event) => [key, await later, typeof (await import('node:os')).EOL, createHmac('sha512', key).update(event.Records[1].kinesis.data).digest('hex').slice(0, 8)];",
+        Ok(|| json!(["key", "later", "string", "d05eb0f4"])),
     ),
     (
         "streams",
@@ -116,6 +116,7 @@ class Upper extends Transform {
 }
 exports.handler = (event, context) => requests.run('r', async () => {
   const packed = zlib.createGzip();
+  await import('node:fs/promises');
   const all = (async () => { let text = ''; for await (const part of packed.pipe(zlib.createGunzip())) text += part; return text; })();
   await promisify(pipeline)(Readable.from(event.Records.map(({ kinesis }) => new Buffer.from(kinesis.data, 'base64'))), new Upper(), packed);
   return all;
@@ -149,11 +150,12 @@ exports.handler = (event, context, callback) => {
   constructor(message, options) { super(message, options); this.name = 'TooLate'; Error.captureStackTrace(this, TooLate); }
 }
 const find = () => { throw new TooLate('by 3', { cause: new Error('slow') }); };
-export const handler = async () => { try { find(); } catch (error) { return [error.stack, error.cause.message]; } };",
+export const handler = async () => { try { find(); } catch (error) { return [error.stack, error.cause.message, (1234.5).toLocaleString('en-US', { style: 'currency', currency: 'USD' })]; } };",
         Ok(|| {
             json!([
                 "TooLate: by 3\n    at find (/var/task/told.mjs:4)\n    at /var/task/told.mjs:5\n    at handler (/var/task/told.mjs:5)",
-                "slow"
+                "slow",
+                "$1,234.50"
             ])
         }),
     ),
@@ -239,8 +241,8 @@ def handler(event, context):
         "sdk.py:handler",
         "import boto3\n\ndef handler(event, context):\n    return boto3.client('s3')\n",
         Err(
-            "Runtime.ImportModuleError: Unable to import module 'sdk': No module named 'boto3': Lambda brings AWS's SDK along and a sandbox has none, shardmill.emit puts records to streams \
-             and urllib.request asks servers that `network` grants (sdk.py line 1 in <module>)",
+            "Runtime.ImportModuleError: Unable to import module 'sdk': No module named 'boto3': Lambda brings AWS's SDK along and a sandbox has none, name it \
+             in requirements.txt beside the handler to pack it; shardmill.emit puts records to streams without it (sdk.py line 1 in <module>)",
         ),
     ),
     (
@@ -250,10 +252,59 @@ def handler(event, context):
         Err("name its package in requirements.txt beside the handler"),
     ),
     (
+        "library",
+        "library.py:handler",
+        "import bdb, datetime, optparse, smtplib, uuid, zoneinfo
+from xml.sax.saxutils import escape
+
+def handler(event, context):
+    at = datetime.datetime.strptime('2024-05-01 10:00:00', '%Y-%m-%d %H:%M:%S')
+    there = at.replace(tzinfo=zoneinfo.ZoneInfo('America/New_York'))
+    return [there.isoformat(), 'é'.encode('cp1252').hex(), 'ü'.encode('idna').decode(), 'a'.encode('utf-8-sig').hex(), int('9' * 3000) % 7, escape('<')]
+",
+        Ok(|| {
+            json!([
+                "2024-05-01T10:00:00-04:00",
+                "e9",
+                "xn--tda",
+                "efbbbf61",
+                0,
+                "&lt;"
+            ])
+        }),
+    ),
+    (
+        "sockets",
+        "sockets.py:handler",
+        "import socket, ssl
+
+def handler(event, context):
+    with socket.create_connection(('hooks.example', 443), timeout=3) as plain:
+        secure = ssl.create_default_context().wrap_socket(plain, server_hostname='hooks.example')
+        try:
+            secure.sendall(b'POST /a HTTP/1.1\\r\\nHost: hooks.example\\r\\nContent-Length: 1\\r\\n\\r\\nx')
+        except ConnectionError as error:
+            return str(error)
+",
+        Ok(|| json!("HttpRequestDenied, POST https://hooks.example:443/a")),
+    ),
+    (
         "broken",
         "broken.py:handler",
         "import json\n\ndef handler(event, context)\n    return 1\n",
         Err("Runtime.UserCodeSyntaxError: Syntax error in module 'broken': expected ':' (broken.py, line 3)"),
+    ),
+    (
+        "bytes",
+        "octets.py:handler",
+        "def handler(event, context):\n    return {'a': b'1'}\n",
+        Err("Runtime.MarshalError: Unable to marshal response: Object of type bytes is not JSON serializable"),
+    ),
+    (
+        "ended",
+        "ended.py:handler",
+        "import asyncio\n\ndef handler(event, context):\n    raise asyncio.CancelledError('over')\n",
+        Err("CancelledError: over (ended.py line 4 in handler)"),
     ),
     (
         "unnamed",

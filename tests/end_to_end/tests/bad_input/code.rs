@@ -234,7 +234,7 @@ fn python_that_throws_exits_prints_binary_or_answers_what_is_no_json() {
         ("binary", ""),
         (
             "answer",
-            "TypeError: the answer of the handler holds a object, which JSON cannot hold",
+            "Runtime.MarshalError: Unable to marshal response: Object of type object is not JSON serializable",
         ),
     ];
     handlers("SHARDMILL_TEST_PYTHON", ("app.py", PYTHON), &cases);

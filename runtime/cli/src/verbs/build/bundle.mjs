@@ -58,8 +58,8 @@ const common = {
   // The same files make the same bytes wherever they lie.
   absWorkingDir: folder, bundle: true, write: false, platform: 'node', charset: 'utf8', logLevel: 'warning',
 };
-// Async functions become generators over the runtime's own promises.
-const older = { target: 'es2022', supported: { 'async-await': false, 'async-generator': false, 'for-await': false } };
+// Async functions become generators over the runtime's own promises, and what is imported later is asked for then.
+const older = { target: 'es2022', supported: { 'async-await': false, 'async-generator': false, 'for-await': false, 'dynamic-import': false } };
 
 /** Modules that are there already, by a name that nobody else has. */
 const builtIn = {

@@ -61,6 +61,7 @@ const RUNTIME: Runtime = Runtime {
         sdk!("http.js"),
         sdk!("http2.js"),
         sdk!("inflate.js"),
+        sdk!("intl.js"),
         sdk!("node.js"),
         sdk!("open_files.js"),
         sdk!("path.js"),

@@ -147,12 +147,15 @@ fn one(building: &Building<'_>, source: &Source) -> Result<PathBuf, Failure> {
     }
 }
 
-/// Keeps the SDKs of this program beside the build, where the function leads there.
+/// Keeps the schema of this program beside the build, and its SDKs, where the function leads there.
 fn sdks(building: &Building<'_>, project: &Project) -> Result<(), Failure> {
-    let store = building.place.parent().and_then(Path::parent);
-    let Some(store) = store.filter(|_| sdk::is_wanted(&project.folder)) else {
+    let Some(store) = building.place.parent().and_then(Path::parent) else {
         return Ok(());
     };
+    sdk::place_schema(store)?;
+    if !sdk::is_wanted(&project.folder) {
+        return Ok(());
+    }
     let place = store.join("sdk");
     sdk::place(&place)?;
     if project.language == Language::JavaScript {

@@ -3,7 +3,7 @@
 //! Packages must be Python all through: what is compiled for this machine does not run in a sandbox and is named.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use host::digest_of;
 
@@ -16,11 +16,11 @@ use crate::failure::Failure;
 use crate::layout::make_folder;
 
 const COMPONENTIZE: Tool = Tool {
-    name: "componentize-py-0.25.1",
+    name: "componentize-py-0.25.1-tzdata-2025.2",
     about: "from PyPI, about 60 MB",
     install: |folder| {
         let mut pip = install_wheel(folder);
-        pip.arg("componentize-py==0.25.1");
+        pip.args(["componentize-py==0.25.1", "tzdata==2025.2"]);
         pip
     },
     hint: PYTHON_HINT,
@@ -42,6 +42,18 @@ const RUNTIME: Runtime = Runtime {
         (
             "event_loop.py",
             include_str!("../../../../../sdk/python/event_loop.py"),
+        ),
+        (
+            "library.py",
+            include_str!("../../../../../sdk/python/library.py"),
+        ),
+        (
+            "secure.py",
+            include_str!("../../../../../sdk/python/secure.py"),
+        ),
+        (
+            "zones.py",
+            include_str!("../../../../../sdk/python/zones.py"),
         ),
         (
             "lambda_event.py",
@@ -87,7 +99,14 @@ pub(super) fn build(building: &Building<'_>, project: &Project) -> Result<PathBu
         let packages = installed(building, &requirements, &wanted)?;
         collect(&packages, Path::new(""), &is_kept, &mut files)?;
     }
-    if let Some((native, _)) = files.iter().find(|(path, _)| path.ends_with(".so")) {
+    let is_compiled = |path: &str| Path::new(path).extension().is_some_and(|it| it == "so");
+    let spare: Vec<String> = files
+        .iter()
+        .map(|(path, _)| path.clone())
+        .filter(|path| is_compiled(path) && is_spare(path, &files))
+        .collect();
+    files.retain(|(path, _)| !spare.contains(path));
+    if let Some((native, _)) = files.iter().find(|(path, _)| is_compiled(path)) {
         let message =
             format!("{native} is compiled for this machine, and a sandbox runs Python alone");
         return Err(building.failed(message).hint(
@@ -111,11 +130,37 @@ fn make(building: &Building<'_>, folder: &Path, component: &Path) -> Result<(), 
         .arg(folder.join("wit"))
         .args(["-w", "language-runtime", "componentize", "runtime", "-p"])
         .arg(folder)
+        .arg("-p")
+        .arg(&tool)
         .arg("-o")
         .arg(component)
         .env("PYTHONPATH", tool)
         .current_dir(folder);
     run(&mut python, PYTHON_HINT)
+}
+
+/// What makes pip take packages that are Python all through, for the interpreter of the runtime.
+const PURE: &[&str] = &[
+    "--only-binary=:all:",
+    "--platform=any",
+    "--implementation=py",
+    "--abi=none",
+    "--python-version=3.14",
+];
+/// Compiled parts that their packages do without, slower.
+const SPARE: &[&str] = &[
+    "yaml/_yaml.",
+    "markupsafe/_speedups.",
+    "simplejson/_speedups.",
+];
+
+/// Whether a package does without this compiled file: the same module is there as Python too, or it is known to.
+fn is_spare(path: &str, files: &Files) -> bool {
+    let stem = path.split('.').next().unwrap_or_default();
+    let twin = format!("{stem}.py");
+    SPARE.iter().any(|known| path.starts_with(known))
+        || path.contains("__mypyc.")
+        || files.iter().any(|(other, _)| *other == twin)
 }
 
 /// The packages of `requirements.txt`, installed again when its text changes.
@@ -134,12 +179,22 @@ fn installed(
         .output
         .note("tools    packages of requirements.txt");
     let aside = building.place.join("packages.new");
-    drop(std::fs::remove_dir_all(&aside));
-    make_folder(&aside)?;
+    let fresh = || {
+        drop(std::fs::remove_dir_all(&aside));
+        make_folder(&aside)
+    };
+    fresh()?;
+    // Many packages come with compiled parts and without: without them, where all do.
     let mut pip = install_wheel(&aside);
-    pip.arg("-r").arg(requirements);
-    run(&mut pip, PYTHON_HINT)
-        .map_err(|failure| building.failed(failure.message).hint_of(failure.hint))?;
+    pip.args(PURE).arg("-r").arg(requirements);
+    pip.stdout(Stdio::null()).stderr(Stdio::null());
+    if !pip.status().is_ok_and(|status| status.success()) {
+        fresh()?;
+        let mut pip = install_wheel(&aside);
+        pip.arg("-r").arg(requirements);
+        run(&mut pip, PYTHON_HINT)
+            .map_err(|failure| building.failed(failure.message).hint_of(failure.hint))?;
+    }
     std::fs::rename(&aside, &place)
         .map_err(|error| building.failed(format!("keep its packages: {error}")))?;
     Ok(place)

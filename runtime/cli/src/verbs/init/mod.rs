@@ -31,6 +31,8 @@ pub(crate) enum Template {
 }
 
 const IGNORED: &str = include_str!("../../../templates/ignore.txt");
+/// Leads editors to the schema that stands beside the builds.
+const SCHEMA_LINE: &str = "# yaml-language-server: $schema=.shardmill/schema.json\n";
 
 /// What will be written, and what is told of it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -63,9 +65,13 @@ pub(crate) fn init(output: Output, arguments: &Init) -> Result<(), Failure> {
     }
     refuse_existing(&folder, &plan)?;
     check(&folder, &plan)?;
-    for (path, text) in &plan.files {
+    for (path, text) in &mut plan.files {
+        if path == "triggers.yaml" {
+            text.insert_str(0, SCHEMA_LINE);
+        }
         write(&folder.join(path), text)?;
     }
+    sdk::place_schema(&folder.join(".shardmill"))?;
     if arguments.template.is_some() {
         sdk::place(&folder.join(".shardmill/sdk"))?;
     }

@@ -47,6 +47,7 @@ fn a_project_is_built_around_a_handler_that_is_there() {
     .unwrap();
     let text = std::fs::read_to_string(folder.path().join("triggers.yaml")).unwrap();
     insta::assert_snapshot!(text, @r#"
+    # yaml-language-server: $schema=.shardmill/schema.json
     version: 1
     streams:
       events: { shards: 1 }
@@ -55,6 +56,9 @@ fn a_project_is_built_around_a_handler_that_is_there() {
     triggers:
       app: { stream: events, function: app }
     "#);
+    let schema = std::fs::read(folder.path().join(".shardmill/schema.json")).unwrap();
+    let schema: serde_json::Value = serde_json::from_slice(&schema).unwrap();
+    assert_eq!(schema, host::config::schema());
     let code = std::fs::read_to_string(&from).unwrap();
     assert_eq!(code, "def handler(event, context):\n    return 1\n");
     let elsewhere = folder.path().join("project");
