@@ -362,7 +362,10 @@ fn end_of(halt: Halt) -> TaskEnd {
             error @ (NotPlaced::StateFull { .. }
             | NotPlaced::DeadLettersFull { .. }
             | NotPlaced::Commit(
-                CommitError::Full | CommitError::TooLarge { .. } | CommitError::NoSuchStream(_),
+                CommitError::Full
+                | CommitError::Changed
+                | CommitError::TooLarge { .. }
+                | CommitError::NoSuchStream(_),
             )),
         ) => TaskEnd::Broken(error.to_string()),
         Halt::Source(error @ (SourceError::NoSuchShard(_) | SourceError::NoSuchStream(_))) => {

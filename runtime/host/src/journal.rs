@@ -27,6 +27,7 @@ impl LogJournal {
     async fn place(&self, transaction: Transaction) -> Result<LogPosition, CommitError> {
         let Transaction {
             guards,
+            expects,
             grants,
             outputs,
             mut writes,
@@ -42,6 +43,7 @@ impl LogJournal {
                 .map_err(|unknown| CommitError::NoSuchStream(name_in(&unknown.0).to_owned()))?;
             let commit = Commit {
                 guards: guards.clone(),
+                expects: expects.clone(),
                 grants: grants.clone(),
                 appends,
                 closes: Vec::new(),
@@ -104,6 +106,7 @@ fn name_in(arn: &str) -> &str {
 fn refused(refused: Refused) -> CommitError {
     match refused {
         Refused::Fenced { current } => CommitError::Fenced { current },
+        Refused::Changed => CommitError::Changed,
         Refused::Full => CommitError::Full,
         Refused::TooLarge { bytes, max } => CommitError::TooLarge {
             bytes: u64::try_from(bytes).unwrap_or(u64::MAX),

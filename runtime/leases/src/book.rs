@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use model::{
-    Checkpoint, FencingToken, Guard, LeaseKey, LeaseRow, LeaseSlot, NodeId, ShardId, Transaction,
-    TriggerName, ViewWrite,
+    Checkpoint, Expected, FencingToken, Guard, LeaseKey, LeaseRow, LeaseSlot, NodeId, ShardId,
+    Transaction, TriggerName, ViewWrite,
     keys::{self, Namespace},
     seams::{CommitError, Journal},
 };
@@ -22,6 +22,8 @@ mod tests;
 const ROW_VERSION: u8 = 1;
 /// Rows read from the log at once.
 const SCAN_ROWS_MAX: usize = 1_000;
+/// Of a change that others were faster with; one of them is done each time.
+const TRIES_MAX: u32 = 100;
 /// Holds the next free slot number. `#` cannot begin a lease key: those begin with a length of at most 128.
 const SLOT_COUNTER: &str = "#slots";
 
@@ -116,11 +118,23 @@ impl LeaseBook {
         }
     }
 
-    /// The rows of these keys, in their order; those that are missing appear together, each with a new slot number.
+    /// The rows of these keys, in their order; those that are missing appear together, each with a new slot number. Where
+    /// another host creates leases in the same moment, one of both reads again.
     pub async fn ensure(&self, wanted: Vec<NewLease>) -> Result<Vec<LeaseRow>, LeaseError> {
         let _one_at_a_time = self.writing.lock().await;
+        let mut tries = 1..TRIES_MAX;
+        loop {
+            let done = self.create(&wanted).await;
+            if !is_changed(&done) || tries.next().is_none() {
+                return done;
+            }
+        }
+    }
+
+    async fn create(&self, wanted: &[NewLease]) -> Result<Vec<LeaseRow>, LeaseError> {
         let counter = keys::named(Namespace::Lease, SLOT_COUNTER);
-        let mut slot = match self.journal.get(&counter)? {
+        let counted = self.journal.get(&counter)?;
+        let mut slot = match &counted {
             None => 1,
             // A slot that is given twice would let one holder's token refuse another's work.
             Some(bytes) => bytes
@@ -138,33 +152,52 @@ impl LeaseBook {
             }
             let row = LeaseRow {
                 initial_records: new.initial_records,
-                ..crate::created(new.key, LeaseSlot(slot), new.parents, new.initial)
+                ..crate::created(
+                    new.key.clone(),
+                    LeaseSlot(slot),
+                    new.parents.clone(),
+                    new.initial,
+                )
             };
             slot += 1;
             changed.insert(row.key.clone(), row.clone());
             rows.push(row);
         }
-        if !changed.is_empty() {
-            self.adopt(&rows, &mut changed)?;
-            for row in &mut rows {
-                if let Some(newer) = changed.get(&row.key) {
-                    row.clone_from(newer);
-                }
-            }
-            let mut writes: Vec<ViewWrite> =
-                changed.values().map(write).collect::<Result<_, _>>()?;
-            writes.push(ViewWrite {
-                key: counter,
-                value: Some(slot.to_be_bytes().to_vec().into()),
-            });
-            self.journal
-                .commit(Transaction {
-                    writes,
-                    ..Transaction::default()
-                })
-                .await?;
+        if changed.is_empty() {
+            return Ok(rows);
         }
+        self.adopt(&rows, &mut changed)?;
+        for row in &mut rows {
+            if let Some(newer) = changed.get(&row.key) {
+                row.clone_from(newer);
+            }
+        }
+        // The new ones are not there, their parents are as they were read, and nobody else took the same slots.
+        let as_read = changed.keys().map(|key| self.as_read(key));
+        let mut expects: Vec<Expected> = as_read.collect::<Result<_, _>>()?;
+        let mut writes: Vec<ViewWrite> = changed.values().map(write).collect::<Result<_, _>>()?;
+        expects.push(Expected {
+            key: counter.clone(),
+            value: counted,
+        });
+        writes.push(ViewWrite {
+            key: counter,
+            value: Some(slot.to_be_bytes().to_vec().into()),
+        });
+        let transaction = Transaction {
+            expects,
+            writes,
+            ..Transaction::default()
+        };
+        self.journal.commit(transaction).await?;
         Ok(rows)
+    }
+
+    /// A row as it is stored now: what is written instead of it counts only while it is so.
+    fn as_read(&self, key: &LeaseKey) -> Result<Expected, LeaseError> {
+        let key = keys::lease(key);
+        let value = self.journal.get(&key)?;
+        Ok(Expected { key, value })
     }
 
     /// Notes the new ones among `rows` as children of their parents.
@@ -214,6 +247,17 @@ impl LeaseBook {
     /// Takes the lease, from whoever holds it: every effect of an earlier holder is refused from here on.
     pub async fn take(&self, key: &LeaseKey) -> Result<HeldLease, LeaseError> {
         let _one_at_a_time = self.writing.lock().await;
+        let mut tries = 1..TRIES_MAX;
+        loop {
+            let done = self.taken(key).await;
+            if !is_changed(&done) || tries.next().is_none() {
+                return done;
+            }
+        }
+    }
+
+    async fn taken(&self, key: &LeaseKey) -> Result<HeldLease, LeaseError> {
+        let expects = vec![self.as_read(key)?];
         let before = self
             .find(key)?
             .ok_or_else(|| LeaseError::Missing(key.clone()))?;
@@ -223,6 +267,7 @@ impl LeaseBook {
         self.journal
             .commit(Transaction {
                 guards,
+                expects,
                 grants: vec![guard(&row)],
                 writes: vec![write(&row)?],
                 ..Transaction::default()
@@ -235,11 +280,22 @@ impl LeaseBook {
     /// Gives the lease back at once, so that a successor need not wait.
     pub async fn release(&self, lease: HeldLease) -> Result<(), LeaseError> {
         let _one_at_a_time = self.writing.lock().await;
-        let guards = vec![lease.guard()];
+        let mut tries = 1..TRIES_MAX;
+        loop {
+            let done = self.given_back(&lease).await;
+            if !is_changed(&done) || tries.next().is_none() {
+                return done;
+            }
+        }
+    }
+
+    async fn given_back(&self, lease: &HeldLease) -> Result<(), LeaseError> {
+        let expects = vec![self.as_read(lease.key())?];
         let row = crate::released(self.as_it_is(&lease.row)?);
         self.journal
             .commit(Transaction {
-                guards,
+                guards: vec![lease.guard()],
+                expects,
                 writes: vec![write(&row)?],
                 ..Transaction::default()
             })
@@ -298,6 +354,11 @@ impl LeaseBook {
             .map(|value| read(key, &value))
             .transpose()
     }
+}
+
+/// Somebody else changed what was read, so that reading again helps. Each time one of both is done.
+fn is_changed<T>(done: &Result<T, LeaseError>) -> bool {
+    matches!(done, Err(LeaseError::Commit(CommitError::Changed)))
 }
 
 /// A slot that was never granted has no token to compare with.

@@ -43,6 +43,8 @@ pub enum OpenError {
 pub enum Refused {
     #[error("place a transaction: fenced by token {current}, give up the lease")]
     Fenced { current: FencingToken },
+    #[error("place a transaction: a row is not as it was read")]
+    Changed,
     #[error("place records: the disk is full, free space or shorten retention")]
     Full,
     #[error("place a transaction: {bytes} bytes are over the limit of {max}")]

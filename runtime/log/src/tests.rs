@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use model::{FencingToken, Guard, LeaseSlot, NewRecord, ShardSlot, Timestamp, ViewWrite};
+use model::{Expected, FencingToken, Guard, LeaseSlot, NewRecord, ShardSlot, Timestamp, ViewWrite};
 use platform::{OpenMode, Platform};
 
 use super::*;
@@ -300,6 +300,32 @@ async fn an_older_token_is_fenced_even_after_a_crash() {
         log.place(guarded(FencingToken(0))).await,
         Err(Refused::Fenced { current: new })
     );
+}
+
+#[tokio::test]
+async fn what_expects_another_value_is_refused_whether_that_is_in_the_view_or_on_its_way() {
+    let world = World::new();
+    let expecting = |value: Option<&'static str>, new| Commit {
+        expects: vec![Expected {
+            key: Bytes::from_static(b"row"),
+            value: value.map(|value| Bytes::from_static(value.as_bytes())),
+        }],
+        ..sets("row", Some(new))
+    };
+    let log = world.open().await;
+    log.place(expecting(None, "a")).await.unwrap();
+    let twice = log.place(expecting(None, "b")).await;
+    assert_eq!(twice, Err(Refused::Changed));
+    durably(&log, expecting(Some("a"), "c")).await;
+    drop(log);
+    let log = world.open().await;
+    for stale in [None, Some("a")] {
+        let refused = log.place(expecting(stale, "d")).await;
+        assert_eq!(refused, Err(Refused::Changed), "{stale:?}");
+    }
+    durably(&log, sets("row", None)).await;
+    durably(&log, expecting(None, "e")).await;
+    assert_eq!(log.get(b"row").unwrap().as_deref(), Some(b"e".as_slice()));
 }
 
 #[tokio::test]

@@ -37,4 +37,4 @@ pub use sequence::{Position, SequenceNumber};
 pub use size::ByteSize;
 pub use time::Timestamp;
 pub use trace::TraceParent;
-pub use transaction::{Guard, LogPosition, Transaction, ViewWrite};
+pub use transaction::{Expected, Guard, LogPosition, Transaction, ViewWrite};

@@ -146,6 +146,9 @@ pub trait Journal: Send + Sync + fmt::Debug {
 pub enum CommitError {
     #[error("fenced: the lease has the newer token {current}")]
     Fenced { current: FencingToken },
+    /// Nothing was written; whoever reads again may try again.
+    #[error("a row is not as it was read: somebody else created or changed it meanwhile")]
+    Changed,
     #[error("the transaction has {bytes} bytes, at most {max} are accepted")]
     TooLarge { bytes: u64, max: u64 },
     #[error("output stream {0} does not exist")]

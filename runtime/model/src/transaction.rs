@@ -26,9 +26,18 @@ pub struct ViewWrite {
     pub value: Option<Bytes>,
 }
 
+/// A coordination key and its value as somebody read it; `None` where it was not there. What creates a row expects that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    pub key: Bytes,
+    pub value: Option<Bytes>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Transaction {
     pub guards: Vec<Guard>,
+    /// Compared after the guards, in the same moment as they. Only of keys whose values are not encrypted.
+    pub expects: Vec<Expected>,
     /// New tokens: each raises its slot's token, and every older token is refused from here on.
     pub grants: Vec<Guard>,
     pub outputs: Vec<(StreamKey, NewRecord)>,

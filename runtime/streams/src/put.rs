@@ -225,9 +225,10 @@ impl From<Refused> for PutError {
             Refused::TooLarge { bytes, max } => Self::TooLarge { bytes, max },
             Refused::StaleProducer { last } => Self::StaleProducer { last },
             // Puts carry no guards and only open shards: these would be our own mistakes.
-            Refused::Fenced { .. } | Refused::NoSuchShard(_) | Refused::Stopped(_) => {
-                Self::Down(refused.to_string())
-            }
+            Refused::Fenced { .. }
+            | Refused::Changed
+            | Refused::NoSuchShard(_)
+            | Refused::Stopped(_) => Self::Down(refused.to_string()),
         }
     }
 }

@@ -12,9 +12,9 @@ use std::{
 use bytes::Bytes;
 use leases::LeaseBook;
 use model::{
-    AccountId, ByteSize, Checkpoint, FencingToken, FunctionName, FunctionVersion, Invocation,
-    LeaseSlot, LogPosition, NodeId, Outcome, Position, Region, ShardId, StreamKey, StreamName,
-    Timestamp, Transaction, TriggerName, ViewWrite,
+    AccountId, ByteSize, Checkpoint, Expected, FencingToken, FunctionName, FunctionVersion,
+    Invocation, LeaseSlot, LogPosition, NodeId, Outcome, Position, Region, ShardId, StreamKey,
+    StreamName, Timestamp, Transaction, TriggerName, ViewWrite,
     keys::Namespace,
     seams::{BoxFuture, CommitError, Handler, Journal, LogTail, Source},
 };
@@ -119,6 +119,10 @@ impl Held {
             if current != guard.token {
                 return Err(CommitError::Fenced { current });
             }
+        }
+        let differs = |it: &Expected| self.view.get(&it.key) != it.value.as_ref();
+        if transaction.expects.iter().any(differs) {
+            return Err(CommitError::Changed);
         }
         self.tokens.extend(
             transaction

@@ -471,7 +471,10 @@ fn holds(error: NotPlaced) -> Result<ScheduleState, Halt> {
             Ok(ScheduleState::DeadLettersFull { bytes, max })
         }
         NotPlaced::Commit(
-            CommitError::Fenced { .. } | CommitError::TooLarge { .. } | CommitError::Down(_),
+            CommitError::Fenced { .. }
+            | CommitError::Changed
+            | CommitError::TooLarge { .. }
+            | CommitError::Down(_),
         )
         | NotPlaced::StateFull { .. } => Err(Halt::Broken(error.to_string())),
     }

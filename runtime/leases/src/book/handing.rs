@@ -3,7 +3,7 @@
 
 use model::{LeaseKey, LeaseRow, NodeId, Transaction};
 
-use super::{HeldLease, LeaseBook, LeaseError, guard, write};
+use super::{HeldLease, LeaseBook, LeaseError, TRIES_MAX, guard, is_changed, write};
 use crate::handoff::{self, Standing};
 
 impl LeaseBook {
@@ -43,9 +43,24 @@ impl LeaseBook {
     async fn rewrite(
         &self,
         key: &LeaseKey,
-        change: impl FnOnce(LeaseRow) -> Option<LeaseRow>,
+        change: impl Fn(LeaseRow) -> Option<LeaseRow>,
     ) -> Result<bool, LeaseError> {
         let _one_at_a_time = self.writing.lock().await;
+        let mut tries = 1..TRIES_MAX;
+        loop {
+            let done = self.rewritten(key, &change).await;
+            if !is_changed(&done) || tries.next().is_none() {
+                return done;
+            }
+        }
+    }
+
+    async fn rewritten(
+        &self,
+        key: &LeaseKey,
+        change: impl Fn(LeaseRow) -> Option<LeaseRow>,
+    ) -> Result<bool, LeaseError> {
+        let expects = vec![self.as_read(key)?];
         let before = self
             .find(key)?
             .ok_or_else(|| LeaseError::Missing(key.clone()))?;
@@ -55,6 +70,7 @@ impl LeaseBook {
         };
         let transaction = Transaction {
             guards: guards.into_iter().collect(),
+            expects,
             writes: vec![write(&row)?],
             ..Transaction::default()
         };

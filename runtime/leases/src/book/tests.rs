@@ -30,6 +30,11 @@ impl Journal for Memory {
                 return Box::pin(async move { Err(CommitError::Fenced { current }) });
             }
         }
+        let mut view = self.view.lock().unwrap();
+        let differs = |it: &Expected| view.get(&it.key) != it.value.as_ref();
+        if transaction.expects.iter().any(differs) {
+            return Box::pin(async { Err(CommitError::Changed) });
+        }
         tokens.extend(
             transaction
                 .grants
@@ -37,7 +42,6 @@ impl Journal for Memory {
                 .map(|grant| (grant.slot, grant.token)),
         );
         *self.commits.lock().unwrap() += 1;
-        let mut view = self.view.lock().unwrap();
         for write in transaction.writes {
             match write.value {
                 Some(value) => view.insert(write.key, value),

@@ -5,6 +5,7 @@
 //! Promise 5 is held at every commit that the log takes: it carries the newest token of its slot, and what it does follows
 //! exactly what was done before, so nothing is done twice and nothing is left out. One number is the whole story.
 
+mod creating;
 mod graceful;
 mod host;
 mod sharing;

@@ -23,11 +23,14 @@ use platform::Platform;
 use super::trigger;
 use crate::LeaseBook;
 
+const WAY_MAX_US: u64 = 4_000;
+
 pub(super) struct Table {
     platform: Platform,
     log: Log,
     done: Mutex<Done>,
     freezes: AtomicBool,
+    far: AtomicBool,
 }
 
 /// What the log took, in its order.
@@ -90,6 +93,7 @@ impl Table {
             log: log.unwrap(),
             done: Mutex::default(),
             freezes: AtomicBool::new(true),
+            far: AtomicBool::new(false),
         }
     }
 
@@ -102,6 +106,11 @@ impl Table {
     /// Whether hosts freeze now and then.
     pub(super) fn freeze(&self, on: bool) {
         self.freezes.store(on, Ordering::Relaxed);
+    }
+
+    /// What is written takes its time on the way, as to a table that is elsewhere.
+    pub(super) fn far(&self) {
+        self.far.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn freezes(&self) -> bool {
@@ -144,12 +153,18 @@ impl Table {
     ) -> Result<LogPosition, CommitError> {
         let Transaction {
             guards,
+            expects,
             grants,
             writes,
             ..
         } = transaction;
+        if self.far.load(Ordering::Relaxed) {
+            let way = Duration::from_micros(self.platform.rng.below(WAY_MAX_US));
+            self.platform.clock.sleep(way).await;
+        }
         let commit = Commit {
             guards: guards.clone(),
+            expects,
             grants: grants.clone(),
             writes,
             ..Commit::default()
@@ -164,6 +179,7 @@ impl Table {
                 self.done.lock().unwrap().refused += 1;
                 Err(CommitError::Fenced { current })
             }
+            Err(Refused::Changed) => Err(CommitError::Changed),
             Err(other) => Err(CommitError::Down(other.to_string())),
         }
     }

@@ -2,13 +2,15 @@
 //!
 //! A commit is only a description; numbers and times are given by the log when it is placed.
 
-use model::{Guard, LogPosition, NewRecord, ShardSlot, Timestamp, ViewWrite};
+use model::{Expected, Guard, LogPosition, NewRecord, ShardSlot, Timestamp, ViewWrite};
 
 /// Records, view writes and new tokens that appear together.
 #[derive(Debug, Clone, Default)]
 pub struct Commit {
     /// Compared before anything is placed.
     pub guards: Vec<Guard>,
+    /// Compared, too, with the newest placed values.
+    pub expects: Vec<Expected>,
     /// New tokens; each must be above its slot's newest.
     pub grants: Vec<Guard>,
     pub appends: Vec<Append>,

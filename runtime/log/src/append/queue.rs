@@ -12,7 +12,8 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use crc_fast::Digest;
 use model::{
-    FencingToken, Guard, LeaseSlot, LogPosition, ShardSlot, Timestamp, ViewWrite, invariants, keys,
+    Expected, FencingToken, Guard, LeaseSlot, LogPosition, ShardSlot, Timestamp, ViewWrite,
+    invariants, keys,
 };
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -45,6 +46,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Encoded {
     guards: Vec<Guard>,
+    expects: Vec<Expected>,
     grants: Vec<Guard>,
     closes: Vec<ShardSlot>,
     producer: Option<ProducerMark>,
@@ -146,6 +148,7 @@ pub(crate) fn encode(commit: Commit, keyring: &Keyring) -> Result<Encoded, Refus
     digest.update(&bodies);
     Ok(Encoded {
         guards: commit.guards,
+        expects: commit.expects,
         grants: commit.grants,
         closes: commit.closes,
         producer: commit.producer,
@@ -213,6 +216,7 @@ impl State {
             return Err(Refused::Stopped("asked to stop".to_owned()));
         }
         self.check_tokens(&encoded)?;
+        self.check_expected(&encoded.expects)?;
         if let Some(mark) = &encoded.producer {
             match self.producers.seen(mark) {
                 Seen::New => {}
@@ -267,6 +271,23 @@ impl State {
             let current = newest(grant.slot);
             if grant.token <= current {
                 return Err(Refused::Fenced { current });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_expected(&self, expects: &[Expected]) -> Result<(), Refused> {
+        for Expected { key, value } in expects {
+            let entry = match self.overlay.get(key) {
+                Some(entry) => Some(entry.clone()),
+                None => {
+                    let view = self.claim().map(|claim| claim.view.get(key));
+                    let view = view.map_err(|Stopped(reason)| Refused::Stopped(reason))?;
+                    view.map_err(|failure| Refused::Stopped(failure.to_string()))?
+                }
+            };
+            if entry.and_then(|entry| entry.value) != *value {
+                return Err(Refused::Changed);
             }
         }
         Ok(())
