@@ -91,7 +91,7 @@ impl ShardTask {
     /// No lane can go on for now.
     fn step_without_work(&mut self, now: Timestamp) -> Step {
         let idle = self.flights.is_empty() && self.ledger.fronts().next().is_none();
-        if idle && self.ledger.aside() > 0 && (self.at_tip || self.ended) {
+        if idle && self.ledger.aside() > 0 && self.has_all_at_hand() {
             return Step::GiveUpAside;
         }
         if let Some(seen) = self.passed_over() {
@@ -157,7 +157,7 @@ impl ShardTask {
         Some((lane, batch))
     }
 
-    /// Nothing can join an open batch for now.
+    /// Nothing can join an open batch for now, and nothing comes that a record which fails could be held against.
     fn has_all_at_hand(&self) -> bool {
         self.at_tip || self.ended || self.is_draining() || !self.has_room()
     }
@@ -228,8 +228,9 @@ impl ShardTask {
         let batchers = self.batchers.iter();
         let horizon = self.ledger.horizon();
         let near = |at: Option<Position>| horizon.is_none_or(|horizon| at < Some(horizon));
-        let closing =
-            batchers.filter(|(lane, batcher)| self.is_free(**lane) && near(batcher.first()));
+        let closing = batchers
+            .filter(|(lane, batcher)| self.is_free(**lane) && near(batcher.first()))
+            .filter(|(_, batcher)| self.is_turn_of(batcher.windows().next()));
         let closes_at = closing.filter_map(|(_, batcher)| batcher.closes_at()).min();
         let tries_at = again.map(|(_, work)| work.until(age));
         let state = if !self.flights.is_empty() {

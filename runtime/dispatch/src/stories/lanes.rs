@@ -5,10 +5,13 @@ use std::{
     time::Duration,
 };
 
-use model::{Invocation, Outcome};
+use model::{ByteSize, Invocation, Outcome};
 
 use super::world::{World, copied, text, thrown};
-use crate::{Lanes, ShardState, Then, lanes::LaneId, testing::user_record};
+use crate::{
+    BreakerPolicy, Isolate, Lanes, ShardState, Then, lanes::LaneId, limits::OPEN_RECORDS_MAX,
+    testing::user_record,
+};
 
 /// A key of each of the first `count` lanes of `of`.
 fn keys(lanes: Lanes, count: u128) -> Vec<String> {
@@ -112,6 +115,65 @@ async fn a21_after_a_crash_only_what_was_not_acknowledged_is_delivered_again() {
         assert_eq!(world.tape.outputs().len(), 10);
         runner.stop().await;
     }
+}
+
+/// What was divided otherwise is settled before more is read: nothing comes that a record which fails could be held against.
+#[tokio::test(start_paused = true)]
+async fn a_record_set_aside_while_the_lanes_change_holds_nobody_up() {
+    for lanes in [Lanes::ONE, Lanes::Hashed(2), Lanes::Keys(4)] {
+        let mut world = World::new(fails_at('a'));
+        world.settings.lanes = Lanes::Hashed(3);
+        world.settings.retry.attempts = Some(2);
+        world.settings.retry.breaker = Some(BreakerPolicy {
+            failures: 5,
+            probe: Duration::from_secs(30),
+        });
+        put(&world, "key-a", "a1");
+        let runner = world.start().await.unwrap();
+        let backing_off = |state: &ShardState| matches!(state, ShardState::BackingOff { .. });
+        world.until(&runner, 0, backing_off).await;
+        runner.stop().await;
+
+        world.settings.lanes = lanes;
+        put(&world, "key-b", "b1");
+        put(&world, "key-c", "c1");
+        let runner = world.start().await.unwrap();
+        world.caught_up(&runner).await;
+        let mut outputs = world.tape.outputs();
+        outputs.sort();
+        assert_eq!(outputs, ["b1", "c1"], "{lanes:?}");
+        assert_eq!(world.dead().len(), 1, "{lanes:?}");
+        runner.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_set_aside_that_leaves_no_room_to_read_on_holds_nobody_up() {
+    let mut world = World::new(fails_at('a'));
+    world.settings.lanes = Lanes::Hashed(4);
+    world.dead_letters.max = ByteSize::mib(64);
+    world.settings.batch.records = OPEN_RECORDS_MAX;
+    world.settings.batch.bytes = 1 << 26;
+    world.settings.retry.isolate = Isolate::Off;
+    world.settings.retry.attempts = Some(2);
+    world.settings.retry.breaker = Some(BreakerPolicy {
+        failures: 5,
+        probe: Duration::from_secs(30),
+    });
+    for _ in 0..OPEN_RECORDS_MAX + 200 {
+        put(&world, "key", "a");
+    }
+    let runner = world.start().await.unwrap();
+    let backing_off = |state: &ShardState| matches!(state, ShardState::BackingOff { .. });
+    world.until(&runner, 0, backing_off).await;
+    put(&world, "key", "b1");
+    world.caught_up(&runner).await;
+    let given_up = world.dead().iter().map(|letter| letter.records.len()).sum();
+    assert_eq!(
+        (given_up, world.tape.outputs().len()),
+        (OPEN_RECORDS_MAX + 201, 0)
+    );
+    runner.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
