@@ -65,7 +65,8 @@ impl Windows {
         if self.tumbling.reads_time() {
             return end <= self.watermark();
         }
-        now >= end && (self.latest_arrival >= end || self.found_nothing >= end)
+        // Nothing arrives before what came before it, wherever the clock is set.
+        self.latest_arrival >= end || (now >= end && self.found_nothing >= end)
     }
 
     /// Nothing has come for so long that what is open closes, although no record says that it is time.

@@ -170,6 +170,37 @@ async fn a_window_by_shard_closes_once_the_clock_that_was_set_back_is_at_its_end
     runner.stop().await;
 }
 
+/// What is of a later window waited for the clock, and its shard asked without a pause whether it is time.
+#[tokio::test(start_paused = true)]
+async fn a_window_closes_once_a_later_one_has_begun_wherever_the_clock_was_set() {
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let tells = std::sync::Arc::clone(&told);
+    let mut world = World::new(move |invocation| {
+        let is_final = invocation.window.as_ref().is_some_and(|it| it.is_final);
+        tells
+            .lock()
+            .unwrap()
+            .push((invocation.records.len(), is_final));
+        Outcome::Answered(model::Answer {
+            window_state: Some("{}".into()),
+            ..model::Answer::default()
+        })
+    });
+    world.settings.tumbling = Some(Tumbling {
+        every: MINUTE,
+        by: WindowsBy::Shard,
+    });
+    let clock = &world.platform.clock;
+    let runner = world.start().await.unwrap();
+    let arrived = clock.wall();
+    world.put(0, &["1"]);
+    clock.sleep(SECOND).await;
+    world.river.put(0, "2", "2", arrived.plus(MINUTE));
+    clock.sleep(SECOND).await;
+    assert_eq!(*told.lock().unwrap(), [(1, false), (0, true), (1, false)]);
+    runner.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn windows_by_the_time_of_records_close_after_a_quiet_time_though_the_clock_is_set_back() {
     let mut world = World::new(|invocation| {
