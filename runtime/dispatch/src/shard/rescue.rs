@@ -1,7 +1,8 @@
 //! Records that the stream is about to lose while their shard cannot go on: they become dead letters, whole, as long as
 //! there is room for them.
 //!
-//! A shard that works handles what it has at hand, however old that is. One that is paused or disabled, waits through an
+//! A shard that works handles what it has at hand, however old that is; what failed and is gone from the stream is not tried
+//! again. One that is paused or disabled, waits through an
 //! outage, backs off or is blocked looks from time to time whether retention takes its oldest records before it looks again,
 //! and so does one that is too slow to read them in time. What was lost all the same, because the store is full or nothing
 //! ran, is counted when that shows, and an entry without records names where it lay, where there is room for one.
@@ -25,6 +26,12 @@ impl ShardTask {
     fn rescue_ahead(&self) -> Option<(Duration, Duration)> {
         let retention = self.rooms.source.retention(&self.settings.stream)?;
         Some((retention, (retention / LOOKS).min(RESCUE_AHEAD_MAX)))
+    }
+
+    /// What arrived before is gone from the stream.
+    fn expired_before(&self) -> Option<Timestamp> {
+        let retention = self.rooms.source.retention(&self.settings.stream)?;
+        Some(self.now().minus(retention))
     }
 
     pub(super) fn rescue_is_due(&self, now: Timestamp) -> bool {
@@ -69,10 +76,12 @@ impl ShardTask {
         Ok(())
     }
 
-    /// What of a work that is about to be run is given up, because the shard is slower than its records expire.
+    /// What of a work that is about to be run is given up: because the shard is slower than its records expire, or because
+    /// they are gone from the stream and were tried before (RT-5).
     pub(super) fn outrun(&self, work: &Work) -> Result<Option<Settlement>, Halt> {
-        let of_shard = work.origin == Origin::Shard;
-        let Some(before) = self.gives_up_before.filter(|_| of_shard) else {
+        let expired = (work.attempts > 0).then(|| self.expired_before()).flatten();
+        let before = self.gives_up_before.max(expired);
+        let Some(before) = before.filter(|_| work.origin == Origin::Shard) else {
             return Ok(None);
         };
         let Some(settlement) = lost_soon(work.clone(), before) else {

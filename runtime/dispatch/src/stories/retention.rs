@@ -108,6 +108,34 @@ async fn a_blocked_shard_goes_on_behind_what_its_stream_would_lose() {
     runner.stop().await;
 }
 
+/// However the clock falls on its attempts: here each jump ends a pause.
+#[tokio::test(start_paused = true)]
+async fn what_failed_is_not_tried_again_once_it_is_gone_from_the_stream() {
+    let mut world = World::new(|invocation| match text(&invocation.records[0]).as_str() {
+        "bad" => thrown(invocation),
+        _ => copied(invocation),
+    });
+    kept_for_a_minute(&world);
+    world.settings.batch.records = 1;
+    world.settings.retry.attempts = None;
+    world.settings.retry.breaker = None;
+    world.settings.retry.backoff.first = Duration::from_secs(10);
+    world.settings.retry.backoff.max = Duration::from_secs(10);
+    world.put(0, &["bad"]);
+    let runner = world.start().await.unwrap();
+    let backs_off = |state: &ShardState| matches!(state, ShardState::BackingOff { .. });
+    for _ in 0..4 {
+        world.until(&runner, 0, backs_off).await;
+        world.platform.clock.shift(Duration::from_secs(16));
+        world.platform.clock.sleep(Duration::from_millis(1)).await;
+    }
+    world.put(0, &["good"]);
+    world.caught_up(&runner).await;
+    assert_eq!(world.tape.outputs(), ["good"]);
+    assert_eq!(lost(&world), of(&["bad"], 4));
+    runner.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_outage_loses_nothing_to_retention() {
     let mut world = World::new(thrown);
