@@ -209,7 +209,7 @@ impl ShardTask {
         self.ledger.see(Checkpoint::Settled(position));
         self.saw(looked.arrived);
         let verdict = match self.settings.filter.sift(looked) {
-            Sifted::Kept | Sifted::FilteredOut | Sifted::Unparsable if out_of_range => {
+            Sifted::Kept | Sifted::Unparsable if out_of_range => {
                 Some(Verdict::Stray(Condition::OutOfRange))
             }
             Sifted::Kept => return Some(Verdict::Keep),

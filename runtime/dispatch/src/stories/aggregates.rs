@@ -5,12 +5,15 @@ use std::{
     time::Duration,
 };
 
+use serde_json::json;
+
 use model::{Answer, HashKey, HashKeyRange, Invocation, Outcome, UserRecord};
 
 use super::world::World;
 use crate::{
     Condition,
     deaggregate::tests::{golden, straying},
+    filter::{Filter, Unparsable},
     testing::position,
 };
 
@@ -103,6 +106,23 @@ async fn a35_a_sub_record_outside_its_shard_becomes_a_dead_letter_and_the_other_
         (status.counters.out_of_range, status.counters.dead_lettered),
         (1, 1)
     );
+    assert!(status.is_conserved(), "{status:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stray_that_the_filter_passes_is_passed_and_leaves_no_dead_letter() {
+    let mut world = world(&Delivered::default());
+    let wanted = json!({ "partitionKey": ["somebody else"] });
+    world.settings.filter = Filter::compile(&[wanted], Unparsable::DeadLetter).unwrap();
+    let range = HashKeyRange {
+        starting: HashKey(0),
+        ending: HashKey(3),
+    };
+    world.river.narrow(0, range);
+    let status = settle(&world, straying()).await;
+    assert!(world.dead().is_empty());
+    let counters = status.counters;
+    assert_eq!((counters.filtered_out, counters.out_of_range), (2, 0));
     assert!(status.is_conserved(), "{status:?}");
 }
 
