@@ -26,7 +26,7 @@ pub const DESTINATION_CHARACTERS_MAX: usize = 350;
 
 /// Event source mappings in one answer, whatever the request asks for, and what it may ask for.
 pub const MAPPINGS_LISTED_MAX: usize = 100;
-pub const MAPPINGS_ASKED_MAX: usize = 10_000;
+pub const ITEMS_ASKED_MAX: usize = 10_000;
 
 /// Tags of one resource of the Lambda API, and characters of their keys and values.
 pub const TAGS_MAX: usize = 50;

@@ -14,6 +14,7 @@ use super::error::LambdaError;
 use crate::{
     credentials::{self, Caller, pairs},
     hosts::AllowedHosts,
+    limits::ITEMS_ASKED_MAX,
     signature::{Keyring, Service, decoded, verify_for},
 };
 
@@ -83,6 +84,28 @@ impl Call {
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         let first = self.query.get(name)?.first()?;
         Some(first.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// How many items a page has: `MaxItems`, and no more than `most`.
+    pub(super) fn items_asked(&self, most: usize) -> Result<usize, LambdaError> {
+        let Some(text) = self.parameter("MaxItems") else {
+            return Ok(most);
+        };
+        let rule = match text.parse::<i64>() {
+            Ok(count) if count < 1 => {
+                "Member must have value greater than or equal to 1".to_owned()
+            }
+            Ok(count) => match usize::try_from(count) {
+                Ok(count) if count <= ITEMS_ASKED_MAX => return Ok(most.min(count)),
+                Ok(_) | Err(_) => {
+                    format!("Member must have value less than or equal to {ITEMS_ASKED_MAX}")
+                }
+            },
+            Err(_) => "Member must be a number".to_owned(),
+        };
+        Err(LambdaError::validation(format!(
+            "1 validation error detected: Value '{text}' at 'maxItems' failed to satisfy constraint: {rule}"
+        )))
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {

@@ -225,17 +225,7 @@ fn page<T>(
     key: impl Fn(&T) -> String,
     most: usize,
 ) -> Result<(Vec<T>, Option<String>), LambdaError> {
-    let asked = match call.parameter("MaxItems") {
-        None => most,
-        Some(text) => match text.parse() {
-            Ok(count @ 1..=10_000) => most.min(count),
-            _ => {
-                return Err(LambdaError::validation(format!(
-                    "1 validation error detected: Value '{text}' at 'maxItems' failed to satisfy constraint: Member must have value between 1 and 10000"
-                )));
-            }
-        },
-    };
+    let asked = call.items_asked(most)?;
     let after = call.parameter("Marker");
     let mut rest: Vec<T> = items
         .into_iter()

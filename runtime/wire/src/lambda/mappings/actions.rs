@@ -20,7 +20,7 @@ use crate::{
         error::LambdaError,
         function_name::FunctionName,
     },
-    limits::{MAPPINGS_ASKED_MAX, MAPPINGS_LISTED_MAX},
+    limits::MAPPINGS_LISTED_MAX,
 };
 
 /// A call below `/2015-03-31/event-source-mappings`; `rest` is what follows.
@@ -185,17 +185,7 @@ async fn update(
 }
 
 fn list(mappings: &dyn Mappings, call: &Call) -> Result<Reply, LambdaError> {
-    let asked = match call.parameter("MaxItems") {
-        None => MAPPINGS_LISTED_MAX,
-        Some(text) => match text.parse() {
-            Ok(count @ 1..=MAPPINGS_ASKED_MAX) => MAPPINGS_LISTED_MAX.min(count),
-            _ => {
-                return Err(LambdaError::validation(format!(
-                    "1 validation error detected: Value '{text}' at 'maxItems' failed to satisfy constraint: Member must have value between 1 and {MAPPINGS_ASKED_MAX}"
-                )));
-            }
-        },
-    };
+    let asked = call.items_asked(MAPPINGS_LISTED_MAX)?;
     // Mappings outlive their functions (ESM-7).
     let function = call
         .parameter("FunctionName")

@@ -506,6 +506,18 @@ async fn lists_are_filtered_and_come_in_pages() {
     ] {
         assert_eq!(count(query).await, found, "{query}");
     }
+    for (asked, rule) in [
+        ("0", "greater than or equal to 1"),
+        ("10001", "less than or equal to 10000"),
+    ] {
+        let path = format!("{PATH}/?MaxItems={asked}");
+        let (status, _, refused) = client.ask(Method::GET, &path, &Value::Null).await;
+        let told = refused["message"].as_str().or(refused["Message"].as_str());
+        let text = format!(
+            "1 validation error detected: Value '{asked}' at 'maxItems' failed to satisfy constraint: Member must have value {rule}"
+        );
+        assert_eq!((status, told), (400, Some(text.as_str())));
+    }
     // The function is gone; its mappings may still be there.
     let of_nobody = format!("{PATH}/?FunctionName=gone");
     let (status, _, none) = client.ask(Method::GET, &of_nobody, &Value::Null).await;
