@@ -29,6 +29,11 @@ pub enum Fault {
     Pause,
     /// An operator moves a trigger back.
     Seek,
+    /// An operator parks a key, or lets one go on.
+    Park,
+    Unpark,
+    /// An operator runs dead letters again.
+    Redrive,
     Split,
     Merge,
     /// A shard takes and gives nothing for a while.
@@ -90,6 +95,9 @@ impl fmt::Display for Fault {
             Self::HangUp => "request given up",
             Self::Pause => "trigger paused",
             Self::Seek => "trigger moved back",
+            Self::Park => "key parked by hand",
+            Self::Unpark => "parked key let go on",
+            Self::Redrive => "dead letters redriven",
             Self::Split => "shard split",
             Self::Merge => "shards merged",
             Self::Throttle => "shard throttled",

@@ -16,7 +16,7 @@ struct Workspace {
     built: &'static [(&'static str, &'static str)],
 }
 
-/// The functions of the project's own `triggers.yaml`, and those with tumbling windows.
+/// The functions of the project's own `triggers.yaml`, those with tumbling windows, and one that parcels wait for.
 const WORKSPACES: [Workspace; 2] = [
     Workspace {
         folder: "../../functions",
@@ -29,10 +29,18 @@ const WORKSPACES: [Workspace; 2] = [
     },
     Workspace {
         folder: "../guests",
-        what: &["--example", "tallies", "--example", "sums"],
+        what: &[
+            "--example",
+            "tallies",
+            "--example",
+            "sums",
+            "--example",
+            "parcels",
+        ],
         built: &[
             ("tallies", "examples/tallies.wasm"),
             ("sums", "examples/sums.wasm"),
+            ("parcels", "examples/parcels.wasm"),
         ],
     },
 ];

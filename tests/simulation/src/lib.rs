@@ -6,6 +6,7 @@
 //! to build the functions, once.
 
 mod between;
+mod clerk;
 mod client;
 mod clockmaker;
 mod compiled;
@@ -17,8 +18,12 @@ pub mod invariants;
 mod life;
 mod mischief;
 mod operator;
+mod packer;
 mod pages;
+mod parcels;
+mod people;
 mod plan;
+pub mod post;
 mod producer;
 pub mod promises;
 mod reader;
@@ -34,6 +39,7 @@ pub use between::Between;
 pub use events::{Event, Reached, Worker};
 pub use fault::{Fault, Faults};
 pub use pages::Stored;
+pub use parcels::Parcel;
 pub use plan::{Part, Plan};
 pub use producer::Place;
 pub use seeds::{each_seed, each_seed_twice};

@@ -11,7 +11,15 @@ use platform::Rng;
 
 use crate::plan::{Part, Plan};
 
-const TRIGGERS: [&str; 5] = ["departures", "board", "replays", "tallies", "sums"];
+const TRIGGERS: [&str; 7] = [
+    "departures",
+    "board",
+    "replays",
+    "tallies",
+    "sums",
+    "customs",
+    "heavy",
+];
 /// A life is short: later occasions rarely come.
 const NTH_MAX: u64 = 5;
 const FROZEN_MAX_MS: u64 = 400;

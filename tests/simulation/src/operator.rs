@@ -12,7 +12,7 @@ use crate::{
 };
 
 const LOOK_MAX_MS: u64 = 120;
-const TRIGGERS: [&str; 2] = ["departures", "board"];
+const TRIGGERS: [&str; 4] = ["departures", "board", "customs", "heavy"];
 /// The trigger that is moved.
 pub(crate) const MOVED: &str = "replays";
 const BACK_MAX_MS: u64 = 2_000;
@@ -33,7 +33,7 @@ impl Operator {
             self.rest().await;
             looks.push(self.client.ask(&Ask::get("why")).await);
             if self.rng.below(4) == 0 {
-                let turn = usize::try_from(self.rng.below(2)).unwrap_or(0);
+                let turn = usize::try_from(self.rng.below(TRIGGERS.len() as u64)).unwrap_or(0);
                 self.trace.fault(Fault::Pause);
                 self.order(TRIGGERS[turn], "pause").await;
                 self.rest().await;

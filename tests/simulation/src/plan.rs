@@ -25,10 +25,12 @@ pub enum Part {
     SlowFunctions,
     Throttles,
     ClockJumps,
+    Parcels,
+    Clerk,
 }
 
 impl Part {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 18] = [
         Self::DiskFaults,
         Self::FullDisks,
         Self::SlowDisks,
@@ -45,6 +47,8 @@ impl Part {
         Self::SlowFunctions,
         Self::Throttles,
         Self::ClockJumps,
+        Self::Parcels,
+        Self::Clerk,
     ];
 
     fn word(self) -> &'static str {
@@ -64,6 +68,8 @@ impl Part {
             Self::SlowFunctions => "slow-functions",
             Self::Throttles => "throttles",
             Self::ClockJumps => "clock-jumps",
+            Self::Parcels => "parcels",
+            Self::Clerk => "clerk",
             Self::Reader => "reader",
         }
     }

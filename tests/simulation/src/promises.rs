@@ -11,13 +11,15 @@ use crate::{
     fault::Fault,
     invariants::workers_keep_to_their_leases,
     pages::Stored,
+    post::{every_record_has_one_end, parcels_come_once, parked_keys_keep_their_order},
     producer::{Place, key_of},
     story::Ending,
     totals::Totals,
 };
 
-/// Shards that triggers read: four of `flights` four times, four of `departures`, two of `earthquakes`.
-const SHARDS: usize = 22;
+/// Shards that triggers read: four of `flights` four times, four of `departures`, two of `earthquakes`,
+/// two of `parcels` twice.
+const SHARDS: usize = 26;
 /// Minutes; the setting of the function in `triggers.yaml`.
 const LATE: i64 = 30;
 
@@ -55,6 +57,9 @@ pub fn all(ending: &Ending) -> Kept {
     effects_are_exactly_once(ending)?;
     nothing_is_skipped(ending)?;
     failures_are_told(ending)?;
+    parked_keys_keep_their_order(ending)?;
+    parcels_come_once(ending)?;
+    every_record_has_one_end(ending)?;
     every_standstill_has_a_reason(ending)?;
     workers_keep_to_their_leases(ending)
 }
@@ -324,7 +329,7 @@ pub fn runs_are_the_same(one: &[String], other: &[String]) -> Kept {
     })
 }
 
-fn hold(promise: u8, is: bool, fact: impl FnOnce() -> String) -> Kept {
+pub(crate) fn hold(promise: u8, is: bool, fact: impl FnOnce() -> String) -> Kept {
     if is {
         return Ok(());
     }

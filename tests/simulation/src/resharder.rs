@@ -16,7 +16,7 @@ use crate::{
 
 const PAUSE_MAX_MS: u64 = 700;
 /// Streams that are resharded; what the others hold is compared by the order of their one shard.
-const STREAMS: [&str; 2] = ["flights", "departures"];
+const STREAMS: [&str; 3] = ["flights", "departures", "parcels"];
 const OPEN_SHARDS_MAX: usize = 6;
 
 #[derive(Debug)]
@@ -75,25 +75,32 @@ impl Resharder {
 }
 
 #[derive(Debug)]
-struct Shard {
-    id: String,
-    starting: u128,
-    ending: u128,
+pub(crate) struct Shard {
+    pub(crate) id: String,
+    pub(crate) starting: u128,
+    pub(crate) ending: u128,
 }
 
 /// In the order of their ranges.
-fn open(facts: &Value) -> Vec<Shard> {
-    let number = |shard: &Value, name: &str| text(shard, name).parse().unwrap_or(0);
+pub(crate) fn open(facts: &Value) -> Vec<Shard> {
     let open = rows(facts, "shards")
         .iter()
         .filter(|shard| shard["open"] == true);
-    let mut open: Vec<Shard> = open
-        .map(|shard| Shard {
-            id: text(shard, "id"),
-            starting: number(shard, "starting_hash_key"),
-            ending: number(shard, "ending_hash_key"),
-        })
-        .collect();
+    let mut open: Vec<Shard> = open.map(shard).collect();
     open.sort_by_key(|shard| shard.starting);
     open
+}
+
+/// Closed ones, too.
+pub(crate) fn every(facts: &Value) -> Vec<Shard> {
+    rows(facts, "shards").iter().map(shard).collect()
+}
+
+fn shard(shard: &Value) -> Shard {
+    let number = |name: &str| text(shard, name).parse().unwrap_or(0);
+    Shard {
+        id: text(shard, "id"),
+        starting: number("starting_hash_key"),
+        ending: number("ending_hash_key"),
+    }
 }

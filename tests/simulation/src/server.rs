@@ -21,7 +21,7 @@ pub(crate) const FAILED: &str = "/project/failed/departures";
 pub(crate) const DATA: &str = "/project/.shardmill/dev/data";
 const TRIGGERS: &str = include_str!("../../../triggers.yaml");
 /// The functions whose triggers may have lanes: what their outputs are compared by is the order of a key.
-const IN_LANES: [&str; 2] = ["departures", "airport-board"];
+const IN_LANES: [&str; 3] = ["departures", "airport-board", "parcels"];
 
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -111,7 +111,8 @@ pub(crate) async fn write_streams(disk: &Disk) -> std::io::Result<()> {
 }
 
 /// More readers of the flights: one that an operator moves back, whose outputs are counted and not ordered, and two that count in
-/// tumbling windows, by key and by shard.
+/// tumbling windows, by key and by shard. And two readers of parcels: one parks the key of what customs hold, the other wants
+/// heavy ones only and gives up what is held.
 const MORE: [(&str, &str); 5] = [
     (
         "app: examples\n",
@@ -126,12 +127,16 @@ const MORE: [(&str, &str); 5] = [
         "  replays: { shards: 1 }
   tallies: { shards: 1 }
   sums: { shards: 1 }
+  parcels: { shards: 2 }
+  sent: { shards: 1 }
+  heavy: { shards: 1 }
 ",
     ),
     (
         "functions:\n",
         "  tallies: { source: tallies.wasm }
   sums: { source: sums.wasm }
+  parcels: { source: parcels.wasm }
 ",
     ),
     (
@@ -151,6 +156,18 @@ const MORE: [(&str, &str); 5] = [
     function: sums
     outputs: sums
     tumbling: { every: 1s }
+  customs:
+    stream: parcels
+    function: parcels
+    outputs: sent
+    retry: { attempts: 2, backoff: { first: 20ms, max: 100ms }, then: park }
+  heavy:
+    stream: parcels
+    function: parcels
+    outputs: heavy
+    filter:
+      - data: { weight: [ { numeric: [\">\", 50] } ] }
+    retry: { attempts: 2, backoff: { first: 20ms, max: 100ms }, then: dead-letter }
 ",
     ),
 ];

@@ -9,25 +9,25 @@ use std::{
 };
 
 use bytes::Bytes;
-use platform::{Platform, Rng, Stop, StopToken, Task};
+use platform::{Platform, Rng, Stop, Task};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
 use crate::{
     between::Between,
     client::{Ask, Client},
-    clockmaker::Clockmaker,
     compiled::compiled,
     events::Event,
     fault::{Fault, Faults},
     life::Fate,
     operator::MOVED,
-    operator::Operator,
+    packer::{Packed, Packer},
     pages::{Pages, Stored, dead_letters, documents, rows, text},
+    parcels,
+    people::{Gone, People},
     plan::{Part, Plan},
+    post::Post,
     producer::{Acknowledged, Place, Producer},
-    reader::Reader,
-    resharder::Resharder,
     server::{FAILED, Server, furnish},
     totals::Totals,
     trace::{Ear, Trace},
@@ -75,12 +75,15 @@ pub struct Ending {
     pub tallies: Vec<Stored>,
     pub sums: Vec<Stored>,
     pub totals: Totals,
+    pub post: Post,
     /// The records that were given up, each with its trigger.
     pub dead_letters: Vec<(String, String)>,
     /// The records in the documents that the failure destination of `departures` got.
     pub documents: Vec<String>,
     /// Answers to `why` along the way, the last one from the end.
     pub looks: Vec<Value>,
+    /// What triggers said of their records along the way.
+    pub counts: Vec<Value>,
     pub faults: Faults,
     /// What the workers of triggers did, in order.
     pub events: Vec<Event>,
@@ -93,11 +96,13 @@ pub struct Ending {
 }
 
 /// Which stream each trigger reads.
-const READS: [(&str, &str); 6] = [
+const READS: [(&str, &str); 8] = [
     ("departures", "flights"),
     ("replays", "flights"),
     ("tallies", "flights"),
     ("sums", "flights"),
+    ("customs", "parcels"),
+    ("heavy", "parcels"),
     ("board", "departures"),
     ("quake-alerts", "earthquakes"),
 ];
@@ -191,28 +196,11 @@ async fn tell(fate: &Fate) -> Ending {
     world.disk.wear(world.rng.fork("disk"), sync_max);
     let (lines, broken) = lines(&fate.rng, fate.plan.flights_max);
     let acknowledged = Acknowledged::default();
-    let producers = producers(fate, &lines, &acknowledged);
+    let mut producers = producers(fate, &lines, &acknowledged);
+    let (packer, parcels, places) = packer(fate);
+    producers.push(world.tasks.spawn("packer", packer.run()));
     let (stop, token) = Stop::new();
-    let reader = Reader {
-        client: Client::new(world, "reader", trace),
-        rng: world.rng.fork("reader"),
-    };
-    let reader = world.tasks.spawn(
-        "reader",
-        reader.run(fate.unless_left_out(Part::Reader, &token)),
-    );
-    let operator = Operator {
-        client: Client::new(world, "operator", trace),
-        rng: world.rng.fork("operator"),
-        trace: trace.clone(),
-        seeks: fate.rng.below(2) == 0 && fate.plan.has(Part::Seeks),
-    };
-    let operator = world.tasks.spawn(
-        "operator",
-        operator.run(fate.unless_left_out(Part::Operator, &token)),
-    );
-    let resharder = resharder(fate, &token);
-    let clockmaker = clockmaker(fate, &token);
+    let people = People::come(fate, &token);
     let mut between = Vec::new();
     for _ in 0..fate.rng.below(LIVES_MAX).min(fate.plan.lives_max) {
         between.push(fate.life(&acknowledged).await);
@@ -223,14 +211,12 @@ async fn tell(fate: &Fate) -> Ending {
         producer.await.expect("a producer ends well");
     }
     stop.stop();
-    let shown = reader.await.expect("a reader ends well");
-    let looks = operator.await.expect("an operator ends well");
-    if let Some(resharder) = resharder {
-        resharder.await.expect("a resharder ends well");
-    }
-    if let Some(clockmaker) = clockmaker {
-        clockmaker.await.expect("a clockmaker ends well");
-    }
+    let Gone {
+        shown,
+        looks,
+        clerk,
+    } = people.gone().await;
+    let counts = clerk.finish().await;
     let mut ending = look(world, trace).await;
     fate.rest().await;
     let rested = look(world, trace).await;
@@ -238,7 +224,14 @@ async fn tell(fate: &Fate) -> Ending {
     ending.took = rested.took;
     drop(server);
     ending.looks.splice(0..0, looks);
+    let post = Post {
+        parcels,
+        places: places.take(),
+        ..ending.post
+    };
     Ending {
+        post,
+        counts,
         lines,
         broken,
         acknowledged: acknowledged.take(),
@@ -249,30 +242,22 @@ async fn tell(fate: &Fate) -> Ending {
     }
 }
 
-/// In every second story.
-fn resharder(fate: &Fate, token: &StopToken) -> Option<Task<()>> {
-    let (world, trace) = (&fate.world, &fate.trace);
-    let resharder = Resharder {
-        client: Client::new(world, "resharder", trace),
-        rng: world.rng.fork("resharder"),
-        trace: trace.clone(),
+/// With what it puts, and the book of where that comes to lie.
+fn packer(fate: &Fate) -> (Packer, Vec<parcels::Parcel>, Packed) {
+    let world = &fate.world;
+    let rng = world.rng.fork("packer");
+    let mut parcels = parcels::drawn(&rng, world.clock.wall().as_millis());
+    if !fate.plan.has(Part::Parcels) {
+        parcels.clear();
+    }
+    let packed = Packed::default();
+    let packer = Packer {
+        client: Client::new(world, "packer", &fate.trace),
+        rng,
+        parcels: parcels.clone(),
+        packed: packed.clone(),
     };
-    let stop = fate.unless_left_out(Part::Resharder, token);
-    let calm = fate.rng.below(2) == 0;
-    (!calm).then(|| world.tasks.spawn("resharder", resharder.run(stop)))
-}
-
-/// In every third story.
-fn clockmaker(fate: &Fate, token: &StopToken) -> Option<Task<()>> {
-    let (world, trace) = (&fate.world, &fate.trace);
-    let clockmaker = Clockmaker {
-        world: world.clone(),
-        rng: world.rng.fork("clockmaker"),
-        trace: trace.clone(),
-    };
-    let stop = fate.unless_left_out(Part::ClockJumps, token);
-    let jumps = fate.rng.below(3) == 0;
-    jumps.then(|| world.tasks.spawn("clockmaker", clockmaker.run(stop)))
+    (packer, parcels, packed)
 }
 
 fn lines(rng: &Rng, most: u64) -> (Vec<String>, BTreeSet<usize>) {
@@ -357,6 +342,8 @@ async fn look(world: &Platform, trace: &Trace) -> Ending {
         sums: Pages::oldest("sums").all(client).await,
         parents,
         totals,
+        post: Post::look(client).await,
+        counts: Vec::new(),
         dead_letters: dead_letters(client).await,
         documents: documents(&world.disk, Path::new(FAILED)).await,
         looks: vec![client.ask(&Ask::get("why")).await],

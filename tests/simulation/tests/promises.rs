@@ -1,7 +1,9 @@
 //! What Shardmill promises, each held in stories full of crashes. A failing seed is printed with the command that runs it
 //! again; `cargo xtask simulate` holds all of them in any number of stories.
 
-use shardmill_simulation::{Between, Trace, each_seed, each_seed_twice, invariants, promises, run};
+use shardmill_simulation::{
+    Between, Trace, each_seed, each_seed_twice, invariants, post, promises, run,
+};
 
 #[test]
 fn promise_1_an_acknowledged_record_survives_a_crash() {
@@ -46,6 +48,30 @@ fn promise_4_nothing_is_skipped_without_a_dead_letter() {
 fn promise_4_each_record_that_was_given_up_is_told_of() {
     let name = "promise_4_each_record_that_was_given_up_is_told_of";
     each_seed(name, 111..=120, promises::failures_are_told);
+}
+
+#[test]
+fn promises_2_to_4_hold_for_parcels_that_are_parked_packed_filtered_and_redriven() {
+    let name = "promises_2_to_4_hold_for_parcels_that_are_parked_packed_filtered_and_redriven";
+    each_seed(name, 121..=135, |ending| {
+        post::parked_keys_keep_their_order(ending)?;
+        post::parcels_come_once(ending)?;
+        post::every_record_has_one_end(ending)
+    });
+}
+
+#[test]
+fn parcels_that_are_lost_doubled_or_out_of_order_are_seen() {
+    let mut ending = run(1, &Trace::default());
+    assert_eq!(post::parcels_come_once(&ending), Ok(()));
+    let lost = ending.post.sent.pop().expect("something was sent");
+    assert!(post::parcels_come_once(&ending).is_err());
+    ending.post.sent.insert(0, lost);
+    assert_eq!(post::parcels_come_once(&ending), Ok(()));
+    assert!(post::parked_keys_keep_their_order(&ending).is_err());
+    let again = ending.post.heavy.first().cloned();
+    ending.post.heavy.extend(again);
+    assert!(post::parcels_come_once(&ending).is_err());
 }
 
 #[test]

@@ -445,7 +445,7 @@ pub(super) const RETRY_CLASSES: Plain = Plain {
     name: "classes",
     kind: "map of words",
     default: "none",
-    range: "retry, pause, dead-letter",
+    range: "retry, pause, park, dead-letter",
     meaning: "what an error means, by its kind",
 };
 pub(super) const ERROR_CLASS: Choice<ErrorClass> = Choice {

@@ -274,6 +274,7 @@ fn no_guest_is_left_out() {
         "web",
         "greets",
         "sums",
+        "parcels",
         "tallies",
     ];
     for guest in guests {
