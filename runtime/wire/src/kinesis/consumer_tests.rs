@@ -143,6 +143,18 @@ async fn a_stream_with_consumers_is_only_deleted_with_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_is_deleted_while_its_last_consumer_goes() {
+    let client = Client::with_stream(1).await;
+    register(&client, "board").await;
+    settle(&client);
+    let board = json!({"StreamARN": STREAM, "ConsumerName": "board"});
+    client.done("DeregisterStreamConsumer", board).await;
+    client
+        .done("DeleteStream", json!({"StreamARN": STREAM}))
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn lists_of_consumers_go_on_where_their_token_says() {
     let client = Client::with_stream(1).await;
     for name in ["c", "a", "b"] {

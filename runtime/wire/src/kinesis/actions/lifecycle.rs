@@ -60,7 +60,11 @@ impl Carrier<'_> {
 
     pub(super) async fn delete_stream(&self, input: Members<'_>) -> Result<Answer, AwsError> {
         let key = self.addressed(input)?;
-        let consumers = self.described(&key)?.traits.consumers(self.now()).count();
+        let facts = self.described(&key)?;
+        // One that is being deregistered goes as it is.
+        let consumers = facts.traits.consumers(self.now());
+        let consumers = consumers.filter(|consumer| consumer.gone_from.is_none());
+        let consumers = consumers.count();
         if consumers > 0 && !input.flag("EnforceConsumerDeletion") {
             return Err(AwsError::stream_has_consumers(consumers, &key));
         }
