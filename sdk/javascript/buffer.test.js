@@ -12,6 +12,8 @@ Uint8Array.prototype.toBase64 ??= function toBase64() {
   return Buffer.from(this.buffer, this.byteOffset, this.length).toString('base64');
 };
 
+Uint8Array.fromBase64 ??= (text) => new Uint8Array(Buffer.from(text, 'base64'));
+
 test('buffers do what those of Node do', () => {
   const uses = [
     (B) => new B('aGk=', 'base64').toString(),
@@ -89,4 +91,28 @@ test('buffers are made and read in every way that Node has', () => {
     (B) => B.from('abc').utf8Slice(1, 3), (B) => { const b = B.alloc(3); b.utf8Write('xy', 1, 2); return b.toString('hex'); },
   ];
   for (const use of uses) assert.equal(use(Ours), use(Buffer), String(use));
+});
+
+test('signatures are checked as by Node', () => {
+  const ours = cryptography({});
+  const { publicKey, privateKey } = nodes.generateKeyPairSync('rsa', { modulusLength: 1024 });
+  const shapes = [
+    publicKey.export({ type: 'spki', format: 'pem' }), publicKey.export({ type: 'pkcs1', format: 'pem' }), { key: publicKey.export({ format: 'jwk' }), format: 'jwk' },
+    { key: publicKey.export({ type: 'spki', format: 'der' }), format: 'der', type: 'spki' },
+  ];
+  for (const kind of ['RSA-SHA256', 'sha512', 'RSA-SHA1']) {
+    const signature = nodes.createSign(kind).update('told').sign(privateKey);
+    for (const shape of shapes) {
+      const key = ours.createPublicKey(shape);
+      assert.deepEqual([key.type, key.asymmetricKeyType, key.asymmetricKeyDetails.modulusLength], ['public', 'rsa', 1024]);
+      assert.ok(ours.createVerify(kind).update('to').update('ld').verify(key, signature));
+      assert.ok(ours.createVerify(kind).update('told').verify(shape, signature.toString('base64'), 'base64'));
+      assert.equal(ours.createVerify(kind).update('toll').verify(key, signature), false);
+      assert.equal(ours.verify(kind, Buffer.from('told'), key, signature.subarray(1)), false);
+      const other = Buffer.from(signature);
+      other[20] ^= 1;
+      assert.equal(ours.verify(kind, Buffer.from('told'), key, other), false);
+    }
+  }
+  assert.throws(() => ours.createPublicKey('a secret'), /no PEM of a public key/);
 });

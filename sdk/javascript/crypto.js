@@ -1,7 +1,8 @@
-// Node's `crypto` as far as handlers use it on records: digests, keyed digests, random bytes and comparisons.
+// Node's `crypto` as far as handlers use it on records: digests, keyed digests, random bytes, comparisons, and signatures that are checked.
 
 import { absent } from './absent.js';
 import { Buffer } from './buffer.js';
+import { signatures } from './signatures.js';
 import { Transform } from './streams.js';
 
 const turn = (word, count) => (word << count) | (word >>> (32 - count));
@@ -264,6 +265,7 @@ export function cryptography(random) {
       return new Digest(keyed(kind, key));
     },
     createSecretKey: (key, encoding) => new KeyObject(bytesOf(key, encoding)),
+    ...signatures(KeyObject, (name, bytes) => digestOf(kindOf(name), bytes)),
     getHashes: () => Object.keys(KINDS),
     getCiphers: () => [],
     pbkdf2Sync,
@@ -278,5 +280,5 @@ export function cryptography(random) {
       if (one.byteLength !== other.byteLength) throw Object.assign(new RangeError('Input buffers must have the same byte length'), { code: 'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH' });
       return Buffer.view(one).equals(other);
     },
-  }, 'createSign createVerify createCipheriv createDecipheriv createPublicKey createPrivateKey createDiffieHellman createECDH generateKeyPair generateKeyPairSync publicEncrypt privateDecrypt scrypt scryptSync sign verify');
+  }, 'createSign createCipheriv createDecipheriv createPrivateKey createDiffieHellman createECDH generateKeyPair generateKeyPairSync publicEncrypt privateDecrypt scrypt scryptSync sign');
 }

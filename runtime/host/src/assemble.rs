@@ -151,7 +151,7 @@ async fn assemble_on(
         node,
         address,
         data: options.data.clone(),
-        deployment: Deployment::of(options, project),
+        deployment: Deployment::of(options),
         deploying: tokio::sync::Mutex::default(),
         log,
         streams,

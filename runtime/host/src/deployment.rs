@@ -1,8 +1,13 @@
 //! What a running server keeps of its start for the files that are deployed into it.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
-use crate::{config::Project, options::UpOptions};
+use crate::{options::UpOptions, up::WebListener};
 
 /// What the file is read with when another one is deployed.
 pub(crate) struct Deployment {
@@ -10,16 +15,16 @@ pub(crate) struct Deployment {
     pub(crate) file: PathBuf,
     /// Of this server, secrets among it.
     pub(crate) env: BTreeMap<String, String>,
-    /// Whether there is a listener for routes.
-    pub(crate) web: bool,
+    /// The listener of routes, once there is a server around the rooms.
+    pub(crate) web: OnceLock<Arc<WebListener>>,
 }
 
 impl Deployment {
-    pub(crate) fn of(options: &UpOptions, project: &Project) -> Self {
+    pub(crate) fn of(options: &UpOptions) -> Self {
         Self {
             file: options.file.clone(),
             env: options.env.clone(),
-            web: !project.routes.is_empty(),
+            web: OnceLock::new(),
         }
     }
 }

@@ -14,6 +14,8 @@ use wire::{AllowedHosts, Keyring, Signer, kinesis::KinesisDoor, lambda::LambdaDo
 
 use web::BoundWeb;
 
+pub(crate) use web::WebListener;
+
 use crate::{
     api::Api,
     assemble::{Rooms, assemble},
@@ -106,6 +108,7 @@ async fn run(
         }
     };
     // What keeps a certificate from being written may keep the log from it too, which has said it better by now.
+    let (web_address, web_tls) = (web.address(), tls.as_ref().ok().cloned().flatten());
     let tls = tls?.map(|tls| tls.shown);
     let tracing = traced(platform, &options, &rooms, &stop)?;
     let (events, running) = events(platform, &rooms, &stop);
@@ -113,13 +116,14 @@ async fn run(
     let (app, region) = (project.app.to_string(), project.server.region.clone());
     let names = Names { app, region };
     entrance.open(doors(platform, &options, (&rooms, events), keys, names));
-    web.open(&rooms, &options);
+    let web = web.open(platform, options.web.clone(), web_tls, &rooms);
+    let _once = rooms.deployment.web.set(Arc::clone(&web));
     let verbs = options.auth.is_some().then_some(&verbs);
-    let note = note(&options, (address, web.address()), verbs, tls.as_ref());
+    let note = note(&options, (address, web_address), verbs, tls.as_ref());
     announce(platform, &options, &note).await?;
     ready(Ready {
         address,
-        web: web.address(),
+        web: web_address,
         tls,
     });
     ended(serving, "the doors closed early").await;

@@ -458,23 +458,32 @@ triggers:
     assert_eq!(server.stop().code, Some(0));
 }
 
-/// Without a route there is no listener for them, and a deploy does not open one.
+/// Without a route there is no listener for them, until a deploy brings the first.
 #[test]
-fn the_first_route_needs_a_start() {
+fn the_first_route_opens_the_listener() {
     let replies = guest("replies");
     let file = format!("version: 1\nfunctions: {{ replies: {{ source: \"{replies}\" }} }}\n");
     let project = Project::new(&file);
     let server = project.up();
+    assert_eq!(server.routes, "");
     let route = "triggers: { first: { http: \"GET /first\", function: replies } }\n";
     project.write("triggers.yaml", &format!("{file}{route}"));
     let plan = project.verb(&["plan"]);
     assert_eq!(plan.code, Some(7), "{}", plan.err);
     assert!(
-        plan.err.contains("the server has no route yet"),
+        plan.err.contains("the listener of routes opens with it"),
         "{}",
         plan.err
     );
-    let refused = project.verb(&["deploy"]);
-    assert_eq!(refused.code, Some(6), "{}", refused.err);
+    let deployed = project.verb(&["deploy"]);
+    assert_eq!(deployed.code, Some(0), "{}", deployed.err);
+    let said = deployed.err.split_whitespace();
+    let mut addresses = said.filter_map(|word| word.strip_prefix("http://"));
+    let routes = addresses.next_back().expect("where routes are answered");
+    assert_eq!(web(routes, "GET /first", &[], b"").status, 200);
+    assert_eq!(web(routes, "GET /other", &[], b"").status, 404);
+    project.write("triggers.yaml", &file);
+    project.done(&["deploy"]);
+    assert_eq!(web(routes, "GET /first", &[], b"").status, 404);
     assert_eq!(server.stop().code, Some(0));
 }

@@ -204,7 +204,9 @@ fn a_lambda_file_that_is_there_fails_waits_and_goes_on() {
     dev.line(|line| line.starts_with("reload   app@3 "));
     let compared = dev.line(|line| line.starts_with("compare "));
     assert!(
-        compared.contains("0 out -> fails: SyntaxError: expected ':' (app.py line 1)"),
+        compared.contains(
+            "0 out -> fails: Runtime.UserCodeSyntaxError: Syntax error in module 'app': expected ':' (app.py, line 1)"
+        ),
         "{compared}"
     );
     dev.say("q");

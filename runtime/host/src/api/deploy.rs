@@ -140,21 +140,16 @@ pub(crate) async fn deploy(rooms: &Rooms, call: &Call<'_>) -> Reply {
             }),
     );
     let mut notes = stuck(rooms, &project);
-    match others.need_a_start(rooms) {
-        Some(name) if asked.dry_run => notes.push(format!(
-            "trigger {name}: the server has no route yet, and listens for requests from its next start on"
-        )),
-        Some(name) => {
-            return Err(ApiError::conflict(format!(
-                "deploy trigger {name}: the server has no route yet, and listens for requests from its next start on"
-            ))
-            .with_hint("stop the server and start it again with this file; nothing is lost by it"));
-        }
-        None => {}
+    if let Some(name) = others.opening(rooms).await {
+        notes.push(format!(
+            "trigger {name}: the listener of routes opens with it"
+        ));
     }
     if !asked.dry_run {
+        let opened = others.listen(rooms).await?;
         let shadows = apply(rooms, &project, &asked, (&digests, others)).await?;
         notes = stuck(rooms, &project);
+        notes.extend(opened.map(|at| format!("routes are answered at http://{at} from now on")));
         notes.extend(shadows);
     }
     notes.extend(project.remarks(&rooms.deployment.file));

@@ -1,9 +1,14 @@
 //! The listener of the web: bound with the port, so that a taken one costs nothing; served at once; opened with the doors.
-//! There is none where no trigger of the file has a route.
+//! There is none where no trigger of the file has a route, until a deploy brings the first.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    sync::{Arc, Weak},
+};
 
 use platform::{Listener, Platform, StopToken, Task};
+use tokio::sync::Mutex;
 use wire::AllowedHosts;
 
 use super::bound;
@@ -12,7 +17,7 @@ use crate::{
     config::Project,
     errors::StartError,
     listener::serve,
-    options::UpOptions,
+    options::{UpOptions, WebOptions},
     routes::{Web, WebDoor},
     tls::Tls,
 };
@@ -37,16 +42,7 @@ impl BoundWeb {
         if project.routes.is_empty() {
             return Ok(Self(None));
         }
-        let address = options.web.address();
-        let listener = platform.net.listen(address).await.map_err(|error| {
-            if error.kind() == io::ErrorKind::AddrInUse {
-                return StartError::WebPortTaken { address };
-            }
-            let reason = error.to_string();
-            StartError::Listen { address, reason }
-        })?;
-        let address = bound(&listener)?;
-        Ok(Self(Some((listener, address))))
+        Ok(Self(Some(listening(platform, &options.web).await?)))
     }
 
     pub(super) fn serve(
@@ -55,17 +51,41 @@ impl BoundWeb {
         tls: Option<Tls>,
         stop: &StopToken,
     ) -> ServedWeb {
-        let serving = self.0.map(|(listener, address)| {
-            let door = Arc::new(WebDoor::with(tls));
-            let serving = serve(platform.clone(), listener, Arc::clone(&door), stop.clone());
-            Serving {
-                address,
-                door,
-                task: platform.tasks.spawn("web", serving),
-            }
-        });
-        ServedWeb(serving)
+        ServedWeb(self.0.map(|bound| Serving::of(bound, platform, tls, stop)))
     }
+}
+
+impl Serving {
+    fn of(
+        (listener, address): (Listener, SocketAddr),
+        platform: &Platform,
+        tls: Option<Tls>,
+        stop: &StopToken,
+    ) -> Self {
+        let door = Arc::new(WebDoor::with(tls));
+        let serving = serve(platform.clone(), listener, Arc::clone(&door), stop.clone());
+        Self {
+            address,
+            door,
+            task: platform.tasks.spawn("web", serving),
+        }
+    }
+}
+
+async fn listening(
+    platform: &Platform,
+    web: &WebOptions,
+) -> Result<(Listener, SocketAddr), StartError> {
+    let address = web.address();
+    let listener = platform.net.listen(address).await.map_err(|error| {
+        if error.kind() == io::ErrorKind::AddrInUse {
+            return StartError::WebPortTaken { address };
+        }
+        let reason = error.to_string();
+        StartError::Listen { address, reason }
+    })?;
+    let address = bound(&listener)?;
+    Ok((listener, address))
 }
 
 impl ServedWeb {
@@ -73,13 +93,27 @@ impl ServedWeb {
         self.0.as_ref().map(|serving| serving.address)
     }
 
-    pub(super) fn open(&self, rooms: &Arc<Rooms>, options: &UpOptions) {
+    /// There are rooms behind it now.
+    pub(super) fn open(
+        self,
+        platform: &Platform,
+        web: WebOptions,
+        tls: Option<Tls>,
+        rooms: &Arc<Rooms>,
+    ) -> Arc<WebListener> {
         if let Some(serving) = &self.0 {
             serving.door.open(Web {
                 rooms: Arc::clone(rooms),
-                hosts: hosts(options),
+                hosts: hosts(&web),
             });
         }
+        Arc::new(WebListener {
+            platform: platform.clone(),
+            web,
+            tls,
+            rooms: Arc::downgrade(rooms),
+            serving: Mutex::new(self.0),
+        })
     }
 
     pub(super) fn abort(&self) {
@@ -87,10 +121,53 @@ impl ServedWeb {
             serving.task.abort();
         }
     }
+}
+
+/// What is kept of it while the server runs.
+pub(crate) struct WebListener {
+    platform: Platform,
+    web: WebOptions,
+    tls: Option<Tls>,
+    rooms: Weak<Rooms>,
+    serving: Mutex<Option<Serving>>,
+}
+
+impl fmt::Debug for WebListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebListener").finish_non_exhaustive()
+    }
+}
+
+impl WebListener {
+    /// Opens what is closed, and says where it is then.
+    ///
+    /// # Errors
+    ///
+    /// When the port is taken, or may not be listened on.
+    pub(crate) async fn listen(&self) -> Result<Option<SocketAddr>, StartError> {
+        let mut serving = self.serving.lock().await;
+        let Some(rooms) = self.rooms.upgrade().filter(|_| serving.is_none()) else {
+            return Ok(None);
+        };
+        let bound = listening(&self.platform, &self.web).await?;
+        let address = bound.1;
+        let opened = Serving::of(bound, &self.platform, self.tls.clone(), &rooms.stop);
+        opened.door.open(Web {
+            rooms,
+            hosts: hosts(&self.web),
+        });
+        *serving = Some(opened);
+        Ok(Some(address))
+    }
+
+    pub(crate) async fn is_open(&self) -> bool {
+        self.serving.lock().await.is_some()
+    }
 
     /// Waits until its open requests are answered.
-    pub(super) async fn ended(self) {
-        if let Some(serving) = self.0
+    pub(super) async fn ended(&self) {
+        let serving = self.serving.lock().await.take();
+        if let Some(serving) = serving
             && let Err(error) = serving.task.await
         {
             tracing::warn!(%error, "routes closed early");
@@ -99,9 +176,9 @@ impl ServedWeb {
 }
 
 /// On an address of this machine alone, a page that rebinds its name to it is not answered.
-fn hosts(options: &UpOptions) -> AllowedHosts {
-    if options.web.listen.is_loopback() {
-        AllowedHosts::loopback_and(options.web.hosts.clone())
+fn hosts(web: &WebOptions) -> AllowedHosts {
+    if web.listen.is_loopback() {
+        AllowedHosts::loopback_and(web.hosts.clone())
     } else {
         AllowedHosts::any()
     }

@@ -4,7 +4,7 @@
 //! A schedule that changes ends what it runs, writes it and gives its lease back before the other one begins, so no slot is
 //! run twice. A request that is in keeps the route that it came by. Nothing stored is deleted.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use model::TriggerName;
 
@@ -50,9 +50,21 @@ impl Others {
         changes
     }
 
-    /// The listener of routes is opened by a start, where its file has any.
-    pub(super) fn need_a_start(&self, rooms: &Rooms) -> Option<&TriggerName> {
-        self.routes.keys().next().filter(|_| !rooms.deployment.web)
+    /// The first of the routes that the listener will open with, where there is none yet.
+    pub(super) async fn opening(&self, rooms: &Rooms) -> Option<&TriggerName> {
+        let web = rooms.deployment.web.get()?;
+        let is_open = web.is_open().await;
+        self.routes.keys().next().filter(|_| !is_open)
+    }
+
+    /// Opens it, and says where routes are answered then.
+    pub(super) async fn listen(&self, rooms: &Rooms) -> Result<Option<SocketAddr>, ApiError> {
+        let web = rooms.deployment.web.get();
+        let Some(web) = web.filter(|_| !self.routes.is_empty()) else {
+            return Ok(None);
+        };
+        let refused = |error| ApiError::conflict(format!("deploy routes: {error}"));
+        web.listen().await.map_err(refused)
     }
 
     /// Schedules that change, or are no more, stop.
