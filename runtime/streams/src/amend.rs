@@ -43,7 +43,7 @@ impl Amendment<'_> {
         revise::set_mode(self.0, mode);
     }
 
-    /// Opens shards until there are so many. What is shown of it is shown after `begin_update`.
+    /// Opens shards until there are so many: when the time of `begin_update` is over.
     pub fn grow_to(&mut self, shards: u32) -> Result<(), ReshardError> {
         reshard::grow_to(self.0, shards)
     }

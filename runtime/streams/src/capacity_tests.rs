@@ -169,6 +169,7 @@ async fn load(platform: &Platform, streams: &Streams, mibps: usize, seconds: u64
         }
     }
     platform.clock.shift(Duration::from_secs(1));
+    streams.trim_expired(platform.clock.wall()).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

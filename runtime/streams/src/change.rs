@@ -125,7 +125,8 @@ impl Streams {
         }
     }
 
-    /// Frees what retention no longer covers at `now`, and forgets streams that are gone.
+    /// Frees what retention no longer covers at `now`, forgets streams that are gone, and sees to it that no change of shards is
+    /// late.
     pub async fn trim_expired(&self, now: Timestamp) -> Result<(), DeleteError> {
         let _one_at_a_time = self.shared.trimming.lock().await;
         let streams: Vec<(StreamKey, Arc<StreamEntry>)> = {
@@ -134,6 +135,9 @@ impl Streams {
             registry.iter().map(pair).collect()
         };
         for (key, entry) in streams {
+            if let Some(at) = entry.changes_at().filter(|at| *at <= now) {
+                self.reshard_due(key.clone(), at).await;
+            }
             if entry.status(now).is_some() {
                 self.trim(&entry, entry.covered_from(now)).await?;
                 self.drop_expired_shards(&key).await?;

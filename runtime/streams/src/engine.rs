@@ -130,7 +130,11 @@ impl Streams {
         let trimmed = trimmed::load(&log)?;
         let data_keys = DataKeys::load(vault, &log, &wrapped)?;
         drop_forgotten(&log, numbers, &registry);
-        Ok(Self {
+        let begun: Vec<_> = registry
+            .iter()
+            .filter_map(|(key, entry)| Some((StreamKey::clone(key), entry.changes_at()?)))
+            .collect();
+        let streams = Self {
             shared: Arc::new(Shared {
                 platform: platform.clone(),
                 log,
@@ -146,7 +150,11 @@ impl Streams {
                 trimmed: std::sync::Mutex::new(trimmed),
                 trimming: Mutex::new(()),
             }),
-        })
+        };
+        for (key, at) in begun {
+            streams.reshard_at(key, at);
+        }
+        Ok(streams)
     }
 
     pub fn describe(&self, key: &StreamKey) -> Result<StreamFacts, UnknownStream> {
@@ -162,11 +170,11 @@ impl Streams {
         Ok(present.map(ShardEntry::description).collect())
     }
 
-    /// The shards as descriptions show them: as they were before a change, while the stream is UPDATING.
+    /// The shards as descriptions show them: none of what goes before it was ACTIVE.
     pub fn shown_shards(&self, key: &StreamKey) -> Result<Vec<ShardDescription>, UnknownStream> {
         let stream = self.existing(key)?;
         let shown = stream.shown(self.now());
-        Ok(shown.map(|shard| shard.description()).collect())
+        Ok(shown.map(ShardEntry::description).collect())
     }
 
     /// Tells of changes of streams and shards from now on.

@@ -20,6 +20,7 @@ use crate::{
     facts::{ShardDescription, StreamFacts, StreamMode, StreamStatus, World},
     limits::{GONE_SHARDS_KEPT, SHARD_PREDATES, SHARDS_PER_COUNTER},
     number::ShardNumbers,
+    reshard::Reshard,
     traffic::{Meters, ShardMeter},
     traits::Traits,
     vault::WrappedKey,
@@ -65,15 +66,15 @@ pub(crate) struct StreamEntry {
     routes: Vec<ShardEntry>,
 }
 
-/// A change that is shown as UPDATING for a while. It is complete from its first moment; what describes the stream
-/// shows new shards when the while is over, as AWS does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A change that is shown as UPDATING for a while. What it does to the shards it does when the while is over, as on AWS.
+// Unknown fields are let pass: earlier versions changed shards at once and noted here which were new.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Update {
     pub(crate) since: Timestamp,
     pub(crate) until: Timestamp,
-    /// The first shard that did not exist before.
-    pub(crate) first_new: ShardId,
+    /// The stream is UPDATING until this is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) then: Option<Reshard>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -229,14 +230,22 @@ impl StreamEntry {
             Some(_) => Some(StreamStatus::Deleting),
             // A clock that went back behind the creation makes no stream come again.
             None if self.created <= now && now < self.active_from => Some(StreamStatus::Creating),
-            None if self.updating(now).is_some() => Some(StreamStatus::Updating),
+            None if self.is_updating(now) => Some(StreamStatus::Updating),
             None => Some(StreamStatus::Active),
         }
     }
 
-    fn updating(&self, now: Timestamp) -> Option<Update> {
-        self.update
-            .filter(|update| update.since <= now && now < update.until)
+    fn is_updating(&self, now: Timestamp) -> bool {
+        let update = self.update.as_ref();
+        update.is_some_and(|update| {
+            update.then.is_some() || update.since <= now && now < update.until
+        })
+    }
+
+    /// When its shards are to change.
+    pub(crate) fn changes_at(&self) -> Option<Timestamp> {
+        let update = self.update.as_ref()?;
+        update.then.is_some().then_some(update.until)
     }
 
     /// Finds the open shards again, after shards have changed.
@@ -275,20 +284,10 @@ impl StreamEntry {
         self.shards.iter().filter(present)
     }
 
-    /// The shards as descriptions show them: without what is still UPDATING, and none of what goes before it was ACTIVE.
-    pub(crate) fn shown(&self, now: Timestamp) -> impl Iterator<Item = ShardEntry> {
-        let update = self.updating(now);
+    /// The shards as descriptions show them: none of what goes before it was ACTIVE.
+    pub(crate) fn shown(&self, now: Timestamp) -> impl Iterator<Item = &ShardEntry> {
         let never_active = self.gone_from.is_some() && now < self.active_from;
-        let existed = move |shard: &&ShardEntry| {
-            !never_active && update.is_none_or(|update| shard.id < update.first_new)
-        };
-        let before = move |shard: &ShardEntry| ShardEntry {
-            closed: shard
-                .closed
-                .filter(|closed| update.is_none_or(|update| *closed < update.since)),
-            ..*shard
-        };
-        self.present(now).filter(existed).map(before)
+        self.present(now).filter(move |_| !never_active)
     }
 
     pub(crate) fn facts(&self, key: &StreamKey, now: Timestamp) -> Option<StreamFacts> {
@@ -518,6 +517,22 @@ mod tests {
             String::from_utf8_lossy(&write.value.unwrap()),
             @r#"{"version":1,"mode":"provisioned","created":10000,"active_from":10500,"gone_from":null,"retention_ms":86400000,"shards":[{"id":0,"slot":1,"counter":1,"created_s":8,"range":{"starting":0,"ending":340282366920938463463374607431768211455}}]}"#
         );
+    }
+
+    #[test]
+    fn updates_of_earlier_versions_are_complete() {
+        let (mut entry, _) = new(1);
+        let at = Timestamp::from_millis;
+        entry.update = Some(Update {
+            since: at(20_000),
+            until: at(20_500),
+            then: None,
+        });
+        let written = entry.write(&key()).unwrap().value.unwrap();
+        let written = String::from_utf8(written.into()).unwrap();
+        let earlier = written.replace("20500", r#"20500,"first_new":1"#);
+        let read = Entry::decode(&entry_key(&key()), earlier.as_bytes());
+        assert_eq!(read, Ok(Entry::Stream(key(), entry)));
     }
 
     #[test]

@@ -2,9 +2,11 @@
 //!
 //! In: which shards, where to split them, or how many there should be. Out: an entry in which every closed shard has
 //! children and every key has one open shard again. Records of a child are younger than those of its parents, in
-//! their numbers as well. What is closed stays readable until retention has passed.
+//! their numbers as well. What is closed stays readable until retention has passed. What is asked for is checked and stored
+//! at once, and done when the stream has been UPDATING for its while, as on AWS; a start in between does it too.
 
-use model::{HashKey, HashKeyRange, ShardId, StreamKey};
+use model::{HashKey, HashKeyRange, ShardId, StreamKey, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     engine::Streams,
@@ -15,6 +17,15 @@ use crate::{
     scaling::Step,
     uniform::{cut, divides, equal_borders, nearest},
 };
+
+/// What becomes of the shards of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reshard {
+    Steps(Vec<Step>),
+    /// So many of them.
+    Scale(u32),
+}
 
 /// How many open shards there were and will be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,14 +71,12 @@ impl Streams {
         at: HashKey,
     ) -> Result<(), ReshardError> {
         let decide = move |draft: &mut Draft| {
-            let parent = open_shard(draft, shard)?;
-            let range = parent.range;
+            let range = open_shard(draft, shard)?.range;
             if !divides(range, at) {
                 return Err(ReshardError::OutsideOfShard { range });
             }
-            begin(draft)?;
-            divide(draft, &parent, at)?;
-            Ok(())
+            let at = vec![at];
+            begin(draft, Reshard::Steps(vec![Step::Split { shard, at }]))
         };
         Ok(self.revise(key, decide).await?)
     }
@@ -80,13 +89,10 @@ impl Streams {
         upper: ShardId,
     ) -> Result<(), ReshardError> {
         let decide = move |draft: &mut Draft| {
-            let (lower, upper) = (open_shard(draft, lower)?, open_shard(draft, upper)?);
-            if !meet(&lower, &upper) {
+            if !meet(&open_shard(draft, lower)?, &open_shard(draft, upper)?) {
                 return Err(ReshardError::NotAdjacent);
             }
-            begin(draft)?;
-            unite(draft, &lower, &upper)?;
-            Ok(())
+            begin(draft, Reshard::Steps(vec![Step::Merge { lower, upper }]))
         };
         Ok(self.revise(key, decide).await?)
     }
@@ -97,8 +103,7 @@ impl Streams {
         let decide = move |draft: &mut Draft| {
             let open = u32::try_from(draft.entry.routes().len()).unwrap_or(u32::MAX);
             check_scale(draft, open, asked)?;
-            begin(draft)?;
-            even_out(draft, asked)?;
+            begin(draft, Reshard::Scale(asked))?;
             Ok(Scaled {
                 before: open,
                 after: asked,
@@ -114,34 +119,42 @@ impl Streams {
         steps: Vec<Step>,
     ) -> Result<usize, ReshardError> {
         let decide = move |draft: &mut Draft| {
-            begin(draft)?;
-            let found = |draft: &Draft, id: ShardId| {
-                let open = draft.entry.routes().iter().find(|shard| shard.id == id);
-                open.copied().ok_or(ReshardError::NoSuchShard(id))
-            };
-            let (before, mut added) = (draft.entry.routes().len(), 0);
-            for step in steps {
-                match step {
-                    Step::Split { shard, at } => {
-                        let mut rest = found(draft, shard)?;
-                        added += at.len();
-                        for border in at {
-                            rest = divide(draft, &rest, border)?.1;
-                        }
-                    }
-                    Step::Merge { lower, upper } => {
-                        let (lower, upper) = (found(draft, lower)?, found(draft, upper)?);
-                        if !meet(&lower, &upper) {
-                            return Err(ReshardError::NotAdjacent);
-                        }
-                        unite(draft, &lower, &upper)?;
-                        added = added.wrapping_sub(1);
-                    }
-                }
-            }
-            Ok(before.wrapping_add(added))
+            let open = draft.entry.routes().len();
+            let after = steps.iter().fold(open, |open, step| match step {
+                Step::Split { at, .. } => open + at.len(),
+                Step::Merge { .. } => open.saturating_sub(1),
+            });
+            begin(draft, Reshard::Steps(steps))?;
+            Ok(after)
         };
         Ok(self.revise(key, decide).await?)
+    }
+
+    /// Changes the shards of a stream that is UPDATING, as soon as the time has come.
+    pub(crate) fn reshard_at(&self, key: StreamKey, at: Timestamp) {
+        let streams = self.clone();
+        let change = async move {
+            streams.shared.platform.clock.sleep_towards_wall(at).await;
+            streams.reshard_due(key, at).await;
+        };
+        let tasks = &self.shared.platform.tasks;
+        drop(tasks.spawn("change the shards of a stream", change));
+    }
+
+    /// Changes the shards of a stream that was UPDATING until then, unless that is done.
+    pub(crate) async fn reshard_due(&self, key: StreamKey, at: Timestamp) {
+        let due = move |draft: &mut Draft| {
+            let update = draft.entry.update.as_mut();
+            let update = update.filter(|update| update.until == at);
+            match update.and_then(|update| update.then.take()) {
+                Some(reshard) => carry_out(draft, reshard),
+                None => Ok(()),
+            }
+        };
+        // A stream that is gone has no shards to change, and after a log that stopped a start goes on.
+        if let Err(Unrevised::Refused(error)) = self.revise(key.clone(), due).await {
+            tracing::error!(stream = %key.name, %error, "its shards stay as they are");
+        }
     }
 
     /// Forgets closed shards of which retention covers nothing any more.
@@ -189,7 +202,7 @@ pub(crate) fn grow_to(draft: &mut Draft, shards: u32) -> Result<(), ReshardError
     let open = u32::try_from(draft.entry.routes().len()).unwrap_or(u32::MAX);
     let shards = shards.min(SHARDS_PER_STREAM_MAX);
     if shards > open {
-        even_out(draft, shards)?;
+        after_update(draft, Reshard::Scale(shards))?;
     }
     Ok(())
 }
@@ -199,34 +212,76 @@ fn open_shard(draft: &Draft, id: ShardId) -> Result<ShardEntry, ReshardError> {
         return Err(ReshardError::OnDemand);
     }
     let found = draft.entry.shard(id).copied();
-    // While a change is shown as UPDATING, what it closed still looks open; that the stream is busy is found next.
-    let since = draft.entry.update.map(|update| update.since);
-    let busy = draft.status == StreamStatus::Updating;
-    let open = |shard: &ShardEntry| shard.closed.is_none() || busy && shard.closed >= since;
     let found = found.ok_or(ReshardError::NoSuchShard(id))?;
-    if open(&found) {
-        Ok(found)
-    } else {
-        Err(ReshardError::Closed(id))
+    match found.closed {
+        None => Ok(found),
+        Some(_) => Err(ReshardError::Closed(id)),
     }
 }
 
-fn begin(draft: &mut Draft) -> Result<(), ReshardError> {
+fn begin(draft: &mut Draft, reshard: Reshard) -> Result<(), ReshardError> {
+    check_active(draft)?;
+    draft.begin_update();
+    after_update(draft, reshard)
+}
+
+fn check_active(draft: &Draft) -> Result<(), ReshardError> {
     match draft.status {
-        StreamStatus::Active => {
-            draft.begin_update();
-            Ok(())
-        }
+        StreamStatus::Active => Ok(()),
         status @ (StreamStatus::Creating | StreamStatus::Updating | StreamStatus::Deleting) => {
             Err(ReshardError::NotActive(status))
         }
     }
 }
 
+/// At once where the stream is not UPDATING for any time.
+fn after_update(draft: &mut Draft, reshard: Reshard) -> Result<(), ReshardError> {
+    let now = draft.now;
+    let update = draft.entry.update.as_mut();
+    match update.filter(|update| update.until > now) {
+        Some(update) => {
+            update.then = Some(reshard);
+            Ok(())
+        }
+        None => carry_out(draft, reshard),
+    }
+}
+
+fn carry_out(draft: &mut Draft, reshard: Reshard) -> Result<(), ReshardError> {
+    let found = |draft: &Draft, id: ShardId| {
+        let open = draft.entry.routes().iter().find(|shard| shard.id == id);
+        open.copied().ok_or(ReshardError::NoSuchShard(id))
+    };
+    let steps = match reshard {
+        Reshard::Scale(asked) => return even_out(draft, asked),
+        Reshard::Steps(steps) => steps,
+    };
+    for step in steps {
+        match step {
+            Step::Split { shard, at } => {
+                let mut rest = found(draft, shard)?;
+                for border in at {
+                    rest = divide(draft, &rest, border)?.1;
+                }
+            }
+            Step::Merge { lower, upper } => {
+                let (lower, upper) = (found(draft, lower)?, found(draft, upper)?);
+                if !meet(&lower, &upper) {
+                    return Err(ReshardError::NotAdjacent);
+                }
+                unite(draft, &lower, &upper)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn check_scale(draft: &Draft, open: u32, asked: u32) -> Result<(), ReshardError> {
     if draft.entry.mode == StreamMode::OnDemand {
         return Err(ReshardError::OnDemand);
     }
+    // How many there are is not settled before.
+    check_active(draft)?;
     let max = SHARDS_PER_STREAM_MAX;
     if asked > max {
         return Err(ReshardError::Limit { asked, max });

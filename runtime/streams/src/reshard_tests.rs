@@ -31,8 +31,16 @@ fn flights() -> StreamKey {
 }
 
 /// Lets a change of state pass.
-fn settle(platform: &Platform) {
+async fn settle(platform: &Platform, streams: &Streams) {
+    let mut changes = streams.changes();
     platform.clock.shift(Duration::from_secs(1));
+    while status(streams) == StreamStatus::Updating {
+        changes.next().await;
+    }
+}
+
+fn status(streams: &Streams) -> StreamStatus {
+    streams.describe(&flights()).unwrap().status
 }
 
 fn all(streams: &Streams) -> Vec<ShardFacts> {
@@ -63,6 +71,7 @@ async fn a_split_ends_the_parent_and_sends_what_follows_to_its_children() {
     let (platform, streams) = with_shards(1).await;
     assert_eq!(put(&streams, "before", 0).await, 0);
     streams.split(flights(), ShardId(0), MIDDLE).await.unwrap();
+    settle(&platform, &streams).await;
     assert_eq!(put(&streams, "low", 0).await, 1);
     assert_eq!(put(&streams, "high", u128::MAX).await, 2);
     let parent = page(&streams, 0).await;
@@ -84,7 +93,6 @@ async fn a_split_ends_the_parent_and_sends_what_follows_to_its_children() {
             (true, vec![ShardId(0)])
         ]
     );
-    settle(&platform);
     let shards = streams.shards(&flights()).unwrap();
     let ending = shards[0].ending.unwrap();
     assert!(parent.records[0].sequence < ending && ending < shards[1].starting);
@@ -92,13 +100,14 @@ async fn a_split_ends_the_parent_and_sends_what_follows_to_its_children() {
 
 #[tokio::test(start_paused = true)]
 async fn a_merge_gives_both_ranges_to_one_child() {
-    let (_, streams) = with_shards(3).await;
+    let (platform, streams) = with_shards(3).await;
     for (lower, upper) in [(0, 2), (1, 0), (1, 1)] {
         let merged = streams.merge(flights(), ShardId(lower), ShardId(upper));
         assert_eq!(merged.await, Err(ReshardError::NotAdjacent));
     }
     let merged = streams.merge(flights(), ShardId(1), ShardId(2));
     merged.await.unwrap();
+    settle(&platform, &streams).await;
     let [kept, child] = open(&streams).try_into().unwrap();
     assert_eq!(kept.id, ShardId(0));
     assert_eq!(child.parents, [ShardId(1), ShardId(2)]);
@@ -126,7 +135,7 @@ async fn only_open_shards_of_active_streams_can_be_changed() {
     split(1, first + 2).await.unwrap();
     let busy = Err(ReshardError::NotActive(StreamStatus::Updating));
     assert_eq!(split(0, 9).await, busy);
-    settle(&platform);
+    settle(&platform, &streams).await;
     assert_eq!(
         split(1, first + 2).await,
         Err(ReshardError::Closed(ShardId(1)))
@@ -142,13 +151,14 @@ fn ranges(streams: &Streams) -> Vec<HashKeyRange> {
 #[tokio::test(start_paused = true)]
 async fn scaling_opens_as_many_shards_on_the_way_as_aws() {
     for (from, to, ever) in [(2, 4, 6), (4, 5, 15), (10, 13, 37), (4, 2, 6), (5, 3, 7)] {
-        let (_, streams) = with_shards(from).await;
+        let (platform, streams) = with_shards(from).await;
         let scaled = streams.scale(flights(), to).await;
         let expected = Scaled {
             before: from,
             after: to,
         };
         assert_eq!(scaled, Ok(expected));
+        settle(&platform, &streams).await;
         let open = u32::try_from(open(&streams).len()).unwrap();
         assert_eq!((open, all(&streams).len()), (to, ever), "{from} to {to}");
         check_lineage(&streams);
@@ -166,18 +176,19 @@ async fn scaling_to_the_number_there_is_evens_the_shards_out() {
         assert_eq!(streams.scale(flights(), asked).await, Err(refused));
     }
     streams.scale(flights(), 2).await.unwrap();
+    settle(&platform, &streams).await;
     assert_eq!(all(&streams).len(), 2);
-    settle(&platform);
     let at = HashKey(7);
     streams.split(flights(), ShardId(0), at).await.unwrap();
-    settle(&platform);
+    settle(&platform, &streams).await;
     streams.scale(flights(), 3).await.unwrap();
+    settle(&platform, &streams).await;
     assert_eq!(ranges(&streams), HashKeyRange::split_whole(3));
     put(&streams, "x", u128::MAX / 3).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn new_shards_are_shown_when_the_change_is_over() {
+async fn shards_change_when_the_update_is_over() {
     let (platform, streams) = with_shards(1).await;
     streams.split(flights(), ShardId(0), MIDDLE).await.unwrap();
     let shown = || {
@@ -187,9 +198,15 @@ async fn new_shards_are_shown_when_the_change_is_over() {
         assert_eq!(open, facts.open_shards);
         (facts.status, shards.len(), open)
     };
+    assert_eq!(put(&streams, "during", 0).await, 0);
+    platform.clock.sleep(Duration::from_millis(499)).await;
+    assert_eq!(put(&streams, "during", u128::MAX).await, 0);
     assert_eq!(shown(), (StreamStatus::Updating, 1, 1));
-    platform.clock.shift(Duration::from_millis(500));
+    settle(&platform, &streams).await;
     assert_eq!(shown(), (StreamStatus::Active, 3, 2));
+    assert_eq!(page(&streams, 0).await.records.len(), 2);
+    assert_eq!(put(&streams, "after", 0).await, 1);
+    check_lineage(&streams);
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,6 +216,7 @@ async fn a_restart_keeps_the_lineage_and_what_is_closed() {
     streams.declare(flights(), declared(1, DAY)).await.unwrap();
     put(&streams, "before", 0).await;
     streams.split(flights(), ShardId(0), MIDDLE).await.unwrap();
+    settle(&platform, &streams).await;
     let before = all(&streams);
     drop(streams);
     log.stop().await;
@@ -209,10 +227,42 @@ async fn a_restart_keeps_the_lineage_and_what_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_restart_goes_on_with_an_update() {
+    let platform = Platform::simulated(1);
+    let (streams, log) = start(&platform).await;
+    streams.declare(flights(), declared(2, DAY)).await.unwrap();
+    streams.scale(flights(), 3).await.unwrap();
+    drop(streams);
+    log.stop().await;
+    platform.clock.sleep(DAY / 48).await;
+    let (streams, _) = start(&platform).await;
+    assert_eq!(status(&streams), StreamStatus::Updating);
+    assert_eq!(put(&streams, "late", 0).await, 0);
+    settle(&platform, &streams).await;
+    assert_eq!(ranges(&streams), HashKeyRange::split_whole(3));
+    check_lineage(&streams);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_updating_is_not_deleted_and_a_clock_set_back_holds_nothing_up() {
+    let (platform, streams) = with_shards(1).await;
+    streams.split(flights(), ShardId(0), MIDDLE).await.unwrap();
+    let busy = DeleteError::NotActive(StreamStatus::Updating);
+    assert_eq!(streams.delete(flights()).await, Err(busy));
+    platform.clock.set_back(DAY);
+    let mut changes = streams.changes();
+    while status(&streams) == StreamStatus::Updating {
+        changes.next().await;
+    }
+    assert_eq!(open(&streams).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn closed_shards_stay_until_their_records_have_expired() {
     let (platform, streams) = with_shards(1).await;
     put(&streams, "old", 0).await;
     streams.split(flights(), ShardId(0), MIDDLE).await.unwrap();
+    settle(&platform, &streams).await;
     platform.clock.shift(DAY - Duration::from_secs(1));
     assert_eq!(all(&streams).len(), 3);
     platform.clock.shift(Duration::from_secs(1));
@@ -240,6 +290,7 @@ async fn waiting_ends_with_the_shard() {
         streams.split(flights(), ShardId(0), MIDDLE),
     );
     assert_eq!((woken.unwrap(), split), (Ok(()), Ok(())));
+    settle(&platform, &streams).await;
     assert!(page(&streams, 0).await.ended);
 }
 
@@ -254,9 +305,10 @@ async fn writers_are_sent_on_while_shards_close_under_them() {
     let changer = async {
         for asked in [2, 3, 2, 4, 2, 1, 2] {
             platform.clock.sleep(Duration::from_millis(2)).await;
-            settle(&platform);
+            settle(&platform, &streams).await;
             streams.scale(flights(), asked).await.unwrap();
         }
+        settle(&platform, &streams).await;
     };
     tokio::join!(writer, changer);
     let mut found = Vec::new();
@@ -272,7 +324,7 @@ async fn writers_are_sent_on_while_shards_close_under_them() {
 
 #[tokio::test(start_paused = true)]
 async fn a_repeated_request_gets_its_first_answer_after_a_split() {
-    let (_, streams) = with_shards(2).await;
+    let (platform, streams) = with_shards(2).await;
     let put = || {
         let records = vec![record("a", u128::MAX), record("b", 0), record("c", 1)];
         let mark = ProducerMark {
@@ -285,6 +337,7 @@ async fn a_repeated_request_gets_its_first_answer_after_a_split() {
     let first = put().await;
     let at = HashKey(1 << 100);
     streams.split(flights(), ShardId(0), at).await.unwrap();
+    settle(&platform, &streams).await;
     assert_eq!(put().await, first);
 }
 
@@ -387,8 +440,8 @@ proptest! {
         told(async {
             let (platform, streams) = with_shards(2).await;
             for step in &steps {
-                settle(&platform);
                 take(&streams, step).await;
+                settle(&platform, &streams).await;
                 check_lineage(&streams);
             }
         });
@@ -405,7 +458,7 @@ proptest! {
             let (platform, streams) = with_shards(shards).await;
             for step in steps.iter().filter(|_| uneven) {
                 take(&streams, step).await;
-                settle(&platform);
+                settle(&platform, &streams).await;
             }
             let before = ranges(&streams);
             let open = u32::try_from(before.len()).unwrap();
@@ -413,6 +466,7 @@ proptest! {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a small number")]
             let asked = fewest + (part * f64::from(2 * open - fewest)) as u32;
             streams.scale(flights(), asked).await.unwrap();
+            settle(&platform, &streams).await;
             let after = ranges(&streams);
             assert_eq!(u32::try_from(after.len()).unwrap(), asked);
             check_sizes(&before, &after);

@@ -41,12 +41,12 @@ pub enum Unrevised<E> {
 }
 
 impl Draft {
-    /// The stream is UPDATING for the time that the settings say; shards from `next_shard` on are shown after it.
+    /// The stream is UPDATING for the time that the settings say.
     pub(crate) fn begin_update(&mut self) {
         self.entry.update = Some(Update {
             since: self.now,
             until: self.now.plus(self.transition),
-            first_new: self.entry.next_shard(),
+            then: None,
         });
     }
 }
@@ -132,6 +132,7 @@ impl Streams {
         let first_new = before.next_shard();
         let added = entry.shards.iter().filter(|shard| shard.id >= first_new);
         open_shards(&self.shared.log, &entry, added);
+        let later = entry.changes_at().filter(|_| before.changes_at().is_none());
         self.shared
             .registry_mut()
             .insert(key.clone(), Arc::new(entry));
@@ -139,6 +140,9 @@ impl Streams {
             self.shared.drop_shard(slot);
         }
         self.published();
+        if let Some(at) = later {
+            self.reshard_at(key.clone(), at);
+        }
         Ok(answer)
     }
 }

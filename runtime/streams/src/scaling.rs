@@ -7,6 +7,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use model::{HashKey, HashKeyRange, ShardId};
+use serde::{Deserialize, Serialize};
 
 use crate::{limits::HASH_RANGES, traffic::part_begins};
 
@@ -30,7 +31,8 @@ pub(crate) struct Goal {
     pub(crate) hot: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Step {
     /// The new ranges begin there, in this order.
     Split { shard: ShardId, at: Vec<HashKey> },

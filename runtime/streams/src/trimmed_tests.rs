@@ -145,6 +145,7 @@ async fn what_a_closed_shard_had_is_known_once_nothing_of_it_is_left() {
     let second = ReadFrom::After(numbers(&streams, LEFT).await[1]);
     let at = HashKey(MIDDLE / 2);
     streams.split(flights(), LEFT, at).await.unwrap();
+    platform.clock.sleep(SECOND).await;
     platform.clock.shift(HOUR + SECOND);
     for _ in 0..2 {
         let page = read(&streams, LEFT, second).await;

@@ -1,7 +1,7 @@
 //! A split while every core is busy with puts: how long it holds up those who put.
 //!
-//! What counts is the longest round trip of any producer that was under way while the split was, beside the longest one of
-//! a moment before it.
+//! What counts is the longest round trip of any producer that was under way about the moment when the shards change, which is
+//! when the stream has been UPDATING for its while, beside the longest one of a moment before.
 
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,12 @@ use crate::{
 
 const PRODUCERS: usize = 4;
 const SHARDS: u128 = 8;
-/// A stream takes one change after the other, each of which is shown for half a second.
 const SPLITS: u128 = 5;
-const BETWEEN: Duration = Duration::from_millis(700);
+const BETWEEN: Duration = Duration::from_millis(200);
 const BEFORE: Duration = Duration::from_millis(100);
-const AFTER: Duration = Duration::from_millis(50);
+/// From the answer to the change.
+const UPDATING: Duration = Duration::from_millis(500);
+const AROUND: Duration = Duration::from_millis(50);
 const PAUSE_MS_MAX: f64 = 20.0;
 const TRIPS_MAX: usize = 65_536;
 const FILE: &str = "version: 1\nstreams: { split: { shards: 8 } }\n";
@@ -42,12 +43,13 @@ pub(crate) async fn measure(report: &mut Report, project: &Project) -> Result<()
     for shard in 0..SPLITS {
         tokio::time::sleep(BETWEEN).await;
         let (began, ended) = split(&server, shard).await?;
-        tokio::time::sleep(AFTER).await;
+        tokio::time::sleep(UPDATING + 2 * AROUND).await;
         let mut seen = Vec::new();
         while let Ok(trip) = trips.try_recv() {
             seen.push(trip);
         }
-        pauses.push(longest(&seen, began, ended));
+        let change = ended + UPDATING;
+        pauses.push(longest(&seen, change - AROUND, change + AROUND));
         usual.push(longest(&seen, began - BEFORE, began));
     }
     producers.shutdown().await;

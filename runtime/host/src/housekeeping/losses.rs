@@ -200,6 +200,7 @@ async fn what_lay_in_a_shard_that_is_gone_is_counted_when_the_trigger_comes_back
     let at = HashKey(RIGHT / 2);
     let split = life.rooms.streams.split(flights, model::ShardId(0), at);
     split.await.unwrap();
+    life.a_second().await;
     life.end().await;
     platform.clock.shift(DAY + Duration::from_secs(10));
     let life = Life::begin(&platform).await;

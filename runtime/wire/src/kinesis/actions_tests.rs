@@ -15,6 +15,7 @@ use crate::hosts::AllowedHosts;
 pub(super) struct Client {
     pub(super) door: KinesisDoor,
     pub(super) platform: Platform,
+    streams: Streams,
 }
 
 impl Client {
@@ -47,8 +48,19 @@ impl Client {
         let streams = Streams::open_encrypted(&platform, log, settings, from)
             .await
             .unwrap();
-        let door = KinesisDoor::new(streams, platform.clone(), AllowedHosts::default());
-        Self { door, platform }
+        let door = KinesisDoor::new(streams.clone(), platform.clone(), AllowedHosts::default());
+        Self {
+            door,
+            platform,
+            streams,
+        }
+    }
+
+    /// Lets a change of state pass.
+    pub(super) async fn settle(&self) {
+        self.platform.clock.shift(Duration::from_secs(1));
+        let now = self.platform.clock.wall();
+        self.streams.trim_expired(now).await.unwrap();
     }
 
     /// A client of a server with the active stream `flights`.

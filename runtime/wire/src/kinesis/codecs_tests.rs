@@ -1,7 +1,7 @@
 //! One conversation in both codecs, with two servers that know the same: every action is answered alike, in CBOR with
 //! byte strings for blobs and tagged milliseconds for points in time.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
@@ -345,7 +345,7 @@ async fn both_codecs_are_told_the_same_by_every_action() {
         }
         if moves_on {
             for client in [&json, &cbor] {
-                client.platform.clock.shift(Duration::from_secs(1));
+                client.settle().await;
             }
         }
     }

@@ -186,7 +186,7 @@ async fn furnished() -> Client {
     client.platform.clock.shift(Duration::from_secs(1));
     let split = json!({"StreamName": "flights", "ShardToSplit": "0", "NewStartingHashKey": "99"});
     client.done("SplitShard", split).await;
-    client.platform.clock.shift(Duration::from_secs(1));
+    client.settle().await;
     client
 }
 

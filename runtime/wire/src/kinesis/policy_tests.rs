@@ -273,7 +273,7 @@ async fn a_list_of_another_account_goes_on_as_long_as_a_policy_allows_it() {
     let server = Server::new().await;
     let split = json!({"StreamARN": STREAM, "ShardToSplit": "0", "NewStartingHashKey": "9"});
     server.done("one", "SplitShard", &split).await;
-    server.0.platform.clock.shift(Duration::from_secs(1));
+    server.0.settle().await;
     let allow = json!({"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": "kinesis:ListShards"});
     server.set_policy(json!([allow])).await;
     let first = json!({"StreamARN": STREAM, "MaxResults": 2});

@@ -1,22 +1,15 @@
 //! Conversations about shards that split and merge: lineage, filters, and what is refused.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::actions_tests::Client;
 
 const HALF: &str = "170141183460469231731687303715884105728";
 
-/// Lets a change of state pass.
-fn settle(client: &Client) {
-    client.platform.clock.shift(Duration::from_secs(1));
-}
-
 async fn split(client: &Client, shard: &str, at: &str) {
     let input = json!({"StreamName": "flights", "ShardToSplit": shard, "NewStartingHashKey": at});
     client.done("SplitShard", input).await;
-    settle(client);
+    client.settle().await;
 }
 
 /// The ids of the shards that a filter selects, without their leading zeros.
@@ -50,7 +43,10 @@ async fn a_split_is_shown_when_it_is_over() {
         client.refused("SplitShard", input).await,
         "ResourceInUseException: Stream flights under account 000000000000 not ACTIVE, instead in state UPDATING"
     );
-    settle(&client);
+    let put = json!({"StreamName": "flights", "PartitionKey": "a", "Data": ""});
+    let put = client.done("PutRecord", put).await;
+    assert_eq!(put["ShardId"], "shardId-000000000000");
+    client.settle().await;
     let after = client.done("DescribeStream", named).await;
     let shards = after["StreamDescription"]["Shards"].as_array().unwrap();
     assert_eq!(shards.len(), 3);
@@ -83,13 +79,13 @@ async fn a_reader_of_a_closed_shard_is_told_its_children() {
 #[tokio::test(start_paused = true)]
 async fn filters_select_shards_by_their_place_in_time() {
     let client = Client::with_stream(2).await;
-    settle(&client);
+    client.settle().await;
     let middle = super::documents::seconds(client.platform.clock.wall().as_millis());
-    settle(&client);
+    client.settle().await;
     split(&client, "0", "99").await;
     let merge = json!({"StreamName": "flights", "ShardToMerge": "3", "AdjacentShardToMerge": "1"});
     client.done("MergeShards", merge).await;
-    settle(&client);
+    client.settle().await;
     for (filter, expected) in [
         (json!({"Type": "FROM_TRIM_HORIZON"}), &[0, 1, 2, 3, 4][..]),
         (json!({"Type": "AT_TRIM_HORIZON"}), &[0, 1]),
@@ -103,11 +99,11 @@ async fn filters_select_shards_by_their_place_in_time() {
             &[0, 1],
         ),
         (
-            json!({"Type": "AT_TIMESTAMP", "Timestamp": middle + 1.5}),
+            json!({"Type": "AT_TIMESTAMP", "Timestamp": middle + 2.5}),
             &[1, 2, 3],
         ),
         (
-            json!({"Type": "FROM_TIMESTAMP", "Timestamp": middle + 1.5}),
+            json!({"Type": "FROM_TIMESTAMP", "Timestamp": middle + 2.5}),
             &[1, 2, 3, 4],
         ),
     ] {
@@ -171,10 +167,10 @@ async fn what_cannot_be_split_or_merged_is_told_in_the_words_of_aws() {
     }
     client.done("MergeShards", merge("0", "1")).await;
     assert_eq!(
-        client.refused("UpdateShardCount", scale(4)).await,
+        client.refused("UpdateShardCount", scale(7)).await,
         "ResourceInUseException: Stream flights under account 000000000000 not ACTIVE, instead in state UPDATING"
     );
-    settle(&client);
+    client.settle().await;
     let closed = "InvalidArgumentException: Shard shardId-000000000001 in stream flights under account 000000000000 has already been merged or split, and thus is not eligible for merging or splitting.";
     for (action, input) in [
         (
@@ -203,6 +199,6 @@ async fn the_number_of_shards_follows_the_target() {
         summary["StreamDescriptionSummary"]["OpenShardCount"].clone()
     };
     assert_eq!(open().await, 2);
-    settle(&client);
+    client.settle().await;
     assert_eq!(open().await, 3);
 }

@@ -8,11 +8,6 @@ use super::actions_tests::Client;
 
 const ARN: &str = "arn:aws:kinesis:eu-west-1:000000000000:stream/flights";
 
-/// Lets a change of state pass.
-fn settle(client: &Client) {
-    client.platform.clock.shift(Duration::from_secs(1));
-}
-
 async fn summary(client: &Client) -> Value {
     let input = json!({"StreamARN": ARN});
     let answer = client.done("DescribeStreamSummary", input).await;
@@ -197,7 +192,7 @@ async fn an_encrypted_stream_says_so_until_it_is_no_more() {
         client.refused("StopStreamEncryption", input("KMS")).await,
         "ResourceInUseException: Stream flights under account 000000000000 not ACTIVE, instead in state UPDATING"
     );
-    settle(&client);
+    client.settle().await;
     let described = summary(&client).await;
     assert_eq!(
         (&described["EncryptionType"], &described["KeyId"]),
@@ -220,7 +215,7 @@ async fn an_encrypted_stream_says_so_until_it_is_no_more() {
         (&described["EncryptionType"], &described["KeyId"]),
         (&json!("NONE"), &Value::Null)
     );
-    settle(&client);
+    client.settle().await;
     assert_eq!(put().await, (Value::Null, Value::Null));
     let from = json!({"StreamName": "flights", "ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON"});
     let iterator = client.done("GetShardIterator", from).await["ShardIterator"].clone();
@@ -256,7 +251,7 @@ async fn modes_and_what_depends_on_them() {
         "InvalidArgumentException: RecordDistributionStrategy AUTO is only supported for streams in On-Demand mode."
     );
     client.done("UpdateStreamMode", mode("ON_DEMAND")).await;
-    settle(&client);
+    client.settle().await;
     assert_eq!(
         summary(&client).await["StreamModeDetails"]["StreamMode"],
         "ON_DEMAND"
@@ -269,7 +264,7 @@ async fn modes_and_what_depends_on_them() {
     client
         .done("UpdateStreamRecordDistributionStrategy", auto)
         .await;
-    settle(&client);
+    client.settle().await;
     assert_eq!(
         client
             .refused("UpdateStreamWarmThroughput", warm.clone())
@@ -283,7 +278,7 @@ async fn modes_and_what_depends_on_them() {
         warmed["WarmThroughput"],
         json!({"TargetMiBps": 20, "CurrentMiBps": 0})
     );
-    settle(&client);
+    client.settle().await;
     let described = summary(&client).await;
     assert_eq!(
         described["WarmThroughput"],
@@ -330,7 +325,7 @@ async fn what_a_stream_is_made_with_is_kept() {
     let client = Client::new().await;
     let input = json!({"StreamName": "flights", "Tags": {"a": "1"}, "MaxRecordSizeInKiB": 2048, "RecordDistributionStrategy": "AUTO"});
     client.done("CreateStream", input).await;
-    settle(&client);
+    client.settle().await;
     let described = summary(&client).await;
     assert_eq!(described["MaxRecordSizeInKiB"], 2048);
     assert_eq!(described["RecordDistributionStrategy"], "AUTO");
@@ -375,7 +370,7 @@ async fn a_provisioned_stream_names_its_shards() {
         (Value::Null, Value::Null, ("ON_DEMAND", 4)),
     ] {
         client.done("CreateStream", create(named, count)).await;
-        settle(&client);
+        client.settle().await;
         let made = summary(&client).await;
         let found = (
             made["StreamModeDetails"]["StreamMode"].as_str().unwrap(),
@@ -385,7 +380,7 @@ async fn a_provisioned_stream_names_its_shards() {
         client
             .done("DeleteStream", json!({"StreamName": "flights"}))
             .await;
-        settle(&client);
+        client.settle().await;
     }
 }
 
@@ -395,7 +390,7 @@ async fn accounts_have_limits_and_a_commitment_that_holds_for_a_day() {
     client
         .done("CreateStream", json!({"StreamName": "auto"}))
         .await;
-    settle(&client);
+    client.settle().await;
     assert_eq!(
         client.done("DescribeLimits", json!({})).await,
         json!({
@@ -432,7 +427,7 @@ async fn a_stream_that_spreads_records_needs_no_keys_and_heeds_none() {
     let client = Client::with_stream(1).await;
     let auto = json!({"StreamName": "auto", "RecordDistributionStrategy": "AUTO"});
     client.done("CreateStream", auto).await;
-    settle(&client);
+    client.settle().await;
     for (action, input, path) in [
         ("PutRecord", json!({"Data": "YQ=="}), "partitionKey"),
         (
@@ -514,7 +509,7 @@ async fn what_a_stream_is_warmed_for_is_asked_after_whether_it_is_there() {
     let client = Client::with_stream(1).await;
     let auto = json!({"StreamName": "auto", "RecordDistributionStrategy": "AUTO"});
     client.done("CreateStream", auto).await;
-    settle(&client);
+    client.settle().await;
     let warm =
         |stream: &str, mibps: u32| json!({"StreamName": stream, "WarmThroughputMiBps": mibps});
     let warmed = "UpdateStreamWarmThroughput";
@@ -529,12 +524,12 @@ async fn what_a_stream_is_warmed_for_is_asked_after_whether_it_is_there() {
         "LimitExceededException: This request would exceed the limit on the warm throughput of a stream. Limit: 10240 MiB/s."
     );
     client.done(warmed, warm("auto", 5)).await;
-    settle(&client);
+    client.settle().await;
     // A provisioned stream has neither.
     let arn = ARN.replace("flights", "auto");
     let mode = json!({"StreamARN": arn, "StreamModeDetails": {"StreamMode": "PROVISIONED"}});
     client.done("UpdateStreamMode", mode).await;
-    settle(&client);
+    client.settle().await;
     let shown = client
         .done("DescribeStreamSummary", json!({"StreamARN": arn}))
         .await;

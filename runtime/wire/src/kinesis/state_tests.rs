@@ -164,7 +164,7 @@ async fn warmth_is_set_on_an_active_stream() {
     client.platform.clock.shift(Duration::from_secs(1));
     client.done(action, warm()).await;
     assert_eq!(client.refused(action, warm()).await, not_active("UPDATING"));
-    client.platform.clock.shift(Duration::from_secs(1));
+    client.settle().await;
     client
         .done("DeleteStream", json!({"StreamName": "flights"}))
         .await;
