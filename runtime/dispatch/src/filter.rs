@@ -22,7 +22,7 @@ pub use error::FilterError;
 pub use outline::Outline;
 use pattern::Member;
 pub use pattern::Pattern;
-use wanted::Wanted;
+use wanted::{Read, Wanted};
 
 use crate::limits::FILTERS_MAX;
 
@@ -115,12 +115,12 @@ impl Filter {
         }
         let body = self.wanted.as_ref().map(|of| record.body(of));
         let parsed = !matches!(body, Some(None));
-        let text = || Value::from(String::from_utf8_lossy(record.data));
+        let text = || Read::Json(Value::from(String::from_utf8_lossy(record.data)));
         let body = body.map(|body| body.unwrap_or_else(text));
         let (number, time) = (OnceCell::new(), OnceCell::new());
         // The event that AWS matches (FL-1), as far as a pattern looks at it.
         let member = |name: &str| match name {
-            "data" => body.as_ref().map(Member::Json),
+            "data" => body.as_ref().map(Read::member),
             "kinesisSchemaVersion" => Some(Member::Text(b"1.0")),
             "partitionKey" => Some(Member::Text(record.partition_key)),
             "sequenceNumber" => {
@@ -160,15 +160,13 @@ pub struct Looked<'a> {
     pub outline: Option<&'a OnceLock<Outline>>,
 }
 
-impl Looked<'_> {
+impl<'a> Looked<'a> {
     /// What is wanted of the body, if that is JSON.
-    fn body(&self, wanted: &Wanted) -> Option<Value> {
+    fn body(&self, wanted: &Wanted) -> Option<Read<'a>> {
+        let outline = || Outline::of(self.data);
         match self.outline {
-            Some(outline) => {
-                let outline = outline.get_or_init(|| Outline::of(self.data));
-                wanted.read_at(outline, self.data)
-            }
-            None => wanted.read(self.data),
+            Some(known) => wanted.read_at(known.get_or_init(outline), self.data),
+            None => wanted.read_at(&outline(), self.data),
         }
     }
 }

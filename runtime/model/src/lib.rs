@@ -12,6 +12,7 @@ pub mod keys;
 pub mod lambda;
 pub mod lease;
 pub mod outcome;
+pub mod plain_json;
 pub mod record;
 pub mod records;
 pub mod seams;

@@ -1,11 +1,11 @@
-//! What the consumer itself costs: many triggers on one shard, a filter, and the search for one record that fails.
+//! What the consumer itself costs: many triggers on one shard, and a filter.
 //!
 //! Time of the host is processor time of all threads but those that run functions. Backlogs are put while the triggers
 //! are paused, as in `triggers`.
 
-use std::{fmt::Write as _, time::Instant};
+use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -23,16 +23,12 @@ const CROWD_RECORDS: usize = 50_000;
 const CROWD_RATIO_MAX: f64 = 3.0;
 const SIFTED_RECORDS: usize = 50_000;
 const FILTER_NS_MAX: f64 = 300.0;
-const POISONED_RECORDS: usize = 10_000;
-const HALVES_INVOCATIONS_MAX: f64 = 29.0;
-const ISOLATE_MS_MAX: f64 = 10.0;
 
 pub(crate) async fn measure(report: &mut Report, project: &Project) -> Result<()> {
     say("the consumer");
     let server = project.start("consumer", &file()?).await?;
     crowd(report, &server).await?;
-    filter(report, &server).await?;
-    poison(report, &server).await
+    filter(report, &server).await
 }
 
 fn file() -> Result<String> {
@@ -46,12 +42,11 @@ fn file() -> Result<String> {
     }
     Ok(format!(
         "version: 1
-streams: {{ crowd: {{ shards: 1 }}, sieve: {{ shards: 1 }}, poisoned: {{ shards: 1 }}, sink: {{}} }}
-functions: {{ empty: {{ source: empty.wasm }}, poisoned: {{ source: poisoned.wasm }} }}
+streams: {{ crowd: {{ shards: 1 }}, sieve: {{ shards: 1 }} }}
+functions: {{ empty: {{ source: empty.wasm }} }}
 triggers:
 {triggers}  by-key: {{ stream: sieve, function: empty, filter: [ {{ partitionKey: [ nobody ] }} ] }}
   by-data: {{ stream: sieve, function: empty, filter: [ {{ data: {{ carrier: [ nobody ] }} }} ] }}
-  poisoned: {{ stream: poisoned, function: poisoned, outputs: sink, batch: {{ records: 10000, bytes: 6MiB }}, retry: {{ isolate: halves, attempts: 1 }} }}
 "
     ))
 }
@@ -105,46 +100,6 @@ async fn filter(report: &mut Report, server: &Server) -> Result<()> {
         "ns",
     );
     report.add(row.target(Target::AtMost(FILTER_NS_MAX)));
-    Ok(())
-}
-
-/// One record among many makes its function trap, which says nothing of which record it was.
-async fn poison(report: &mut Report, server: &Server) -> Result<()> {
-    let mut connection = server.connect().await?;
-    order(&mut connection, "poisoned", "pause").await?;
-    let record = |number: usize| {
-        let text = if number == POISONED_RECORDS / 3 {
-            "poison"
-        } else {
-            "fine"
-        };
-        format!("{text:100}").into_bytes()
-    };
-    let bodies = put_made("poisoned", POISONED_RECORDS / RECORDS_PER_PUT, record);
-    put(server, bodies, POISONED_RECORDS).await?;
-    let began = Instant::now();
-    let seconds = host_seconds(server, &["poisoned".to_owned()]).await?;
-    let elapsed = began.elapsed();
-    let shown = shown(&mut connection, "poisoned").await?;
-    let count = |name: &str| shown[name].as_f64().with_context(|| format!("find {name}"));
-    let (invocations, dead) = (count("invocations")?, count("dead_letters")?);
-    if dead != 1.0 {
-        bail!("{dead} records were given up, and one is poisoned");
-    }
-    let what = "one poisoned record among 10,000, by halves";
-    let row = Row::new(format!("{what}: invocations"), invocations, "invocations");
-    report.add(row.target(Target::AtMost(HALVES_INVOCATIONS_MAX)));
-    let row = Row::new(
-        format!("{what}: processor time of the host"),
-        seconds * 1e3,
-        "ms",
-    );
-    report.add(row.target(Target::AtMost(ISOLATE_MS_MAX)));
-    report.add(Row::new(
-        format!("{what}: until all is settled"),
-        elapsed.as_secs_f64() * 1e3,
-        "ms",
-    ));
     Ok(())
 }
 

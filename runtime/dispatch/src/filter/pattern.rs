@@ -7,7 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{FilterError, leaf::Test, wanted::Wanted};
+use super::{
+    FilterError,
+    leaf::Test,
+    wanted::{Leaf, Wanted},
+};
 use crate::limits::PATTERN_CHARACTERS_MAX;
 
 const OPERATORS: [&str; 9] = [
@@ -110,6 +114,8 @@ pub(super) enum Member<'v> {
     Json(&'v Value),
     /// Text as its bytes.
     Text(&'v [u8]),
+    /// What was read of an object.
+    Object(&'v [(&'v [u8], Leaf<'v>)]),
 }
 
 impl Fields {
@@ -183,12 +189,22 @@ impl Fields {
         self.match_named(&|name: &str| members?.get(name).map(Member::Json))
     }
 
+    fn match_object(&self, members: &[(&[u8], Leaf<'_>)]) -> bool {
+        self.match_named(&|name: &str| {
+            let found = members.iter().find(|(known, _)| *known == name.as_bytes());
+            found.map(|(_, leaf)| leaf.member())
+        })
+    }
+
     fn match_named<'v>(&self, member: &impl Fn(&str) -> Option<Member<'v>>) -> bool {
         let rules = self
             .fields
             .iter()
             .all(|(name, rule)| match (rule, member(name)) {
-                (Rule::AnyOf(tests), None) => tests.iter().any(|test| test.matches(None)),
+                // An object is not a leaf.
+                (Rule::AnyOf(tests), None | Some(Member::Object(_))) => {
+                    tests.iter().any(|test| test.matches(None))
+                }
                 (Rule::AnyOf(tests), Some(Member::Json(value))) => {
                     tests.iter().any(|test| test.matches(Some(value)))
                 }
@@ -197,6 +213,9 @@ impl Fields {
                 }
                 (Rule::Inside(fields), Some(Member::Json(value))) => {
                     fields.match_value(Some(value))
+                }
+                (Rule::Inside(fields), Some(Member::Object(members))) => {
+                    fields.match_object(members)
                 }
                 (Rule::Inside(fields), None | Some(Member::Text(_))) => fields.match_value(None),
             });

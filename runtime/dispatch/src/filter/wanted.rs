@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value};
 
 use super::{
     outline::{Layout, Outline, Place},
-    pattern::{put, undotted},
+    pattern::{Member, put, undotted},
 };
 
 /// Members by name, and what is wanted of each of them.
@@ -44,34 +44,80 @@ impl Wanted {
     }
 
     /// The same of a body whose outline is known.
-    pub(super) fn read_at(&self, outline: &Outline, body: &[u8]) -> Option<Value> {
+    pub(super) fn read_at<'b>(&self, outline: &Outline, body: &'b [u8]) -> Option<Read<'b>> {
         let members = match outline.layout() {
             Layout::NotJson => return None,
             Layout::Members(members) if !self.whole => members,
-            Layout::Members(_) | Layout::Other => return self.read(body),
+            Layout::Members(_) | Layout::Other => return self.read(body).map(Read::Json),
         };
-        let mut read = Members::default();
+        let mut read: Vec<(&[u8], Leaf)> = Vec::new();
         for (name, value) in members {
-            let name = std::str::from_utf8(part(body, name)?).ok()?;
-            let Some(wanted) = self.of_member(name) else {
+            let name = part(body, name)?;
+            let Some(wanted) = self.of_member(std::str::from_utf8(name).ok()?) else {
                 continue;
             };
-            let mut reader = serde_json::Deserializer::from_slice(part(body, value)?);
-            read.put(name.into(), wanted.deserialize(&mut reader).ok()?);
+            // What is written at several places is put together by who reads all of it.
+            if name.contains(&b'.') || read.iter().any(|(known, _)| *known == name) {
+                return self.read(body).map(Read::Json);
+            }
+            read.push((name, wanted.leaf(part(body, value)?)?));
         }
-        Some(read.nested())
+        Some(Read::Members(read))
+    }
+
+    fn leaf<'b>(&self, value: &'b [u8]) -> Option<Leaf<'b>> {
+        if let Some(text) = as_it_stands(value) {
+            return Some(Leaf::Text(text));
+        }
+        let mut reader = serde_json::Deserializer::from_slice(value);
+        self.deserialize(&mut reader).ok().map(Leaf::Json)
     }
 
     /// What is wanted of a member; all of it where its name has dots.
     fn of_member(&self, name: &str) -> Option<&Self> {
-        let outer = name.split('.').next().unwrap_or(name);
-        let wanted = self.inside.get(outer)?;
-        Some(if outer.len() == name.len() {
-            wanted
-        } else {
-            &WHOLE
+        self.inside.get(name).or_else(|| {
+            let (outer, _) = name.split_once('.')?;
+            self.inside.get(outer).map(|_| &WHOLE)
         })
     }
+}
+
+/// What was read of a body.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Read<'b> {
+    /// The members of an object that are wanted; no name comes twice or has dots.
+    Members(Vec<(&'b [u8], Leaf<'b>)>),
+    Json(Value),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Leaf<'b> {
+    Text(&'b [u8]),
+    Json(Value),
+}
+
+impl Read<'_> {
+    pub(super) fn member(&self) -> Member<'_> {
+        match self {
+            Self::Members(members) => Member::Object(members),
+            Self::Json(value) => Member::Json(value),
+        }
+    }
+}
+
+impl Leaf<'_> {
+    pub(super) fn member(&self) -> Member<'_> {
+        match self {
+            Self::Text(text) => Member::Text(text),
+            Self::Json(value) => Member::Json(value),
+        }
+    }
+}
+
+/// A text without escapes.
+fn as_it_stands(value: &[u8]) -> Option<&[u8]> {
+    let text = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    (!text.contains(&b'\\')).then_some(text)
 }
 
 static WHOLE: Wanted = Wanted {
@@ -252,14 +298,17 @@ mod tests {
     proptest! {
         #[test]
         fn a_pattern_says_the_same_of_what_is_read_as_of_the_whole_body(pattern in pattern(), body in body()) {
-            let Ok(pattern) = Pattern::compile(&pattern) else { return Ok(()) };
+            let Ok(of_body) = Pattern::compile(&pattern) else { return Ok(()) };
             let mut wanted = Wanted::default();
-            pattern.add_wanted(&mut wanted);
+            of_body.add_wanted(&mut wanted);
             let text = body.to_string();
             let read = wanted.read(text.as_bytes()).unwrap();
-            let at = wanted.read_at(&Outline::of(text.as_bytes()), text.as_bytes());
-            prop_assert_eq!(at.as_ref(), Some(&read));
-            prop_assert_eq!(pattern.matches(&read), pattern.matches(&undotted(body)));
+            let expected = of_body.matches(&undotted(body));
+            prop_assert_eq!(of_body.matches(&read), expected);
+            let at = wanted.read_at(&Outline::of(text.as_bytes()), text.as_bytes()).unwrap();
+            let of_record = Pattern::compile(&json!({"data": pattern})).unwrap();
+            let member = |name: &str| (name == "data").then(|| at.member());
+            prop_assert_eq!(of_record.matches_members(&member), expected);
         }
 
         #[test]
@@ -268,7 +317,8 @@ mod tests {
             wanted.inside_mut("a").want_whole();
             let whole: Option<Value> = serde_json::from_slice(&body).ok();
             prop_assert_eq!(wanted.read(&body).is_some(), whole.is_some());
-            prop_assert_eq!(wanted.read_at(&Outline::of(&body), &body), wanted.read(&body));
+            let at = wanted.read_at(&Outline::of(&body), &body);
+            prop_assert_eq!(at.is_some(), whole.is_some());
         }
     }
 

@@ -12,7 +12,6 @@ mod input;
 mod iterator;
 mod next_token;
 pub(crate) mod patterns;
-mod plain_json;
 mod policy;
 mod producer;
 mod puts;

@@ -7,14 +7,13 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use model::{HashKey, NewRecord};
+use model::{HashKey, NewRecord, plain_json::PlainJson};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
     error::AwsError,
     input::{StreamFields, is_stream_name},
-    plain_json::PlainJson,
     validate::decoded_length,
 };
 use crate::limits::{PARTITION_KEY_CHARACTERS_MAX, PUT_RECORDS_BYTES_MAX, RECORDS_PER_PUT_MAX};
