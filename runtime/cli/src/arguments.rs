@@ -440,7 +440,7 @@ pub(crate) enum StreamChange {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Give a stream so many shards of much the same size: at most twice, at least half as many
+    /// Give a stream so many shards of equal size: at most twice, at least half as many
     Scale {
         #[arg(value_parser = name)]
         name: String,

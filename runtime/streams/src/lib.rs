@@ -32,7 +32,6 @@ mod scaling;
 mod traffic;
 mod traits;
 mod trimmed;
-mod uniform;
 mod vault;
 
 #[cfg(test)]

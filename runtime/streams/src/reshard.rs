@@ -15,7 +15,6 @@ use crate::{
     registry::{GoneShard, ShardEntry},
     revise::{Draft, Unrevised},
     scaling::Step,
-    uniform::{cut, divides, equal_borders, nearest},
 };
 
 /// What becomes of the shards of a stream.
@@ -72,7 +71,8 @@ impl Streams {
     ) -> Result<(), ReshardError> {
         let decide = move |draft: &mut Draft| {
             let range = open_shard(draft, shard)?.range;
-            if !divides(range, at) {
+            // Each half holds more than one key, as on AWS.
+            if at.0 <= range.starting.0.saturating_add(1) || at >= range.ending {
                 return Err(ReshardError::OutsideOfShard { range });
             }
             let at = vec![at];
@@ -97,8 +97,8 @@ impl Streams {
         Ok(self.revise(key, decide).await?)
     }
 
-    /// Gives the stream so many shards of much the same size (`uniform`). What is split and merged at once appears as
-    /// shards that were closed as soon as they opened, as on AWS.
+    /// Gives the stream so many shards of equal size, by as many splits and merges as that takes. Parts that are merged
+    /// at once appear as shards that were closed as soon as they opened, as on AWS.
     pub async fn scale(&self, key: StreamKey, asked: u32) -> Result<Scaled, ReshardError> {
         let decide = move |draft: &mut Draft| {
             let open = u32::try_from(draft.entry.routes().len()).unwrap_or(u32::MAX);
@@ -197,7 +197,7 @@ impl Streams {
     }
 }
 
-/// Opens as many shards as are missing to a count, all of much the same size. Shards that are there stay if they are enough.
+/// Opens as many shards of equal size as are missing to a count. Shards that are there stay if they are enough.
 pub(crate) fn grow_to(draft: &mut Draft, shards: u32) -> Result<(), ReshardError> {
     let open = u32::try_from(draft.entry.routes().len()).unwrap_or(u32::MAX);
     let shards = shards.min(SHARDS_PER_STREAM_MAX);
@@ -295,40 +295,32 @@ fn check_scale(draft: &Draft, open: u32, asked: u32) -> Result<(), ReshardError>
     Ok(())
 }
 
-/// Growing splits every shard once, and again until there are enough; then neighbours are merged until so many are left.
+/// Splits every shard at the borders inside of it, then merges the parts between two borders.
 fn even_out(draft: &mut Draft, asked: u32) -> Result<(), ReshardError> {
-    let wanted = equal_borders(asked);
-    let mut parts = draft.entry.routes().to_vec();
-    let mut splits = parts.len() <= wanted.len() + 1 && borders(&parts) != wanted;
-    while splits {
-        let mut halves = Vec::with_capacity(2 * parts.len());
-        for part in parts {
-            match cut(part.range, &wanted) {
-                Some(at) => halves.extend(<[ShardEntry; 2]>::from(divide(draft, &part, at)?)),
-                None => halves.push(part),
-            }
+    let wanted = HashKeyRange::split_whole(asked);
+    let mut parts = Vec::new();
+    for mut rest in draft.entry.routes().to_vec() {
+        let borders = wanted.iter().map(|range| range.starting);
+        let inside: Vec<HashKey> = borders
+            .filter(|border| *border > rest.range.starting && *border <= rest.range.ending)
+            .collect();
+        for border in inside {
+            let (before, after) = divide(draft, &rest, border)?;
+            parts.push(before);
+            rest = after;
         }
-        parts = halves;
-        splits = parts.len() <= wanted.len();
+        parts.push(rest);
     }
-    let kept = nearest(&borders(&parts), &wanted);
     let mut parts = parts.into_iter().peekable();
-    for border in kept.into_iter().map(Some).chain([None]) {
+    for range in wanted {
         let Some(mut whole) = parts.next() else {
             return Ok(());
         };
-        let below = |part: &ShardEntry| border.is_none_or(|border| part.range.starting < border);
-        while let Some(next) = parts.next_if(below) {
+        while let Some(next) = parts.next_if(|part| part.range.ending <= range.ending) {
             whole = unite(draft, &whole, &next)?;
         }
     }
     Ok(())
-}
-
-/// Where all but the first begin.
-fn borders(parts: &[ShardEntry]) -> Vec<HashKey> {
-    let begins = |part: &ShardEntry| part.range.starting;
-    parts.iter().skip(1).map(begins).collect()
 }
 
 fn divide(
