@@ -92,21 +92,26 @@ pub(crate) async fn make(
     Ok(())
 }
 
+/// The language runtime that code needs which is data, and the name of the language.
+pub(crate) fn runtime_of(code: &[u8]) -> Result<Option<(Digest, String)>, Failure> {
+    if !Bundle::is_one(code) {
+        return Ok(None);
+    }
+    let bundle = Bundle::decode(code)
+        .map_err(|error| Failure::failed(format!("read code of a language runtime: {error}")))?;
+    Ok(Some((bundle.runtime, bundle.language)))
+}
+
 /// The runtimes of functions that are data, from the cache into the bundle.
 fn runtimes(folder: &Path, functions: &[(String, Vec<u8>)]) -> Result<Vec<String>, Failure> {
-    let mut needed: Vec<Digest> = Vec::new();
-    for (name, bytes) in functions {
-        if !Bundle::is_one(bytes) {
-            continue;
-        }
-        let bundle = Bundle::decode(bytes)
-            .map_err(|error| Failure::failed(format!("read function `{name}`: {error}")))?;
-        if !needed.contains(&bundle.runtime) {
-            needed.push(bundle.runtime);
+    let mut needed: BTreeMap<String, Digest> = BTreeMap::new();
+    for (_, bytes) in functions {
+        if let Some((digest, _)) = runtime_of(bytes)? {
+            needed.insert(digest.to_string(), digest);
         }
     }
     let mut files = Vec::new();
-    for digest in needed {
+    for digest in needed.into_values() {
         let name = format!("{RUNTIMES}/{digest}.wasm");
         let from = cached_runtimes()?.join(format!("{digest}.wasm"));
         copy(&from, &folder.join(&name))?;
@@ -204,6 +209,11 @@ pub(crate) fn open(folder: &Path) -> Result<Opened, Failure> {
 }
 
 impl Opened {
+    /// Where the language runtimes of its functions are.
+    pub(crate) fn runtimes(&self) -> PathBuf {
+        self.folder.join(RUNTIMES)
+    }
+
     /// Puts what is compiled, and the runtimes, where a server that keeps its data in `data` looks for them.
     pub(crate) fn hand_over(&self, data: &Path) -> Result<(), Failure> {
         let functions = data.join("functions");
@@ -221,7 +231,7 @@ impl Opened {
     }
 }
 
-fn cached_runtimes() -> Result<PathBuf, Failure> {
+pub(crate) fn cached_runtimes() -> Result<PathBuf, Failure> {
     let folder = cache::folder();
     let folder = folder.ok_or_else(|| {
         Failure::failed("find the user's cache: there is no home").hint("set SHARDMILL_CACHE")

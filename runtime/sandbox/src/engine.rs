@@ -3,10 +3,12 @@
 //! In production guests are interrupted by epochs; in a simulation by fuel, so that the same seed gives the same run.
 
 use std::{
+    io,
     path::PathBuf,
     sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
+use model::Digest;
 use platform::Platform;
 use tokio::sync::Semaphore;
 use wasmtime::{
@@ -127,6 +129,16 @@ impl Engine {
         Ok(Self {
             shared: Arc::new(shared),
         })
+    }
+
+    /// Whether the language runtime of this digest is at hand.
+    pub async fn has_runtime(&self, digest: Digest) -> bool {
+        self.shared.runtimes.has(&self.shared, digest).await
+    }
+
+    /// Keeps a language runtime for code that names it.
+    pub async fn keep_runtime(&self, bytes: &[u8]) -> io::Result<Digest> {
+        self.shared.runtimes.put(&self.shared, bytes).await
     }
 
     /// Hands invocations that fail to `sink` from now on; only the first call counts.

@@ -117,7 +117,9 @@ pub enum LoadError {
     Import(String),
     #[error("it does not fit this host: {0}")]
     Unfit(String),
-    #[error("it is code in {language}, whose runtime {runtime} is not there")]
+    #[error(
+        "it is code in {language}, whose runtime {runtime} is not there: `shardmill deploy` sends it along"
+    )]
     NoRuntime { language: String, runtime: Digest },
     #[error(
         "it is a program of preview 1, which cannot use `network`: leave that out, or build it for wasm32-wasip2"

@@ -4,7 +4,7 @@
 //! Their components lie in one folder, named by their digests, which is what makes the files of others useless there;
 //! what they compile to is kept beside them and shared by all projects of the user.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use model::{ByteSize, Digest};
@@ -62,14 +62,38 @@ impl Runtimes {
         }
     }
 
+    fn path(&self, digest: Digest) -> Option<PathBuf> {
+        let dir = self.dir.as_ref()?;
+        Some(dir.join(format!("{digest}.wasm")))
+    }
+
+    pub(crate) async fn has(&self, shared: &Shared, digest: Digest) -> bool {
+        match self.path(digest) {
+            Some(path) => shared.platform.disk.exists(&path).await,
+            None => false,
+        }
+    }
+
+    /// Written whole, or not at all.
+    pub(crate) async fn put(&self, shared: &Shared, bytes: &[u8]) -> io::Result<Digest> {
+        let digest = digest_of(bytes);
+        let (Some(dir), Some(path)) = (&self.dir, self.path(digest)) else {
+            return Err(io::Error::other("this server has no folder for them"));
+        };
+        if !shared.platform.disk.exists(&path).await {
+            shared.platform.disk.create_dir_all(dir).await?;
+            shared.platform.disk.replace(&path, bytes).await?;
+        }
+        Ok(digest)
+    }
+
     /// Only bytes that have the digest they are named by.
     async fn read(&self, shared: &Shared, bundle: &Bundle) -> Result<Bytes, LoadError> {
         let missing = || LoadError::NoRuntime {
             language: bundle.language.clone(),
             runtime: bundle.runtime,
         };
-        let dir = self.dir.as_ref().ok_or_else(missing)?;
-        let path = dir.join(format!("{}.wasm", bundle.runtime));
+        let path = self.path(bundle.runtime).ok_or_else(missing)?;
         let bytes = shared.platform.disk.read(&path).await;
         let bytes = bytes.map_err(|_| missing())?;
         if digest_of(&bytes) != bundle.runtime {

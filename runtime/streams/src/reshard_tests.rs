@@ -47,6 +47,10 @@ fn all(streams: &Streams) -> Vec<ShardFacts> {
     Source::shards(streams, &flights()).unwrap()
 }
 
+fn ranges(streams: &Streams) -> Vec<HashKeyRange> {
+    open(streams).into_iter().map(|shard| shard.range).collect()
+}
+
 fn open(streams: &Streams) -> Vec<ShardFacts> {
     let mut open = all(streams);
     open.retain(|shard| shard.open);
@@ -157,7 +161,11 @@ async fn scaling_makes_shards_of_equal_size() {
                 after: asked
             })
         );
-        assert_eq!(ranges(&streams), HashKeyRange::split_whole(asked), "{asked}");
+        assert_eq!(
+            ranges(&streams),
+            HashKeyRange::split_whole(asked),
+            "{asked}"
+        );
         put(&streams, "x", u128::MAX / 3).await;
     }
     for (asked, refused) in [

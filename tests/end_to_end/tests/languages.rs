@@ -14,7 +14,7 @@ use std::{
 };
 
 use serde_json::json;
-use shardmill_end_to_end::{Project, Running, root};
+use shardmill_end_to_end::{Project, Running, root, run};
 
 const PYTHON: &str = r#"
 import json, shardmill, helper
@@ -463,4 +463,37 @@ fn a_go_program_has_files() {
     };
     let drawn = [used(&project, "f"), used(&project, "f")];
     assert_ne!(drawn[0], drawn[1]);
+}
+
+#[test]
+fn a_deploy_brings_the_language_runtime_along() {
+    if std::env::var_os("SHARDMILL_TEST_JAVASCRIPT").is_none() {
+        return;
+    }
+    let project = Project::new("version: 1\n");
+    let mut up = project.command(&["up", "--port", "0"]);
+    up.env("SHARDMILL_CACHE", project.folder().join("away"));
+    let mut running = Running::of_errors(&mut up);
+    running.line(|line| line.starts_with("ready "));
+    project.write(
+        "triggers.yaml",
+        "version: 1\nfunctions: { f: { source: index.mjs, timeout: 60s } }\n",
+    );
+    let code = "export const handler = async (event) => ({ twice: 2 * event.n });";
+    project.write("index.mjs", code);
+    project.write("event.json", r#"{"n":21}"#);
+    let sent = |words: &str| {
+        let mut deploy = project.command(&["deploy"]);
+        deploy.env("SHARDMILL_CACHE", root().join("target/function-tools"));
+        let said = run(&mut deploy);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        said.err.contains(words)
+    };
+    assert!(sent("the runtime of javascript"));
+    let answered = project.json(&["invoke", "f", "--event", "event.json"]);
+    assert_eq!(answered["answer"]["twice"], json!(42), "{answered}");
+    project.write("index.mjs", &code.replace("2 *", "3 *"));
+    assert!(!sent("the runtime of javascript"));
+    let answered = project.json(&["invoke", "f", "--event", "event.json"]);
+    assert_eq!(answered["answer"]["twice"], json!(63), "{answered}");
 }

@@ -40,7 +40,12 @@ pub(crate) async fn deploy(
     output: Output,
     deploying: Deploying<'_>,
 ) -> Result<(), Failure> {
-    let Chosen { file, only, built } = chosen(output, &deploying)?;
+    let Chosen {
+        file,
+        only,
+        built,
+        runtimes,
+    } = chosen(output, &deploying)?;
     let dry_run = deploying.dry_run;
     let mut functions = BTreeMap::new();
     let mut code = BTreeMap::new();
@@ -56,6 +61,7 @@ pub(crate) async fn deploy(
     let lacking = client.post("code/missing", &json!(digests)).await?;
     let lacking: BTreeSet<String> = serde_json::from_value(lacking).unwrap_or_default();
     if !dry_run {
+        send_runtimes(client, output, code.values(), &runtimes).await?;
         for (digest, bytes) in code {
             if lacking.contains(&digest) {
                 client.upload("code", bytes).await?;
@@ -94,11 +100,48 @@ pub(crate) async fn deploy(
     Ok(())
 }
 
+/// Sends the language runtimes that the server lacks, once for all code that needs them.
+async fn send_runtimes(
+    client: &mut Client,
+    output: Output,
+    code: impl Iterator<Item = &Vec<u8>>,
+    folder: &Path,
+) -> Result<(), Failure> {
+    let mut needed = BTreeMap::new();
+    for bytes in code {
+        if let Some((digest, language)) = bundles::runtime_of(bytes)? {
+            needed.insert(digest.to_string(), language);
+        }
+    }
+    if needed.is_empty() {
+        return Ok(());
+    }
+    let digests: Vec<&String> = needed.keys().collect();
+    let lacking = client.post("runtimes/missing", &json!(digests)).await?;
+    let lacking: BTreeSet<String> = serde_json::from_value(lacking).unwrap_or_default();
+    for (digest, language) in needed {
+        if !lacking.contains(&digest) {
+            continue;
+        }
+        let path = folder.join(format!("{digest}.wasm"));
+        let bytes = std::fs::read(&path)
+            .map_err(|error| Failure::failed(format!("read {}: {error}", path.display())))?;
+        let megabytes = bytes.len().div_ceil(1_000_000);
+        output.note(&format!(
+            "send     the runtime of {language}, {megabytes} MB, once"
+        ));
+        client.upload("runtimes", bytes).await?;
+    }
+    Ok(())
+}
+
 /// What is sent.
 struct Chosen {
     file: PathBuf,
     only: Option<String>,
     built: Vec<build::BuiltFunction>,
+    /// Where the language runtimes that they need are.
+    runtimes: PathBuf,
 }
 
 /// A bundle as it is, one function of the file, or all of them, built.
@@ -116,6 +159,7 @@ fn chosen(output: Output, deploying: &Deploying<'_>) -> Result<Chosen, Failure> 
         }
         let opened = bundles::open(place)?;
         return Ok(Chosen {
+            runtimes: opened.runtimes(),
             file: opened.file,
             only: None,
             built: opened.functions,
@@ -129,6 +173,7 @@ fn chosen(output: Output, deploying: &Deploying<'_>) -> Result<Chosen, Failure> 
         file: file.to_owned(),
         only,
         built,
+        runtimes: bundles::cached_runtimes()?,
     })
 }
 

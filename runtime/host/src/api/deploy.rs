@@ -101,20 +101,43 @@ pub(crate) async fn code(rooms: &Rooms, bytes: &[u8]) -> Reply {
     Ok(json!({ "digest": digest.to_string() }))
 }
 
-/// Which of these digests are not here yet.
+/// Which code is not here yet.
 pub(crate) async fn missing(rooms: &Rooms, call: &Call<'_>) -> Reply {
-    let asked: Vec<String> = serde_json::from_slice(&call.body)
-        .map_err(|error| ApiError::bad(&format!("read the digests: {error}")))?;
     let mut missing = Vec::new();
-    for text in asked {
-        let digest: Digest = text
-            .parse()
-            .map_err(|error| ApiError::bad(&format!("`{text}`: {error}")))?;
+    for digest in digests_of(call)? {
         if !rooms.functions.code.has(digest).await {
-            missing.push(text);
+            missing.push(digest.to_string());
         }
     }
     Ok(json!(missing))
+}
+
+/// Keeps a language runtime that code of a deploy will name.
+pub(crate) async fn runtime(rooms: &Rooms, bytes: &[u8]) -> Reply {
+    let kept = rooms.functions.engine.keep_runtime(bytes).await;
+    let digest = kept.map_err(ApiError::failed)?;
+    Ok(json!({ "digest": digest.to_string() }))
+}
+
+/// Which language runtimes are not here yet.
+pub(crate) async fn missing_runtimes(rooms: &Rooms, call: &Call<'_>) -> Reply {
+    let mut missing = Vec::new();
+    for digest in digests_of(call)? {
+        if !rooms.functions.engine.has_runtime(digest).await {
+            missing.push(digest.to_string());
+        }
+    }
+    Ok(json!(missing))
+}
+
+fn digests_of(call: &Call<'_>) -> Result<Vec<Digest>, ApiError> {
+    let asked: Vec<String> = serde_json::from_slice(&call.body)
+        .map_err(|error| ApiError::bad(&format!("read the digests: {error}")))?;
+    let read = |text: &String| {
+        text.parse()
+            .map_err(|error| ApiError::bad(&format!("`{text}`: {error}")))
+    };
+    asked.iter().map(read).collect()
 }
 
 pub(crate) async fn deploy(rooms: &Rooms, call: &Call<'_>) -> Reply {

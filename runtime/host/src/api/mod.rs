@@ -99,10 +99,9 @@ impl Api {
             return ApiError::refused("requests of other origins are not answered").respond();
         }
         let clock = &self.rooms.platform.clock;
-        let max = if parts.uri.path() == "/_shardmill/api/code" {
-            API_CODE_BYTES_MAX
-        } else {
-            API_BODY_BYTES_MAX
+        let max = match parts.uri.path() {
+            "/_shardmill/api/code" | "/_shardmill/api/runtimes" => API_CODE_BYTES_MAX,
+            _ => API_BODY_BYTES_MAX,
         };
         let body = match whole_body(clock, body, max).await {
             Ok(body) => body,
@@ -202,6 +201,8 @@ impl Api {
             ("GET", ["streams", name, "records"]) => records::page(rooms, name, &call).await,
             ("POST", ["code", "missing"]) => deploy::missing(rooms, &call).await,
             ("POST", ["code"]) => deploy::code(rooms, &call.body).await,
+            ("POST", ["runtimes", "missing"]) => deploy::missing_runtimes(rooms, &call).await,
+            ("POST", ["runtimes"]) => deploy::runtime(rooms, &call.body).await,
             ("POST", ["deploy"]) => deploy::deploy(rooms, &call).await,
             ("GET", ["functions"]) => functions::list(rooms),
             ("GET", ["functions", name]) => functions::show(rooms, name),

@@ -67,7 +67,7 @@ type Named = BTreeMap<FunctionName, Arc<Deployed>>;
 pub(crate) struct Functions {
     platform: Platform,
     catalog: Catalog,
-    engine: Engine,
+    pub(crate) engine: Engine,
     pub(crate) code: CodeStore,
     /// Where programs of this machine are allowed.
     natives: Option<Natives>,
