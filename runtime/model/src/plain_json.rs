@@ -82,10 +82,7 @@ impl<'b> PlainJson<'b> {
     }
 
     fn name(&mut self) -> Option<&'b [u8]> {
-        let text = self.raw_text()?;
-        let (lowest, highest) = extremes(text);
-        let is_text = highest < 0x80 || std::str::from_utf8(text).is_ok();
-        (lowest >= b' ' && is_text).then_some(text)
+        self.raw_text().filter(|text| is_text(text))
     }
 
     fn skip_word(&mut self, word: &[u8]) -> Option<()> {
@@ -154,10 +151,13 @@ impl<'b> PlainJson<'b> {
     }
 }
 
-/// The lowest and the highest byte.
-fn extremes(bytes: &[u8]) -> (u8, u8) {
-    let both = |(low, high): (u8, u8), byte: &u8| (low.min(*byte), high.max(*byte));
-    bytes.iter().fold((u8::MAX, 0), both)
+/// UTF-8 without control characters. Two passes, each of which the compiler makes one over many bytes at a time.
+fn is_text(bytes: &[u8]) -> bool {
+    let is_plain = bytes
+        .iter()
+        .fold(true, |plain, byte| plain & (*byte >= b' '));
+    let bits = bytes.iter().fold(0, |bits, byte| bits | byte);
+    is_plain && (bits < 0x80 || std::str::from_utf8(bytes).is_ok())
 }
 
 #[cfg(test)]
