@@ -115,9 +115,10 @@ async fn run(
     let background = Background::start(platform, &rooms, end, stop);
     let (app, region) = (project.app.to_string(), project.server.region.clone());
     let names = Names { app, region };
-    entrance.open(doors(platform, &options, (&rooms, events), keys, names));
+    // Before the doors, so that no deploy finds nobody to open routes.
     let web = web.open(platform, options.web.clone(), web_tls, &rooms);
     let _once = rooms.deployment.web.set(Arc::clone(&web));
+    entrance.open(doors(platform, &options, (&rooms, events), keys, names));
     let verbs = options.auth.is_some().then_some(&verbs);
     let note = note(&options, (address, web_address), verbs, tls.as_ref());
     announce(platform, &options, &note).await?;

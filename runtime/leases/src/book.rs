@@ -132,6 +132,7 @@ impl LeaseBook {
     }
 
     async fn create(&self, wanted: &[NewLease]) -> Result<Vec<LeaseRow>, LeaseError> {
+        let mut as_read = self.all_as_read(wanted)?;
         let counter = keys::named(Namespace::Lease, SLOT_COUNTER);
         let counted = self.journal.get(&counter)?;
         let mut slot = match &counted {
@@ -173,8 +174,8 @@ impl LeaseBook {
             }
         }
         // The new ones are not there, their parents are as they were read, and nobody else took the same slots.
-        let as_read = changed.keys().map(|key| self.as_read(key));
-        let mut expects: Vec<Expected> = as_read.collect::<Result<_, _>>()?;
+        let known = changed.keys().filter_map(|key| as_read.remove(key));
+        let mut expects: Vec<Expected> = known.collect();
         let mut writes: Vec<ViewWrite> = changed.values().map(write).collect::<Result<_, _>>()?;
         expects.push(Expected {
             key: counter.clone(),
@@ -191,6 +192,22 @@ impl LeaseBook {
         };
         self.journal.commit(transaction).await?;
         Ok(rows)
+    }
+
+    /// The rows that new leases may change, and those of their parents, before anything is made of them.
+    fn all_as_read(&self, wanted: &[NewLease]) -> Result<BTreeMap<LeaseKey, Expected>, LeaseError> {
+        let mut all = BTreeMap::new();
+        for new in wanted {
+            let parents = new.parents.iter().map(|shard| LeaseKey {
+                trigger: new.key.trigger.clone(),
+                shard: *shard,
+            });
+            for key in parents.chain([new.key.clone()]) {
+                let expected = self.as_read(&key)?;
+                all.insert(key, expected);
+            }
+        }
+        Ok(all)
     }
 
     /// A row as it is stored now: what is written instead of it counts only while it is so.

@@ -89,6 +89,19 @@ impl StreamKey {
     }
 }
 
+impl FunctionName {
+    /// `arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME`, and `:QUALIFIER` where a version or an alias is named.
+    #[must_use]
+    pub fn arn(&self, region: &Region, account: &AccountId, qualifier: Option<&str>) -> String {
+        let partition = partition(region.as_str());
+        let arn = format!("arn:{partition}:lambda:{region}:{account}:function:{self}");
+        match qualifier {
+            Some(qualifier) => format!("{arn}:{qualifier}"),
+            None => arn,
+        }
+    }
+}
+
 /// Which of AWS's separate worlds a region belongs to, as ARNs say it: `aws`, but for a few.
 #[must_use]
 pub fn partition(region: &str) -> &'static str {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::{
     FencingToken, FunctionName, FunctionVersion, HashKey, Position, ShardId, StreamKey, Timestamp,
-    TraceParent, TriggerName, UserRecord, partition,
+    TraceParent, TriggerName, UserRecord,
 };
 
 /// A batch on its way into a handler, with the facts of the `invocation` interface of `function.wit`.
@@ -67,15 +67,8 @@ impl Invocation {
     #[must_use]
     pub fn invoked_arn(&self) -> String {
         let (region, account) = (&self.stream.region, &self.stream.account);
-        let arn = format!(
-            "arn:{}:lambda:{region}:{account}:function:{}",
-            partition(region.as_str()),
-            self.function
-        );
-        match &self.qualifier {
-            Some(qualifier) => format!("{arn}:{qualifier}"),
-            None => arn,
-        }
+        let qualifier = self.qualifier.as_deref();
+        self.function.arn(region, account, qualifier)
     }
 
     /// How many of the records, from the first on, were delivered before a seek or a redrive brought them back.

@@ -23,6 +23,7 @@ pub(crate) struct Runtimes {
     compiled: Compiled,
     /// Held while one is compiled: who needs the same one waits for it.
     linked: Mutex<BTreeMap<Digest, Guest>>,
+    storing: Mutex<()>,
 }
 
 impl Runtimes {
@@ -32,6 +33,7 @@ impl Runtimes {
             dir,
             compiled,
             linked: Mutex::default(),
+            storing: Mutex::default(),
         }
     }
 
@@ -67,20 +69,23 @@ impl Runtimes {
         Some(dir.join(format!("{digest}.wasm")))
     }
 
+    /// A file that is damaged is none.
     pub(crate) async fn has(&self, shared: &Shared, digest: Digest) -> bool {
-        match self.path(digest) {
-            Some(path) => shared.platform.disk.exists(&path).await,
-            None => false,
-        }
+        let Some(path) = self.path(digest) else {
+            return false;
+        };
+        let bytes = shared.platform.disk.read(&path).await;
+        bytes.is_ok_and(|bytes| digest_of(&bytes) == digest)
     }
 
-    /// Written whole, or not at all.
+    /// Written whole, or not at all; one after another.
     pub(crate) async fn put(&self, shared: &Shared, bytes: &[u8]) -> io::Result<Digest> {
         let digest = digest_of(bytes);
         let (Some(dir), Some(path)) = (&self.dir, self.path(digest)) else {
             return Err(io::Error::other("this server has no folder for them"));
         };
-        if !shared.platform.disk.exists(&path).await {
+        let _one_at_a_time = self.storing.lock().await;
+        if !self.has(shared, digest).await {
             shared.platform.disk.create_dir_all(dir).await?;
             shared.platform.disk.replace(&path, bytes).await?;
         }

@@ -224,7 +224,7 @@ impl From<Refused> for PutError {
             Refused::Full => Self::Full,
             Refused::TooLarge { bytes, max } => Self::TooLarge { bytes, max },
             Refused::StaleProducer { last } => Self::StaleProducer { last },
-            // Puts carry no guards and only open shards: these would be our own mistakes.
+            // Puts carry no guards, expect nothing and name only open shards: these would be our own mistakes.
             Refused::Fenced { .. }
             | Refused::Changed
             | Refused::NoSuchShard(_)

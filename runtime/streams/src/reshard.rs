@@ -5,6 +5,8 @@
 //! their numbers as well. What is closed stays readable until retention has passed. What is asked for is checked and stored
 //! at once, and done when the stream has been UPDATING for its while, as on AWS; a start in between does it too.
 
+use std::convert::Infallible;
+
 use model::{HashKey, HashKeyRange, ShardId, StreamKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -133,8 +135,11 @@ impl Streams {
     /// Changes the shards of a stream that is UPDATING, as soon as the time has come.
     pub(crate) fn reshard_at(&self, key: StreamKey, at: Timestamp) {
         let streams = self.clone();
+        // Where the clock was set back while nothing ran, nobody waits longer than such a change takes.
+        let longest = self.now().plus(self.shared.settings.transition);
         let change = async move {
-            streams.shared.platform.clock.sleep_towards_wall(at).await;
+            let clock = &streams.shared.platform.clock;
+            clock.sleep_towards_wall(at.min(longest)).await;
             streams.reshard_due(key, at).await;
         };
         let tasks = &self.shared.platform.tasks;
@@ -146,14 +151,25 @@ impl Streams {
         let due = move |draft: &mut Draft| {
             let update = draft.entry.update.as_mut();
             let update = update.filter(|update| update.until == at);
-            match update.and_then(|update| update.then.take()) {
-                Some(reshard) => carry_out(draft, reshard),
-                None => Ok(()),
+            let Some(reshard) = update.and_then(|update| update.then.take()) else {
+                return Ok(None);
+            };
+            let mut changed = draft.clone();
+            let refused = carry_out(&mut changed, reshard).err();
+            if refused.is_none() {
+                *draft = changed;
             }
+            Ok::<_, Infallible>(refused)
         };
-        // A stream that is gone has no shards to change, and after a log that stopped a start goes on.
-        if let Err(Unrevised::Refused(error)) = self.revise(key.clone(), due).await {
-            tracing::error!(stream = %key.name, %error, "its shards stay as they are");
+        match self.revise(key.clone(), due).await {
+            Ok(Some(error)) => {
+                tracing::error!(stream = %key.name, %error, "its shards stay as they are");
+            }
+            Err(Unrevised::Down(error)) => {
+                tracing::error!(stream = %key.name, error, "its shards change at the next start");
+            }
+            // A stream that is gone has no shards to change.
+            Ok(None) | Err(Unrevised::Unknown(_) | Unrevised::Refused(_)) => {}
         }
     }
 
@@ -237,14 +253,16 @@ fn check_active(draft: &Draft) -> Result<(), ReshardError> {
 /// At once where the stream is not UPDATING for any time.
 fn after_update(draft: &mut Draft, reshard: Reshard) -> Result<(), ReshardError> {
     let now = draft.now;
-    let update = draft.entry.update.as_mut();
-    match update.filter(|update| update.until > now) {
-        Some(update) => {
-            update.then = Some(reshard);
-            Ok(())
-        }
-        None => carry_out(draft, reshard),
+    let update = draft.entry.update.as_ref();
+    if update.is_none_or(|update| update.until <= now) {
+        return carry_out(draft, reshard);
     }
+    // What could not be carried out is refused while somebody listens.
+    carry_out(&mut draft.clone(), reshard.clone())?;
+    if let Some(update) = &mut draft.entry.update {
+        update.then = Some(reshard);
+    }
+    Ok(())
 }
 
 fn carry_out(draft: &mut Draft, reshard: Reshard) -> Result<(), ReshardError> {

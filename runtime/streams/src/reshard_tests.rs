@@ -10,6 +10,7 @@ use platform::Platform;
 use proptest::prelude::*;
 
 use super::{
+    reshard::Reshard,
     tests::{ALL, declared, key, record, start, started},
     *,
 };
@@ -259,6 +260,54 @@ async fn a_restart_goes_on_with_an_update() {
     settle(&platform, &streams).await;
     assert_eq!(ranges(&streams), HashKeyRange::split_whole(3));
     check_lineage(&streams);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_back_before_a_start_holds_no_update_up() {
+    let platform = Platform::simulated(1);
+    let (streams, log) = start(&platform).await;
+    streams.declare(flights(), declared(2, DAY)).await.unwrap();
+    streams.scale(flights(), 3).await.unwrap();
+    drop(streams);
+    log.stop().await;
+    platform.clock.set_back(DAY / 24);
+    let (streams, _) = start(&platform).await;
+    let settled = settle(&platform, &streams);
+    let second = Duration::from_secs(1);
+    platform.clock.timeout(second, settled).await.unwrap();
+    assert_eq!(ranges(&streams), HashKeyRange::split_whole(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn steps_that_could_not_be_carried_out_are_refused_at_once() {
+    let (platform, streams) = with_shards(1).await;
+    streams.split(flights(), ShardId(0), MIDDLE).await.unwrap();
+    settle(&platform, &streams).await;
+    let stale = scaling::Step::Split {
+        shard: ShardId(0),
+        at: vec![MIDDLE],
+    };
+    let refused = streams.reshard(flights(), vec![stale]).await;
+    assert_eq!(refused, Err(ReshardError::NoSuchShard(ShardId(0))));
+    assert_eq!(status(&streams), StreamStatus::Active);
+}
+
+#[test]
+fn what_is_stored_of_a_change_to_come_stays_readable() {
+    let (shard, at) = (ShardId(1), vec![HashKey(7), HashKey(u128::MAX)]);
+    let (lower, upper) = (ShardId(2), ShardId(3));
+    let split = scaling::Step::Split { shard, at };
+    let merge = scaling::Step::Merge { lower, upper };
+    for (change, stored) in [
+        (Reshard::Scale(3), r#"{"scale":3}"#),
+        (
+            Reshard::Steps(vec![split, merge]),
+            r#"{"steps":[{"split":{"shard":1,"at":[7,340282366920938463463374607431768211455]}},{"merge":{"lower":2,"upper":3}}]}"#,
+        ),
+    ] {
+        assert_eq!(serde_json::to_string(&change).unwrap(), stored);
+        assert_eq!(serde_json::from_str::<Reshard>(stored).unwrap(), change);
+    }
 }
 
 #[tokio::test(start_paused = true)]

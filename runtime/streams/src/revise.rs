@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What a decision works on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Draft {
     pub(crate) entry: StreamEntry,
     pub(crate) numbers: NextNumbers,

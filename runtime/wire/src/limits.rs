@@ -24,8 +24,10 @@ pub const FILTER_CHARACTERS_MAX: usize = 4_096;
 /// Characters of the ARN of a failure destination.
 pub const DESTINATION_CHARACTERS_MAX: usize = 350;
 
-/// Event source mappings in one answer, whatever the request asks for, and what it may ask for.
+/// Event source mappings in one answer, whatever the request asks for.
 pub const MAPPINGS_LISTED_MAX: usize = 100;
+
+/// What a request may ask for of any list.
 pub const ITEMS_ASKED_MAX: usize = 10_000;
 
 /// Tags of one resource of the Lambda API, and characters of their keys and values.

@@ -61,7 +61,7 @@ pub(crate) async fn deploy(
     let lacking = client.post("code/missing", &json!(digests)).await?;
     let lacking: BTreeSet<String> = serde_json::from_value(lacking).unwrap_or_default();
     if !dry_run {
-        send_runtimes(client, output, code.values(), &runtimes).await?;
+        send_runtimes(client, output, code.values(), runtimes).await?;
         for (digest, bytes) in code {
             if lacking.contains(&digest) {
                 client.upload("code", bytes).await?;
@@ -105,7 +105,7 @@ async fn send_runtimes(
     client: &mut Client,
     output: Output,
     code: impl Iterator<Item = &Vec<u8>>,
-    folder: &Path,
+    folder: Option<PathBuf>,
 ) -> Result<(), Failure> {
     let mut needed = BTreeMap::new();
     for bytes in code {
@@ -119,10 +119,12 @@ async fn send_runtimes(
     let digests: Vec<&String> = needed.keys().collect();
     let lacking = client.post("runtimes/missing", &json!(digests)).await?;
     let lacking: BTreeSet<String> = serde_json::from_value(lacking).unwrap_or_default();
+    needed.retain(|digest, _| lacking.contains(digest));
+    if needed.is_empty() {
+        return Ok(());
+    }
+    let folder = folder.map_or_else(bundles::cached_runtimes, Ok)?;
     for (digest, language) in needed {
-        if !lacking.contains(&digest) {
-            continue;
-        }
         let path = folder.join(format!("{digest}.wasm"));
         let bytes = std::fs::read(&path)
             .map_err(|error| Failure::failed(format!("read {}: {error}", path.display())))?;
@@ -140,8 +142,8 @@ struct Chosen {
     file: PathBuf,
     only: Option<String>,
     built: Vec<build::BuiltFunction>,
-    /// Where the language runtimes that they need are.
-    runtimes: PathBuf,
+    /// Where the language runtimes that they need are, unless in the cache of the user.
+    runtimes: Option<PathBuf>,
 }
 
 /// A bundle as it is, one function of the file, or all of them, built.
@@ -159,7 +161,7 @@ fn chosen(output: Output, deploying: &Deploying<'_>) -> Result<Chosen, Failure> 
         }
         let opened = bundles::open(place)?;
         return Ok(Chosen {
-            runtimes: opened.runtimes(),
+            runtimes: Some(opened.runtimes()),
             file: opened.file,
             only: None,
             built: opened.functions,
@@ -173,7 +175,7 @@ fn chosen(output: Output, deploying: &Deploying<'_>) -> Result<Chosen, Failure> 
         file: file.to_owned(),
         only,
         built,
-        runtimes: bundles::cached_runtimes()?,
+        runtimes: None,
     })
 }
 

@@ -211,13 +211,15 @@ impl ShardTask {
         let mut effects = effects;
         effects.writes.extend(self.behind.iter().cloned());
         let advances = low > self.written;
-        if advances && let Some(lease) = self.rooms.leases.checkpointed(&self.lease)? {
-            effects.writes.push(lease);
-        }
         loop {
+            let mut effects = effects.clone();
+            // Children may have come to the row while there was no room.
+            if advances && let Some(lease) = self.rooms.leases.checkpointed(&self.lease)? {
+                effects.writes.push(lease);
+            }
             // Dead letters are as old as their place in the store, however long they waited for it.
             let dead = self.dead_letters(dead.clone())?;
-            let transactions = self.holder.transactions(effects.clone(), dead, row.clone());
+            let transactions = self.holder.transactions(effects, dead, row.clone());
             let full = match self.stores.place(transactions).await {
                 Ok(at) => {
                     self.placed_at(at, low);

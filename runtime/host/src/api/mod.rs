@@ -109,8 +109,9 @@ impl Api {
                 return ApiError::timed_out("the body did not come in time").respond();
             }
             Err(BodyRefused::TooLarge | BodyRefused::CutOff) => {
-                return ApiError::bad("the body is over 8 MiB or was cut off")
-                    .with_hint("hand over fewer records at once")
+                let most = max >> 20;
+                return ApiError::bad(&format!("the body is over {most} MiB or was cut off"))
+                    .with_hint("hand over less at once")
                     .respond();
             }
         };

@@ -128,14 +128,8 @@ pub(super) fn id(owed: &Owed) -> Uuid {
 /// Qualified where the trigger names a version or an alias (FD-3).
 fn function_arn(owed: &Owed) -> String {
     let (region, account) = (&owed.stream.region, &owed.stream.account);
-    let bare = format!(
-        "arn:aws:lambda:{region}:{account}:function:{}",
-        owed.function
-    );
-    match &owed.qualifier {
-        Some(qualifier) => format!("{bare}:{qualifier}"),
-        None => bare,
-    }
+    let qualifier = owed.qualifier.as_deref();
+    owed.function.arn(region, account, qualifier)
 }
 
 /// `aws/lambda/<mapping>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<id>` (FD-7).

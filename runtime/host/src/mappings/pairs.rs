@@ -52,9 +52,7 @@ pub(super) fn function_arn(
     function: &FunctionName,
     qualifier: Option<&str>,
 ) -> String {
-    let qualifier = qualifier.map_or(String::new(), |it| format!(":{it}"));
-    let (region, account) = (&stream.region, &stream.account);
-    format!("arn:aws:lambda:{region}:{account}:function:{function}{qualifier}")
+    function.arn(&stream.region, &stream.account, qualifier)
 }
 
 /// The first trigger of a file whose pair is that of a stored mapping.

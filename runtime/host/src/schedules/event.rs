@@ -33,7 +33,8 @@ pub(super) fn event(input: Option<&str>, facts: Facts<'_>) -> Vec<u8> {
         attempt,
         id,
     } = facts;
-    let arn = format!("arn:aws:scheduler:{region}:{account}:schedule/default/{trigger}");
+    let partition = model::partition(region);
+    let arn = format!("arn:{partition}:scheduler:{region}:{account}:schedule/default/{trigger}");
     let time = seconds(slot);
     let Some(input) = input else {
         let event = json!({

@@ -293,7 +293,7 @@ pub(super) fn check_in_use(amendment: &Amendment<'_>, key: &StreamKey) -> Result
     }
 }
 
-/// A stream takes at once what it is warmed for: a shard takes 1 MiB a second.
+/// When it is no longer UPDATING the stream takes what it is warmed for: a shard takes 1 MiB a second.
 fn warm_up(amendment: &mut Amendment<'_>) -> Result<(), AwsError> {
     let shards = amendment.traits().warm_mibps.unwrap_or_default();
     amendment.grow_to(shards).map_err(AwsError::internal)

@@ -46,9 +46,7 @@ impl UrlCall<'_> {
         let said = principal["AWS"].as_str().or(principal.as_str());
         match (said, self.signer) {
             (Some("*"), _) => true,
-            (Some(said), Some(signer)) => {
-                said == signer.account || said == format!("arn:aws:iam::{}:root", signer.account)
-            }
+            (Some(said), Some(signer)) => said == signer.account || is_root(said, &signer.account),
             (Some(_) | None, _) => false,
         }
     }
@@ -68,6 +66,13 @@ impl UrlCall<'_> {
             })
         })
     }
+}
+
+/// Whether an ARN means all of an account, in whichever partition.
+fn is_root(arn: &str, account: &str) -> bool {
+    let rest = arn.strip_prefix("arn:aws");
+    let parts = rest.and_then(|rest| rest.split_once(":iam::"));
+    parts.is_some_and(|(_, whom)| whom.strip_suffix(":root") == Some(account))
 }
 
 #[cfg(test)]
