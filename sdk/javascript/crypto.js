@@ -1,7 +1,7 @@
 // Node's `crypto` as far as handlers use it on records: digests, keyed digests, random bytes, comparisons, and signatures that are checked.
 
 import { absent } from './absent.js';
-import { Buffer } from './buffer.js';
+import { Buffer, outOfRange, wrongType } from './buffer.js';
 import { signatures } from './signatures.js';
 import { Transform } from './streams.js';
 
@@ -126,9 +126,10 @@ const KINDS = {
 };
 
 function kindOf(name) {
-  const kind = KINDS[String(name).toLowerCase().replace('rsa-', '').replace('-', '')];
-  if (!kind) throw new Error(`Digest method not supported: ${name}; ${Object.keys(KINDS).join(', ')} are there`);
-  return kind;
+  if (typeof name !== 'string') throw wrongType('algorithm', 'of type string', name);
+  const key = name.toLowerCase().replace('rsa-', '').replace('-', '');
+  if (!Object.hasOwn(KINDS, key)) throw new Error(`Digest method not supported: ${name}; ${Object.keys(KINDS).join(', ')} are there`);
+  return KINDS[key];
 }
 
 function digestOf({ mix, start, isLittle, block = 64, add = summed, length }, bytes) {
@@ -148,10 +149,40 @@ function digestOf({ mix, start, isLittle, block = 64, add = summed, length }, by
   return length ? out.subarray(0, length) : out;
 }
 
-const bytesOf = (value, encoding) => (typeof value === 'string' ? Buffer.from(value, encoding) : Buffer.from(value));
+const VIEWS = 'an instance of ArrayBuffer, Buffer, TypedArray, or DataView';
+const DATA = 'of type string or an instance of Buffer, TypedArray, or DataView';
+const KEY = 'of type string or an instance of ArrayBuffer, Buffer, TypedArray, DataView, KeyObject, or CryptoKey';
+
+/** The bytes of any view, where they stand. */
+function whole(data, name = 'data') {
+  if (ArrayBuffer.isView(data)) return Buffer.view(data);
+  if (data instanceof ArrayBuffer) return Buffer.from(data);
+  throw wrongType(name, VIEWS, data);
+}
+
+/** Of a text too, and bytes of their own. */
+function bytesOf(value, encoding, name = 'data', expected = DATA) {
+  if (typeof value === 'string') return Buffer.from(value, encoding);
+  if (!ArrayBuffer.isView(value) && !(value instanceof ArrayBuffer && expected === KEY)) throw wrongType(name, expected, value);
+  return Uint8Array.prototype.slice.call(whole(value));
+}
+
+/** Looks at all bytes, wherever the first difference is. */
+function isSame(one, other) {
+  if (one.length !== other.length) return false;
+  let seen = 0;
+  for (let at = 0; at < one.length; at++) seen |= one[at] ^ other[at];
+  return seen === 0;
+}
+
+function timingSafeEqual(one, other) {
+  const [first, second] = [whole(one, 'buf1'), whole(other, 'buf2')];
+  if (first.length !== second.length) throw Object.assign(new RangeError('Input buffers must have the same byte length'), { code: 'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH' });
+  return isSame(first, second);
+}
 
 /** What a key is kept in. */
-class KeyObject {
+export class KeyObject {
   #bytes;
   type = 'secret';
   constructor(bytes) {
@@ -161,7 +192,24 @@ class KeyObject {
   export(options) {
     return options?.format === 'jwk' ? { kty: 'oct', k: this.#bytes.toString('base64url') } : this.#bytes;
   }
-  equals(other) { return this.#bytes.equals(other.export()); }
+  equals(other) { return other.type === 'secret' && isSame(this.#bytes, other.export()); }
+  get [Symbol.toStringTag]() { return 'KeyObject'; }
+}
+
+/** The same in the browsers' interface. */
+export class CryptoKey {
+  constructor(bytes, told) {
+    Object.assign(this, told);
+    Object.defineProperty(this, 'bytes', { value: bytes });
+  }
+  get [Symbol.toStringTag]() { return 'CryptoKey'; }
+}
+
+/** The bytes of a key that is a secret. */
+function secretOf(key) {
+  if (!(key instanceof KeyObject)) return bytesOf(key, 'utf8', 'key', KEY);
+  if (key.type !== 'secret') throw Object.assign(new TypeError(`Invalid key object type ${key.type}, expected secret.`), { code: 'ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE' });
+  return key.export();
 }
 
 class Digest extends Transform {
@@ -194,7 +242,7 @@ class Digest extends Transform {
 
 /** As a function of bytes; the key is looked at once. */
 function keyed(kind, key) {
-  const given = key instanceof KeyObject ? key.export() : bytesOf(key);
+  const given = secretOf(key);
   const block = Buffer.alloc(kind.block ?? 64);
   block.set(given.length > block.length ? digestOf(kind, given) : given);
   const [inner, outer] = [0x36, 0x5c].map((mask) => block.map((byte) => byte ^ mask));
@@ -207,7 +255,7 @@ function pbkdf2Sync(password, salt, rounds, length, name = 'sha1') {
   for (let at = 1, made = 0; made < length; at++) {
     const number = Buffer.alloc(4);
     number.writeUInt32BE(at);
-    let last = mix(Buffer.concat([bytesOf(salt), number]));
+    let last = mix(Buffer.concat([bytesOf(salt, 'utf8', 'salt', KEY), number]));
     const sum = Buffer.from(last);
     for (let round = 1; round < rounds; round++) {
       last = mix(last);
@@ -228,15 +276,32 @@ function subtleOf() {
     digest: promised((algorithm, data) => buffered(digestOf(kindOf(nameOf(algorithm)), whole(data)))),
     importKey: promised((format, data, algorithm, extractable, usages) => {
       if (nameOf(algorithm) !== 'HMAC') throw new Error(`crypto.subtle.importKey: ${nameOf(algorithm)} is not there, HMAC is`);
-      const bytes = format === 'jwk' ? Buffer.from(data.k, 'base64url') : Buffer.from(whole(data));
-      return { type: 'secret', extractable, algorithm: { ...algorithm, hash: { name: nameOf(algorithm.hash) } }, usages, bytes };
+      const bytes = format === 'jwk' ? Buffer.from(data.k, 'base64url') : bytesOf(whole(data));
+      return new CryptoKey(bytes, { type: 'secret', extractable, algorithm: { ...algorithm, hash: { name: nameOf(algorithm.hash) } }, usages });
     }),
     sign: promised((_, key, data) => buffered(signed(key, data))),
-    verify: promised((_, key, signature, data) => signed(key, data).equals(Buffer.from(whole(signature)))),
+    verify: promised((_, key, signature, data) => isSame(signed(key, data), whole(signature))),
   };
 }
 
-const whole = (data) => (ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data));
+/** The part of an array that `offset` and `size` name, in its own elements. */
+function partOf(array, offset = 0, size) {
+  const [bytes, unit] = [whole(array, 'buf'), array.BYTES_PER_ELEMENT ?? 1];
+  if (typeof offset !== 'number') throw wrongType('offset', 'of type number', offset);
+  const from = offset * unit;
+  if (!(from >= 0 && from <= bytes.length)) throw outOfRange('offset', `>= 0 && <= ${bytes.length}`, from);
+  if (size === undefined) return bytes.subarray(from);
+  if (typeof size !== 'number') throw wrongType('size', 'of type number', size);
+  if (!(size >= 0)) throw outOfRange('size', '>= 0 && <= 2147483647', size);
+  if (from + size * unit > bytes.length) throw outOfRange('size + offset', `<= ${bytes.length}`, from + size * unit);
+  return bytes.subarray(from, from + size * unit);
+}
+
+/** PSS is named so that it can be refused. */
+const constants = {
+  RSA_PKCS1_PADDING: 1, RSA_NO_PADDING: 3, RSA_PKCS1_OAEP_PADDING: 4, RSA_PKCS1_PSS_PADDING: 6,
+  RSA_PSS_SALTLEN_DIGEST: -1, RSA_PSS_SALTLEN_MAX_SIGN: -2, RSA_PSS_SALTLEN_AUTO: -2,
+};
 
 const called = (call) => (...values) => {
   const back = values.pop();
@@ -246,17 +311,21 @@ const called = (call) => (...values) => {
 /** `random` has what the global `crypto` has. */
 export function cryptography(random) {
   const randomBytes = (size) => random.getRandomValues(Buffer.alloc(size));
+  const randomFillSync = (array, offset, size) => {
+    random.getRandomValues(partOf(array, offset, size));
+    return array;
+  };
   const createHash = (name) => {
     const kind = kindOf(name);
     return new Digest((bytes) => digestOf(kind, bytes));
   };
   const subtle = subtleOf();
-  Object.assign(random, { subtle });
+  Object.assign(random, { subtle, CryptoKey });
   return absent('crypto', {
     ...random,
     webcrypto: random,
     subtle,
-    constants: {},
+    constants,
     KeyObject,
     createHash,
     hash: (name, data, encoding = 'hex') => createHash(name).update(data).digest(encoding),
@@ -264,21 +333,19 @@ export function cryptography(random) {
       const kind = kindOf(name);
       return new Digest(keyed(kind, key));
     },
-    createSecretKey: (key, encoding) => new KeyObject(bytesOf(key, encoding)),
+    createSecretKey: (key, encoding) => new KeyObject(bytesOf(key, encoding, 'key', KEY)),
     ...signatures(KeyObject, (name, bytes) => digestOf(kindOf(name), bytes)),
     getHashes: () => Object.keys(KINDS),
     getCiphers: () => [],
     pbkdf2Sync,
     pbkdf2: called(pbkdf2Sync),
     randomBytes: (size, back) => (back ? void queueMicrotask(() => back(null, randomBytes(size))) : randomBytes(size)),
-    randomFillSync: (array) => random.getRandomValues(array),
+    randomFillSync,
+    randomFill: called(randomFillSync),
     randomInt(low, high) {
       const [from, to] = high === undefined ? [0, low] : [low, high];
       return from + Math.floor((randomBytes(6).reduce((sum, byte) => sum * 256 + byte, 0) / 2 ** 48) * (to - from));
     },
-    timingSafeEqual(one, other) {
-      if (one.byteLength !== other.byteLength) throw Object.assign(new RangeError('Input buffers must have the same byte length'), { code: 'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH' });
-      return Buffer.view(one).equals(other);
-    },
+    timingSafeEqual,
   }, 'createSign createCipheriv createDecipheriv createPrivateKey createDiffieHellman createECDH generateKeyPair generateKeyPairSync publicEncrypt privateDecrypt scrypt scryptSync sign');
 }

@@ -55,17 +55,59 @@ const methods = {
     return this;
   },
 };
-for (const [name, value] of Object.entries({ ...methods, addListener: methods.on, removeListener: methods.off })) {
-  Object.defineProperty(EventEmitter.prototype, name, { value, writable: true, configurable: true });
+// They can be counted, for those who mix them into objects of their own.
+Object.assign(EventEmitter.prototype, methods, { addListener: methods.on, removeListener: methods.off });
+
+export const calledOff = (cause) => Object.assign(new Error('The operation was aborted', cause && { cause }), { name: 'AbortError', code: 'ABORT_ERR' });
+
+/** Hears what is told until it is stopped. */
+function hearing(emitter, name, told, failed, signal) {
+  const aborted = () => failed(calledOff(signal.reason));
+  emitter.on(name, told);
+  if (name !== 'error') emitter.on('error', failed);
+  if (signal?.aborted) queueMicrotask(aborted);
+  else signal?.addEventListener('abort', aborted);
+  return () => {
+    emitter.off(name, told);
+    emitter.off('error', failed);
+    signal?.removeEventListener('abort', aborted);
+  };
 }
-const once = (emitter, name) =>
+
+const once = (emitter, name, options) =>
   new Promise((resolve, reject) => {
-    emitter.once(name, (...values) => resolve(values));
-    if (name !== 'error') emitter.once('error', reject);
+    const last = (call) => (...values) => {
+      stop();
+      call(values);
+    };
+    const stop = hearing(emitter, name, last(resolve), last(([error]) => reject(error)), options?.signal);
   });
+
+/** What is told from now on, to be iterated. */
+function on(emitter, name, options) {
+  const [told, waiting] = [[], []];
+  let [isOver, failure] = [false, undefined];
+  const wake = () => waiting.splice(0).forEach((call) => call());
+  const next = () => {
+    if (told.length > 0) return Promise.resolve({ value: told.shift(), done: false });
+    if (!isOver) return new Promise((resolve) => waiting.push(() => resolve(next())));
+    const error = failure;
+    failure = undefined;
+    return error ? Promise.reject(error) : Promise.resolve({ value: undefined, done: true });
+  };
+  const over = (error) => {
+    stop();
+    [isOver, failure] = [true, error];
+    wake();
+    return Promise.resolve({ value: undefined, done: true });
+  };
+  const stop = hearing(emitter, name, (...values) => wake(told.push(values)), over, options?.signal);
+  return { next, return: () => over(), throw: over, [Symbol.asyncIterator]() { return this; } };
+}
+
 /** `require('events')` is the class itself. */
 export const events = Object.assign(EventEmitter, {
-  EventEmitter, once, errorMonitor: ERROR_TOO, defaultMaxListeners: 10, default: EventEmitter, setMaxListeners() {}, listenerCount: (emitter, name) => emitter.listenerCount(name),
+  EventEmitter, once, on, errorMonitor: ERROR_TOO, defaultMaxListeners: 10, default: EventEmitter, setMaxListeners() {}, listenerCount: (emitter, name) => emitter.listenerCount(name),
 });
 
 export class Event {

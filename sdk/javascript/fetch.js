@@ -54,8 +54,8 @@ function from(base, place) {
   return `${scheme}//${authority}${path.replace(/[^/]*$/, '') || '/'}${place}`;
 }
 
-/** `ask` is what the host has; `bytesOf` makes bytes of a body. */
-export function fetching(ask, { Buffer, Response }, bytesOf) {
+/** `ask` is what the host has. */
+export function fetching(ask, { Buffer, Request, Response }) {
   const response = (url, { status, headers, body }, redirected) =>
     Object.assign(new Response(status === 204 || status === 304 ? null : Buffer.from(body), { status, headers }), { url, redirected, type: 'basic' });
 
@@ -85,29 +85,15 @@ export function fetching(ask, { Buffer, Response }, bytesOf) {
     }
   }
 
-  const sent = (url, { body: given = undefined, method = 'GET', redirect = 'follow', ...init }) => {
-    const headers = new Headers(init.headers);
-    const fields = typeof given === 'object' && given?.constructor?.name === 'URLSearchParams';
-    const text = typeof given === 'string' || fields;
-    if (text && !headers.has('content-type')) {
-      headers.set('content-type', fields ? 'application/x-www-form-urlencoded;charset=UTF-8' : 'text/plain;charset=UTF-8');
-    }
-    const body = given == null ? new Uint8Array() : bytesOf(text ? String(given) : given);
-    if (!headers.has('accept')) headers.set('accept', '*/*');
-    return asked(url, { method: String(method).toUpperCase(), headers, body, redirect });
-  };
-
   // A request carries what it is; what stands beside it counts more.
-  const isRequest = (target) => typeof target?.arrayBuffer === 'function';
   return (target, init = {}) =>
     new globalThis.Promise((resolve) => {
-      init.signal?.throwIfAborted?.();
-      if (typeof init.body?.getReader === 'function' || typeof init.body?.pipe === 'function') {
-        resolve(new Response(init.body).arrayBuffer().then((body) => sent(String(target?.href ?? target), { ...init, body })));
-      } else if (!isRequest(target)) resolve(sent(String(target?.href ?? target), init));
-      else {
-        const { url, method, headers, redirect } = target;
-        resolve(target.arrayBuffer().then((body) => sent(url, { method, headers, redirect, ...(method !== 'GET' && method !== 'HEAD' && { body }), ...init })));
-      }
+      const request = new Request(target, init);
+      const { url, method, headers, redirect, signal } = request;
+      if (!headers.has('accept')) headers.set('accept', '*/*');
+      resolve(request.bytes().then((body) => {
+        signal.throwIfAborted();
+        return asked(url, { method, headers, body, redirect });
+      }));
     });
 }

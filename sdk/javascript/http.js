@@ -32,15 +32,21 @@ class ClientRequest extends Writable {
   #ask;
   #parts = [];
   #headers = new Map();
+  #isConnected = false;
   constructor(ask, method, url, headers) {
-    super();
+    // It is closed when its answer is.
+    super({ autoDestroy: false });
     this.#ask = ask;
     const { host, pathname, search, protocol } = new URL(url);
     Object.assign(this, { method, url, host, protocol, path: pathname + search, reusedSocket: false, aborted: false });
     for (const [name, value] of Object.entries(headers)) if (value !== undefined) this.setHeader(name, value);
     // Some wait for it.
     this.socket = Object.assign(new EventEmitter(), { connecting: false, encrypted: protocol === 'https:', setKeepAlive() {}, setTimeout() {}, setNoDelay() {}, unref() {}, ref() {}, destroy() {} });
-    globalThis.queueMicrotask(() => this.emit('socket', this.socket));
+    globalThis.queueMicrotask(() => {
+      if (this.destroyed) return;
+      this.#isConnected = true;
+      this.emit('socket', this.socket);
+    });
   }
   setHeader(name, value) { this.#headers.set(String(name).toLowerCase(), [value].flat().join(', ')); }
   getHeader(name) { return this.#headers.get(String(name).toLowerCase()); }
@@ -53,8 +59,10 @@ class ClientRequest extends Writable {
   setSocketKeepAlive() {}
   flushHeaders() {}
   abort() {
+    if (this.aborted) return;
     this.aborted = true;
     this.destroy();
+    globalThis.queueMicrotask(() => this.emit('abort'));
   }
   _write(part, encoding, back) {
     this.#parts.push(part);
@@ -66,22 +74,29 @@ class ClientRequest extends Writable {
     globalThis.setImmediate(() => this.#run());
   }
   _destroy(error, back) {
-    this.isOver ||= error !== null || this.aborted;
-    back(error ?? undefined);
+    const isTold = this.res || (this.aborted && !this.#isConnected);
+    back(error ?? (isTold ? undefined : Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })));
+  }
+  #close() {
+    this.destroyed = true;
+    if (this.closed) return;
+    this.closed = true;
+    this.emit('close');
   }
   #run() {
-    if (this.isOver) return;
+    if (this.destroyed) return;
     const headers = [...this.#headers].filter(([name]) => !OWN.includes(name));
     let answer;
     try {
       answer = answerOf(this.#ask({ method: this.method, url: this.url, headers, body: Buffer.concat(this.#parts) }));
     } catch (refusal) {
       const cause = refusal?.payload ?? refusal?.message ?? String(refusal);
-      this.emit('error', Object.assign(new Error(`${cause}, ${this.method} ${this.url}`), { code: cause }));
+      this.destroy(Object.assign(new Error(`${cause}, ${this.method} ${this.url}`), { code: cause }));
       return;
     }
     answer.req = this;
     this.res = answer;
+    answer.on('end', () => (this.destroyed = true)).on('close', () => this.#close());
     if (!this.emit('response', answer)) answer.resume();
   }
 }

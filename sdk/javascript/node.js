@@ -12,7 +12,6 @@ import { asyncHooks, diagnostics } from './following.js';
 import { clients } from './http.js';
 import { path } from './path.js';
 import { stream } from './pipelines.js';
-import { watched } from './promise.js';
 import { Writable } from './streams.js';
 import { URL, URLSearchParams, querystring, url } from './url.js';
 import { promisedTimers, shown, structuredClone, util } from './util.js';
@@ -87,11 +86,8 @@ function processOf(environment, log) {
       throw new Error(`process.binding('${name}') is not there`);
     },
   };
-  // What would come there ends the invocation before anybody could be told.
-  for (const name of ['on', 'once', 'off', 'addListener', 'removeListener', 'removeAllListeners', 'prependListener', 'setMaxListeners']) process[name] = (event) => {
-    watched.isOwn ||= event === 'unhandledRejection';
-    return process;
-  };
+  // What would come there ends the invocation before anybody could be told: as on Lambda, whoever listens.
+  for (const name of ['on', 'once', 'off', 'addListener', 'removeListener', 'removeAllListeners', 'prependListener', 'setMaxListeners']) process[name] = () => process;
   return process;
 }
 

@@ -1,4 +1,4 @@
-// Files of Node's `fs` that are kept open: by number, and as streams. The log is 1 and 2. Writing goes on at the end of a file.
+// Files of Node's `fs` that are kept open: by number, and as streams. The log is 1 and 2.
 
 import { Readable, Writable } from './streams.js';
 
@@ -20,12 +20,15 @@ export function openFiles(whole, Buffer, log) {
     if (isNew) whole.writeFileSync(path, '');
     else if (isAppended) whole.appendFileSync(path, '');
     else whole.statSync(path);
-    open.set(next, { path, at: 0 });
+    open.set(next, { path, at: 0, isAppended });
     next += 1;
     return next - 1;
   }
 
-  function readSync(fd, buffer, offset = 0, length = buffer.byteLength - offset, position = null) {
+  function readSync(fd, buffer, ...where) {
+    const named = typeof where[0] === 'object' ? where[0] ?? {} : { offset: where[0], length: where[1], position: where[2] };
+    const { offset = 0, position = null } = named;
+    const { length = buffer.byteLength - offset } = named;
     const found = file(fd);
     const from = position ?? found.at;
     const part = whole.readFileSync(found.path).subarray(from, from + length);
@@ -34,11 +37,25 @@ export function openFiles(whole, Buffer, log) {
     return part.length;
   }
 
+  /** Where the file is at, or at a place of it; a gap is zeros. */
+  function put(found, bytes, position) {
+    const before = whole.readFileSync(found.path);
+    const at = found.isAppended ? before.length : position ?? found.at;
+    if (position === undefined) found.at = at + bytes.length;
+    if (at === before.length) return whole.appendFileSync(found.path, bytes);
+    const all = Buffer.alloc(Math.max(before.length, at + bytes.length));
+    all.set(before);
+    all.set(bytes, at);
+    whole.writeFileSync(found.path, all);
+  }
+
   function writeSync(fd, data, ...rest) {
-    const [offset, length] = typeof data === 'string' ? [] : rest;
-    const bytes = typeof data === 'string' ? Buffer.from(data, rest.at(-1)?.charAt ? rest.at(-1) : 'utf8') : data.subarray(offset ?? 0, (offset ?? 0) + (length ?? data.length));
+    const isText = typeof data === 'string';
+    const [offset, length] = isText ? [] : rest;
+    const position = isText ? rest[0] : rest[2];
+    const bytes = isText ? Buffer.from(data, rest.at(-1)?.charAt ? rest.at(-1) : 'utf8') : data.subarray(offset ?? 0, (offset ?? 0) + (length ?? data.length));
     if (fd === 1 || fd === 2) log(fd === 1 ? 2 : 4, Buffer.from(bytes).toString().replace(/\n$/, ''));
-    else whole.appendFileSync(file(fd).path, bytes);
+    else put(file(fd), bytes, typeof position === 'number' ? position : undefined);
     return bytes.length;
   }
 

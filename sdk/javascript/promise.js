@@ -21,8 +21,6 @@ const isObject = (value) => (typeof value === 'object' && value !== null) || typ
 
 /** What was rejected while nobody listened. */
 const unheard = new Map();
-/** A handler that asks to be told of those itself. */
-export const watched = { isOwn: false };
 
 class Settling {
   #state = 'pending';
@@ -58,14 +56,14 @@ class Settling {
       return this.#settle('rejected', error);
     }
     if (typeof then !== 'function') return this.#settle('fulfilled', value);
-    tasks.push(() => {
+    tasks.push(follows(() => {
       const [resolve, reject] = this.#settlers();
       try {
         then.call(value, resolve, reject);
       } catch (error) {
         reject(error);
       }
-    });
+    }));
   }
 
   #settle(state, value) {
@@ -94,6 +92,7 @@ class Settling {
     return this.then(undefined, rejected);
   }
   finally(call) {
+    if (typeof call !== 'function') return this.then(call, call);
     return this.then(
       (value) => Settling.resolve(call()).then(() => value),
       (error) => Settling.resolve(call()).then(() => { throw error; }),
@@ -189,7 +188,7 @@ export function settle(isDone) {
       task();
       continue;
     }
-    if (unheard.size > 0 && !watched.isOwn) throw notHeard();
+    if (unheard.size > 0) throw notHeard();
     const next = [...timers].reduce((first, one) => (!first || one[1].at < first[1].at ? one : first), undefined);
     if (!next) return false;
     const [id, { call, at, every }] = next;
@@ -214,7 +213,7 @@ export const globals = {
   Promise: Settling,
   queueMicrotask: (call) => void tasks.push(follows(call)),
   setTimeout: (call, ms, ...values) => later(call, ms, values),
-  setInterval: (call, ms, ...values) => later(call, ms, values, ms),
+  setInterval: (call, ms = 1, ...values) => later(call, ms, values, ms),
   setImmediate: (call, ...values) => later(call, 0, values),
   clearTimeout: stopped,
   clearInterval: stopped,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { AsyncLocalStorage, AsyncResource } from './following.js';
-import { forget, globals, settle } from './promise.js';
+import { following, forget, globals, settle } from './promise.js';
 
 const { Promise: Settling, setTimeout: wait, clearTimeout: stop } = globals;
 
@@ -53,4 +53,18 @@ test('a timer may be unreferenced, renewed and used as a number', () => {
     wait(resolve, 2, 'kept').ref().refresh();
   }));
   assert.deepEqual(told, { value: 'kept' });
+});
+
+test('a promise that takes another over belongs to the call that made it', () => {
+  const { Promise } = globals;
+  const seen = [];
+  const lazy = { then: (done) => (seen.push(following.now), done()) };
+  for (const name of ['a', 'b']) {
+    following.now = name;
+    Promise.resolve().then(() => lazy);
+  }
+  following.now = undefined;
+  settle(() => seen.length === 2);
+  assert.deepEqual(seen, ['a', 'b']);
+  forget();
 });

@@ -2,7 +2,7 @@
 
 import { Buffer } from './buffer.js';
 import { StringDecoder } from './decoder.js';
-import { EventEmitter } from './events.js';
+import { EventEmitter, calledOff } from './events.js';
 import { Stream, begun, coded, ending, inherits, later, over, piped, sizeOf, stateOf } from './stream_base.js';
 
 export function Readable(options) {
@@ -13,7 +13,7 @@ export function Readable(options) {
 }
 
 export function startReading(stream, options) {
-  const state = { ...stateOf(options, 'readable'), flowing: null, reading: false, endEmitted: false, waits: false, isDue: false, decoder: undefined };
+  const state = { ...stateOf(options, 'readable'), flowing: null, reading: false, endEmitted: false, waits: false, isAsked: false, isNew: false, isDue: false, decoder: undefined };
   stream._readableState = state;
   stream.readable = true;
   if (options?.encoding) stream.setEncoding(options.encoding);
@@ -23,13 +23,18 @@ export function startReading(stream, options) {
 function turn(stream) {
   const state = stream._readableState;
   state.isDue = false;
-  while (state.flowing && state.buffer.length > 0) stream.emit('data', taken(state));
+  while (state.flowing && state.buffer.length > 0 && !stream.destroyed) stream.emit('data', taken(state));
   if (stream.destroyed) return;
-  if (state.waits && !state.endEmitted && (state.buffer.length > 0 || state.ended)) stream.emit('readable');
+  const { isNew } = state;
+  state.isNew = false;
+  if (isNew && state.waits && !state.endEmitted && (state.buffer.length > 0 || state.ended)) stream.emit('readable');
+  if (stream.destroyed) return;
   if (state.ended) {
-    if (state.buffer.length === 0 && !state.endEmitted && (state.flowing || state.waits)) end(stream, state);
+    if (state.buffer.length === 0 && !state.endEmitted && isWanted(state)) end(stream, state);
   } else wish(stream, state);
 }
+
+const isWanted = (state) => state.flowing || state.waits || state.isAsked;
 
 function end(stream, state) {
   state.endEmitted = true;
@@ -46,7 +51,9 @@ function taken(state) {
 }
 
 function wish(stream, state) {
-  if (state.reading || state.ended || state.length >= state.highWaterMark || (!state.flowing && !state.waits)) return;
+  // Of a stream that may hold nothing, one part is asked for at a time.
+  const isFull = state.length > 0 && state.length >= state.highWaterMark;
+  if (state.reading || state.ended || isFull || !isWanted(state)) return;
   state.reading = true;
   try {
     stream._read(state.highWaterMark);
@@ -68,7 +75,7 @@ function added(stream, part, encoding, place) {
   if (part === null) {
     const rest = state.decoder?.end();
     if (rest) state.length += state.buffer.push(rest) && rest.length;
-    state.ended = true;
+    state.ended = state.isNew = true;
     due(stream);
     return false;
   }
@@ -85,16 +92,27 @@ function added(stream, part, encoding, place) {
   if (state.objectMode || part?.length > 0) {
     state.buffer[place](part);
     state.length += sizeOf(state, part);
+    state.isNew = true;
   }
   due(stream);
   return state.length < state.highWaterMark;
 }
 
 function joined(state, length) {
-  const all = state.decoder ? state.buffer.join('') : Buffer.concat(state.buffer);
+  const many = () => (state.decoder ? state.buffer.join('') : Buffer.concat(state.buffer));
+  const all = state.buffer.length === 1 ? state.buffer[0] : many();
   state.buffer = length < all.length ? [all.slice(length)] : [];
   state.length = Math.max(all.length - length, 0);
   return all.slice(0, length);
+}
+
+/** When the last has gone who reads for himself, it flows for those who take parts as they come. */
+function unlistened(stream) {
+  const state = stream._readableState;
+  if (!state.waits || stream.listenerCount('readable') > 0) return stream;
+  [state.waits, state.flowing] = [false, null];
+  if (stream.listenerCount('data') > 0) stream.resume();
+  return stream;
 }
 
 inherits(Readable, Stream, {
@@ -110,24 +128,33 @@ inherits(Readable, Stream, {
   },
   read(length) {
     const state = this._readableState;
-    if (state.length === 0 && !state.ended && !state.reading) {
-      state.waits ||= state.flowing === null;
-      wish(this, state);
-    }
+    state.isAsked = true;
+    if (!state.objectMode && length > state.highWaterMark) state.highWaterMark = length;
+    if (state.length === 0 || length > state.length) wish(this, state);
     due(this);
-    if (state.buffer.length === 0 || length > state.length && !state.ended) return null;
-    return state.objectMode ? taken(state) : joined(state, length ?? state.length);
+    const isShort = !state.objectMode && length > state.length && !state.ended;
+    if (state.buffer.length === 0 || length === 0 || isShort) return null;
+    const part = state.objectMode ? taken(state) : joined(state, length ?? state.length);
+    this.emit('data', part);
+    return part;
   },
   on(name, call) {
     EventEmitter.prototype.on.call(this, name, call);
     const state = this._readableState;
     if (name === 'data' && state.flowing !== false) this.resume();
     if (name === 'readable') {
-      state.waits = true;
-      state.flowing = false;
+      [state.waits, state.isNew, state.flowing] = [true, true, false];
       due(this);
     }
     return this;
+  },
+  off(name, call) {
+    EventEmitter.prototype.off.call(this, name, call);
+    return unlistened(this);
+  },
+  removeAllListeners(name) {
+    EventEmitter.prototype.removeAllListeners.call(this, name);
+    return unlistened(this);
   },
   pause() {
     this._readableState.flowing = false;
@@ -164,7 +191,11 @@ inherits(Readable, Stream, {
   },
   toArray() {
     const parts = [];
-    return new globalThis.Promise((resolve, reject) => this.on('data', (part) => parts.push(part)).on('end', () => resolve(parts)).on('error', reject));
+    return new globalThis.Promise((resolve, reject) => {
+      const closed = () => reject(tooSoon());
+      this.on('data', (part) => parts.push(part)).on('end', () => resolve(parts)).on('error', reject).on('close', closed);
+      if (this.closed) closed();
+    });
   },
   [Symbol.asyncIterator]() {
     return partsOf(this);
@@ -176,50 +207,36 @@ inherits(Readable, Stream, {
   get readableHighWaterMark() { return this._readableState.highWaterMark; },
   get readableEncoding() { return this._readableState.decoder?.encoding ?? null; },
 });
-Readable.prototype.addListener = Readable.prototype.on;
+Object.assign(Readable.prototype, { addListener: Readable.prototype.on, removeListener: Readable.prototype.off });
+
+export const tooSoon = () => coded('ERR_STREAM_PREMATURE_CLOSE', 'Premature close');
 
 /** One part at a time: it stands still while nobody asks. */
 function partsOf(stream) {
-  const parts = [];
-  let [state, failure, waiting] = ['open', undefined, undefined];
-  const wake = (how, error) => () => {
-    if (how !== undefined && state === 'open') [state, failure] = [how, error];
-    waiting?.();
-    waiting = undefined;
+  const waiting = [];
+  let [isOver, failure] = [stream.readableEnded, undefined];
+  const wake = () => waiting.splice(0).forEach((call) => call());
+  const over = (error) => {
+    if (!isOver) [isOver, failure] = [true, error];
+    wake();
   };
-  stream.on('data', (part) => {
-    parts.push(part);
-    stream.pause();
-    wake()();
-  });
-  stream.on('end', wake('ended')).on('error', (error) => wake('failed', error)()).on('close', wake('ended'));
+  const closed = () => over(stream.errored ?? tooSoon());
+  stream.on('readable', wake).on('end', () => over()).on('error', over).on('close', closed);
+  if (stream.closed) closed();
+  const done = () => globalThis.Promise.resolve({ value: undefined, done: true });
   const next = () => {
-    if (parts.length > 0) return globalThis.Promise.resolve({ value: parts.shift(), done: false });
-    if (state === 'failed') return globalThis.Promise.reject(failure);
-    if (state === 'ended' || stream.closed) return globalThis.Promise.resolve({ value: undefined, done: true });
-    stream.resume();
-    return new globalThis.Promise((resolve) => {
-      waiting = () => resolve(next());
-    });
+    const part = isOver || stream.destroyed ? null : stream.read();
+    if (part !== null) return globalThis.Promise.resolve({ value: part, done: false });
+    if (!isOver) return new globalThis.Promise((resolve) => waiting.push(() => resolve(next())));
+    const error = failure;
+    failure = undefined;
+    return error ? globalThis.Promise.reject(error) : done();
   };
-  const over = () => {
-    stream.destroy();
-    return globalThis.Promise.resolve({ value: undefined, done: true });
+  const leave = () => {
+    const error = isOver ? undefined : calledOff();
+    over();
+    stream.destroy(error);
+    return done();
   };
-  return { next, return: over, [Symbol.asyncIterator]() { return this; } };
+  return { next, return: leave, [Symbol.asyncIterator]() { return this; } };
 }
-
-/** Of an iterable, async or not, or of a text or bytes as one part. */
-Readable.from = (source, options) => {
-  const isWhole = typeof source === 'string' || source instanceof Uint8Array;
-  const values = (isWhole ? [source] : source)[Symbol.asyncIterator]?.() ?? (isWhole ? [source] : source)[Symbol.iterator]();
-  const made = new Readable({
-    objectMode: true,
-    ...options,
-    read() {
-      const told = ({ value, done }) => globalThis.Promise.resolve(value).then((one) => this.push(done ? null : one));
-      globalThis.Promise.resolve(values.next()).then(told).catch((error) => this.destroy(error));
-    },
-  });
-  return made;
-};

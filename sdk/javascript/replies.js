@@ -24,7 +24,7 @@ Object.defineProperty(IncomingMessage.prototype, 'connection', {
 
 export function OutgoingMessage() {
   Stream.call(this);
-  Object.assign(this, { writable: true, finished: false, destroyed: false, sendDate: true, socket: null, _header: null, _headers: new Map(), writableFinished: false });
+  Object.assign(this, { writable: true, finished: false, destroyed: false, closed: false, sendDate: true, socket: null, _header: null, _headers: new Map(), writableFinished: false });
 }
 Object.setPrototypeOf(OutgoingMessage, Stream);
 Object.setPrototypeOf(OutgoingMessage.prototype, Stream.prototype);
@@ -82,18 +82,25 @@ Object.defineProperties(OutgoingMessage.prototype, Object.getOwnPropertyDescript
     if (back) this.once('finish', back);
     [this.finished, this.writable] = [true, false];
     globalThis.queueMicrotask(() => {
+      if (this.closed) return;
       this.emit('prefinish');
       this.writableFinished = true;
       this.emit('finish');
-      this.emit('close');
+      this._close();
     });
     return this;
+  },
+  _close() {
+    if (this.closed) return;
+    this.closed = true;
+    this.emit('close');
   },
   destroy(error) {
     if (this.destroyed) return this;
     this.destroyed = true;
+    this.errored = error;
     if (error) this.emit('error', error);
-    this.emit('close');
+    this._close();
     return this;
   },
 }));

@@ -21,7 +21,7 @@ import { forget, globals, settle } from './promise.js';
 import { path } from './path.js';
 import { randomness } from './random.js';
 import { Raw, awslambda } from './streaming.js';
-import { Response } from './web.js';
+import { Request, Response } from './web.js';
 
 let handler;
 let mapped;
@@ -88,7 +88,7 @@ const shownCall = ({ file, line, name }) => (name ? `    at ${name} (${ROOT}/${f
 
 function load() {
   dress(placed);
-  Object.assign(globalThis, globals, { crypto: random.crypto, fetch: fetching(ask, { Buffer, Response }, bytesOf), Headers, awslambda });
+  Object.assign(globalThis, globals, { crypto: random.crypto, fetch: fetching(ask, { Buffer, Request, Response }), Headers, awslambda });
   Math.random = random.random;
   globalThis.Intl ??= Intl;
   localize();

@@ -1,6 +1,6 @@
 // Signatures by RSA (PKCS #1) are checked: tokens of identity providers are signed so. Nothing is signed, for a sandbox holds no private keys.
 
-import { Buffer } from './buffer.js';
+import { Buffer, wrongType } from './buffer.js';
 import { Writable } from './streams.js';
 
 /** What stands before a digest, by the name of its kind: the ASN.1 of PKCS #1. */
@@ -32,6 +32,60 @@ function numbersOf(der) {
   return { modulus: number(modulus.content), exponent: number(element(content, modulus.end, 0x02).content) };
 }
 
+/** An element of ASN.1: its tag, how long it is, and what it contains. */
+function der(tag, ...parts) {
+  const content = Buffer.concat(parts);
+  const size = content.length;
+  const head = size < 128 ? [size] : size < 256 ? [0x81, size] : [0x82, size >> 8, size & 255];
+  return Buffer.concat([Buffer.from([tag, ...head]), content]);
+}
+
+function bytesOfNumber(value) {
+  const hex = value.toString(16);
+  return Buffer.from(hex.length % 2 ? `0${hex}` : hex, 'hex');
+}
+
+/** A first bit that is set would say that it is negative. */
+function integer(value) {
+  const bytes = bytesOfNumber(value);
+  return der(0x02, Buffer.alloc(bytes[0] >> 7), bytes);
+}
+
+const pkcs1 = ({ modulus, exponent }) => der(0x30, integer(modulus), integer(exponent));
+const spki = (numbers) => der(0x30, der(0x30, RSA), der(0x03, Buffer.alloc(1), pkcs1(numbers)));
+const SHAPES = { spki: [spki, 'PUBLIC KEY'], pkcs1: [pkcs1, 'RSA PUBLIC KEY'] };
+
+const pem = (bytes, title) => `-----BEGIN ${title}-----\n${bytes.toString('base64').replace(/.{1,64}/g, '$&\n')}-----END ${title}-----\n`;
+
+const jwk = ({ modulus, exponent }) => ({ kty: 'RSA', n: bytesOfNumber(modulus).toString('base64url'), e: bytesOfNumber(exponent).toString('base64url') });
+
+const coded = (Kind, code, message) => Object.assign(new Kind(message), { code });
+const wrongOption = (name, value) => coded(TypeError, 'ERR_INVALID_ARG_VALUE', `The property 'options.${name}' is invalid. Received ${typeof value === 'string' ? `'${value}'` : String(value)}`);
+
+/** A view's bytes, or those of a text. */
+function bytesOf(value, encoding, name, expected) {
+  if (typeof value === 'string' && encoding !== null) return Buffer.from(value, encoding);
+  if (value instanceof ArrayBuffer) return Buffer.from(value);
+  if (!ArrayBuffer.isView(value)) throw wrongType(name, expected, value);
+  return Buffer.view(value);
+}
+const DATA = 'of type string or an instance of Buffer, TypedArray, or DataView';
+const VIEWS = 'an instance of Buffer, TypedArray, or DataView';
+
+/** The name of a kind of digest as it is in the table. */
+function kindOf(name) {
+  const kind = String(name ?? 'sha256').toLowerCase().replace('rsa-', '').replace('-', '');
+  if (!Object.hasOwn(PREFIXES, kind)) throw coded(TypeError, 'ERR_CRYPTO_INVALID_DIGEST', `Invalid digest: ${name}; ${Object.keys(PREFIXES).join(', ')} are there`);
+  return kind;
+}
+
+/** Only signatures of PKCS #1 1.5 can be checked. */
+function checkPadding(padding) {
+  if (padding === undefined || padding === 1) return;
+  const name = padding === 6 ? 'RSA_PKCS1_PSS_PADDING' : padding;
+  throw coded(Error, 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', `crypto.verify with the padding ${name} is not there: a sandbox checks signatures of RSA_PKCS1_PADDING`);
+}
+
 function power(base, exponent, modulus) {
   let [result, square] = [1n, base % modulus];
   for (let rest = exponent; rest > 0n; rest >>= 1n) {
@@ -45,11 +99,24 @@ function power(base, exponent, modulus) {
 export function signatures(KeyObject, digest) {
   class PublicKey extends KeyObject {
     asymmetricKeyType = 'rsa';
-    constructor(numbers, own) {
-      super(own);
+    constructor(numbers) {
+      super();
       this.type = 'public';
       this.numbers = numbers;
       this.asymmetricKeyDetails = { modulusLength: numbers.modulus.toString(2).length, publicExponent: numbers.exponent };
+    }
+    get symmetricKeySize() { return undefined; }
+    export(options) {
+      if (typeof options !== 'object' || options === null) throw wrongType('options', 'of type object', options);
+      const { format, type } = options;
+      if (format === 'jwk') return jwk(this.numbers);
+      if (format !== 'pem' && format !== 'der') throw wrongOption('format', format);
+      if (!Object.hasOwn(SHAPES, type)) throw wrongOption('type', type);
+      const [shape, title] = SHAPES[type];
+      return format === 'pem' ? pem(shape(this.numbers), title) : shape(this.numbers);
+    }
+    equals(other) {
+      return other instanceof PublicKey && this.numbers.modulus === other.numbers.modulus && this.numbers.exponent === other.numbers.exponent;
     }
   }
 
@@ -57,24 +124,24 @@ export function signatures(KeyObject, digest) {
     if (given instanceof PublicKey) return given;
     const { key = given, format } = typeof given === 'object' && !ArrayBuffer.isView(given) ? given : {};
     if (key instanceof PublicKey) return key;
+    if (key instanceof KeyObject) throw coded(TypeError, 'ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE', `Invalid key object type ${key.type}, expected private or public.`);
     if (format === 'jwk' || key?.kty) {
       if (key.kty !== 'RSA') throw new Error(`a key of kind ${key.kty} is not there, RSA is`);
       const [modulus, exponent] = [key.n, key.e].map((text) => number(Buffer.from(text, 'base64url')));
-      return new PublicKey({ modulus, exponent }, Buffer.from(JSON.stringify(key)));
+      return new PublicKey({ modulus, exponent });
     }
-    const text = typeof key === 'string' ? key : Buffer.from(key).toString('latin1');
-    const pem = /-----BEGIN (?:RSA )?(?:PUBLIC KEY|CERTIFICATE)-----([^-]+)-----END/.exec(text);
-    if (!pem && format !== 'der') throw Object.assign(new Error('the key is no PEM of a public key'), { code: 'ERR_OSSL_UNSUPPORTED' });
-    const der = pem ? Buffer.from(pem[1].replace(/\s/g, ''), 'base64') : Buffer.from(key);
-    return new PublicKey(numbersOf(der), Buffer.from(text));
+    const bytes = bytesOf(key, 'utf8', 'key', 'of type string or an instance of ArrayBuffer, Buffer, TypedArray, DataView, KeyObject, or CryptoKey');
+    const found = /-----BEGIN (?:RSA )?(?:PUBLIC KEY|CERTIFICATE)-----([^-]+)-----END/.exec(bytes.toString('latin1'));
+    if (!found && format !== 'der') throw coded(Error, 'ERR_OSSL_UNSUPPORTED', 'the key is no PEM of a public key');
+    return new PublicKey(numbersOf(found ? Buffer.from(found[1].replace(/\s/g, ''), 'base64') : bytes));
   }
 
   function isOf(name, data, key, signature) {
-    const kind = String(name).toLowerCase().replace('rsa-', '').replace('-', '');
-    if (!(kind in PREFIXES)) throw new Error(`Invalid digest: ${name}; ${Object.keys(PREFIXES).join(', ')} are there`);
+    const kind = kindOf(name);
+    checkPadding(key?.padding);
     const { numbers } = createPublicKey(key);
     const size = Math.ceil(numbers.modulus.toString(16).length / 2);
-    const [sum, told] = [number(Buffer.from(signature)), PREFIXES[kind] + digest(kind, data).toString('hex')];
+    const [sum, told] = [number(signature), PREFIXES[kind] + digest(kind, data).toString('hex')];
     if (signature.length !== size || sum >= numbers.modulus || size < told.length / 2 + 11) return false;
     const made = power(sum, numbers.exponent, numbers.modulus).toString(16).padStart(size * 2, '0');
     return made === `0001${'ff'.repeat(size - 3 - told.length / 2)}00${told}`;
@@ -84,10 +151,10 @@ export function signatures(KeyObject, digest) {
     #parts = [];
     constructor(name) {
       super();
-      this.kind = name;
+      this.kind = kindOf(name);
     }
     update(data, encoding) {
-      this.#parts.push(typeof data === 'string' ? Buffer.from(data, encoding) : Buffer.from(data));
+      this.#parts.push(Buffer.from(bytesOf(data, encoding, 'data', DATA)));
       return this;
     }
     _write(part, _, back) {
@@ -95,8 +162,15 @@ export function signatures(KeyObject, digest) {
       back();
     }
     verify(key, signature, encoding) {
-      return isOf(this.kind, Buffer.concat(this.#parts), key, typeof signature === 'string' ? Buffer.from(signature, encoding) : signature);
+      return isOf(this.kind, Buffer.concat(this.#parts), key, bytesOf(signature, encoding, 'signature', DATA));
     }
   }
-  return { createPublicKey, createVerify: (name) => new Verify(name), verify: isOf };
+
+  /** What was found is returned or, where there is a callback, told to it. */
+  function verify(name, data, key, signature, back) {
+    const found = isOf(name, bytesOf(data, 'utf8', 'data', DATA), key, bytesOf(signature, null, 'signature', VIEWS));
+    if (!back) return found;
+    queueMicrotask(() => back(null, found));
+  }
+  return { createPublicKey, createVerify: (name) => new Verify(name), verify };
 }

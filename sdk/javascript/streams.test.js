@@ -17,6 +17,8 @@ const taking = ({ Writable }, told, options) =>
   new Writable({ highWaterMark: 4, ...options, write(part, encoding, back) { told.push(`${part} ${encoding}`); setImmediate(back); }, final(back) { told.push('final'); back(); } });
 const until = (emitter, ...names) => new Promise((resolve) => names.forEach((name) => emitter.on(name, (value) => resolve([name, value?.message]))));
 
+const codeOf = (promise) => promise.then(() => 'well', (error) => error.code);
+
 const STORIES = {
   async 'pipes with back-pressure'(module, told) {
     const end = taking(module, told);
@@ -111,6 +113,97 @@ const STORIES = {
     pass.write('1');
     pass.end('2');
     told.push(String(Buffer.concat(await pass.toArray())), pass.writableFinished);
+  },
+  async 'says when it is closed before its end'(module, told) {
+    const iterated = async (source) => { for await (const part of source) told.push(String(part)); };
+    const [early, late] = [new module.Readable({ read() {} }), new module.Readable({ read() {} })];
+    early.destroy();
+    late.push('a');
+    setTimeout(() => late.destroy(), 5);
+    for (const source of [early, late]) told.push(await codeOf(iterated(source)), await codeOf(module.promises.finished(source)));
+    told.push(await codeOf(module.promises.finished(early, { readable: false })));
+    const ended = module.Readable.from(['b']);
+    await iterated(ended);
+    told.push(await codeOf(iterated(ended)), await codeOf(module.promises.finished(ended)));
+  },
+  async 'is readable when something came'(module, told) {
+    const source = new module.Readable({ read() {} });
+    source.push('abc');
+    setTimeout(() => source.push('d') && source.push(null), 5);
+    let calls = 0;
+    source.on('readable', () => {
+      const part = source.read(4);
+      if (part) told.push(String(part));
+      if ((calls += 1) > 9) source.destroy(new Error('told too often'));
+    });
+    told.push(await until(source, 'end', 'error'));
+  },
+  async 'flows for those who come when it was readable'(module, told) {
+    const source = new module.Readable({ read() {} });
+    source.push('a');
+    source.once('readable', () => source.on('data', (part) => told.push(String(part))));
+    setTimeout(() => source.push('b') && source.push(null), 5);
+    told.push((await until(source, 'end'))[0]);
+    const other = module.Readable.from(['c']).on('readable', () => {});
+    other.removeAllListeners('readable').on('data', (part) => told.push(part));
+    told.push((await until(other, 'end'))[0]);
+  },
+  async 'ends with a final of its own'(module, told) {
+    const final = (back) => { told.push('final'); setTimeout(back, 2); };
+    const flush = (back) => { told.push('flush'); back(null, '!'); };
+    class Own extends module.Transform {}
+    Object.assign(Own.prototype, { _final: final });
+    for (const [Kind, options] of [[module.Transform, { final }], [Own, {}], [module.Transform, {}]]) {
+      const made = new Kind({ transform: (part, _, back) => back(null, part), flush, ...options });
+      for (const name of ['finish', 'end']) made.on(name, () => told.push(name));
+      made.on('data', (part) => told.push(String(part))).end('x');
+      await until(made, 'close');
+    }
+  },
+  async 'of a chain that closes early fails the chain'(module, told) {
+    for (const which of [0, 1, 2]) {
+      const parts = [new module.Readable({ read() {} }), new module.PassThrough(), taking(module, [])];
+      setTimeout(() => parts[which].destroy(), 2);
+      told.push(await codeOf(module.promises.pipeline(...parts)), parts.map((one) => one.destroyed));
+    }
+    told.push(await module.promises.pipeline(module.Readable.from(['a', 'b']), async (parts) => { for await (const part of parts) return part; }));
+  },
+  async 'of a chain is called off'(module, told) {
+    const parts = () => [new module.Readable({ read() {} }), taking(module, [])];
+    for (const wait of [undefined, 2]) {
+      const [calling, all] = [new AbortController(), parts()];
+      if (wait) setTimeout(() => calling.abort(), wait);
+      else calling.abort();
+      told.push(await codeOf(module.promises.pipeline(...all, { signal: calling.signal })), all.map((one) => one.destroyed));
+      told.push(await codeOf(module.promises.finished(parts()[0], { signal: calling.signal })));
+    }
+  },
+  async 'that fails tells all who wait to write'(module, told) {
+    const hear = (name) => (error) => told.push(`${name} ${error?.message}`);
+    const sink = new module.Writable({ write: (part, _, back) => setImmediate(back, new Error('full')) });
+    for (const name of ['a', 'b']) sink.write(name, hear(name));
+    sink.on('error', hear('error')).end('c', hear('end'));
+    await until(sink, 'close');
+    const gone = new module.Writable({ write: (part, _, back) => setImmediate(back) });
+    for (const name of ['a', 'b']) gone.write(name, hear(name));
+    gone.end(hear('end')).destroy();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const bad = new module.Writable({ write: (part, _, back) => back(), final() { throw new Error('no end'); } });
+    bad.on('finish', hear('finish')).end('x');
+    told.push(await until(bad, 'error', 'finish'));
+  },
+  async 'may hold nothing'(module, told) {
+    const end = taking(module, told, { highWaterMark: 0 });
+    told.push(await codeOf(module.promises.pipeline(['a', 'b'], new module.PassThrough({ highWaterMark: 0 }), end)));
+    told.push(await new module.Readable({ highWaterMark: 0, read() { this.push(this.isLast ? null : 'c'); this.isLast = true; } }).toArray().then(String));
+  },
+  async 'lets go of what it iterates'(module, told) {
+    async function* given() { try { yield 1; yield 2; } catch (error) { told.push(error.message); } finally { told.push('left'); } }
+    for await (const part of module.Readable.from(given())) { told.push(part); break; }
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    const source = module.Readable.from(given());
+    source.once('data', () => source.destroy(new Error('enough')));
+    told.push(await until(source, 'error', 'end'));
   },
 };
 

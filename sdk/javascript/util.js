@@ -1,6 +1,7 @@
 // Node's `util`: values as texts, and functions with callbacks as promises. What is logged is JSON where it can be, so that a log can be
 // searched.
 
+import { CryptoKey, KeyObject } from './crypto.js';
 import { assert } from './events.js';
 
 const plain = (_, value) => {
@@ -142,5 +143,6 @@ export const util = {
     isAnyArrayBuffer: (value) => value instanceof ArrayBuffer, isArrayBuffer: (value) => value instanceof ArrayBuffer, isProxy: () => false,
     isAsyncFunction: (value) => value?.constructor?.name === 'AsyncFunction', isGeneratorFunction: (value) => value?.constructor?.name === 'GeneratorFunction',
     isBoxedPrimitive: (value) => value instanceof Number || value instanceof String || value instanceof Boolean, isExternal: () => false,
+    isKeyObject: (value) => value instanceof KeyObject, isCryptoKey: (value) => value instanceof CryptoKey,
   },
 };

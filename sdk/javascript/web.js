@@ -13,16 +13,19 @@ export class ReadableStream {
   #failure;
   #waiting = [];
   #source;
+  #begun;
+  #isPulled = false;
   constructor(source = {}) {
     this.#source = source;
+    const room = () => (this.#state === 'open' ? 1 - this.#parts.length : 0);
     this.controller = {
-      desiredSize: 1,
+      get desiredSize() { return room(); },
       enqueue: (part) => this.#told(() => this.#parts.push(part)),
       close: () => this.#told(() => (this.#state = 'closed')),
       error: (error) => this.#told(() => ([this.#state, this.#failure] = ['failed', error])),
     };
-    const begun = source.start?.(this.controller);
-    begun?.then?.(undefined, this.controller.error);
+    this.#begun = source.start?.(this.controller);
+    this.#begun?.then?.(undefined, this.controller.error);
   }
   static from(values) {
     const given = values[Symbol.asyncIterator]?.() ?? values[Symbol.iterator]();
@@ -37,8 +40,18 @@ export class ReadableStream {
     if (this.#state === 'failed') return globalThis.Promise.reject(this.#failure);
     if (this.#state === 'closed') return globalThis.Promise.resolve({ value: undefined, done: true });
     const come = new globalThis.Promise((resolve) => this.#waiting.push(() => resolve(this.#next())));
-    if (this.#source.pull) promised(() => this.#source.pull(this.controller)).then(undefined, this.controller.error);
+    this.#pull();
     return come;
+  }
+  /** One after another, and none before the start is over. */
+  #pull() {
+    if (!this.#source.pull || this.#isPulled) return;
+    this.#isPulled = true;
+    const again = () => {
+      this.#isPulled = false;
+      if (this.#waiting.length > 0 && this.#state === 'open') this.#pull();
+    };
+    promised(() => this.#begun).then(() => this.#source.pull(this.controller)).then(again, this.controller.error);
   }
   getReader() {
     if (this.locked) throw new TypeError('Invalid state: ReadableStream is locked');
@@ -110,7 +123,7 @@ class Body {
     });
   }
   text() { return this.#all().then((bytes) => bytes.toString()); }
-  json() { return this.text().then((text) => JSON.parse(text)); }
+  json() { return this.text().then((text) => JSON.parse(text.replace(/^\uFEFF/, ''))); }
   bytes() { return this.#all().then((bytes) => new Uint8Array(bytes)); }
   arrayBuffer() { return this.bytes().then((bytes) => bytes.buffer); }
   formData() {
@@ -133,7 +146,8 @@ export class Request extends Body {
   constructor(target, init = {}) {
     const from = target instanceof Request ? target : undefined;
     super(init.body ?? (init.body === undefined ? from?.copied() : undefined), init.headers ?? from?.headers);
-    const { method = from?.method ?? 'GET', redirect = 'follow', signal = new globalThis.AbortController().signal } = init;
+    const { method = from?.method ?? 'GET', redirect = from?.redirect ?? 'follow' } = init;
+    const signal = init.signal ?? from?.signal ?? new globalThis.AbortController().signal;
     Object.assign(this, { method: method.toUpperCase(), url: from?.url ?? new globalThis.URL(String(target?.href ?? target)).href, redirect, signal, credentials: 'same-origin', cache: 'default', mode: 'cors' });
   }
   clone() { return new Request(this); }

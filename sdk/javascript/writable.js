@@ -11,7 +11,7 @@ export function Writable(options) {
 }
 
 export function startWriting(stream, options) {
-  const state = { ...stateOf(options, 'writable'), finished: false, isBusy: false, needsDrain: false, corked: 0 };
+  const state = { ...stateOf(options, 'writable'), finished: false, isBusy: false, needsDrain: false, corked: 0, ends: [], failure: undefined };
   stream._writableState = Object.assign(state, { decodes: options?.decodeStrings !== false });
   stream.writable = true;
 }
@@ -36,34 +36,62 @@ function work(stream) {
     state.isBusy = false;
     state.length -= sizeOf(state, part);
     if (error) {
-      back?.(error);
+      later(() => back?.(error));
       stream.destroy(error);
       return;
     }
     later(() => {
-      back?.(null);
-      work(stream);
+      back?.(state.failure ?? null);
+      if (stream.destroyed) forsaken(stream);
+      else work(stream);
     });
   };
   try {
     if (stream._write === Writable.prototype._write && stream._writev) stream._writev([{ chunk: part, encoding }], written);
     else stream._write(part, encoding, written);
   } catch (error) {
-    stream.destroy(error);
+    written(error);
   }
 }
 
 function finish(stream, state) {
   state.finishing = true;
-  const finished = (error) => {
+  let isDone = false;
+  const done = (error) => {
+    if (isDone) return;
+    isDone = true;
     if (error) return void stream.destroy(error);
-    state.finished = true;
-    stream.emit('finish');
-    over(stream);
+    if (stream.destroyed) return;
+    stream.emit('prefinish');
+    later(() => finished(stream, state));
   };
-  stream.emit('prefinish');
-  if (typeof stream._final === 'function') stream._final(finished);
-  else finished();
+  if (typeof stream._final !== 'function') return done();
+  try {
+    stream._final(done);
+  } catch (error) {
+    done(error);
+  }
+}
+
+function finished(stream, state) {
+  if (stream.destroyed) return;
+  state.finished = true;
+  for (const back of state.ends.splice(0)) back();
+  stream.emit('finish');
+  over(stream);
+}
+
+const destroyed = (call) => coded('ERR_STREAM_DESTROYED', `Cannot call ${call} after a stream was destroyed`);
+
+/** Whoever waits for what will not be written any more hears why. */
+function forsaken(stream) {
+  const state = stream._writableState;
+  if (state.isBusy) return;
+  for (const { part, back } of state.buffer.splice(0)) {
+    state.length -= sizeOf(state, part);
+    back?.(state.failure ?? destroyed('write'));
+  }
+  for (const back of state.ends.splice(0)) back(state.failure ?? destroyed('end'));
 }
 
 function refused(stream, error, back) {
@@ -88,7 +116,7 @@ export const writing = {
     const state = this._writableState;
     let { part, encoding, back } = partedOf(...values);
     if (state.ended) return refused(this, coded('ERR_STREAM_WRITE_AFTER_END', 'write after end'), back);
-    if (this.destroyed) return refused(this, coded('ERR_STREAM_DESTROYED', 'Cannot call write after a stream was destroyed'), back);
+    if (this.destroyed) return refused(this, destroyed('write'), back);
     if (part === null) throw coded('ERR_STREAM_NULL_VALUES', 'May not write null values to stream');
     if (!state.objectMode) {
       if (typeof part === 'string' && state.decodes) [part, encoding] = [Buffer.from(part, encoding), 'buffer'];
@@ -100,19 +128,27 @@ export const writing = {
     const hasRoom = state.length < state.highWaterMark;
     if (!hasRoom) state.needsDrain = true;
     work(this);
-    return hasRoom;
+    return hasRoom && !this.destroyed;
   },
   end(...values) {
     const { part, encoding, back } = partedOf(...values);
     const state = this._writableState;
     if (part != null) this.write(part, encoding);
     if (back) {
-      if (state.finished) later(back);
-      else this.once('finish', back);
+      if (state.finished) later(() => back(coded('ERR_STREAM_ALREADY_FINISHED', 'Cannot call end after a stream was finished')));
+      else if (this.destroyed) later(() => back(state.failure ?? destroyed('end')));
+      else state.ends.push(back);
     }
     [state.ended, state.corked, this.writable] = [true, 0, false];
     later(() => work(this));
     return this;
+  },
+  destroy(error, back) {
+    if (!this.destroyed) {
+      this._writableState.failure = error ?? undefined;
+      later(() => forsaken(this));
+    }
+    return ending.destroy.call(this, error, back);
   },
   cork() {
     this._writableState.corked += 1;

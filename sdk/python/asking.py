@@ -127,23 +127,26 @@ class Connection:
         headers = [tuple(part.strip() for part in line.split(":", 1)) for line in lines]
         known = {name.lower(): value for name, value in headers}
         if "transfer-encoding" in known:
-            if not body.endswith(b"0\r\n\r\n"):
-                return None
             body = _joined(body)
+            if body is None:
+                return None
         elif len(body) < int(known.get("content-length", 0)):
             return None
         return network.Request(method, self.origin + target, headers, body)
 
 
 def _joined(body):
-    """The parts of a body that is written in chunks."""
+    """The parts of a body that is written in chunks, once the last is there, which is empty."""
     parts = []
-    while body:
-        size, _, body = body.partition(b"\r\n")
-        length = int(size, 16)
+    while True:
+        size, end, body = body.partition(b"\r\n")
+        length = int(size.partition(b";")[0], 16) if end else None
+        if length is None or len(body) < length + 2:
+            return None
+        if length == 0:
+            return b"".join(parts)
         parts.append(body[:length])
         body = body[length + 2 :]
-    return b"".join(parts)
 
 
 def _asked(request):

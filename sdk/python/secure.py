@@ -127,7 +127,10 @@ class SSLContext:
         """The host has certificates, ciphers and protocols of its own."""
 
     load_verify_locations = load_default_certs = set_default_verify_paths = _unheard
-    set_ciphers = set_alpn_protocols = set_ecdh_curve = load_cert_chain = _unheard
+    set_ciphers = set_alpn_protocols = set_ecdh_curve = _unheard
+
+    def load_cert_chain(self, *_, **__):
+        raise SSLError("certificates of a client are not there: the host opens connections itself")
 
     def get_ca_certs(self, binary_form=False):
         return []

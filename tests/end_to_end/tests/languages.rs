@@ -356,7 +356,8 @@ def handler(event, context):
         said("/missing")
     except urllib.error.HTTPError as error:
         missing = error.code
-    return {"got": said("/one"), "posted": said("/two", b"a body"), "moved": said("/moved"), "refused": refused, "missing": missing}
+    parts = said("/parts", iter([b"id,0\r\n", b"id,1\r\n"]))
+    return {"got": said("/one"), "posted": said("/two", b"a body"), "parts": parts, "moved": said("/moved"), "refused": refused, "missing": missing}
 "#;
 
 const JAVASCRIPT_ASKS: &str = r#"
@@ -368,7 +369,11 @@ export const handler = async (event) => {
   const refused = await fetch("http://127.0.0.1:1/").catch((error) => error.message);
   const missing = (await fetch(`http://${event.at}/missing`)).status;
   const posted = await said("/two", { method: "POST", body: "a body", headers: new Headers([["x-tag", "red"]]) });
-  return { got: await said("/one"), posted, moved: await said("/moved"), refused, missing };
+  const body = new TextEncoder().encode("id,0\r\nid,1\r\n").buffer;
+  const request = new Request(`http://${event.at}/parts`, { method: "POST", body, headers: { "X-Tag": "red" } });
+  const whole = await fetch(request);
+  const parts = [whole.status, await whole.json()];
+  return { got: await said("/one"), posted, parts, moved: await said("/moved"), refused, missing };
 };
 "#;
 
@@ -432,6 +437,7 @@ fn check_network(toolchain: &str, source: &str, code: &str) {
         |asked: &str, body: &str| json!([200, { "asked": asked, "tagged": true, "body": body }]);
     let expect = json!({
         "got": said("get /one http/1.1", ""), "posted": said("post /two http/1.1", "a body"),
+        "parts": said("post /parts http/1.1", "id,0\r\nid,1\r\n"),
         "moved": said("get /there http/1.1", ""), "refused": null, "missing": 404,
     });
     assert_eq!(answer, expect);

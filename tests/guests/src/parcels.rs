@@ -4,7 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 #[handler]
 fn parcels(batch: Batch<'_>, out: &mut Outputs) -> Result<Verdict> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let mut verdict = Verdict::all_done();
     for record in &batch {
         if verdict.holds(record) {

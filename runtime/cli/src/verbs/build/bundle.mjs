@@ -77,7 +77,10 @@ async function awaited() {
     ...common, stdin: { contents: `import * as all from ${JSON.stringify(`./${file}`)}; __exports(all);`, resolveDir: folder, sourcefile: 'entry' }, outfile, metafile: true,
     plugins: [places, builtIn, optional], format: 'esm', target: 'esnext', sourcemap: 'inline', sourcesContent: false,
   });
-  const [code, map] = whole.outputFiles[0].text.split('//# sourceMappingURL=');
+  const [{ text }] = whole.outputFiles;
+  const mark = '//# sourceMappingURL=';
+  const at = text.lastIndexOf(mark);
+  const [code, map] = [text.slice(0, at), text.slice(at + mark.length)];
   // In the first line, so that no line of the map moves.
   const contents = `module.exports = (async () => { let __all; const __exports = (all) => void (__all = all), __builtIn = require; ${code}
 return __all; })();\n//# sourceMappingURL=${map}`;
