@@ -5,7 +5,7 @@
 //! by a rename that is synced before anything relies on it.
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -100,7 +100,11 @@ impl Cleaner {
         };
         let disk = &shared.platform.disk;
         if !zeroed {
-            return disk.remove_file(&unfinished).await;
+            // Not even its name found room, perhaps.
+            return match disk.remove_file(&unfinished).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                other => other,
+            };
         }
         let spare = unfinished.with_extension("");
         disk.rename(&unfinished, &spare).await?;
