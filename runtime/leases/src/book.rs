@@ -121,11 +121,20 @@ impl LeaseBook {
     /// The rows of these keys, in their order; those that are missing appear together, each with a new slot number. Where
     /// another host creates leases in the same moment, one of both reads again.
     pub async fn ensure(&self, wanted: Vec<NewLease>) -> Result<Vec<LeaseRow>, LeaseError> {
+        self.again(|| self.create(&wanted)).await
+    }
+
+    /// One change after another of this host; each once more as long as another host changed what it had read.
+    async fn again<T, F>(&self, change: impl Fn() -> F) -> Result<T, LeaseError>
+    where
+        F: Future<Output = Result<T, LeaseError>>,
+    {
         let _one_at_a_time = self.writing.lock().await;
         let mut tries = 1..TRIES_MAX;
         loop {
-            let done = self.create(&wanted).await;
-            if !is_changed(&done) || tries.next().is_none() {
+            let done = change().await;
+            let is_changed = matches!(done, Err(LeaseError::Commit(CommitError::Changed)));
+            if !is_changed || tries.next().is_none() {
                 return done;
             }
         }
@@ -263,14 +272,7 @@ impl LeaseBook {
 
     /// Takes the lease, from whoever holds it: every effect of an earlier holder is refused from here on.
     pub async fn take(&self, key: &LeaseKey) -> Result<HeldLease, LeaseError> {
-        let _one_at_a_time = self.writing.lock().await;
-        let mut tries = 1..TRIES_MAX;
-        loop {
-            let done = self.taken(key).await;
-            if !is_changed(&done) || tries.next().is_none() {
-                return done;
-            }
-        }
+        self.again(|| self.taken(key)).await
     }
 
     async fn taken(&self, key: &LeaseKey) -> Result<HeldLease, LeaseError> {
@@ -296,14 +298,7 @@ impl LeaseBook {
 
     /// Gives the lease back at once, so that a successor need not wait.
     pub async fn release(&self, lease: HeldLease) -> Result<(), LeaseError> {
-        let _one_at_a_time = self.writing.lock().await;
-        let mut tries = 1..TRIES_MAX;
-        loop {
-            let done = self.given_back(&lease).await;
-            if !is_changed(&done) || tries.next().is_none() {
-                return done;
-            }
-        }
+        self.again(|| self.given_back(&lease)).await
     }
 
     async fn given_back(&self, lease: &HeldLease) -> Result<(), LeaseError> {
@@ -371,11 +366,6 @@ impl LeaseBook {
             .map(|value| read(key, &value))
             .transpose()
     }
-}
-
-/// Somebody else changed what was read, so that reading again helps. Each time one of both is done.
-fn is_changed<T>(done: &Result<T, LeaseError>) -> bool {
-    matches!(done, Err(LeaseError::Commit(CommitError::Changed)))
 }
 
 /// A slot that was never granted has no token to compare with.

@@ -3,7 +3,7 @@
 
 use model::{LeaseKey, LeaseRow, NodeId, Transaction};
 
-use super::{HeldLease, LeaseBook, LeaseError, TRIES_MAX, guard, is_changed, write};
+use super::{HeldLease, LeaseBook, LeaseError, guard, write};
 use crate::handoff::{self, Standing};
 
 impl LeaseBook {
@@ -45,14 +45,7 @@ impl LeaseBook {
         key: &LeaseKey,
         change: impl Fn(LeaseRow) -> Option<LeaseRow>,
     ) -> Result<bool, LeaseError> {
-        let _one_at_a_time = self.writing.lock().await;
-        let mut tries = 1..TRIES_MAX;
-        loop {
-            let done = self.rewritten(key, &change).await;
-            if !is_changed(&done) || tries.next().is_none() {
-                return done;
-            }
-        }
+        self.again(|| self.rewritten(key, &change)).await
     }
 
     async fn rewritten(
