@@ -91,6 +91,7 @@ pub(crate) fn type_of_runtime(kind: &str) -> Option<&str> {
 }
 
 fn error((kind, message): (&str, &str), request_id: &str, timeout: Duration) -> Value {
+    let named = type_of_runtime(kind).unwrap_or(kind);
     let of_runtime = |kind: &str, what: String| json!({ "errorType": kind, "errorMessage": format!("RequestId: {request_id} Error: {what}") });
     let first = message.lines().next().unwrap_or_default();
     match kind {
@@ -106,20 +107,14 @@ fn error((kind, message): (&str, &str), request_id: &str, timeout: Duration) -> 
                 .take_while(|c| *c == '-' || c.is_ascii_digit())
                 .collect();
             let what = format!("Runtime exited with error: exit status {code}");
-            of_runtime("Runtime.ExitError", what)
+            of_runtime(named, what)
         }
-        "Trap" | "StackOverflow" => of_runtime(
-            "Runtime.ExitError",
-            format!("Runtime exited with error: {first}"),
-        ),
-        "OutOfMemory" => of_runtime(
-            "Runtime.OutOfMemory",
-            format!("Runtime exited with error: {first}"),
-        ),
-        "OutputTooLarge" | "MalformedOutput" => of_runtime(
-            "Runtime.MarshalError",
-            format!("Unable to marshal response: {first}"),
-        ),
+        "Trap" | "StackOverflow" | "OutOfMemory" => {
+            of_runtime(named, format!("Runtime exited with error: {first}"))
+        }
+        "OutputTooLarge" | "MalformedOutput" => {
+            of_runtime(named, format!("Unable to marshal response: {first}"))
+        }
         _ => {
             let (message, place) = taken_apart(message);
             let mut document = json!({
