@@ -4,7 +4,7 @@
 //! version of the program. `bundle.json` names every file with its digest; one that differs is refused before anything
 //! runs. What is compiled is machine code: a bundle is trusted as the program itself is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use host::{Bundle, Digest, digest_of};
@@ -104,14 +104,12 @@ pub(crate) fn runtime_of(code: &[u8]) -> Result<Option<(Digest, String)>, Failur
 
 /// The runtimes of functions that are data, from the cache into the bundle.
 fn runtimes(folder: &Path, functions: &[(String, Vec<u8>)]) -> Result<Vec<String>, Failure> {
-    let mut needed: BTreeMap<String, Digest> = BTreeMap::new();
+    let mut needed = BTreeSet::new();
     for (_, bytes) in functions {
-        if let Some((digest, _)) = runtime_of(bytes)? {
-            needed.insert(digest.to_string(), digest);
-        }
+        needed.extend(runtime_of(bytes)?.map(|(digest, _)| digest));
     }
     let mut files = Vec::new();
-    for digest in needed.into_values() {
+    for digest in needed {
         let name = format!("{RUNTIMES}/{digest}.wasm");
         let from = cached_runtimes()?.join(format!("{digest}.wasm"));
         copy(&from, &folder.join(&name))?;

@@ -57,9 +57,7 @@ pub(crate) async fn deploy(
         functions.insert(function.name, json!({ "digest": digest, "source": path }));
         code.insert(digest, bytes);
     }
-    let digests: Vec<&String> = code.keys().collect();
-    let lacking = client.post("code/missing", &json!(digests)).await?;
-    let lacking: BTreeSet<String> = serde_json::from_value(lacking).unwrap_or_default();
+    let lacking = lacking(client, "code", code.keys()).await?;
     if !dry_run {
         send_runtimes(client, output, code.values(), runtimes).await?;
         for (digest, bytes) in code {
@@ -100,6 +98,19 @@ pub(crate) async fn deploy(
     Ok(())
 }
 
+/// Of what has these digests, what the server does not have.
+async fn lacking(
+    client: &mut Client,
+    what: &str,
+    digests: impl Iterator<Item = &String>,
+) -> Result<BTreeSet<String>, Failure> {
+    let digests: Vec<&String> = digests.collect();
+    let lacking = client
+        .post(&format!("{what}/missing"), &json!(digests))
+        .await?;
+    Ok(serde_json::from_value(lacking).unwrap_or_default())
+}
+
 /// Sends the language runtimes that the server lacks, once for all code that needs them.
 async fn send_runtimes(
     client: &mut Client,
@@ -116,9 +127,7 @@ async fn send_runtimes(
     if needed.is_empty() {
         return Ok(());
     }
-    let digests: Vec<&String> = needed.keys().collect();
-    let lacking = client.post("runtimes/missing", &json!(digests)).await?;
-    let lacking: BTreeSet<String> = serde_json::from_value(lacking).unwrap_or_default();
+    let lacking = lacking(client, "runtimes", needed.keys()).await?;
     needed.retain(|digest, _| lacking.contains(digest));
     if needed.is_empty() {
         return Ok(());

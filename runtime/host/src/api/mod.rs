@@ -200,7 +200,7 @@ impl Api {
                 reshard::remove_consumer(rooms, name, consumer).await
             }
             ("GET", ["streams", name, "records"]) => records::page(rooms, name, &call).await,
-            ("POST", ["code", "missing"]) => deploy::missing(rooms, &call).await,
+            ("POST", ["code", "missing"]) => deploy::missing_code(rooms, &call).await,
             ("POST", ["code"]) => deploy::code(rooms, &call.body).await,
             ("POST", ["runtimes", "missing"]) => deploy::missing_runtimes(rooms, &call).await,
             ("POST", ["runtimes"]) => deploy::runtime(rooms, &call.body).await,
