@@ -12,9 +12,7 @@ use platform::{Listener, Platform, Stop, StopToken, Task};
 use tracing::debug;
 use wire::{AllowedHosts, Keyring, Signer, kinesis::KinesisDoor, lambda::LambdaDoor};
 
-use web::BoundWeb;
-
-pub(crate) use web::WebListener;
+pub(crate) use web::{BoundWeb, WebListener};
 
 use crate::{
     api::Api,

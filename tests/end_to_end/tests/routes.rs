@@ -475,6 +475,12 @@ fn the_first_route_opens_the_listener() {
         "{}",
         plan.err
     );
+    // A deploy that fails gives the port back, so that the next one says where it is.
+    project.write("broken.wasm", "no WebAssembly");
+    let broken = file.replace(&replies, "broken.wasm");
+    project.write("triggers.yaml", &format!("{broken}{route}"));
+    assert_ne!(project.verb(&["deploy"]).code, Some(0));
+    project.write("triggers.yaml", &format!("{file}{route}"));
     let deployed = project.verb(&["deploy"]);
     assert_eq!(deployed.code, Some(0), "{}", deployed.err);
     let said = deployed.err.split_whitespace();

@@ -101,17 +101,6 @@ pub(crate) async fn code(rooms: &Rooms, bytes: &[u8]) -> Reply {
     Ok(json!({ "digest": digest.to_string() }))
 }
 
-/// Which code is not here yet.
-pub(crate) async fn missing(rooms: &Rooms, call: &Call<'_>) -> Reply {
-    let mut missing = Vec::new();
-    for digest in digests_of(call)? {
-        if !rooms.functions.code.has(digest).await {
-            missing.push(digest.to_string());
-        }
-    }
-    Ok(json!(missing))
-}
-
 /// Keeps a language runtime that code of a deploy will name.
 pub(crate) async fn runtime(rooms: &Rooms, bytes: &[u8]) -> Reply {
     let kept = rooms.functions.engine.keep_runtime(bytes).await;
@@ -119,25 +108,33 @@ pub(crate) async fn runtime(rooms: &Rooms, bytes: &[u8]) -> Reply {
     Ok(json!({ "digest": digest.to_string() }))
 }
 
+/// Which code is not here yet.
+pub(crate) async fn missing_code(rooms: &Rooms, call: &Call<'_>) -> Reply {
+    missing(call, |digest| rooms.functions.code.has(digest)).await
+}
+
 /// Which language runtimes are not here yet.
 pub(crate) async fn missing_runtimes(rooms: &Rooms, call: &Call<'_>) -> Reply {
+    missing(call, |digest| rooms.functions.engine.has_runtime(digest)).await
+}
+
+/// Of the digests that are asked for, those that are not here.
+async fn missing<F>(call: &Call<'_>, is_here: impl Fn(Digest) -> F) -> Reply
+where
+    F: Future<Output = bool>,
+{
+    let asked: Vec<String> = serde_json::from_slice(&call.body)
+        .map_err(|error| ApiError::bad(&format!("read the digests: {error}")))?;
     let mut missing = Vec::new();
-    for digest in digests_of(call)? {
-        if !rooms.functions.engine.has_runtime(digest).await {
-            missing.push(digest.to_string());
+    for text in asked {
+        let digest: Digest = text
+            .parse()
+            .map_err(|error| ApiError::bad(&format!("`{text}`: {error}")))?;
+        if !is_here(digest).await {
+            missing.push(text);
         }
     }
     Ok(json!(missing))
-}
-
-fn digests_of(call: &Call<'_>) -> Result<Vec<Digest>, ApiError> {
-    let asked: Vec<String> = serde_json::from_slice(&call.body)
-        .map_err(|error| ApiError::bad(&format!("read the digests: {error}")))?;
-    let read = |text: &String| {
-        text.parse()
-            .map_err(|error| ApiError::bad(&format!("`{text}`: {error}")))
-    };
-    asked.iter().map(read).collect()
 }
 
 pub(crate) async fn deploy(rooms: &Rooms, call: &Call<'_>) -> Reply {
@@ -169,10 +166,13 @@ pub(crate) async fn deploy(rooms: &Rooms, call: &Call<'_>) -> Reply {
         ));
     }
     if !asked.dry_run {
-        let opened = others.listen(rooms).await?;
+        let bound = others.bind(rooms).await?;
         let shadows = apply(rooms, &project, &asked, (&digests, others)).await?;
         notes = stuck(rooms, &project);
-        notes.extend(opened.map(|at| format!("routes are answered at http://{at} from now on")));
+        if let Some((web, bound)) = rooms.deployment.web.get().zip(bound) {
+            let at = web.serve(bound).await;
+            notes.extend(at.map(|at| format!("routes are answered at http://{at} from now on")));
+        }
         notes.extend(shadows);
     }
     notes.extend(project.remarks(&rooms.deployment.file));

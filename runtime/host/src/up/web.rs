@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// An open port that nobody serves yet.
-pub(super) struct BoundWeb(Option<(Listener, SocketAddr)>);
+pub(crate) struct BoundWeb(Option<(Listener, SocketAddr)>);
 
 pub(super) struct ServedWeb(Option<Serving>);
 
@@ -139,25 +139,30 @@ impl fmt::Debug for WebListener {
 }
 
 impl WebListener {
-    /// Opens what is closed, and says where it is then.
+    /// Takes the port where nobody listens yet; who lets go of it gives it back.
     ///
     /// # Errors
     ///
     /// When the port is taken, or may not be listened on.
-    pub(crate) async fn listen(&self) -> Result<Option<SocketAddr>, StartError> {
-        let mut serving = self.serving.lock().await;
-        let Some(rooms) = self.rooms.upgrade().filter(|_| serving.is_none()) else {
-            return Ok(None);
-        };
+    pub(crate) async fn bind(&self) -> Result<BoundWeb, StartError> {
+        if self.is_open().await {
+            return Ok(BoundWeb(None));
+        }
         let bound = listening(&self.platform, &self.web).await?;
+        Ok(BoundWeb(Some(bound)))
+    }
+
+    /// Answers at a port that was taken, and says where that is.
+    pub(crate) async fn serve(&self, bound: BoundWeb) -> Option<SocketAddr> {
+        let (bound, rooms) = bound.0.zip(self.rooms.upgrade())?;
         let address = bound.1;
         let opened = Serving::of(bound, &self.platform, self.tls.clone(), &rooms.stop);
         opened.door.open(Web {
             rooms,
             hosts: hosts(&self.web),
         });
-        *serving = Some(opened);
-        Ok(Some(address))
+        *self.serving.lock().await = Some(opened);
+        Some(address)
     }
 
     pub(crate) async fn is_open(&self) -> bool {

@@ -4,7 +4,7 @@
 //! A schedule that changes ends what it runs, writes it and gives its lease back before the other one begins, so no slot is
 //! run twice. A request that is in keeps the route that it came by. Nothing stored is deleted.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use model::TriggerName;
 
@@ -15,6 +15,7 @@ use crate::{
     plan,
     routes::{Gate, RouteSettings},
     schedules::ScheduleSettings,
+    up::BoundWeb,
 };
 
 /// What the file says, by the names of the triggers.
@@ -57,14 +58,14 @@ impl Others {
         self.routes.keys().next().filter(|_| !is_open)
     }
 
-    /// Opens it, and says where routes are answered then.
-    pub(super) async fn listen(&self, rooms: &Rooms) -> Result<Option<SocketAddr>, ApiError> {
+    /// Takes the port that they need and that nobody listens at yet, so that a taken one changes nothing.
+    pub(super) async fn bind(&self, rooms: &Rooms) -> Result<Option<BoundWeb>, ApiError> {
         let web = rooms.deployment.web.get();
         let Some(web) = web.filter(|_| !self.routes.is_empty()) else {
             return Ok(None);
         };
         let refused = |error| ApiError::conflict(format!("deploy routes: {error}"));
-        web.listen().await.map_err(refused)
+        web.bind().await.map(Some).map_err(refused)
     }
 
     /// Schedules that change, or are no more, stop.
