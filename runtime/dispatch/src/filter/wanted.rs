@@ -303,6 +303,7 @@ mod tests {
             of_body.add_wanted(&mut wanted);
             let text = body.to_string();
             let read = wanted.read(text.as_bytes()).unwrap();
+            prop_assert_eq!(found_at(&wanted, text.as_bytes()), Some(read.clone()));
             let expected = of_body.matches(&undotted(body));
             prop_assert_eq!(of_body.matches(&read), expected);
             let at = wanted.read_at(&Outline::of(text.as_bytes()), text.as_bytes()).unwrap();
@@ -317,9 +318,70 @@ mod tests {
             wanted.inside_mut("a").want_whole();
             let whole: Option<Value> = serde_json::from_slice(&body).ok();
             prop_assert_eq!(wanted.read(&body).is_some(), whole.is_some());
-            let at = wanted.read_at(&Outline::of(&body), &body);
-            prop_assert_eq!(at.is_some(), whole.is_some());
+            prop_assert_eq!(found_at(&wanted, &body), wanted.read(&body));
         }
+
+        #[test]
+        fn what_is_found_by_an_outline_is_what_is_read_however_it_is_written(
+            members in prop::collection::vec((written_name(), written_value()), 0..5),
+            space in "[ \n]{0,2}",
+        ) {
+            let members: Vec<String> = members.iter().map(|(name, value)| format!("{name}{space}:{space}{value}")).collect();
+            let body = format!("{{{space}{}{space}}}", members.join(","));
+            let mut wanted = Wanted::default();
+            wanted.inside_mut("a").want_whole();
+            wanted.inside_mut("b").inside_mut("c").want_whole();
+            prop_assert_eq!(found_at(&wanted, body.as_bytes()), wanted.read(body.as_bytes()), "{}", body);
+        }
+    }
+
+    /// What is read by an outline, in the form of what is read without one.
+    fn found_at(wanted: &Wanted, body: &[u8]) -> Option<Value> {
+        let read = wanted.read_at(&Outline::of(body), body)?;
+        Some(match read {
+            Read::Json(value) => value,
+            Read::Members(members) => {
+                let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+                let value = |leaf| match leaf {
+                    Leaf::Text(bytes) => Value::String(text(bytes)),
+                    Leaf::Json(value) => value,
+                };
+                let named = |(name, leaf)| (text(name), value(leaf));
+                Value::Object(members.into_iter().map(named).collect())
+            }
+        })
+    }
+
+    fn written_name() -> impl Strategy<Value = &'static str> {
+        let all = [
+            r#""a""#,
+            r#""b""#,
+            r#""x""#,
+            r#""a.b""#,
+            r#""b.c""#,
+            r#""\u0061""#,
+            r#""é""#,
+        ];
+        prop::sample::select(all.to_vec())
+    }
+
+    fn written_value() -> impl Strategy<Value = &'static str> {
+        let all = [
+            "1",
+            "-0.5e3",
+            "01",
+            "null",
+            "tru",
+            r#""x""#,
+            r#""t\t""#,
+            r#""\ud800""#,
+            "[ 1, 2 ]",
+            r#"{ "c": "y", "d": 1 }"#,
+            r#"{"c.d":1,"c":2}"#,
+            "{}",
+            "1e999",
+        ];
+        prop::sample::select(all.to_vec())
     }
 
     #[test]
