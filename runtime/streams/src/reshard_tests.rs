@@ -245,14 +245,20 @@ async fn a_restart_keeps_the_lineage_and_what_is_closed() {
     assert!(page(&streams, 0).await.ended);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_restart_goes_on_with_an_update() {
+/// Two shards are to be three, and the server stops before they are.
+async fn stopped_while_updating() -> Platform {
     let platform = Platform::simulated(1);
     let (streams, log) = start(&platform).await;
     streams.declare(flights(), declared(2, DAY)).await.unwrap();
     streams.scale(flights(), 3).await.unwrap();
     drop(streams);
     log.stop().await;
+    platform
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_goes_on_with_an_update() {
+    let platform = stopped_while_updating().await;
     platform.clock.sleep(DAY / 48).await;
     let (streams, _) = start(&platform).await;
     assert_eq!(status(&streams), StreamStatus::Updating);
@@ -264,12 +270,7 @@ async fn a_restart_goes_on_with_an_update() {
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_was_set_back_before_a_start_holds_no_update_up() {
-    let platform = Platform::simulated(1);
-    let (streams, log) = start(&platform).await;
-    streams.declare(flights(), declared(2, DAY)).await.unwrap();
-    streams.scale(flights(), 3).await.unwrap();
-    drop(streams);
-    log.stop().await;
+    let platform = stopped_while_updating().await;
     platform.clock.set_back(DAY / 24);
     let (streams, _) = start(&platform).await;
     let settled = settle(&platform, &streams);

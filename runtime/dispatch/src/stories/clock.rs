@@ -5,14 +5,14 @@ use std::{
     time::Duration,
 };
 
-use model::{Invocation, Outcome};
+use model::{Invocation, Outcome, Timestamp};
 
 use super::{
     throws_at,
     world::{World, copied, thrown},
 };
 use crate::{
-    BreakerPolicy, Condition, ShardState, StatePolicy, Tumbling, WindowsBy,
+    BreakerPolicy, Condition, ShardState, StatePolicy, TriggerRunner, Tumbling, WindowsBy,
     event_time::{EventTime, TimePath},
 };
 
@@ -32,7 +32,7 @@ fn fails_first(times: u32) -> impl Fn(&Invocation) -> Outcome + Send + Sync + 's
     }
 }
 
-async fn is_backing_off(world: &World, runner: &crate::TriggerRunner) {
+async fn is_backing_off(world: &World, runner: &TriggerRunner) {
     let waits = |state: &ShardState| matches!(state, ShardState::BackingOff { .. });
     world.until(runner, 0, waits).await;
 }
@@ -139,6 +139,20 @@ async fn a_record_ages_by_the_clock_and_one_from_the_future_not_before_it_is_the
     runner.stop().await;
 }
 
+/// Windows of a minute by shard, of which the first has a record; a second later, and when that came.
+async fn begun_by_minutes(world: &mut World) -> (TriggerRunner, Timestamp) {
+    world.settings.tumbling = Some(Tumbling {
+        every: MINUTE,
+        by: WindowsBy::Shard,
+    });
+    let clock = &world.platform.clock;
+    let runner = world.start().await.unwrap();
+    let arrived = clock.wall();
+    world.put(0, &["1"]);
+    clock.sleep(SECOND).await;
+    (runner, arrived)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_window_by_shard_closes_once_the_clock_that_was_set_back_is_at_its_end_again() {
     let finals = std::sync::Arc::new(AtomicU32::new(0));
@@ -151,15 +165,8 @@ async fn a_window_by_shard_closes_once_the_clock_that_was_set_back_is_at_its_end
             ..model::Answer::default()
         })
     });
-    world.settings.tumbling = Some(Tumbling {
-        every: MINUTE,
-        by: WindowsBy::Shard,
-    });
+    let (runner, arrived) = begun_by_minutes(&mut world).await;
     let clock = &world.platform.clock;
-    let runner = world.start().await.unwrap();
-    let arrived = clock.wall();
-    world.put(0, &["1"]);
-    clock.sleep(SECOND).await;
     clock.set_back(HOUR);
     // In a stream nothing arrives before what came before it.
     world.river.put(0, "2", "2", arrived);
@@ -186,15 +193,8 @@ async fn a_window_closes_once_a_later_one_has_begun_wherever_the_clock_was_set()
             ..model::Answer::default()
         })
     });
-    world.settings.tumbling = Some(Tumbling {
-        every: MINUTE,
-        by: WindowsBy::Shard,
-    });
+    let (runner, arrived) = begun_by_minutes(&mut world).await;
     let clock = &world.platform.clock;
-    let runner = world.start().await.unwrap();
-    let arrived = clock.wall();
-    world.put(0, &["1"]);
-    clock.sleep(SECOND).await;
     world.river.put(0, "2", "2", arrived.plus(MINUTE));
     clock.sleep(SECOND).await;
     assert_eq!(*told.lock().unwrap(), [(1, false), (0, true), (1, false)]);

@@ -112,11 +112,13 @@ mod tests {
         check(&both[1..], nobody, false);
         check(&both, ("AWS_IAM", Some("111111111111")), false);
         check(&[], ("AWS_IAM", Some("000000000000")), true);
-        let friend = json!({ "AWS": "arn:aws:iam::111111111111:root" });
-        let named = [allow("lambda:*", &friend, &Value::Null)];
-        check(&named, ("AWS_IAM", Some("111111111111")), true);
-        check(&named, ("AWS_IAM", Some("222222222222")), false);
-        check(&named, nobody, false);
+        for partition in ["aws", "aws-cn", "aws-us-gov"] {
+            let friend = json!({ "AWS": format!("arn:{partition}:iam::111111111111:root") });
+            let named = [allow("lambda:*", &friend, &Value::Null)];
+            check(&named, ("AWS_IAM", Some("111111111111")), true);
+            check(&named, ("AWS_IAM", Some("222222222222")), false);
+            check(&named, nobody, false);
+        }
         let organised = json!({ "StringEquals": { "aws:PrincipalOrgID": "o-1" } });
         check(&[allow("*", &all, &organised)], nobody, false);
         let service = json!({ "Service": "s3.amazonaws.com" });
