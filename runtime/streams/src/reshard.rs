@@ -166,7 +166,7 @@ impl Streams {
                 tracing::error!(stream = %key.name, %error, "its shards stay as they are");
             }
             Err(Unrevised::Down(error)) => {
-                tracing::error!(stream = %key.name, error, "its shards change at the next start");
+                tracing::error!(stream = %key.name, error, "its shards change later");
             }
             // A stream that is gone has no shards to change.
             Ok(None) | Err(Unrevised::Unknown(_) | Unrevised::Refused(_)) => {}
