@@ -141,6 +141,11 @@ function client(scheme, ask) {
       super();
       if (typeof handler === 'function') this.on('request', handler);
     }
+    setTimeout() { return this; }
+    close(back) {
+      if (back) globalThis.queueMicrotask(back);
+      return this;
+    }
   }
   Object.assign(Server.prototype, absent(scheme.replace(':', ''), {}, 'listen', 'nothing listens in a sandbox; export the handler'));
   return {

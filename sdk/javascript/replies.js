@@ -24,7 +24,7 @@ Object.defineProperty(IncomingMessage.prototype, 'connection', {
 
 export function OutgoingMessage() {
   Stream.call(this);
-  Object.assign(this, { writable: true, finished: false, destroyed: false, closed: false, sendDate: true, socket: null, _header: null, _headers: new Map(), writableFinished: false });
+  Object.assign(this, { writable: true, finished: false, destroyed: false, closed: false, sendDate: true, socket: null, _header: null, _headers: new Map(), _hasBody: true, writableFinished: false });
 }
 Object.setPrototypeOf(OutgoingMessage, Stream);
 Object.setPrototypeOf(OutgoingMessage.prototype, Stream.prototype);
@@ -67,8 +67,7 @@ Object.defineProperties(OutgoingMessage.prototype, Object.getOwnPropertyDescript
   write(part, encoding, back) {
     if (this.finished) throw Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' });
     this.flushHeaders();
-    const isWanted = this.req?.method !== 'HEAD' && this.statusCode !== 204 && this.statusCode !== 304;
-    if (isWanted && part.length > 0) this.socket?.write(typeof part === 'string' ? Buffer.from(part, typeof encoding === 'string' ? encoding : 'utf8') : part);
+    if (this._hasBody && part.length > 0) this.socket?.write(typeof part === 'string' ? Buffer.from(part, typeof encoding === 'string' ? encoding : 'utf8') : part);
     const call = typeof encoding === 'function' ? encoding : back;
     if (call) globalThis.queueMicrotask(call);
     return true;
@@ -107,7 +106,7 @@ Object.defineProperties(OutgoingMessage.prototype, Object.getOwnPropertyDescript
 
 export function ServerResponse(request) {
   OutgoingMessage.call(this);
-  Object.assign(this, { req: request, statusCode: 200, statusMessage: undefined });
+  Object.assign(this, { req: request, statusCode: 200, statusMessage: undefined, _hasBody: request?.method !== 'HEAD' });
 }
 Object.setPrototypeOf(ServerResponse, OutgoingMessage);
 Object.setPrototypeOf(ServerResponse.prototype, OutgoingMessage.prototype);
@@ -119,6 +118,7 @@ Object.assign(ServerResponse.prototype, {
     if (this.headersSent) throw Object.assign(new Error('Cannot write headers after they are sent to the client'), { code: 'ERR_HTTP_HEADERS_SENT' });
     const more = typeof reason === 'string' ? headers : reason ?? headers;
     this.statusCode = status;
+    if (status === 204 || status === 304) this._hasBody = false;
     this.statusMessage = typeof reason === 'string' ? reason : this.statusMessage ?? STATUS_CODES[status] ?? 'unknown';
     const pairs = Array.isArray(more) ? more.flat().reduce((all, one, at, flat) => (at % 2 ? all : [...all, [one, flat[at + 1]]]), []) : Object.entries(more ?? {});
     for (const [name, value] of pairs) OutgoingMessage.prototype.setHeader.call(this, name, value);

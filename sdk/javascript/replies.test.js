@@ -69,3 +69,30 @@ test('emitters are waited for, iterated and mixed in as in Node', async () => {
     assert.equal(seen.at(-1), 3);
   }
 });
+
+test('what collects an answer by the methods of ServerResponse finds its body where there is one, as in Node', () => {
+  const collected = (Base, method, status) => {
+    class Kept extends Base {
+      parts = [];
+      write(part, ...more) {
+        super.write(part, ...more);
+        if (this._hasBody) this.parts.push(String(part));
+        return true;
+      }
+    }
+    const kept = new Kept({ method, httpVersionMajor: 1, httpVersionMinor: 1, headers: {} });
+    kept.writeHead(status);
+    kept.write('body');
+    return kept.parts;
+  };
+  for (const [method, status] of [['GET', 200], ['POST', 201], ['HEAD', 200], ['GET', 204], ['GET', 304]]) {
+    assert.deepEqual(collected(ServerResponse, method, status), collected(nodeHttp.ServerResponse, method, status), `${method} ${status}`);
+  }
+});
+
+test('a server that frameworks make and never start has what they set on it', async () => {
+  const { http } = clients(() => {});
+  const server = http.createServer({}, () => {});
+  assert.equal(server.setTimeout(1), server);
+  await new Promise((resolve) => server.close(resolve));
+});
