@@ -13,7 +13,7 @@ mod wildcard;
 #[cfg(test)]
 mod tests;
 
-use std::{cell::OnceCell, collections::BTreeSet, sync::OnceLock};
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use model::{Position, Record, Timestamp, UserRecord};
 use serde_json::Value;
@@ -113,23 +113,25 @@ impl Filter {
         if self.patterns.is_empty() {
             return Sifted::Kept;
         }
-        let body = self.wanted.as_ref().map(|of| record.body(of));
-        let parsed = !matches!(body, Some(None));
+        let Some(wanted) = &self.wanted else {
+            return self.sift_by(record, None, true);
+        };
+        let read = record.body(wanted);
+        let parsed = read.is_some();
         let text = || Read::Json(Value::from(String::from_utf8_lossy(record.data)));
-        let body = body.map(|body| body.unwrap_or_else(text));
-        let (number, time) = (OnceCell::new(), OnceCell::new());
+        self.sift_by(record, Some(&read.unwrap_or_else(text)), parsed)
+    }
+
+    /// `body` is there where a pattern looks at it, as text where it could not be parsed.
+    fn sift_by(&self, record: &Looked<'_>, body: Option<&Read<'_>>, parsed: bool) -> Sifted {
         // The event that AWS matches (FL-1), as far as a pattern looks at it.
         let member = |name: &str| match name {
-            "data" => body.as_ref().map(Read::member),
+            "data" => body.map(Read::member),
             "kinesisSchemaVersion" => Some(Member::Text(b"1.0")),
             "partitionKey" => Some(Member::Text(record.partition_key)),
-            "sequenceNumber" => {
-                let digits = || Value::from(record.position.sequence.to_string());
-                Some(Member::Json(number.get_or_init(digits)))
-            }
+            "sequenceNumber" => Some(Member::Sequence(record.position.sequence)),
             "approximateArrivalTimestamp" => {
-                let arrived = || Value::from(seconds(record.arrived.as_millis()));
-                Some(Member::Json(time.get_or_init(arrived)))
+                Some(Member::Number(seconds(record.arrived.as_millis())))
             }
             _ => None,
         };

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::SequenceNumber;
 use serde_json::{Map, Value};
 
 use super::{
@@ -114,6 +115,9 @@ pub(super) enum Member<'v> {
     Json(&'v Value),
     /// Text as its bytes.
     Text(&'v [u8]),
+    /// Text too, written when a test looks at it.
+    Sequence(SequenceNumber),
+    Number(f64),
     /// What was read of an object.
     Object(&'v [(&'v [u8], Leaf<'v>)]),
 }
@@ -200,30 +204,41 @@ impl Fields {
         let rules = self
             .fields
             .iter()
-            .all(|(name, rule)| match (rule, member(name)) {
-                // An object is not a leaf.
-                (Rule::AnyOf(tests), None | Some(Member::Object(_))) => {
-                    tests.iter().any(|test| test.matches(None))
-                }
-                (Rule::AnyOf(tests), Some(Member::Json(value))) => {
-                    tests.iter().any(|test| test.matches(Some(value)))
-                }
-                (Rule::AnyOf(tests), Some(Member::Text(text))) => {
-                    tests.iter().any(|test| test.matches_bytes(text))
-                }
-                (Rule::Inside(fields), Some(Member::Json(value))) => {
-                    fields.match_value(Some(value))
-                }
-                (Rule::Inside(fields), Some(Member::Object(members))) => {
-                    fields.match_object(members)
-                }
-                (Rule::Inside(fields), None | Some(Member::Text(_))) => fields.match_value(None),
-            });
+            .all(|(name, rule)| rule.matches(member(name)));
         rules
             && self
                 .choices
                 .iter()
                 .all(|branches| branches.iter().any(|branch| branch.match_named(member)))
+    }
+}
+
+impl Rule {
+    /// `None` is a member that is not there.
+    fn matches(&self, member: Option<Member<'_>>) -> bool {
+        match self {
+            Self::AnyOf(tests) => match member {
+                Some(Member::Text(text)) => tests.iter().any(|test| test.matches_bytes(text)),
+                Some(Member::Json(value)) => tests.iter().any(|test| test.matches(Some(value))),
+                Some(Member::Sequence(number)) => {
+                    let digits = number.to_string();
+                    tests.iter().any(|test| test.matches_text(&digits))
+                }
+                Some(Member::Number(number)) => {
+                    let number = Value::from(number);
+                    tests.iter().any(|test| test.matches(Some(&number)))
+                }
+                // An object is not a leaf.
+                Some(Member::Object(_)) | None => tests.iter().any(|test| test.matches(None)),
+            },
+            Self::Inside(fields) => match member {
+                Some(Member::Object(members)) => fields.match_object(members),
+                Some(Member::Json(value)) => fields.match_value(Some(value)),
+                Some(Member::Text(_) | Member::Sequence(_) | Member::Number(_)) | None => {
+                    fields.match_value(None)
+                }
+            },
+        }
     }
 }
 

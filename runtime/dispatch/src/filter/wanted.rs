@@ -13,20 +13,20 @@ use super::{
     pattern::{Member, put, undotted},
 };
 
-/// Members by name, and what is wanted of each of them.
+/// Members by the bytes of their names, and what is wanted of each of them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Wanted {
     whole: bool,
-    inside: BTreeMap<String, Self>,
+    inside: BTreeMap<Vec<u8>, Self>,
 }
 
 impl Wanted {
     pub(super) fn inside_mut(&mut self, name: &str) -> &mut Self {
-        self.inside.entry(name.to_owned()).or_default()
+        self.inside.entry(name.into()).or_default()
     }
 
     pub(super) fn take(&mut self, name: &str) -> Option<Self> {
-        self.inside.remove(name)
+        self.inside.remove(name.as_bytes())
     }
 
     pub(super) fn want_whole(&mut self) {
@@ -53,7 +53,7 @@ impl Wanted {
         let mut read: Vec<(&[u8], Leaf)> = Vec::new();
         for (name, value) in members {
             let name = part(body, name)?;
-            let Some(wanted) = self.of_member(std::str::from_utf8(name).ok()?) else {
+            let Some(wanted) = self.of_member(name) else {
                 continue;
             };
             // What is written at several places is put together by who reads all of it.
@@ -74,10 +74,10 @@ impl Wanted {
     }
 
     /// What is wanted of a member; all of it where its name has dots.
-    fn of_member(&self, name: &str) -> Option<&Self> {
+    fn of_member(&self, name: &[u8]) -> Option<&Self> {
         self.inside.get(name).or_else(|| {
-            let (outer, _) = name.split_once('.')?;
-            self.inside.get(outer).map(|_| &WHOLE)
+            let dot = name.iter().position(|byte| *byte == b'.')?;
+            self.inside.get(name.get(..dot)?).map(|_| &WHOLE)
         })
     }
 }
@@ -176,7 +176,7 @@ impl<'de> Visitor<'de> for &Wanted {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut read = Members::default();
         while let Some(name) = members.next_key_seed(Name)? {
-            match self.of_member(&name) {
+            match self.of_member(name.as_bytes()) {
                 Some(wanted) => read.put(name, members.next_value_seed(wanted)?),
                 None => drop(members.next_value::<IgnoredAny>()?),
             }
