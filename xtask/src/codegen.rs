@@ -1,9 +1,10 @@
-//! `cargo xtask codegen --model PATH`: the tables of the Kinesis door, from AWS's own service model.
+//! `cargo xtask codegen --model PATH`: the tables of the doors, from AWS's own service models.
 //!
-//! In: botocore's `service-2.json` or `service-2.json.gz`. Out: `runtime/wire/src/kinesis/generated/`, which is
-//! checked in, so that nobody needs the model to build. Only names, types and bounds are taken, never prose.
+//! In: botocore's `service-2.json` or `service-2.json.gz` of Kinesis or of Lambda. Out: `runtime/wire/src/kinesis/generated/`
+//! or `runtime/wire/src/lambda/generated/`, which are checked in, so that nobody needs the model to build. Only names, types and bounds are taken, never prose.
 //! A construct that the tables cannot say is an error here, not a gap at run time.
 
+mod lambda;
 mod model;
 mod order;
 mod render;
@@ -29,8 +30,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     );
     let text = read_model(Path::new(path)).with_context(|| format!("cannot read {path}"))?;
     let model = ServiceModel::parse(&text).with_context(|| format!("cannot use {path}"))?;
-    let folder = generated_folder();
-    for file in render::render(&model)? {
+    let (door, files) = match model.metadata.service_id.as_str() {
+        "Kinesis" => ("kinesis", render::render(&model)?),
+        "Lambda" => ("lambda", lambda::render(&model)?),
+        other => bail!("there is no door for {other}"),
+    };
+    let folder = generated_folder(door);
+    for file in files {
         let target = folder.join(file.name);
         std::fs::write(&target, file.text)
             .with_context(|| format!("cannot write {}", target.display()))?;
@@ -50,8 +56,9 @@ fn read_model(path: &Path) -> Result<String> {
     Ok(text)
 }
 
-fn generated_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../runtime/wire/src/kinesis/generated")
+fn generated_folder(door: &str) -> PathBuf {
+    let doors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runtime/wire/src");
+    doors.join(door).join("generated")
 }
 
 fn format_file(path: &Path) -> Result<()> {

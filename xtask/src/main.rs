@@ -43,7 +43,7 @@ commands:
                          stories full of faults in a simulated world; every promise is checked
   reload [--debug]       from a saved file to the new version handling a record, in each language; a table
   conformance            write docs/conformance.md: actions and constraints, each with what shows it
-  codegen --model PATH   write the tables of the Kinesis door from botocore's service-2.json(.gz)";
+  codegen --model PATH   write the tables of a door from botocore's service-2.json(.gz)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -22,17 +22,32 @@ pub(super) struct ServiceModel {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Metadata {
     pub(super) api_version: String,
+    pub(super) service_id: String,
+    /// Of services whose actions are named by a header.
+    #[serde(default)]
     pub(super) target_prefix: String,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Operation {
     pub(super) input: Reference,
+    pub(super) http: Http,
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Http {
+    pub(super) method: String,
+    pub(super) request_uri: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Reference {
     pub(super) shape: String,
+    /// Where a member of an input is, if not in the body.
+    pub(super) location: Option<String>,
+    pub(super) location_name: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,11 +61,20 @@ pub(super) struct Shape {
     pub(super) member: Option<Reference>,
     pub(super) key: Option<Reference>,
     pub(super) value: Option<Reference>,
+    #[serde(default, deserialize_with = "whole")]
     pub(super) min: Option<i64>,
+    #[serde(default, deserialize_with = "whole")]
     pub(super) max: Option<i64>,
     pub(super) pattern: Option<String>,
     #[serde(default, rename = "enum")]
     pub(super) one_of: Vec<String>,
+    /// The member that is the whole body.
+    pub(super) payload: Option<String>,
+}
+
+/// A bound; those of numbers with a fraction have none here.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    serde_json::Number::deserialize(deserializer).map(|number| number.as_i64())
 }
 
 /// The members of a structure in the order of the file.

@@ -59,7 +59,7 @@ pub(super) fn render(model: &ServiceModel) -> Result<Vec<GeneratedFile>> {
     ])
 }
 
-fn reach<'a>(
+pub(super) fn reach<'a>(
     model: &'a ServiceModel,
     name: &'a str,
     reached: &mut BTreeSet<&'a str>,
@@ -120,7 +120,7 @@ fn actions(model: &ServiceModel) -> Result<String> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Table {
+pub(super) enum Table {
     Inputs,
     Shapes,
 }
@@ -151,7 +151,7 @@ fn shapes(model: &ServiceModel, names: &BTreeSet<&str>, table: Table) -> Result<
     Ok(text)
 }
 
-fn head(model: &ServiceModel, title: &str) -> String {
+pub(super) fn head(model: &ServiceModel, title: &str) -> String {
     format!(
         "//! {title}\n//!\n//! Written by `cargo xtask codegen` from the service model {}; change the generator, \
          not this file.\n\n",
@@ -159,12 +159,12 @@ fn head(model: &ServiceModel, title: &str) -> String {
     )
 }
 
-fn shape_body(name: &str, shape: &Shape, table: Table) -> Result<String> {
+pub(super) fn shape_body(name: &str, shape: &Shape, table: Table) -> Result<String> {
     Ok(match shape.kind.as_str() {
         "boolean" => "Shape::Boolean".to_owned(),
         "timestamp" => "Shape::Timestamp".to_owned(),
         "integer" if name == BOUNDS.0 => format!("integer(between({}, {}))", BOUNDS.1, BOUNDS.2),
-        "integer" => format!("integer({})", bounds(shape)?),
+        "integer" | "long" => format!("integer({})", bounds(shape)?),
         "blob" => format!("blob({})", bounds(shape)?),
         "string" => text_body(shape)?,
         "list" => {
@@ -249,7 +249,7 @@ fn printed_pattern(pattern: &str) -> &str {
 }
 
 /// `STREAM_NAME` for `StreamName`, `STREAM_ARN` for `StreamARN`, `S3_STORAGE_CLASS` for `S3StorageClass`.
-fn constant(name: &str) -> String {
+pub(super) fn constant(name: &str) -> String {
     let letters: Vec<char> = name.chars().collect();
     let mut constant = String::new();
     for (index, letter) in letters.iter().enumerate() {

@@ -20,9 +20,9 @@ mod reception;
 mod records;
 mod refusals;
 mod resource;
-mod schema;
+pub(crate) mod schema;
 mod subscription;
-mod validate;
+pub(crate) mod validate;
 
 #[cfg(test)]
 mod actions_tests;

@@ -1,8 +1,8 @@
 //! Matching whole texts by the patterns of the service model.
 //!
 //! In: a pattern as AWS prints it, and a text. Out: whether the pattern matches all of it. The dialect is the
-//! little that the models use: literals, `.`, `\d`, `\S`, classes (with `\s`), groups with `|`, and `*`, `+`, `?`, `{n}`,
-//! `{n,m}`.
+//! little that the models use: literals, `.`, `\d`, `\S`, classes (with `\s`, `\S`, `\p{L}`), groups with `|`, and `*`, `+`,
+//! `?`, `{n}`, `{n,m}`.
 //! All alternatives advance together over the text, so hostile input costs time linear in its length. A pattern
 //! outside the dialect matches everything; a test holds that the tables have none.
 
@@ -10,13 +10,48 @@ use std::{iter::Peekable, str::Chars};
 
 /// Whether `pattern` matches the whole of `text`.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    compile(pattern).is_none_or(|program| run(&program, text))
+    match BEYOND.iter().find(|(it, ..)| *it == pattern) {
+        Some((_, allowed, forbidden)) => {
+            matches(allowed, text) && !forbidden.is_some_and(|it| matches(it, text))
+        }
+        None => compile(pattern).is_none_or(|program| run(&program, text)),
+    }
 }
+
+/// Patterns that look ahead or behind, or have anchors: what they take, in the dialect, and what of it they do not.
+const BEYOND: &[(&str, &str, Option<&str>)] = &[
+    (
+        "(?!^[0-9]+$)([a-zA-Z0-9-_]+)",
+        "[a-zA-Z0-9-_]+",
+        Some("[0-9]+"),
+    ),
+    (
+        r"((?!^\d+$)^[0-9a-zA-Z-_]+$)",
+        "[0-9a-zA-Z-_]+",
+        Some(r"\d+"),
+    ),
+    (
+        r"[0-9A-Za-z\.\-_]*(?<!\.)",
+        r"[0-9A-Za-z\.\-_]*",
+        Some(r".*\."),
+    ),
+    (
+        r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:((?!\d+$)[0-9a-zA-Z-_]+))?",
+        r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:([0-9a-zA-Z-_]+))?",
+        Some(r"(.*:function:|function:)?[^:]+:\d+"),
+    ),
+    (
+        r"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)",
+        r"|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)",
+        None,
+    ),
+];
 
 /// Whether a pattern is of the dialect, for the tests of tables.
 #[cfg(test)]
 pub(crate) fn is_known(pattern: &str) -> bool {
-    compile(pattern).is_some()
+    let beyond = BEYOND.iter().find(|(it, ..)| *it == pattern);
+    compile(beyond.map_or(pattern, |(_, allowed, _)| allowed)).is_some()
 }
 
 /// One step of a compiled pattern.
@@ -37,6 +72,7 @@ enum Class {
     NotSpace,
     Set {
         ranges: Vec<(char, char)>,
+        kinds: Vec<fn(char) -> bool>,
         negated: bool,
     },
 }
@@ -49,11 +85,14 @@ impl Class {
             Self::Any => letter != '\n',
             Self::Digit => letter.is_ascii_digit(),
             Self::NotSpace => !SPACES.contains(&letter),
-            Self::Set { ranges, negated } => {
-                ranges
-                    .iter()
-                    .any(|(first, last)| (*first..=*last).contains(&letter))
-                    != *negated
+            Self::Set {
+                ranges,
+                kinds,
+                negated,
+            } => {
+                let in_range = |(first, last): &(char, char)| (*first..=*last).contains(&letter);
+                let is_in = ranges.iter().any(in_range) || kinds.iter().any(|is| is(letter));
+                is_in != *negated
             }
         }
     }
@@ -212,9 +251,24 @@ fn counts(letters: &mut Peekable<Chars<'_>>) -> Option<(usize, Option<usize>)> {
 fn class(letters: &mut Peekable<Chars<'_>>) -> Option<Class> {
     let negated = letters.next_if_eq(&'^').is_some();
     let mut ranges = Vec::new();
+    let mut kinds = Vec::new();
     loop {
         let first = match letters.next()? {
-            ']' => return Some(Class::Set { ranges, negated }),
+            ']' => {
+                return Some(Class::Set {
+                    ranges,
+                    kinds,
+                    negated,
+                });
+            }
+            '\\' if letters.next_if_eq(&'S').is_some() => {
+                kinds.push(|letter| !SPACES.contains(&letter));
+                continue;
+            }
+            '\\' if letters.next_if_eq(&'p').is_some() => {
+                kinds.push(property(letters)?);
+                continue;
+            }
             '\\' if letters.next_if_eq(&'s').is_some() => {
                 ranges.extend(SPACES.map(|space| (space, space)));
                 continue;
@@ -232,6 +286,20 @@ fn class(letters: &mut Peekable<Chars<'_>>) -> Option<Class> {
     }
 }
 
+/// `\p{L}`, `\p{N}` and `\p{Z}`: letters, numbers, spaces.
+fn property(letters: &mut Peekable<Chars<'_>>) -> Option<fn(char) -> bool> {
+    let name: String = letters
+        .by_ref()
+        .take_while(|letter| *letter != '}')
+        .collect();
+    match name.as_str() {
+        "{L" => Some(char::is_alphabetic),
+        "{N" => Some(char::is_numeric),
+        "{Z" => Some(|letter| letter.is_whitespace() && !letter.is_control()),
+        _ => None,
+    }
+}
+
 fn escape(letter: char) -> Class {
     match letter {
         'd' => Class::Digit,
@@ -243,6 +311,7 @@ fn escape(letter: char) -> Class {
 fn only(letter: char) -> Class {
     Class::Set {
         ranges: vec![(letter, letter)],
+        kinds: Vec::new(),
         negated: false,
     }
 }
@@ -301,6 +370,8 @@ mod tests {
         check("[^:*]*", &["", "abc"], &["a:b", "*"]);
         check(r"[^\s]+", &["a", "s.s"], &["", "a b", "\t"]);
         check("(ab?)?c|()", &["", "c", "ac", "abc"], &["abbc", "ab"]);
+        check(r"[\s\S]*", &["", "S\n "], &[]);
+        check(r"([\p{L}\p{Z}\p{N}_.]*)", &["é 1_", ""], &["a!", "a\n"]);
     }
 
     #[test]
@@ -327,6 +398,24 @@ mod tests {
         for pattern in found {
             assert!(compile(pattern).is_some(), "{pattern}");
         }
+    }
+
+    #[test]
+    fn patterns_that_look_around_take_what_they_mean() {
+        let [alias, qualifier, bucket, of_url, destination] = BEYOND else {
+            panic!("one more to try");
+        };
+        check(alias.0, &["live", "1a"], &["1", "", "a b"]);
+        check(qualifier.0, &["live", "1-"], &["12", ""]);
+        check(bucket.0, &["b.c", ""], &["b.", "b/c"]);
+        let arn = "arn:aws:lambda:us-east-1:000000000000:function:f";
+        check(
+            of_url.0,
+            &["f", "f:live", arn, "function:f:v1", &format!("{arn}:live")],
+            &["f:1", "", &"f".repeat(65), &format!("{arn}:1")],
+        );
+        let queue = "arn:aws:sqs:us-east-1:000000000000:q";
+        check(destination.0, &["", queue, "kafka://t"], &["q", "arn:aws"]);
     }
 
     #[test]

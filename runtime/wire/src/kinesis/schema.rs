@@ -1,4 +1,4 @@
-//! What an input may look like: the vocabulary in which the generated tables are written.
+//! What an input may look like: the vocabulary in which the generated tables are written, those of Lambda too.
 //!
 //! In: nothing, these are constants. Out: shapes that `decode` (types) and `validate` (bounds) walk over.
 //! A shape says nothing about meaning: whether a stream exists is not a question of shape.
@@ -15,7 +15,7 @@ pub(super) struct ActionRow {
 
 /// The type of a value, with its bounds.
 #[derive(Debug)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     Boolean,
     /// Seconds since 1970, with a fraction.
     Timestamp,
@@ -49,15 +49,15 @@ pub(super) enum Shape {
 
 /// A member of a structure.
 #[derive(Debug)]
-pub(super) struct Member {
-    pub(super) name: &'static str,
-    pub(super) need: Need,
-    pub(super) shape: &'static Shape,
+pub(crate) struct Member {
+    pub(crate) name: &'static str,
+    pub(crate) need: Need,
+    pub(crate) shape: &'static Shape,
 }
 
 /// Whether a member may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
+pub(crate) enum Need {
     Optional,
     Required,
     /// A stream's name, needed where its ARN is not given.
@@ -68,9 +68,9 @@ pub(super) enum Need {
 
 /// Inclusive bounds of a value or a length.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
-    pub(super) min: Option<i64>,
-    pub(super) max: Option<i64>,
+pub(crate) struct Bounds {
+    pub(crate) min: Option<i64>,
+    pub(crate) max: Option<i64>,
 }
 
 impl ActionRow {
@@ -93,7 +93,7 @@ impl ActionRow {
     }
 }
 
-pub(super) const fn required(name: &'static str, shape: &'static Shape) -> Member {
+pub(crate) const fn required(name: &'static str, shape: &'static Shape) -> Member {
     Member {
         name,
         need: Need::Required,
@@ -101,7 +101,7 @@ pub(super) const fn required(name: &'static str, shape: &'static Shape) -> Membe
     }
 }
 
-pub(super) const fn optional(name: &'static str, shape: &'static Shape) -> Member {
+pub(crate) const fn optional(name: &'static str, shape: &'static Shape) -> Member {
     Member {
         name,
         need: Need::Optional,
@@ -109,7 +109,7 @@ pub(super) const fn optional(name: &'static str, shape: &'static Shape) -> Membe
     }
 }
 
-pub(super) const fn unless_arn(name: &'static str, shape: &'static Shape) -> Member {
+pub(crate) const fn unless_arn(name: &'static str, shape: &'static Shape) -> Member {
     Member {
         name,
         need: Need::UnlessArn,
@@ -117,7 +117,7 @@ pub(super) const fn unless_arn(name: &'static str, shape: &'static Shape) -> Mem
     }
 }
 
-pub(super) const fn unless_spread(name: &'static str, shape: &'static Shape) -> Member {
+pub(crate) const fn unless_spread(name: &'static str, shape: &'static Shape) -> Member {
     Member {
         name,
         need: Need::UnlessSpread,
@@ -125,31 +125,31 @@ pub(super) const fn unless_spread(name: &'static str, shape: &'static Shape) -> 
     }
 }
 
-pub(super) const fn input(members: &'static [Member]) -> Shape {
+pub(crate) const fn input(members: &'static [Member]) -> Shape {
     structure("", members)
 }
 
-pub(super) const fn structure(name: &'static str, members: &'static [Member]) -> Shape {
+pub(crate) const fn structure(name: &'static str, members: &'static [Member]) -> Shape {
     Shape::Structure { name, members }
 }
 
-pub(super) const fn list(length: Bounds, member: &'static Shape) -> Shape {
+pub(crate) const fn list(length: Bounds, member: &'static Shape) -> Shape {
     Shape::List { length, member }
 }
 
-pub(super) const fn map(length: Bounds, key: &'static Shape, value: &'static Shape) -> Shape {
+pub(crate) const fn map(length: Bounds, key: &'static Shape, value: &'static Shape) -> Shape {
     Shape::Map { length, key, value }
 }
 
-pub(super) const fn integer(value: Bounds) -> Shape {
+pub(crate) const fn integer(value: Bounds) -> Shape {
     Shape::Integer { value }
 }
 
-pub(super) const fn blob(length: Bounds) -> Shape {
+pub(crate) const fn blob(length: Bounds) -> Shape {
     Shape::Blob { length }
 }
 
-pub(super) const fn text(length: Bounds) -> Shape {
+pub(crate) const fn text(length: Bounds) -> Shape {
     Shape::Text {
         length,
         pattern: None,
@@ -157,7 +157,7 @@ pub(super) const fn text(length: Bounds) -> Shape {
     }
 }
 
-pub(super) const fn pattern(length: Bounds, printed: &'static str) -> Shape {
+pub(crate) const fn pattern(length: Bounds, printed: &'static str) -> Shape {
     Shape::Text {
         length,
         pattern: Some(printed),
@@ -165,7 +165,7 @@ pub(super) const fn pattern(length: Bounds, printed: &'static str) -> Shape {
     }
 }
 
-pub(super) const fn one_of(values: &'static [&'static str]) -> Shape {
+pub(crate) const fn one_of(values: &'static [&'static str]) -> Shape {
     Shape::Text {
         length: unbounded(),
         pattern: None,
@@ -173,21 +173,26 @@ pub(super) const fn one_of(values: &'static [&'static str]) -> Shape {
     }
 }
 
-pub(super) const fn between(min: i64, max: i64) -> Bounds {
+/// Of a member whose values are held elsewhere.
+pub(crate) const fn anything() -> Shape {
+    text(unbounded())
+}
+
+pub(crate) const fn between(min: i64, max: i64) -> Bounds {
     Bounds {
         min: Some(min),
         max: Some(max),
     }
 }
 
-pub(super) const fn at_least(min: i64) -> Bounds {
+pub(crate) const fn at_least(min: i64) -> Bounds {
     Bounds {
         min: Some(min),
         max: None,
     }
 }
 
-pub(super) const fn unbounded() -> Bounds {
+pub(crate) const fn unbounded() -> Bounds {
     Bounds {
         min: None,
         max: None,

@@ -45,7 +45,7 @@ pub(super) fn integer(number: &Number) -> i64 {
 }
 
 /// A text short enough to be repeated in an answer.
-pub(super) fn shortened(text: &str) -> &str {
+pub(crate) fn shortened(text: &str) -> &str {
     let end = text.floor_char_boundary(PRINTED_VALUE_BYTES_MAX);
     text.get(..end).unwrap_or(text)
 }
@@ -180,7 +180,7 @@ impl Violations {
 }
 
 /// The constraints of a shape that a value violates, leaving out what is inside of it.
-fn own_constraints(shape: &Shape, value: &Value) -> Vec<String> {
+pub(crate) fn own_constraints(shape: &Shape, value: &Value) -> Vec<String> {
     match (shape, value) {
         (Shape::Integer { value: bounds }, Value::Number(number)) => {
             violated(*bounds, integer(number), "value")
@@ -219,7 +219,7 @@ fn own_constraints(shape: &Shape, value: &Value) -> Vec<String> {
 }
 
 /// Every constraint of a scalar, in the order in which AWS prints them for the parts of a container.
-pub(super) fn all_constraints(shape: &Shape) -> Vec<String> {
+pub(crate) fn all_constraints(shape: &Shape) -> Vec<String> {
     let (bounds, what) = match shape {
         Shape::Integer { value } => (*value, "value"),
         Shape::Blob { length } | Shape::Text { length, .. } => (*length, "length"),
@@ -276,7 +276,7 @@ fn enumeration_constraint(values: &[&str]) -> String {
 }
 
 /// A value as Java prints it.
-fn printed(shape: &Shape, value: &Value) -> String {
+pub(crate) fn printed(shape: &Shape, value: &Value) -> String {
     match (shape, value) {
         (Shape::Blob { .. }, Value::String(base64)) => {
             let length = decoded_length(base64);
@@ -317,7 +317,7 @@ fn enclosed(open: char, close: char, items: impl Iterator<Item = String>) -> Str
 }
 
 /// `partitionKey` for `PartitionKey`.
-pub(super) fn printed_name(name: &str) -> String {
+pub(crate) fn printed_name(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| {
         first.to_ascii_lowercase().to_string() + letters.as_str()

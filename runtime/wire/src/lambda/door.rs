@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::{
     call::{Access, Call},
+    constraints,
     error::LambdaError,
     functions::{self, Functions, UrlCall},
     mappings::{self, Mappings},
@@ -173,6 +174,7 @@ impl LambdaDoor {
             now: self.platform.clock.unshifted_wall(),
         };
         let call = Call::receive(parts, body, access)?;
+        constraints::hold(&call)?;
         let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
         match path.as_slice() {
             ["2015-03-31", "event-source-mappings", ..] => {

@@ -16,7 +16,6 @@ use crate::lambda::{
 };
 
 const LISTED_MAX: usize = 50;
-const NAME_CHARACTERS_MAX: usize = 128;
 
 pub(super) async fn call(
     functions: &dyn Functions,
@@ -90,17 +89,9 @@ fn get(
 }
 
 async fn create(functions: &dyn Functions, call: &Call, text: &str) -> Result<Reply, LambdaError> {
-    let mut input = Input::new(call.object()?);
+    let input = Input::new(call.object()?);
     let name = input.text("Name")?;
     let version = input.text("FunctionVersion")?;
-    match &name {
-        None => input.violated_null("name"),
-        Some(name) => hold_name(&mut input, name),
-    }
-    if version.is_none() {
-        input.violated_null("functionVersion");
-    }
-    input.check()?;
     let (name, version) = (name.unwrap_or_default(), version.unwrap_or_default());
     let named = names::unqualified(functions, call, text)?;
     let main = existing(&named, &version)?;
@@ -137,18 +128,6 @@ async fn put(
         .change(named.name.name.clone(), Box::new(change))
         .await?;
     Ok(shown)
-}
-
-fn hold_name(input: &mut Input, name: &str) {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
-    if name.is_empty() || is_number || !name.chars().all(allowed) {
-        let rule = "Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)";
-        input.violated("Name", name, rule);
-    } else if name.len() > NAME_CHARACTERS_MAX {
-        let rule = format!("Member must have length less than or equal to {NAME_CHARACTERS_MAX}");
-        input.violated("Name", name, &rule);
-    }
 }
 
 fn existing(named: &Named, version: &str) -> Result<FunctionVersion, LambdaError> {

@@ -5,8 +5,8 @@ use model::{FunctionVersion, Timestamp};
 use serde_json::Value;
 
 use super::{
-    Functions, Handed, LambdaError, Package, Reply, constraints, created, document, names, ok,
-    only_of_api, settings,
+    Functions, Handed, LambdaError, Package, Reply, created, document, names, ok, only_of_api,
+    settings,
 };
 use crate::lambda::{
     call::Call,
@@ -160,9 +160,7 @@ pub(super) async fn update(
     text: &str,
 ) -> Result<Reply, LambdaError> {
     let object = call.object()?;
-    let mut input = Input::new(object.clone());
-    constraints::hold(&mut input, constraints::OF_CODE)?;
-    input.check()?;
+    let input = Input::new(object.clone());
     let named = names::unqualified(functions, call, text)?;
     only_of_api(&named.entry, &named.name.name)?;
     let asked = input.text("RevisionId")?;

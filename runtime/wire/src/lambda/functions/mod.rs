@@ -9,7 +9,6 @@ mod aliases;
 mod asynchronous;
 mod code;
 mod concurrency;
-mod constraints;
 mod document;
 mod invoke;
 mod names;

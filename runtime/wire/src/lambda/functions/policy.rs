@@ -7,9 +7,7 @@ use http::StatusCode;
 use model::FunctionVersion;
 use serde_json::{Value, json};
 
-use super::{
-    Functions, LambdaError, Reply, constraints, created, hold_revision, is_delete, names, ok,
-};
+use super::{Functions, LambdaError, Reply, created, hold_revision, is_delete, names, ok};
 use crate::lambda::{call::Call, mappings::Input};
 
 /// By qualifier, in the head of a function.
@@ -157,7 +155,6 @@ fn statement(call: &Call, named: &names::Named) -> Result<Value, LambdaError> {
             None => input.violated_null(spelled),
         }
     }
-    constraints::hold(&mut input, constraints::OF_PERMISSION)?;
     input.check()?;
     let principal = principal(&needed.remove("Principal").unwrap_or_default())?;
     let mut statement = json!({

@@ -39,11 +39,6 @@ async fn what_only_a_whole_function_has_is_refused_for_versions_and_aliases() {
                 format!("/2017-10-31/functions/{of}/concurrency"),
                 Value::Null,
             ),
-            (
-                "PUT",
-                format!("/2024-08-31/functions/{of}/recursion-config"),
-                json!({ "RecursiveLoop": "Allow" }),
-            ),
         ] {
             let (status, refusal) = client.ask(method, &path, body).await;
             let refusal = refusal.as_str().unwrap_or("it was done");
@@ -53,6 +48,12 @@ async fn what_only_a_whole_function_has_is_refused_for_versions_and_aliases() {
     }
     let (status, _) = client.create("other:1", "a", json!({})).await;
     assert_eq!(status, 400);
+    let path = "/2024-08-31/functions/late:1/recursion-config";
+    let allow = json!({ "RecursiveLoop": "Allow" });
+    let (_, refusal) = client.ask("PUT", path, allow).await;
+    let expect =
+        "ValidationException: 1 validation error detected: Value 'late:1' at 'functionName'";
+    assert!(refusal.as_str().unwrap().starts_with(expect), "{refusal}");
     let (status, same) = client
         .ask(
             "PUT",

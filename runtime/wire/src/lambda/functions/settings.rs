@@ -6,11 +6,11 @@ use model::{FunctionVersion, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Functions, Handed, LambdaError, Package, Reply, constraints, document, hold_revision, names,
-    ok, only_of_api,
+    Functions, Handed, LambdaError, Package, Reply, document, hold_revision, names, ok, only_of_api,
 };
 use crate::lambda::{
     call::Call,
+    generated::RUNTIMES,
     mappings::{Input, mistyped},
 };
 
@@ -52,54 +52,22 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     ("FileSystemConfigs", "there is no network file system"),
     ("ImageConfig", "functions are no container images here"),
-];
-
-pub(super) const RUNTIMES: &[&str] = &[
-    "nodejs",
-    "nodejs4.3",
-    "nodejs6.10",
-    "nodejs8.10",
-    "nodejs10.x",
-    "nodejs12.x",
-    "nodejs14.x",
-    "nodejs16.x",
-    "nodejs18.x",
-    "nodejs20.x",
-    "nodejs22.x",
-    "nodejs24.x",
-    "java8",
-    "java8.al2",
-    "java11",
-    "java17",
-    "java21",
-    "java25",
-    "python2.7",
-    "python3.6",
-    "python3.7",
-    "python3.8",
-    "python3.9",
-    "python3.10",
-    "python3.11",
-    "python3.12",
-    "python3.13",
-    "python3.14",
-    "dotnetcore1.0",
-    "dotnetcore2.0",
-    "dotnetcore2.1",
-    "dotnetcore3.1",
-    "dotnet6",
-    "dotnet8",
-    "dotnet10",
-    "nodejs4.3-edge",
-    "go1.x",
-    "ruby2.5",
-    "ruby2.7",
-    "ruby3.2",
-    "ruby3.3",
-    "ruby3.4",
-    "provided",
-    "provided.al2",
-    "provided.al2023",
+    (
+        "CodeSigningConfigArn",
+        "a version is known by the digest of its code",
+    ),
+    (
+        "CapacityProviderConfig",
+        "functions have no machines of their own here",
+    ),
+    (
+        "DurableConfig",
+        "what a function has to remember goes into the state of its trigger",
+    ),
+    (
+        "TenancyConfig",
+        "a fresh sandbox for every invocation is the default of compiled functions",
+    ),
 ];
 
 /// Before anything is said.
@@ -127,7 +95,6 @@ pub(super) fn read(input: &mut Input, before: Settings) -> Result<Settings, Lamb
         settings.timeout_ms = u64::try_from(seconds).unwrap_or_default() * 1000;
     }
     runtime(input)?;
-    constraints::hold(input, constraints::OF_FUNCTION)?;
     input.check()?;
     scratch(input, &mut settings)?;
     refused(input)?;

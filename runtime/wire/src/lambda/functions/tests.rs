@@ -287,7 +287,7 @@ async fn what_makes_no_function_is_refused_in_awss_words() {
             "InvalidParameterValueException: Uploaded file must be a non-empty zip",
         ),
         (
-            json!({ "Code": { "S3Bucket": "b", "S3Key": "k" } }),
+            json!({ "Code": { "S3Bucket": "bbb", "S3Key": "k" } }),
             "InvalidParameterValueException: Error occurred while GetObject. S3 Error Code: NoSuchBucket",
         ),
         (
@@ -301,6 +301,14 @@ async fn what_makes_no_function_is_refused_in_awss_words() {
         (
             json!({ "Layers": ["arn:aws:lambda:us-east-1:1:layer:a:1"] }),
             "InvalidParameterValueException: Layers is not supported",
+        ),
+        (
+            json!({ "DurableConfig": { "ExecutionTimeout": 60 } }),
+            "InvalidParameterValueException: DurableConfig is not supported",
+        ),
+        (
+            json!({ "Code": { "S3Bucket": "b.", "S3Key": "k" }, "Handler": "a b" }),
+            "ValidationException: 3 validation errors detected: ",
         ),
         (
             json!({ "PackageType": "Image" }),

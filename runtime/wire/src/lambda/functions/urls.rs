@@ -6,8 +6,7 @@ use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Functions, LambdaError, Reply, constraints, created, document::moment, is_delete, listed,
-    names, ok, page,
+    Functions, LambdaError, Reply, created, document::moment, is_delete, listed, names, ok, page,
 };
 use crate::lambda::{call::Call, mappings::Input};
 
@@ -101,10 +100,8 @@ fn shown(functions: &dyn Functions, region: &str, mut config: Value) -> Value {
 }
 
 fn read(call: &Call, before: Value) -> Result<Value, LambdaError> {
-    let mut input = Input::new(call.object()?);
+    let input = Input::new(call.object()?);
     let mut config = before;
-    constraints::hold(&mut input, constraints::OF_URL)?;
-    input.check()?;
     for member in ["AuthType", "InvokeMode"] {
         if let Some(said) = input.text(member)? {
             config[member] = json!(said);

@@ -95,13 +95,6 @@ impl Input {
         ));
     }
 
-    /// Of a member whose value is not repeated.
-    pub(in crate::lambda) fn violated_unsaid(&mut self, member: &str, rule: &str) {
-        self.violations.push(format!(
-            "Value at '{member}' failed to satisfy constraint: {rule}"
-        ));
-    }
-
     pub(in crate::lambda) fn violated_null(&mut self, member: &str) {
         self.violations.push(format!(
             "Value null at '{member}' failed to satisfy constraint: Member must not be null"
