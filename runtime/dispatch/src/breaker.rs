@@ -2,7 +2,8 @@
 //!
 //! A single record that always fails and a database that is down look the same from inside one record. So sets without a
 //! common record are counted: when enough of them failed in a row the breaker opens, nothing is given up, and one
-//! invocation from time to time shows whether it is over. A success closes it.
+//! invocation from time to time shows whether it is over: in turns of the oldest set and of one that did not fail yet,
+//! since several records in a row may be to blame. A success closes it.
 
 use std::{
     sync::{
@@ -22,6 +23,8 @@ pub(crate) struct Breaker {
     /// Sets that failed since the last success.
     strikes: u32,
     open_until: Option<Timestamp>,
+    /// The next try is of something that did not fail yet.
+    looks_elsewhere: bool,
 }
 
 impl Breaker {
@@ -30,6 +33,7 @@ impl Breaker {
             policy,
             strikes: 0,
             open_until: None,
+            looks_elsewhere: false,
         }
     }
 
@@ -47,9 +51,19 @@ impl Breaker {
         self.open_until.is_some()
     }
 
+    pub(crate) fn looks_elsewhere(&self) -> bool {
+        self.is_probing() && self.looks_elsewhere
+    }
+
+    /// There is nothing else to try.
+    pub(crate) fn look_at_the_oldest(&mut self) {
+        self.looks_elsewhere = false;
+    }
+
     pub(crate) fn succeeded(&mut self) {
         self.strikes = 0;
         self.open_until = None;
+        self.looks_elsewhere = false;
     }
 
     /// The clock was set back.
@@ -63,6 +77,7 @@ impl Breaker {
             return false;
         };
         self.strikes = self.strikes.saturating_add(1);
+        self.looks_elsewhere = self.is_probing() && !self.looks_elsewhere;
         let opens = self.is_probing() || self.strikes >= policy.failures;
         if opens {
             self.open_until = Some(now.plus(policy.probe));
@@ -114,7 +129,9 @@ mod tests {
         assert_eq!(breaker.holds(at(30_002)), Some(at(30_003)));
         assert_eq!(breaker.holds(at(30_003)), None);
         assert!(breaker.is_probing());
+        assert!(!breaker.looks_elsewhere());
         assert!(breaker.strike(at(30_010)), "a probe that fails");
+        assert!(breaker.looks_elsewhere());
         assert_eq!(breaker.holds(at(30_011)), Some(at(60_010)));
         breaker.succeeded();
         assert!(!breaker.is_probing());

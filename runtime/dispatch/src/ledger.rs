@@ -158,6 +158,16 @@ impl Ledger {
         self.queues.values().all(|queue| queue.works.is_empty())
     }
 
+    /// For one try, works that failed are passed over in each lane, until they are acquitted.
+    pub(crate) fn pass_over_failed(&mut self) {
+        self.queues.values_mut().for_each(Queue::pass_over_failed);
+    }
+
+    /// Whether works of the lane are passed over, or set aside.
+    pub(crate) fn is_out_of_turn(&self, lane: LaneId) -> bool {
+        self.queues.get(&lane).is_some_and(|queue| queue.turn() > 0)
+    }
+
     /// The keys of records that are set aside in a lane.
     pub(crate) fn keys_aside(&self, lane: LaneId) -> BTreeSet<Bytes> {
         let queue = self.queues.get(&lane).into_iter();

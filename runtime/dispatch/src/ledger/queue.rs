@@ -58,6 +58,15 @@ impl Queue {
         self.works.iter().take_while(aside).count()
     }
 
+    pub(super) fn pass_over_failed(&mut self) {
+        let failed = |work: &&mut Work| {
+            let stands = matches!(work.mode, Mode::Together | Mode::Aside);
+            stands && work.origin == Origin::Shard && !work.notes.is_empty()
+        };
+        let works = self.works.iter_mut().take_while(failed);
+        works.for_each(|work| work.mode = Mode::Aside);
+    }
+
     pub(super) fn front(&self) -> Option<&Work> {
         self.works.get(self.turn())
     }

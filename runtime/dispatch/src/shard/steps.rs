@@ -63,6 +63,7 @@ impl ShardTask {
             }));
         }
         if self.may_start() {
+            self.look_elsewhere();
             if let Some(lane) = self.due(now) {
                 return Ok(Step::Turn(lane));
             }
@@ -92,7 +93,14 @@ impl ShardTask {
     fn step_without_work(&mut self, now: Timestamp) -> Step {
         let idle = self.flights.is_empty() && self.ledger.fronts().next().is_none();
         if idle && self.ledger.aside() > 0 && self.has_all_at_hand() {
-            return Step::GiveUpAside;
+            if !self.breaker.is_probing() {
+                return Step::GiveUpAside;
+            }
+            self.breaker.look_at_the_oldest();
+            self.ledger.acquit(|_| false);
+            if let Some(lane) = self.due(now) {
+                return Step::Turn(lane);
+            }
         }
         if let Some(seen) = self.passed_over() {
             return Step::Pass(seen);

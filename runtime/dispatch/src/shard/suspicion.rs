@@ -17,12 +17,17 @@ impl ShardTask {
         stop: &StopToken,
     ) -> Result<Option<Outcome>, Halt> {
         let Some(fault) = whole_failure(&outcome, work.invoked().len()) else {
+            let was_out_of_turn = self.breaker.is_probing() && self.ledger.is_out_of_turn(lane);
             if self.breaker.is_probing() {
                 self.ledger.take_the_version_of_now();
+                // The work itself must be found in its place.
+                let flies = |other| other == lane || self.flights.has(other);
+                self.ledger.acquit(flies);
             }
             self.breaker.succeeded();
             self.pulse.beat(now);
-            return Ok(Some(outcome));
+            // What stands before it has its turn first: nothing of it is settled, so it runs again in its place.
+            return Ok((!was_out_of_turn).then_some(outcome));
         };
         if !self.breaker.is_probing() {
             return Ok(Some(outcome));
@@ -34,6 +39,7 @@ impl ShardTask {
             self.circumstances(work, now, log_tail, false),
         ));
         tried.not_before = now;
+        tried.first_failed.get_or_insert(now);
         // No attempt is used, so the next try is no further attempt: it may run what was deployed meanwhile.
         tried.version = None;
         let settlement = Settlement {
@@ -41,14 +47,28 @@ impl ShardTask {
             ..Settlement::default()
         };
         self.write_quietly(lane, settlement, stop).await?;
+        self.acquit();
         Ok(None)
+    }
+
+    /// Every other try of an open breaker is of what did not fail yet, as long as a row has room to name it: behind records
+    /// that always fail it shows that other things do not. Windows have an order of their own.
+    pub(super) fn look_elsewhere(&mut self) {
+        let may = self.windows.is_none() && self.ledger.sets_left() > 0;
+        if may && self.breaker.looks_elsewhere() {
+            self.ledger.pass_over_failed();
+        }
+    }
+
+    fn acquit(&mut self) {
+        self.ledger.acquit(|lane| self.flights.has(lane));
     }
 
     /// A set was set aside by a settlement: the first of a row that failed.
     pub(super) fn strike(&mut self) {
         let now = self.now();
         if self.breaker.strike(now) {
-            self.ledger.acquit(|lane| self.flights.has(lane));
+            self.acquit();
         }
     }
 

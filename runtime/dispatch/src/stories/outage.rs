@@ -96,6 +96,52 @@ async fn a_bad_record_with_nothing_behind_it_is_given_up_too() {
     runner.stop().await;
 }
 
+/// Throws at every batch that holds a record whose data begin so.
+fn throws_at_all(prefix: &'static str) -> impl Fn(&Invocation) -> model::Outcome {
+    move |invocation: &Invocation| {
+        let is_bad = |record: &model::UserRecord| record.data.starts_with(prefix.as_bytes());
+        if invocation.records.iter().any(is_bad) {
+            thrown(invocation)
+        } else {
+            copied(invocation)
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_bad_records_in_a_row_hold_up_nothing_for_ever() {
+    for (lanes, then) in [
+        (crate::Lanes::ONE, crate::Then::DeadLetter),
+        (crate::Lanes::ONE, crate::Then::Park),
+        (crate::Lanes::Hashed(4), crate::Then::DeadLetter),
+        (crate::Lanes::Keys(16), crate::Then::DeadLetter),
+    ] {
+        let mut world = breaking(World::new(throws_at_all("bad")));
+        world.settings.batch.records = 1;
+        world.settings.lanes = lanes;
+        world.settings.retry.then = then;
+        let bad: Vec<String> = (0..12).map(|number| format!("bad {number}")).collect();
+        let bad: Vec<&str> = bad.iter().map(String::as_str).collect();
+        world.put(0, &bad);
+        let runner = world.start().await.unwrap();
+        let open = |state: &ShardState| matches!(state, ShardState::BreakerOpen { .. });
+        world.until(&runner, 0, open).await;
+        world.put(0, &["good", "better"]);
+        world.caught_up(&runner).await;
+        let mut outputs = world.tape.outputs();
+        if !lanes.is_one() {
+            outputs.sort();
+            outputs.reverse();
+        }
+        assert_eq!(outputs, ["good", "better"], "{lanes:?} {then:?}");
+        let status = runner.status()[0].clone();
+        let ended = status.counters.dead_lettered + status.counters.parked;
+        assert_eq!(ended, 12, "{lanes:?} {then:?}");
+        assert!(status.is_conserved(), "{status:?}");
+        runner.stop().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_outage_gives_nothing_up_and_ends_by_itself() {
     let down = Arc::new(AtomicBool::new(true));
