@@ -75,7 +75,8 @@ impl Keyring {
             match name.trim() {
                 "aws_access_key_id" => section.id = Some(value.to_owned()),
                 "aws_secret_access_key" => section.secret = Some(value.to_owned()),
-                "account" => {
+                // The second as AWS's tools call it.
+                "account" | "aws_account_id" => {
                     let digits =
                         value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit());
                     let account = AccountId::parse(value).ok().filter(|_| digits);

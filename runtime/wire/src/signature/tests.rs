@@ -293,6 +293,12 @@ account = 123456789012
 ";
     let keys = Keyring::parse(text).unwrap();
     assert_eq!(keys.find("A").unwrap().secret, "s3cr=t");
+    let text = text.replace("account =", "aws_account_id =");
+    let as_aws = Keyring::parse(&text).unwrap();
+    assert_eq!(
+        as_aws.find("B").unwrap().account,
+        keys.find("B").unwrap().account
+    );
     let account = keys.find("B").unwrap().account.clone();
     assert_eq!(account.unwrap().as_str(), "123456789012");
     assert!(keys.find("C").is_none());
