@@ -7,6 +7,7 @@ mod tail;
 mod writing;
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -425,9 +426,8 @@ pub(crate) enum StreamChange {
         /// The hash key at which the upper one begins; else where the traffic falls into two halves
         #[arg(long, value_name = "HASH KEY")]
         at: Option<String>,
-        /// Only say where it would be split
-        #[arg(long)]
-        dry_run: bool,
+        #[command(flatten)]
+        sure: Sure,
     },
     /// Close two neighbouring shards and open one for both ranges
     Merge {
@@ -436,18 +436,16 @@ pub(crate) enum StreamChange {
         /// By their numbers or full ids
         #[arg(value_parser = name, num_args = 2, required = true)]
         shards: Vec<String>,
-        /// Only say what would be merged
-        #[arg(long)]
-        dry_run: bool,
+        #[command(flatten)]
+        sure: Sure,
     },
     /// Give a stream so many shards of equal size: at most twice, at least half as many
     Scale {
         #[arg(value_parser = name)]
         name: String,
         shards: u32,
-        /// Only say what would change
-        #[arg(long)]
-        dry_run: bool,
+        #[command(flatten)]
+        sure: Sure,
     },
     /// Keep records longer or shorter, 1d to 365d
     Retention {
@@ -489,6 +487,13 @@ pub(crate) struct Sure {
     /// Only say what would change
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+impl Sure {
+    /// Of a verb that loses nothing: scripts are believed, and a person is asked.
+    pub(crate) fn is_to_be_asked(self) -> bool {
+        !self.yes && !self.dry_run && std::io::stdin().is_terminal()
+    }
 }
 
 /// An empty name would mean all of a kind in an address.

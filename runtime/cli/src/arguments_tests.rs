@@ -32,6 +32,11 @@ fn lines() {
         Ok("shards: 4, retention: Some(604800s)"),
     );
     check("stream delete a --yes", Ok("yes: true, dry_run: false"));
+    check(
+        "trigger seek a --undo --yes",
+        Ok("yes: true, dry_run: false"),
+    );
+    check("stream split a 0 --yes", Ok("yes: true, dry_run: false"));
     check("dead-letters", Ok("DeadLetterNoun { verb: None }"));
     check(
         "put flights - --key-field dest",

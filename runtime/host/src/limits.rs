@@ -106,6 +106,8 @@ pub(crate) const SHADOW_TEXT_MAX: usize = 512;
 /// Records behind a parked key that are counted, and that are shown.
 pub(crate) const PARKED_COUNTED_MAX: usize = 10_000;
 pub(crate) const PARKED_SHOWN_MAX: usize = 100;
+/// Parked keys that `why` has a sentence for.
+pub(crate) const PARKED_SAID_MAX: usize = 20;
 /// Dead letters that one request runs again.
 pub(crate) const REDRIVEN_MAX: usize = 100;
 /// How long an order waits until nothing of its trigger runs.

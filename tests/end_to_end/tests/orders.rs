@@ -83,6 +83,10 @@ fn a_seek_is_undone_and_bookmarks_are_places_to_go_to() {
     let _server = project.up();
     project.done(&["put", "in", "1", "2", "3", "4"]);
     project.done(&["wait"]);
+    for place in ["latest", "TRIM_HORIZON", "123"] {
+        let refused = project.verb(&["bookmark", "create", "work", place]);
+        assert_eq!(refused.code, Some(2), "{place}: {}", refused.out);
+    }
     project.done(&["bookmark", "create", "work", "noon"]);
     let back = project.json(&["trigger", "seek", "work", "--from", "@-1h"]);
     assert_eq!((&back["repeats"], &back["skips"]), (&json!(4), &json!(0)));

@@ -41,6 +41,9 @@ fn a_key_that_an_operator_parks_waits_in_order_until_it_is_unparked() {
     put(&project, "EWR", &["other"]);
     assert_eq!(project.data("out"), ["other"]);
     assert_eq!(listed(&project), [(json!("JFK"), json!(2))]);
+    let why = project.done(&["why"]);
+    let said = "waiting: board key JFK: parked by an operator; 2 records of this key wait in order, the other keys go on\nhint: `shardmill key unpark board JFK`\n";
+    assert!(why.contains(said), "{why}");
     let shown = project.json(&["key", "show", "board", "JFK"]);
     let waiting: Vec<&Value> = items(&shown["waiting"])
         .iter()
@@ -67,6 +70,13 @@ fn a_key_that_failed_is_parked_with_its_error_and_dropped_when_somebody_is_sure(
     assert_eq!(listed(&project), [(json!("BOS"), json!(2))]);
     let shown = project.json(&["key", "show", "board", "BOS"]);
     assert_eq!(items(&shown["attempts"]).len(), 1, "{shown}");
+    let why = &project.json(&["why", "board", "0"])["parked"][0];
+    let reason = why["reason"].as_str().expect("why says it");
+    assert!(reason.contains(" failed once ("), "{why}");
+    assert!(reason.contains("); 2 records of this key wait"), "{why}");
+    let shown = project.done(&["key", "show", "board", "BOS"]);
+    let since = shown.lines().find(|line| line.starts_with("since "));
+    assert!(since.is_some_and(|it| it.ends_with('Z')), "{shown}");
     let drop = ["key", "drop", "board", "BOS"];
     let unsure = project.verb(&drop);
     assert_ne!(unsure.code, Some(0), "{}", unsure.out);

@@ -83,9 +83,9 @@ pub(crate) struct Seek {
     /// Drop what runs now instead of waiting for it
     #[arg(long)]
     pub(crate) abort: bool,
-    /// Only count what would be repeated and skipped
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    /// Asks a person who is there, once it has counted
+    #[command(flatten)]
+    pub(crate) sure: Sure,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! `key`: partition keys that wait, and what to do with them. The server decides; here it is laid out and asked for.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::things::confirm;
 use super::{items, query, tail};
@@ -34,18 +34,14 @@ pub(crate) async fn key(
             let only = query(&[("trigger", trigger.clone())]);
             let answer = client.get(&format!("keys{only}")).await?;
             let mut found = items(&answer, "keys");
-            if output.format == Format::Table {
-                for key in &mut found {
-                    let since = key["since_ms"].as_i64().unwrap_or(0);
-                    key["since_ms"] = json!(moment::shown(since));
-                }
-            }
+            found.iter_mut().for_each(|key| since(key, output));
             output.list(&found, KEYS)
         }
         KeyVerb::Show { trigger, key } => {
             let mut shown = client.get(&path(trigger, key)).await?;
+            since(&mut shown, output);
             let waiting = shown.get_mut("waiting");
-            if let Some(records) = waiting.and_then(serde_json::Value::as_array_mut) {
+            if let Some(records) = waiting.and_then(Value::as_array_mut) {
                 records.iter_mut().for_each(tail::decode);
             }
             output.one(&shown, fields)
@@ -79,5 +75,13 @@ pub(crate) async fn key(
             let answer = client.delete(&path(trigger, key)).await?;
             output.one(&answer, |_| format!("deleted {loss}"))
         }
+    }
+}
+
+/// For people, the moment since when it waits, which a table would take for a span.
+fn since(key: &mut Value, output: Output) {
+    if output.format == Format::Table {
+        let since = key["since_ms"].as_i64().unwrap_or(0);
+        key["since_ms"] = json!(moment::shown(since));
     }
 }

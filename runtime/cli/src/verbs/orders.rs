@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::things::{all_pages, confirm};
+use super::things::{agree, all_pages, confirm};
 use super::{items, query};
 use crate::arguments::{AuditNoun, BookmarkVerb, Chosen, Seek, StateVerb, Sure, TriggerVerb};
 use crate::client::{Client, percent_encoded};
@@ -62,33 +62,42 @@ pub(crate) async fn switch(
 
 pub(crate) async fn seek(client: &mut Client, output: Output, seek: &Seek) -> Result<(), Failure> {
     let path = format!("triggers/{}/seek", percent_encoded(&seek.name));
-    let asked = json!({
-        "from": seek.from,
-        "undo": seek.undo,
-        "shard": seek.shard,
-        "state": seek.state,
-        "abort": seek.abort,
-        "dry_run": seek.dry_run,
-    });
-    let answer = client.post(&path, &asked).await?;
-    let place = seek.from.as_deref().unwrap_or("where it was before");
+    let asked = |dry_run: bool| {
+        json!({
+            "from": seek.from,
+            "undo": seek.undo,
+            "shard": seek.shard,
+            "state": seek.state,
+            "abort": seek.abort,
+            "dry_run": dry_run,
+        })
+    };
+    if seek.sure.is_to_be_asked() {
+        let counted = client.post(&path, &asked(true)).await?;
+        agree(output, &sought(seek, &counted, "would be "))?;
+    }
+    let answer = client.post(&path, &asked(seek.sure.dry_run)).await?;
+    let would = if seek.sure.dry_run { "would be " } else { "" };
     output.one(&answer, |answer| {
-        let would = if seek.dry_run { "would be " } else { "" };
-        let about = match answer["exact"].as_bool() {
-            Some(false) => "about ",
-            Some(true) | None => "",
-        };
         let undo = answer["undo"]
             .as_str()
             .map(|_| format!("\nundo with `shardmill trigger seek {} --undo`", seek.name));
-        format!(
-            "trigger {} at {place}: {about}{} records {would}repeated, {about}{} {would}skipped{}",
-            seek.name,
-            answer["repeats"],
-            answer["skips"],
-            undo.unwrap_or_default()
-        )
+        sought(seek, answer, would) + &undo.unwrap_or_default()
     })
+}
+
+fn sought(seek: &Seek, answer: &Value, would: &str) -> String {
+    let about = match answer["exact"].as_bool() {
+        Some(false) => "about ",
+        Some(true) | None => "",
+    };
+    format!(
+        "trigger {} at {}: {about}{} records {would}repeated, {about}{} {would}skipped",
+        seek.name,
+        seek.from.as_deref().unwrap_or("where it was before"),
+        answer["repeats"],
+        answer["skips"],
+    )
 }
 
 /// Of a trigger that the file no longer has.

@@ -292,7 +292,15 @@ impl Sender<'_> {
         };
         let mut pause = PUT_PAUSE_FIRST;
         let mut last = String::new();
-        for _attempt in 0..PUT_ATTEMPTS_MAX {
+        for attempt in 0..PUT_ATTEMPTS_MAX {
+            if attempt > 0 {
+                self.output.note(&format!("send again: {last}"));
+                pause = wait(pause).await;
+                if let Err(unreachable) = self.client.reconnect().await {
+                    last = unreachable.message;
+                    continue;
+                }
+            }
             match self
                 .client
                 .kinesis("PutRecords", body.clone(), &self.world, &producer)
@@ -303,10 +311,6 @@ impl Sender<'_> {
                 Err(Unsent::Unavailable(failure)) => last = failure.message,
                 Err(Unsent::Unanswered(fact)) => last = fact,
             }
-            self.output.note(&format!("send again: {last}"));
-            pause = wait(pause).await;
-            // When this fails the next attempt finds the connection closed and counts as unanswered.
-            let _unreachable = self.client.reconnect().await;
         }
         Err(Failure::failed(last))
     }

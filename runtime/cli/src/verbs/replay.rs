@@ -25,7 +25,11 @@ pub(crate) async fn replay(
         return output.list(&kept, &[("ID", "/id")]);
     };
     let is_file = Path::new(what).is_file();
-    if let (Some(file), false) = (&replay.save, is_file) {
+    if let Some(file) = &replay.save {
+        if is_file {
+            return Err(Failure::usage(format!("save {what}: it is a file already"))
+                .hint("without `--save` it is run again"));
+        }
         return save(client, output, what, file).await;
     }
     let asked = if is_file {

@@ -20,6 +20,7 @@ const SHARDS: &[Column] = &[
     ("READ", "/records"),
     ("SETTLED", "/settled"),
     ("DEAD LETTERS", "/dead_letters"),
+    ("PARKED KEYS", "/parked_keys"),
     ("STATE", "/state"),
 ];
 
@@ -190,13 +191,30 @@ fn reasons(answer: &Value) -> String {
             lines.push(format!("hint: {hint}"));
         }
     }
+    for key in items(answer, "parked") {
+        let shard = key["shard"].as_str().map(|shard| format!(" {shard},"));
+        lines.push(format!(
+            "waiting: {}{} key {}: {}",
+            text(&key, "/trigger"),
+            shard.unwrap_or_default(),
+            text(&key, "/key"),
+            text(&key, "/reason")
+        ));
+        lines.push(format!("hint: {}", text(&key, "/hint")));
+    }
     let notes = items(answer, "notes");
     lines.extend(notes.iter().map(|note| format!("note: {}", text(note, ""))));
     let number = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or(0);
     let caught_up = number("caught_up");
     let working = number("moving").saturating_sub(caught_up);
+    let shards = |number: u64| match number {
+        1 => "1 shard".to_owned(),
+        many => format!("{many} shards"),
+    };
     lines.push(format!(
-        "working: {working} shards; caught up: {caught_up} shards"
+        "working: {}; caught up: {}",
+        shards(working),
+        shards(caught_up)
     ));
     lines.join("\n")
 }
@@ -211,16 +229,16 @@ mod tests {
             "version": "0.1.0", "address": "127.0.0.1:4566", "data": ".shardmill/dev/data",
             "log": {"bytes": 4096, "segments": 1, "poisoned": null},
             "triggers": [{"name": "late", "shards": [
-                {"shard": 0, "moving": true, "reason": "caught up", "records": 9, "lag": {"records": 2, "bytes": 300, "ms": 5}, "settled": 9, "dead_letters": 0},
-                {"shard": 1, "moving": false, "reason": "paused by an operator", "records": 0, "lag": {"records": 0, "bytes": 0, "ms": 0}, "settled": 0, "dead_letters": 1},
+                {"shard": 0, "moving": true, "reason": "caught up", "records": 9, "lag": {"records": 2, "bytes": 300, "ms": 5}, "settled": 9, "dead_letters": 0, "parked_keys": 0},
+                {"shard": 1, "moving": false, "reason": "paused by an operator", "records": 0, "lag": {"records": 0, "bytes": 0, "ms": 0}, "settled": 0, "dead_letters": 1, "parked_keys": 2},
             ]}],
             "notes": ["breakers are not active"],
         });
         insta::assert_snapshot!(readable(&status), @r"
         shardmill 0.1.0 at 127.0.0.1:4566  data .shardmill/dev/data  log 4096 bytes in 1 segments
-         TRIGGER  SHARD  LAG  LAG BYTES  LAG TIME  READ  SETTLED  DEAD LETTERS  STATE
-         late     0      2    300        5ms       9     9        0             caught up
-         late     1      0    0          0ms       0     0        1             paused by an operator
+         TRIGGER  SHARD  LAG  LAG BYTES  LAG TIME  READ  SETTLED  DEAD LETTERS  PARKED KEYS  STATE
+         late     0      2    300        5ms       9     9        0             0            caught up
+         late     1      0    0          0ms       0     0        1             2            paused by an operator
         note: breakers are not active
         ");
     }
@@ -228,13 +246,13 @@ mod tests {
     #[test]
     fn one_trigger_with_its_shards() {
         let trigger = json!({"name": "late", "paused": true, "shards": [
-            {"shard": 0, "reason": "paused by an operator", "records": 9, "lag": {"records": 2, "bytes": 300, "ms": 5}, "settled": 7, "dead_letters": 0},
+            {"shard": 0, "reason": "paused by an operator", "records": 9, "lag": {"records": 2, "bytes": 300, "ms": 5}, "settled": 7, "dead_letters": 0, "parked_keys": 0},
         ]});
         insta::assert_snapshot!(of_trigger(&trigger), @r"
         name    late
         paused  true
-         TRIGGER  SHARD  LAG  LAG BYTES  LAG TIME  READ  SETTLED  DEAD LETTERS  STATE
-         late     0      2    300        5ms       9     7        0             paused by an operator
+         TRIGGER  SHARD  LAG  LAG BYTES  LAG TIME  READ  SETTLED  DEAD LETTERS  PARKED KEYS  STATE
+         late     0      2    300        5ms       9     7        0             0            paused by an operator
         ");
     }
 
@@ -268,12 +286,16 @@ mod tests {
         let answer = json!({"moving": 3, "caught_up": 2, "waiting": [
             {"trigger": "late", "shard": 2, "reason": "paused", "hint": "`shardmill trigger resume late`"},
             {"trigger": "late", "shard": 3, "reason": "no records", "hint": null},
+        ], "parked": [
+            {"trigger": "late", "shard": null, "key": "JFK", "reason": "parked by an operator", "hint": "`shardmill key unpark late JFK`"},
         ]});
         insta::assert_snapshot!(reasons(&answer), @r"
         waiting: late 2: paused
         hint: `shardmill trigger resume late`
         waiting: late 3: no records
-        working: 1 shards; caught up: 2 shards
+        waiting: late key JFK: parked by an operator
+        hint: `shardmill key unpark late JFK`
+        working: 1 shard; caught up: 2 shards
         ");
     }
 }

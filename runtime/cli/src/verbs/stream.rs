@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::{items, things::confirm};
+use super::{
+    items,
+    things::{agree, confirm},
+};
 use crate::arguments::{StreamChange, Sure};
 use crate::client::{Client, percent_encoded};
 use crate::failure::Failure;
@@ -53,7 +56,9 @@ fn hot_shard(shard: &Value) -> String {
         shard["load_percent"],
         shard["peak_load_percent"]
     )];
-    for key in items(shard, "hot_keys") {
+    // Of keys that are many no one is hot: each may have less than a hundredth.
+    let hot = |key: &Value| key["percent"].as_u64().is_none_or(|percent| percent > 0);
+    for key in items(shard, "hot_keys").into_iter().filter(hot) {
         lines.push(format!(
             "  key {}  at least {} %",
             text(&key, "/key"),
@@ -76,42 +81,18 @@ pub(crate) async fn change(
             name,
             shard,
             at,
-            dry_run,
+            sure,
         } => {
-            let asked = json!({ "shard": shard, "at": at, "dry_run": dry_run });
-            let answer = client.post(&path(name, "/split"), &asked).await?;
-            let done = if *dry_run { "would split" } else { "split" };
-            output.one(&answer, |answer| {
-                let (shard, at) = (text(answer, "/shard"), text(answer, "/at"));
-                format!("{done}  stream {name}, {shard}: the upper part begins at {at}")
-            })
+            let body = json!({ "shard": shard, "at": at });
+            reshard(client, output, (name, "split"), body, *sure).await
         }
-        StreamChange::Merge {
-            name,
-            shards,
-            dry_run,
-        } => {
-            let asked = json!({ "shards": shards, "dry_run": dry_run });
-            let answer = client.post(&path(name, "/merge"), &asked).await?;
-            let done = if *dry_run { "would merge" } else { "merged" };
-            output.one(&answer, |answer| {
-                format!("{done}  stream {name}: {}", text(answer, "/shards"))
-            })
+        StreamChange::Merge { name, shards, sure } => {
+            let body = json!({ "shards": shards });
+            reshard(client, output, (name, "merge"), body, *sure).await
         }
-        StreamChange::Scale {
-            name,
-            shards,
-            dry_run,
-        } => {
-            let asked = json!({ "shards": shards, "dry_run": dry_run });
-            let answer = client.post(&path(name, "/scale"), &asked).await?;
-            let done = if *dry_run { "would scale" } else { "scaled" };
-            output.one(&answer, |answer| {
-                format!(
-                    "{done}  stream {name} from {} to {} shards",
-                    answer["before"], answer["after"]
-                )
-            })
+        StreamChange::Scale { name, shards, sure } => {
+            let body = json!({ "shards": shards });
+            reshard(client, output, (name, "scale"), body, *sure).await
         }
         StreamChange::Mode { name, mode } => {
             let answer = client
@@ -138,6 +119,49 @@ pub(crate) async fn change(
             )
             .await
         }
+    }
+}
+
+/// Loses nothing, but is not taken back: a person who is there is asked first, with what would come of it.
+async fn reshard(
+    client: &mut Client,
+    output: Output,
+    (name, how): (&str, &str),
+    body: Value,
+    sure: Sure,
+) -> Result<(), Failure> {
+    let at = path(name, &format!("/{how}"));
+    let asked = |dry_run: bool| {
+        let mut body = body.clone();
+        body["dry_run"] = json!(dry_run);
+        body
+    };
+    if sure.is_to_be_asked() {
+        let answer = client.post(&at, &asked(true)).await?;
+        agree(output, &resharded(how, name, &answer, true))?;
+    }
+    let answer = client.post(&at, &asked(sure.dry_run)).await?;
+    output.one(&answer, |answer| resharded(how, name, answer, sure.dry_run))
+}
+
+fn resharded(how: &str, name: &str, answer: &Value, would: bool) -> String {
+    let done = match (would, how) {
+        (true, how) => format!("would {how}"),
+        (false, "split") => "split".to_owned(),
+        (false, "merge") => "merged".to_owned(),
+        (false, _) => "scaled".to_owned(),
+    };
+    match how {
+        "split" => format!(
+            "{done}  stream {name}, {}: the upper part begins at {}",
+            text(answer, "/shard"),
+            text(answer, "/at")
+        ),
+        "merge" => format!("{done}  stream {name}: {}", text(answer, "/shards")),
+        _ => format!(
+            "{done}  stream {name} from {} to {} shards",
+            answer["before"], answer["after"]
+        ),
     }
 }
 

@@ -87,7 +87,12 @@ async fn copy(
 ) -> Result<u64, Failure> {
     let path = format!("streams/{}/records", percent_encoded(name));
     let bar = output.spinner();
-    let unwritten = |error: io::Error| Failure::failed(format!("export {name}: {error}"));
+    let unwritten = |error: io::Error| {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Failure::new(Exit::ReaderLeft, "");
+        }
+        Failure::failed(format!("export {name}: {error}"))
+    };
     let mut after: Option<String> = None;
     let (mut copied, mut reached) = (0, 0);
     if form == Form::Binary {

@@ -33,6 +33,13 @@ pub(crate) async fn create(rooms: &Rooms, trigger: &str, call: &Call<'_>) -> Rep
     let settings = triggers::known(rooms, trigger)?;
     let asked: Asked = serde_json::from_slice(&call.body)
         .map_err(|error| ApiError::bad(&format!("read what to mark: {error}")))?;
+    if super::seek::is_place(&asked.name) {
+        let message = format!(
+            "bookmark trigger {trigger} as {0}: a seek to `{0}` goes to that place of the stream",
+            asked.name
+        );
+        return Err(ApiError::bad(&message).with_hint("choose a name that is no place"));
+    }
     let parts = rooms.runners.parts(&settings.name);
     let (shared, _) = parts.ok_or_else(|| ApiError::failed("the trigger does not run"))?;
     let _one_at_a_time = rooms.runners.order(&settings.name).await;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use dispatch::{ParkedKey, ParkedKeys};
-use model::TriggerName;
+use model::{FencingToken, ShardId, TriggerName};
 use serde_json::{Value, json};
 
 use super::{ApiError, Call, Reply, audit, dead_letters, triggers};
 use crate::{
     assemble::Rooms,
-    limits::{PARKED_COUNTED_MAX, PARKED_SHOWN_MAX},
+    limits::{PARKED_COUNTED_MAX, PARKED_SAID_MAX, PARKED_SHOWN_MAX},
 };
 
 pub(crate) fn list(rooms: &Rooms, call: &Call<'_>) -> Reply {
@@ -36,12 +36,93 @@ fn summary(trigger: &TriggerName, parked: &ParkedKeys, row: &ParkedKey) -> Reply
     Ok(json!({
         "trigger": trigger,
         "key": row.key_text(),
-        "shard": row.why.shard.to_string(),
+        "shard": by_a_shard(row).map(|shard| shard.to_string()),
         "since_ms": row.why.since_ms,
         "records": records.len(),
         "goes_on": row.why.goes_on,
         "error": last.map(dead_letters::error),
     }))
+}
+
+/// Where a record parked it; an operator parks a key wherever its records come.
+fn by_a_shard(row: &ParkedKey) -> Option<ShardId> {
+    (row.why.token != FencingToken::default()).then_some(row.why.shard)
+}
+
+/// Keys that wait for somebody, each in a sentence with the command that helps, for `why`; and a note where there are
+/// more.
+pub(super) fn waiting(
+    rooms: &Rooms,
+    only: Option<&TriggerName>,
+    shard: Option<ShardId>,
+) -> Result<(Vec<Value>, Option<String>), ApiError> {
+    let triggers = rooms.triggers.now();
+    let meant = |name: &&TriggerName| only.is_none_or(|only| only == *name);
+    let mut said = Vec::new();
+    let mut more = 0_usize;
+    for name in triggers.keys().filter(meant) {
+        let Some(parked) = rooms.runners.parked(name) else {
+            continue;
+        };
+        for row in parked.list().map_err(ApiError::failed)? {
+            let is_of_shard = shard.is_none_or(|shard| by_a_shard(&row) == Some(shard));
+            if row.why.goes_on || !is_of_shard {
+                continue;
+            }
+            if said.len() < PARKED_SAID_MAX {
+                said.push(sentence(name, &parked, &row)?);
+            } else {
+                more += 1;
+            }
+        }
+    }
+    let more = (more > 0).then(|| format!("{more} more keys are parked: `shardmill key list`"));
+    Ok((said, more))
+}
+
+fn sentence(trigger: &TriggerName, parked: &ParkedKeys, row: &ParkedKey) -> Reply {
+    let mut told = summary(trigger, parked, row)?;
+    let first = parked.records(row, None, 1).map_err(ApiError::failed)?;
+    let because = match (row.why.notes.last(), first.first()) {
+        (Some(note), Some(record)) => format!(
+            "record {} failed {} ({})",
+            record.sequence_number,
+            times(row.why.notes.len()),
+            dead_letters::error(note)
+        ),
+        (Some(note), None) => format!("a record failed ({})", dead_letters::error(note)),
+        (None, _) => "parked by an operator".to_owned(),
+    };
+    let wait = match told["records"].as_u64().unwrap_or(0) {
+        1 => "1 record of this key waits".to_owned(),
+        many => format!("{many} records of this key wait"),
+    };
+    told["reason"] = json!(format!("{because}; {wait} in order, the other keys go on"));
+    let key = quoted(&row.key_text());
+    told["hint"] = json!(if row.why.notes.is_empty() {
+        format!("`shardmill key unpark {trigger} {key}`")
+    } else {
+        format!(
+            "`shardmill key show {trigger} {key}` has what it said; after the fix `shardmill key unpark {trigger} {key}`"
+        )
+    });
+    Ok(told)
+}
+
+fn times(number: usize) -> String {
+    match number {
+        1 => "once".to_owned(),
+        many => format!("{many} times"),
+    }
+}
+
+/// As a shell takes it for one word.
+fn quoted(key: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !key.is_empty() && key.chars().all(plain) {
+        return key.to_owned();
+    }
+    format!("'{}'", key.replace('\'', "'\\''"))
 }
 
 pub(crate) fn show(rooms: &Rooms, trigger: &str, key: &str) -> Reply {

@@ -127,6 +127,11 @@ async fn begin_anew(
     }))
 }
 
+/// What names a place of a stream by itself, so that no bookmark of that name would be found.
+pub(super) fn is_place(from: &str) -> bool {
+    config::parse_start(from).is_some() || from.parse::<SequenceNumber>().is_ok()
+}
+
 fn target(rooms: &Rooms, settings: &TriggerSettings, asked: &Asked) -> Result<Target, ApiError> {
     let name = &settings.name;
     let bookmarks = bookmarks::store(rooms);

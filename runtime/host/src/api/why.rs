@@ -5,7 +5,7 @@ use model::{ShardId, TriggerName};
 use serde_json::{Value, json};
 
 use super::{
-    Call, Reply, deliveries, routes, schedules,
+    Call, Reply, deliveries, keys, routes, schedules,
     triggers::{known, reads_nothing, worked_on},
 };
 use crate::{assemble::Rooms, lag};
@@ -17,13 +17,8 @@ pub(super) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
     if asked.is_some_and(|name| reads_nothing(rooms, name)) {
         return Ok(json!({ "waiting": others, "moving": 0, "caught_up": 0 }));
     }
-    let only = call
-        .query
-        .get("trigger")
-        .map(|name| known(rooms, name))
-        .transpose()?
-        .map(|settings| settings.name);
-    let only = only.as_ref();
+    let only = asked.map(|name| known(rooms, name)).transpose()?;
+    let only = only.as_ref().map(|settings| &settings.name);
     let shard = call
         .query
         .get("shard")
@@ -77,7 +72,11 @@ pub(super) fn why(rooms: &Rooms, call: &Call<'_>) -> Reply {
     }
     let mut notes = rolled_back(rooms, only);
     notes.extend(lost(rooms, only));
-    Ok(json!({ "waiting": waiting, "moving": moving, "caught_up": caught_up, "notes": notes }))
+    let (parked, more) = keys::waiting(rooms, only, shard)?;
+    notes.extend(more);
+    Ok(
+        json!({ "waiting": waiting, "parked": parked, "moving": moving, "caught_up": caught_up, "notes": notes }),
+    )
 }
 
 /// Canaries of the triggers that were rolled back.
@@ -186,7 +185,7 @@ fn hint(trigger: &TriggerName, shard: ShardId, state: &ShardState) -> Option<Str
             "raise `server.dead_letters.max` in triggers.yaml, or say `when_full: drop-oldest`, and start the server again".to_owned(),
         ),
         ShardState::Blocked { .. } => Some(format!(
-            "mend the function, start again, then `shardmill trigger resume {trigger}`"
+            "mend the function, `shardmill deploy`, then `shardmill trigger resume {trigger}`"
         )),
         ShardState::BackingOff { .. } | ShardState::BreakerOpen { .. } => Some(format!(
             "`shardmill logs {trigger}` shows what the function said"
