@@ -25,7 +25,6 @@ export const unavailable = {
   module: {},
   net: absent('net', { isIP: kindOfAddress, isIPv4: (text) => kindOfAddress(text) === 4, isIPv6: (text) => kindOfAddress(text) === 6 }, 'Socket Server connect createConnection createServer', SOCKETS),
   punycode: absent('punycode', { toASCII: (text) => text, toUnicode: (text) => text }, 'encode decode'),
-  readline: absent('readline', {}, 'createInterface clearLine cursorTo', 'nobody types into a sandbox; split the text at its line ends'),
   tls: absent('tls', { DEFAULT_MIN_VERSION: 'TLSv1.2', rootCertificates: [] }, 'TLSSocket connect createServer createSecureContext checkServerIdentity', SOCKETS),
   tty: absent('tty', { isatty: () => false }, 'ReadStream WriteStream'),
   v8: absent('v8', { getHeapStatistics: () => ({ total_heap_size: 0, used_heap_size: 0, heap_size_limit: 0 }) }, 'serialize deserialize writeHeapSnapshot'),

@@ -266,6 +266,18 @@ function pbkdf2Sync(password, salt, rounds, length, name = 'sha1') {
   return Buffer.concat(parts).subarray(0, length);
 }
 
+/** HKDF, with the bytes as browsers hold them. */
+function hkdfSync(name, key, salt, info, length) {
+  const kind = kindOf(name);
+  const [from, also] = [bytesOf(salt, 'utf8', 'salt', KEY), bytesOf(info, 'utf8', 'info', KEY)];
+  const mix = keyed(kind, keyed(kind, from)(secretOf(key)));
+  const parts = [Buffer.alloc(0)];
+  for (let made = 0; made < length; made += parts.at(-1).length) {
+    parts.push(mix(Buffer.concat([parts.at(-1), also, Buffer.from([parts.length])])));
+  }
+  return new Uint8Array(Buffer.concat(parts).subarray(0, length)).buffer;
+}
+
 /** The part of the browsers' interface that needs no ciphers: digests and signatures with a secret. */
 function subtleOf() {
   const nameOf = (algorithm) => algorithm?.name ?? algorithm;
@@ -339,6 +351,8 @@ export function cryptography(random) {
     getCiphers: () => [],
     pbkdf2Sync,
     pbkdf2: called(pbkdf2Sync),
+    hkdfSync,
+    hkdf: called(hkdfSync),
     randomBytes: (size, back) => (back ? void queueMicrotask(() => back(null, randomBytes(size))) : randomBytes(size)),
     randomFillSync,
     randomFill: called(randomFillSync),

@@ -1,4 +1,4 @@
-// Node's `events`, `assert` and `timers/promises`, and what browsers have to call things off.
+// Node's `events` and `assert`, and what browsers have to call things off.
 
 const ERROR_TOO = Symbol('events.errorMonitor');
 
@@ -15,6 +15,8 @@ function added(emitter, name, call, method) {
   known.set(name, method === 'push' ? [...(known.get(name) ?? []), call] : [call, ...(known.get(name) ?? [])]);
   return emitter;
 }
+
+const unhandled = (context) => Object.assign(new Error(`Unhandled error. (${typeof context === 'string' ? `'${context}'` : said(context)})`), { code: 'ERR_UNHANDLED_ERROR', context });
 
 function onceOnly(emitter, name, call) {
   const once = (...values) => {
@@ -39,7 +41,7 @@ const methods = {
   emit(name, ...values) {
     if (name === 'error') for (const call of callsOf(this).get(ERROR_TOO) ?? []) call.apply(this, values);
     const calls = callsOf(this).get(name) ?? [];
-    if (calls.length === 0 && name === 'error') throw values[0] instanceof Error ? values[0] : new Error(`Unhandled error. (${values[0]})`);
+    if (calls.length === 0 && name === 'error') throw values[0] instanceof Error ? values[0] : unhandled(values[0]);
     for (const call of calls) call.apply(this, values);
     return calls.length > 0;
   },
@@ -84,7 +86,7 @@ const once = (emitter, name, options) =>
   });
 
 /** What is told from now on, to be iterated. */
-function on(emitter, name, options) {
+export function on(emitter, name, options) {
   const [told, waiting] = [[], []];
   let [isOver, failure] = [false, undefined];
   const wake = () => waiting.splice(0).forEach((call) => call());
@@ -102,6 +104,7 @@ function on(emitter, name, options) {
     return Promise.resolve({ value: undefined, done: true });
   };
   const stop = hearing(emitter, name, (...values) => wake(told.push(values)), over, options?.signal);
+  for (const last of options?.close ?? []) emitter.once(last, () => over());
   return { next, return: () => over(), throw: over, [Symbol.asyncIterator]() { return this; } };
 }
 
@@ -164,14 +167,14 @@ class AbortSignal extends EventEmitter {
   }
   static timeout(ms) {
     const controller = new AbortController();
-    setTimeout(() => controller.abort(Object.assign(new Error('The operation was aborted due to timeout'), { name: 'TimeoutError' })), ms);
+    setTimeout(() => controller.abort(Object.assign(new Error('The operation was aborted due to timeout'), { name: 'TimeoutError', code: 23 })), ms);
     return controller.signal;
   }
 }
 
 class AbortController {
   signal = new AbortSignal();
-  abort(reason = Object.assign(new Error('This operation was aborted'), { name: 'AbortError' })) {
+  abort(reason = Object.assign(new Error('This operation was aborted'), { name: 'AbortError', code: 20 })) {
     if (this.signal.aborted) return;
     Object.assign(this.signal, { aborted: true, reason });
     const event = { type: 'abort', target: this.signal };
@@ -215,6 +218,30 @@ function thrown(call) {
   return undefined;
 }
 
+/** Whether an error is the one that was named: by a pattern, a class, a question or its members. */
+function isNamed(error, named) {
+  if (named === undefined || typeof named === 'string') return true;
+  if (named instanceof RegExp) return named.test(String(error));
+  if (typeof named !== 'function') return Object.keys(named).every((key) => (named[key] instanceof RegExp ? named[key].test(error[key]) : alike(error[key], named[key], true)));
+  if (named.prototype !== undefined && error instanceof named) return true;
+  return !(Error.isPrototypeOf(named) || named === Error) && named.call({}, error) === true;
+}
+
+function fails(caught, rest, otherwise) {
+  held(caught, rest.find((one) => typeof one === 'string'), otherwise);
+  const [named] = rest;
+  if (isNamed(caught.error, named)) return;
+  if (typeof named === 'function') throw caught.error;
+  throw new AssertionError(`${said(caught.error)} is not the error that was expected`);
+}
+
+const settled = (call) => {
+  const begun = typeof call === 'function' ? thrown(() => (call = call())) : undefined;
+  return begun ? Promise.resolve(begun) : Promise.resolve(call).then(() => undefined, (error) => ({ error }));
+};
+
+const unwanted = (caught, message) => held(!caught, message, `Got unwanted exception.${caught ? ` ${said(caught.error)}` : ''}`);
+
 export const assert = Object.assign(ok, {
   ok,
   AssertionError,
@@ -226,13 +253,15 @@ export const assert = Object.assign(ok, {
   deepStrictEqual: compared((one, other) => alike(one, other, true), 'is not like'),
   fail: (message = 'Failed') => held(false, message),
   match: (value, wanted, message) => held(wanted.test(value), message, `${said(value)} does not match ${wanted}`),
-  throws: (call, ...rest) => held(thrown(call), rest.at(-1)?.charAt ? rest.at(-1) : undefined, 'Missing expected exception.'),
+  doesNotMatch: (value, wanted, message) => held(!wanted.test(value), message, `${said(value)} matches ${wanted}`),
+  notDeepEqual: compared((one, other) => !alike(one, other, false), 'is like'),
+  notDeepStrictEqual: compared((one, other) => !alike(one, other, true), 'is like'),
+  ifError: (value) => held(value === null || value === undefined, value, `ifError got unwanted exception: ${said(value)}`),
+  throws: (call, ...rest) => fails(thrown(call), rest, 'Missing expected exception.'),
+  doesNotThrow: (call, ...rest) => unwanted(thrown(call), rest.find((one) => typeof one === 'string')),
+  rejects: (call, ...rest) => settled(call).then((caught) => fails(caught, rest, 'Missing expected rejection.')),
+  doesNotReject: (call, ...rest) => settled(call).then((caught) => unwanted(caught, rest.find((one) => typeof one === 'string'))),
 });
 assert.strict = assert;
-
-export const timers = {
-  setTimeout: (ms, value) => new Promise((resolve) => setTimeout(resolve, ms, value)),
-  setImmediate: (value) => new Promise((resolve) => setImmediate(resolve, value)),
-};
 
 export const own = { AbortController, AbortSignal, Event, CustomEvent, EventTarget };

@@ -10,14 +10,14 @@ export class Headers {
     for (const [name, value] of pairs) this.append(name, value);
   }
   append(name, value) {
-    const known = this.get(name);
-    this.set(name, known === null ? value : `${known}, ${value}`);
+    const known = this.#values.get(String(name).toLowerCase()) ?? [];
+    this.#values.set(String(name).toLowerCase(), [...known, String(value).trim()]);
   }
   set(name, value) {
-    this.#values.set(String(name).toLowerCase(), String(value).trim());
+    this.#values.set(String(name).toLowerCase(), [String(value).trim()]);
   }
   get(name) {
-    return this.#values.get(String(name).toLowerCase()) ?? null;
+    return this.#values.get(String(name).toLowerCase())?.join(', ') ?? null;
   }
   has(name) {
     return this.#values.has(String(name).toLowerCase());
@@ -29,16 +29,19 @@ export class Headers {
     for (const [name, value] of this) call(value, name, this);
   }
   getSetCookie() {
-    return this.has('set-cookie') ? this.get('set-cookie').split(/, (?=[^;,]+=)/) : [];
+    // What came over the network may stand in one line.
+    return (this.#values.get('set-cookie') ?? []).flatMap((one) => one.split(/, (?=[^;,]+=)/));
   }
+  /** In the order of their names; cookies one by one. */
   entries() {
-    return this.#values.entries();
+    const names = [...this.#values.keys()].sort();
+    return names.flatMap((name) => (name === 'set-cookie' ? this.getSetCookie() : [this.get(name)]).map((value) => [name, value])).values();
   }
   keys() {
-    return this.#values.keys();
+    return [...this.entries()].map(([name]) => name).values();
   }
   values() {
-    return this.#values.values();
+    return [...this.entries()].map(([, value]) => value).values();
   }
   [Symbol.iterator]() {
     return this.entries();

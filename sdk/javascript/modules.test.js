@@ -21,7 +21,7 @@ test('addresses are taken apart and put together as by Node', () => {
   ];
   for (const one of whole) for (const member of members) assert.equal(new Address(one)[member], new URL(one)[member], `${one} ${member}`);
   for (const place of ['y', '/y', '../y', '?q', '//o/x', '#h', 'https://z/']) {
-    assert.equal(new Address(place, 'https://a/b/c/d?x').href, new URL(place, 'https://a/b/c/d?x').href, place);
+    for (const base of ['https://a/b/c/d?x', 'https://u:p@a:8443/b/c/d?x']) assert.equal(new Address(place, base).href, new URL(place, base).href, place);
   }
   for (const bad of ['', 'x', 'http://', 'http://a:99999', '/a']) assert.throws(() => new Address(bad), { code: 'ERR_INVALID_URL' });
   for (const place of ['./d.json', 'a b.txt', '../up/x', '/abs', '#h', '']) {

@@ -197,6 +197,27 @@ inherits(Readable, Stream, {
       if (this.closed) closed();
     });
   },
+  map(call, options) { return passed(this, call, options, (value) => [value]); },
+  filter(call, options) { return passed(this, call, options, (isWanted, part) => (isWanted ? [part] : [])); },
+  flatMap(call, options) { return passed(this, call, options, (value) => [...value]); },
+  forEach(call) { return walked(this, (part) => Promise.resolve(call(part)).then(() => false)).then(() => undefined); },
+  some(call) { return walked(this, call).then((found) => found !== undefined); },
+  every(call) { return walked(this, (part) => Promise.resolve(call(part)).then((holds) => !holds)).then((found) => found === undefined); },
+  find(call) { return walked(this, call).then((found) => found?.part); },
+  reduce(call, ...first) {
+    let [sum] = first;
+    let isFirst = first.length === 0;
+    const add = (part) => Promise.resolve(isFirst ? part : call(sum, part)).then((value) => void ([sum, isFirst] = [value, false]));
+    return walked(this, add).then(() => (isFirst ? Promise.reject(new TypeError('Reduce of an empty stream requires an initial value')) : sum));
+  },
+  take(count) {
+    let left = count;
+    return passed(this, (part) => part, undefined, (part) => (left-- > 0 ? [part] : []), () => left <= 0);
+  },
+  drop(count) {
+    let left = count;
+    return passed(this, (part) => part, undefined, (part) => (left-- > 0 ? [] : [part]));
+  },
   [Symbol.asyncIterator]() {
     return partsOf(this);
   },
@@ -208,6 +229,33 @@ inherits(Readable, Stream, {
   get readableEncoding() { return this._readableState.decoder?.encoding ?? null; },
 });
 Object.assign(Readable.prototype, { addListener: Readable.prototype.on, removeListener: Readable.prototype.off });
+
+/** What is made of each part, one after another. */
+function passed(stream, call, options, made, isOver = () => false) {
+  const parts = partsOf(stream);
+  const last = { value: undefined, done: true };
+  const ready = [];
+  const next = () => {
+    if (ready.length > 0) return Promise.resolve({ value: ready.shift(), done: false });
+    if (isOver()) return parts.return().then(() => last);
+    return parts.next().then(({ value, done }) => {
+      if (done) return last;
+      const given = Promise.resolve(call(value, { signal: options?.signal }));
+      return given.then((told) => ready.push(...made(told, value))).then(next);
+    });
+  };
+  return Readable.from({ [Symbol.asyncIterator]: () => ({ next, return: () => parts.return() }) });
+}
+
+/** The first part of which `isIt`; the stream ends there. */
+function walked(stream, isIt) {
+  const parts = partsOf(stream);
+  const next = () => parts.next().then(({ value, done }) => {
+    if (done) return undefined;
+    return Promise.resolve(isIt(value)).then((found) => (found ? parts.return().then(() => ({ part: value })) : next()));
+  });
+  return next();
+}
 
 export const tooSoon = () => coded('ERR_STREAM_PREMATURE_CLOSE', 'Premature close');
 

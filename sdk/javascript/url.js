@@ -129,7 +129,8 @@ export class URL {
 /** The whole address that `place` means beside another. */
 function from(base, place) {
   if (place.startsWith('//')) return base.protocol + place;
-  const root = base.protocol === 'file:' ? `file://${base.host}` : base.origin;
+  const user = base.username && `${base.username}${base.password && `:${base.password}`}@`;
+  const root = base.protocol === 'file:' ? `file://${base.host}` : base.origin.replace('//', `//${user}`);
   if (place.startsWith('/')) return root + place;
   if (place.startsWith('?')) return root + base.pathname + place;
   if (place.startsWith('#') || place === '') return root + base.pathname + base.search + place;

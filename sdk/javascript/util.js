@@ -76,7 +76,7 @@ export function promisedTimers(globals) {
 
 /** As browsers and Node have it: dates, maps, sets, bytes and what holds itself stay what they are. */
 export function structuredClone(value, seen = new Map()) {
-  if (typeof value === 'function' || typeof value === 'symbol') throw Object.assign(new Error(`${String(value)} could not be cloned.`), { name: 'DataCloneError' });
+  if (typeof value === 'function' || typeof value === 'symbol') throw Object.assign(new Error(`${String(value)} could not be cloned.`), { name: 'DataCloneError', code: 25 });
   if (typeof value !== 'object' || value === null) return value;
   if (seen.has(value)) return seen.get(value);
   const known = (made) => {

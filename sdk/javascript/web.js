@@ -2,6 +2,7 @@
 
 import { Buffer } from './buffer.js';
 import { Headers } from './fetch.js';
+import { Blob, FormData, sent } from './forms.js';
 
 const promised = (call) => new globalThis.Promise((resolve) => resolve(call()));
 
@@ -91,6 +92,8 @@ function given(body) {
   if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) {
     return { bytes: Buffer.from(ArrayBuffer.isView(body) ? new Uint8Array(body.buffer, body.byteOffset, body.byteLength) : new Uint8Array(body)) };
   }
+  if (body instanceof Blob) return { bytes: body.held, type: body.type };
+  if (body instanceof FormData) return sent(body);
   if (typeof body.getReader === 'function') return { stream: body };
   if (typeof body[Symbol.asyncIterator] === 'function') return { stream: ReadableStream.from(body) };
   return { bytes: Buffer.from(String(body)), type: 'text/plain;charset=UTF-8' };
@@ -125,6 +128,7 @@ class Body {
   text() { return this.#all().then((bytes) => bytes.toString()); }
   json() { return this.text().then((text) => JSON.parse(text.replace(/^\uFEFF/, ''))); }
   bytes() { return this.#all().then((bytes) => new Uint8Array(bytes)); }
+  blob() { return this.bytes().then((bytes) => new Blob([bytes], { type: this.headers.get('content-type') ?? '' })); }
   arrayBuffer() { return this.bytes().then((bytes) => bytes.buffer); }
   formData() {
     return this.text().then((text) => {

@@ -19,6 +19,29 @@ type Found = (
 
 const JAVASCRIPT: &[Found] = &[
     (
+        "waiting",
+        "waiting.mjs:handler",
+        r#"import { setTimeout as sleep, setInterval } from 'node:timers/promises';
+import readline from 'node:readline';
+import { Readable } from 'node:stream';
+
+export const handler = async () => {
+  const failed = await sleep(50_000, null, { signal: AbortSignal.timeout(5) }).catch((error) => error.name);
+  let ticks = 0;
+  for await (const _ of setInterval(1)) if (++ticks === 3) break;
+  const lines = [];
+  for await (const line of readline.createInterface({ input: Readable.from(['a\nb', '\nc']) })) lines.push(line);
+  const doubled = await Readable.from([1, 2]).map(async (x) => x * 2).toArray();
+  const form = new FormData();
+  form.append('f', new Blob(['x']), 'f.txt');
+  const sent = await new Response(form).text();
+  performance.mark('a');
+  return [failed, ticks, lines, doubled, sent.includes('filename="f.txt"'), new TextDecoder('latin1').decode(new Uint8Array([233])), performance.getEntries().length];
+};
+"#,
+        Ok(|| json!(["AbortError", 3, ["a", "b", "c"], [2, 4], true, "é", 1])),
+    ),
+    (
         "blueprint",
         "blueprint.js",
         "console.log('Loading function');
