@@ -5,6 +5,8 @@ their names). So everything is there that can be imported without processes, ter
 """
 
 import contextlib
+import hashlib
+import hmac
 import importlib
 import pkgutil
 import sys
@@ -31,7 +33,32 @@ def _there(name):
         importlib.import_module(name)
 
 
+def _pbkdf2_hmac(hash_name, password, salt, iterations, dklen=None):
+    """As OpenSSL has it, of which there is none: slower, a round takes some microseconds."""
+    keyed = hmac.new(bytes(password), digestmod=hash_name)
+    wanted = keyed.digest_size if dklen is None else dklen
+    if iterations < 1 or wanted < 1:
+        raise ValueError(f"{'iteration value' if iterations < 1 else 'key length'} must be greater than 0.")
+
+    def mixed(data):
+        one = keyed.copy()
+        one.update(data)
+        return one.digest()
+
+    derived = b""
+    while len(derived) < wanted:
+        last = mixed(bytes(salt) + (len(derived) // keyed.digest_size + 1).to_bytes(4))
+        total = int.from_bytes(last)
+        for _ in range(iterations - 1):
+            last = mixed(last)
+            total ^= int.from_bytes(last)
+        derived += total.to_bytes(keyed.digest_size)
+    return derived[:wanted]
+
+
 def take():
+    if not hasattr(hashlib, "pbkdf2_hmac"):
+        hashlib.pbkdf2_hmac = _pbkdf2_hmac
     for name in sorted(sys.stdlib_module_names - _LEFT_OUT):
         _there(name)
     for package in _WITH_PARTS:

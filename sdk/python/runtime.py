@@ -33,6 +33,9 @@ event_loop.install()
 threads.install()
 zones.install()
 
+# Whoever ends an invocation, and with which number, is told as for `sys.exit`.
+os._exit = sys.exit
+
 library.take()
 # What is in the snapshot stays: who looks through it for garbage would copy it into each sandbox.
 gc.collect()
@@ -138,7 +141,9 @@ def _hint(error):
         if name in sys.stdlib_module_names:
             return ": it needs processes, sockets or libraries of the system, which a sandbox does not have"
         return ": name its package in requirements.txt beside the handler, it must be Python all through"
-    if isinstance(error, OSError) and str(error.filename).startswith("/tmp") and not os.path.isdir("/tmp"):
+    # `mkdir(parents=True)` looks for the folders above, and fails at the last.
+    is_of_files = isinstance(error, OSError) and (error.filename == "/" or str(error.filename).startswith("/tmp"))
+    if is_of_files and not os.path.isdir("/tmp"):
         return ": grant the function `scratch: 64MiB` in triggers.yaml"
     return ""
 

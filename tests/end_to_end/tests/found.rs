@@ -343,6 +343,26 @@ def handler(event, context):
             "'/tmp/a.csv': grant the function `scratch: 64MiB` in triggers.yaml (temporary.py line 2 in handler)",
         ),
     ),
+    (
+        "folders",
+        "folders.py:handler",
+        "import pathlib\n\ndef handler(event, context):\n    pathlib.Path('/tmp/a/b').mkdir(parents=True, exist_ok=True)\n",
+        Err(
+            "'/': grant the function `scratch: 64MiB` in triggers.yaml (folders.py line 4 in handler)",
+        ),
+    ),
+    (
+        "derived",
+        "derived.py:handler",
+        "import hashlib\n\ndef handler(event, context):\n    return hashlib.pbkdf2_hmac('sha256', b'p', b's', 10).hex()\n",
+        Ok(|| json!("1d6f1f7051b420b93e23f010e486cfea6ccfee906a43ffac9f5ea7adc07869dd")),
+    ),
+    (
+        "left",
+        "left.py:handler",
+        "import os\n\ndef handler(event, context):\n    os._exit(4)\n",
+        Err("ExitError: the handler ended itself with exit code 4 (left.py line 4 in handler)"),
+    ),
 ];
 
 /// A server of all of them, where the toolchain is there.
