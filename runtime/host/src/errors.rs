@@ -154,6 +154,9 @@ impl Unloaded {
             Self::Unfit(LoadError::NoNetworkInProgram) => {
                 "Rust: `cargo build --release --target wasm32-wasip2`; JavaScript and Python have a network too"
             }
+            Self::Unfit(LoadError::TooMuch { .. }) => {
+                "link it with less memory to begin with; it may grow up to `memory` of the function"
+            }
             Self::Unfit(LoadError::Invalid(_) | LoadError::Import(_) | LoadError::Unfit(_)) => {
                 "build it again with the SDK of this version"
             }

@@ -22,7 +22,7 @@ use crate::{
     context::Context,
     engine::{Engine, Shared},
     function::{Function, Guest},
-    limits::{EXPORTS_SHOWN_MAX, FUNCTION_BYTES_MAX},
+    limits::{EXPORTS_SHOWN_MAX, FUNCTION_BYTES_MAX, TABLE_ELEMENTS_MAX},
     network::Network,
     process::{ProcessSource, Processes},
     secrets::Secrets,
@@ -111,6 +111,10 @@ pub enum LoadError {
     NoHandler { exports: String },
     #[error("it cannot be compiled: {0}")]
     Invalid(String),
+    #[error(
+        "it begins with more than a sandbox has: {asked}; 1 GiB of memory and {TABLE_ELEMENTS_MAX} elements of a table are there"
+    )]
+    TooMuch { asked: String },
     #[error(
         "it imports {0}, which this host does not have: WASI 0.2, preview 1 and shardmill:function@0.1.0 are there"
     )]
@@ -350,13 +354,24 @@ pub(crate) async fn code(
                 Form::Component => Component::new(&engine, bytes).map(Code::Component),
                 Form::Program => Module::new(&engine, bytes).map(Code::Module),
             };
-            made.map_err(|error| LoadError::Invalid(format!("{error:#}")))
+            made.map_err(|error| not_made(&error))
         });
     let code = compiling
         .await
         .map_err(|error| LoadError::Invalid(error.to_string()))??;
     compiled.keep(shared, digest, &code).await;
     Ok(code)
+}
+
+/// What the pool of sandboxes has no room for is told apart from what is no code: its last words say what was asked.
+fn not_made(error: &wasmtime::Error) -> LoadError {
+    let text = format!("{error:#}");
+    match text.split_once(" which exceeds the limit of") {
+        Some((before, _)) => LoadError::TooMuch {
+            asked: before.rsplit(": ").next().unwrap_or(before).to_owned(),
+        },
+        None => LoadError::Invalid(text),
+    }
 }
 
 /// A core module, where a component would need no adapting.

@@ -317,6 +317,22 @@ async fn what_is_no_function_is_refused_in_one_sentence() {
                 exports: "shout".into(),
             },
         ),
+        (
+            wat::parse_str(r#"(module (memory (export "memory") 32768) (func (export "_start")))"#)
+                .unwrap(),
+            LoadError::TooMuch {
+                asked: "memory has a minimum byte size of 2147483648".into(),
+            },
+        ),
+        (
+            wat::parse_str(
+                r#"(module (memory (export "memory") 1) (table 200000 funcref) (func (export "_start")))"#,
+            )
+            .unwrap(),
+            LoadError::TooMuch {
+                asked: "table index 0 has a minimum element size of 200000".into(),
+            },
+        ),
     ];
     for (bytes, expect) in cases {
         assert_eq!(engine.load(&bytes, limits()).await.unwrap_err(), expect);
