@@ -4,20 +4,19 @@
 //! from an invocation that succeeded.
 
 mod again;
+mod called;
+mod input;
+mod invocation;
 mod life;
+mod outcome;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
-use bytes::Bytes;
 use http::Request;
 use model::{
-    Digest, Fault, FaultClass, FunctionVersion, Invocation, Outcome, StreamKey, UserRecord,
-    invocation::{TumblingWindow, WindowKept},
-    lambda,
-    outcome::Usage,
+    Digest, FunctionVersion, Invocation, Outcome, StreamKey, UserRecord, lambda,
     seams::{BoxFuture, Handler},
 };
-use platform::{Monotonic, Task};
 use tokio::sync::{Semaphore, oneshot};
 use wasmtime::InstancePre;
 use wasmtime_wasi::p2::bindings::CommandPre;
@@ -26,23 +25,23 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::{
     bindings::{EventFunctionPre, LanguageRuntimePre, StreamFunctionPre},
     bundle::Bundle,
-    capsule::{Capsule, has_failed},
-    command::Stdin,
     context::Context,
     counts::{Counting, FunctionCounts},
     engine::Engine,
-    fault::{DeadlinePassed, Failed, diagnose},
-    http::{Answered, Exchange, HttpBody},
-    limits::TIMEOUT_GRACE,
+    http::{Answered, HttpBody},
     load::{FunctionLimits, Kind, SandboxPolicy},
     network::Network,
     packed,
     process::Processes,
-    sandbox::{GuestAnswer, Passed, Sandbox},
     scratch::Scratch,
-    warm::{FunctionNumber, Lane},
+    warm::FunctionNumber,
 };
 use again::Run;
+use invocation::Abandoned;
+
+pub use called::Called;
+pub(crate) use called::not_run;
+pub(crate) use input::Given;
 
 /// Cheap to clone; clones share their warm sandboxes and their limit of concurrent invocations.
 #[derive(Clone)]
@@ -172,39 +171,6 @@ impl Function {
     }
 }
 
-/// What came of one call.
-#[derive(Debug)]
-pub struct Called {
-    pub outcome: Outcome,
-    /// What an event function or a command answered, as it is.
-    pub document: Option<Bytes>,
-    /// What it says itself of the error that it failed with: a JSON object.
-    pub error_document: Option<Bytes>,
-    /// How long the making of its sandbox took, where one was made.
-    pub init: Option<Duration>,
-    /// What it was told, and what came of it, where somebody asked for that.
-    pub capsule: Option<Box<Capsule>>,
-}
-
-/// What a function is run with.
-pub(crate) enum Given {
-    /// The records of its invocation.
-    Records,
-    Event(Vec<u8>),
-    Request(Box<Asked>),
-}
-
-/// A request, and where its answer goes.
-pub(crate) type Asked = (Request<HttpBody>, oneshot::Sender<Answered>);
-
-impl Called {
-    /// The function could not be run, which is not its fault.
-    #[must_use]
-    pub fn not_run(message: String) -> Self {
-        not_run("FunctionNotThere", message)
-    }
-}
-
 impl Function {
     /// Runs the function with the records of the invocation, or, where it takes events, with `event` as it is.
     pub async fn call(&self, invocation: Invocation, event: Option<Vec<u8>>) -> Called {
@@ -269,256 +235,6 @@ pub fn encoded_len(packed: bool, stream: &StreamKey, record: &UserRecord) -> usi
     } else {
         lambda::encoded_len(stream, record)
     }
-}
-
-/// An invocation that nobody waits for any more ends at its next tick.
-struct Abandoned(Task<Called>);
-
-impl Drop for Abandoned {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// What a guest is called with.
-#[derive(Default)]
-struct Input {
-    passed: Passed,
-    stdin: Option<Stdin>,
-    request: Option<Asked>,
-}
-
-/// Kind and fact of what a guest cannot be run with.
-type Unfit = (&'static str, String);
-
-pub(crate) fn not_run(kind: &str, message: String) -> Called {
-    let fault = Fault {
-        class: FaultClass::Invoke,
-        kind: kind.to_owned(),
-        message,
-        retry_after: None,
-        usage: Usage::default(),
-    };
-    Called {
-        outcome: Outcome::Failed(fault),
-        document: None,
-        error_document: None,
-        init: None,
-        capsule: None,
-    }
-}
-
-impl Inner {
-    async fn call(self: Arc<Self>, invocation: Invocation, given: Given, how: Run) -> Called {
-        let shared = &self.engine.shared;
-        let (played, watched) = match how {
-            Run::Now => (None, false),
-            Run::Watched => (None, true),
-            Run::Again(told) => (Some(told), false),
-        };
-        let is_replay = played.is_some();
-        let keeps = shared.capsules.get().is_some() && !is_replay;
-        // A request comes bit by bit, and is in no capsule.
-        let event = match &given {
-            Given::Event(event) if keeps => Some(Bytes::copy_from_slice(event)),
-            Given::Records | Given::Event(_) | Given::Request(_) => None,
-        };
-        let keeps = keeps && !matches!(given, Given::Request(_));
-        let places = (self.running.acquire().await, shared.running.acquire().await);
-        let (Ok(_running), Ok(_sandbox)) = places else {
-            return not_run("NoSandbox", "the engine has been stopped".to_owned());
-        };
-        invocation.begun.tell();
-        if let Guest::Process(processes) = &self.guest {
-            return self
-                .processed(processes, invocation, given, is_replay)
-                .await;
-        }
-        let input = match self.input(&invocation, given) {
-            Ok(input) => input,
-            Err((kind, message)) => return not_run(kind, message),
-        };
-        let lane = Lane {
-            function: self.number,
-            shard: invocation.shard,
-            trigger: invocation.trigger.clone(),
-        };
-        let mut sandbox = self.sandbox(&lane, invocation, input.stdin, played);
-        let (well, ended) = oneshot::channel();
-        let exchange = input.request.map(|(request, answer)| Exchange {
-            request,
-            answer,
-            ended,
-        });
-        sandbox.store.data_mut().call.exchange = exchange.map(Box::new);
-        let started = shared.platform.clock.monotonic();
-        let result = self.run(&mut sandbox, &input.passed).await;
-        let usage = self.usage(&sandbox, started);
-        let outcome = self.outcome(&mut sandbox, result, usage);
-        let init = sandbox.init;
-        self.counting.count(&outcome, init);
-        let context = sandbox.store.data_mut();
-        context.log.finish();
-        let document = context.call.document.take();
-        let error_document = self.hidden_document(context.call.error_document.take());
-        let failed = keeps && has_failed(&outcome);
-        let capsule = (failed || watched)
-            .then(|| self.encapsulated((&sandbox, event), &outcome))
-            .map(Box::new);
-        if let (Some(capsule), Some(sink), true) = (&capsule, shared.capsules.get(), failed) {
-            sink.keep(capsule);
-        }
-        if matches!(outcome, Outcome::Answered(_)) && !is_replay {
-            // Nobody may read the body of an answer any more.
-            let _unread = well.send(());
-            self.keep(lane, sandbox);
-        }
-        Called {
-            outcome,
-            document,
-            error_document,
-            init,
-            capsule: capsule.filter(|_| watched),
-        }
-    }
-
-    /// What the guest takes of what it is run with, or why it cannot be run with that.
-    fn input(&self, invocation: &Invocation, given: Given) -> Result<Input, Unfit> {
-        let passed = |passed| Input {
-            passed,
-            ..Input::default()
-        };
-        let bytes = |bytes| passed(Passed::Bytes(bytes));
-        match (&self.guest, given) {
-            (Guest::Stream(_), Given::Records) => {
-                let closes = invocation.window.as_ref().is_some_and(closes_keys);
-                let batch = packed::pack(&invocation.records, closes, invocation.replayed());
-                batch
-                    .map(bytes)
-                    .map_err(|error| ("BatchTooLarge", error.to_string()))
-            }
-            (Guest::Stream(_), Given::Event(_)) => {
-                Err(("NoEvents", "it takes records, not an event".to_owned()))
-            }
-            (Guest::Http(_), Given::Request(asked)) => Ok(Input {
-                request: Some(*asked),
-                ..Input::default()
-            }),
-            (Guest::Http(_), Given::Records | Given::Event(_)) => {
-                Err(("NoEvents", "it takes requests, not an event".to_owned()))
-            }
-            (_, Given::Request(..)) => {
-                Err(("NoRequests", "it takes no requests as they are".to_owned()))
-            }
-            (Guest::Event(_), Given::Records) => Ok(bytes(lambda::kinesis_event(invocation))),
-            (Guest::Runtime(_), Given::Records) => {
-                let columns = lambda::kinesis_columns(invocation);
-                Ok(passed(Passed::Columns(Box::new(columns.into()))))
-            }
-            (Guest::Event(_) | Guest::Runtime(_), Given::Event(event)) => Ok(bytes(event)),
-            (Guest::Command(_) | Guest::Program(_) | Guest::Process(_), given) => {
-                let event = match given {
-                    Given::Event(event) => event,
-                    Given::Records | Given::Request(..) => lambda::kinesis_event(invocation),
-                };
-                Ok(Input {
-                    stdin: Some(Stdin::new(event)),
-                    ..Input::default()
-                })
-            }
-        }
-    }
-
-    async fn run(&self, sandbox: &mut Sandbox, input: &Passed) -> wasmtime::Result<GuestAnswer> {
-        let shared = &self.engine.shared;
-        let _beating = (!shared.settings.simulation).then(|| shared.heartbeat.start());
-        let timeout = self.limits.timeout;
-        let call = sandbox.call(shared, &self.guest, input, timeout);
-        match shared
-            .platform
-            .clock
-            .timeout(timeout + TIMEOUT_GRACE, call)
-            .await
-        {
-            Ok(result) => result,
-            Err(_) => Err(DeadlinePassed.into()),
-        }
-    }
-
-    fn usage(&self, sandbox: &Sandbox, started: Monotonic) -> Usage {
-        let shared = &self.engine.shared;
-        let now = shared.platform.clock.monotonic();
-        Usage {
-            duration: now.0.saturating_sub(started.0),
-            memory_bytes: sandbox.store.data().memory.bytes as u64,
-            fuel: shared
-                .settings
-                .simulation
-                .then(|| sandbox.fuel_used(self.limits.timeout)),
-            mark: sandbox.store.data().call.progress,
-        }
-    }
-
-    fn outcome(
-        &self,
-        sandbox: &mut Sandbox,
-        result: wasmtime::Result<GuestAnswer>,
-        usage: Usage,
-    ) -> Outcome {
-        let context = sandbox.store.data_mut();
-        match result {
-            Ok(answer) => self.hidden(context.call.outcome(answer, usage)),
-            Err(error) => {
-                // Whatever it was about to say is not what ended it.
-                context.call.error_document = None;
-                self.hidden(Outcome::Failed(self.fault(context, &error, usage)))
-            }
-        }
-    }
-
-    /// What is said of a failure is kept and shown, so it must hold no secret.
-    pub(crate) fn hidden(&self, mut outcome: Outcome) -> Outcome {
-        let secrets = &self.limits.secrets;
-        match &mut outcome {
-            Outcome::Failed(fault) => fault.message = secrets.hidden(&fault.message).into_owned(),
-            Outcome::Answered(answer) => {
-                for failure in &mut answer.failures {
-                    failure.reason = secrets.hidden(&failure.reason).into_owned();
-                }
-            }
-        }
-        outcome
-    }
-
-    pub(crate) fn hidden_document(&self, document: Option<Bytes>) -> Option<Bytes> {
-        let text = String::from_utf8(document?.into()).ok()?;
-        Some(self.limits.secrets.hidden(&text).into_owned().into())
-    }
-
-    fn fault(&self, context: &Context, error: &wasmtime::Error, usage: Usage) -> Fault {
-        context.log.finish();
-        let failed = Failed {
-            function: context.call.invocation.function.as_str(),
-            memory_refused: context.memory.refused,
-            memory_max: self.limits.memory,
-            timeout: self.limits.timeout,
-            progress: context.call.progress,
-            last_error: context.log.last_error(),
-        };
-        let diagnosis = diagnose(error, &failed);
-        Fault {
-            class: diagnosis.class,
-            kind: diagnosis.kind.to_owned(),
-            message: diagnosis.message,
-            retry_after: None,
-            usage,
-        }
-    }
-}
-
-/// Its records are no records: each stands for a key whose window closes.
-fn closes_keys(window: &TumblingWindow) -> bool {
-    window.is_final && window.kept == WindowKept::ByKey
 }
 
 fn to_usize(bytes: u64) -> usize {
