@@ -3,6 +3,11 @@
 //! The same assembly runs in production and in simulation; only `platform`, the view and the engine's settings differ.
 //! What fails here stops the start with a sentence; nothing is half started.
 
+mod launching;
+mod opening;
+mod reloading;
+mod scheduled;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -11,46 +16,44 @@ use std::{
     time::Duration,
 };
 
-use catalog::{Alias, Told, Unchanged};
 use dispatch::{DeadLetterStore, OwedDocuments, TriggerSettings};
 use leases::LeaseBook;
-use log::{ArchiveSettings, Folder, Log, Store, ViewKind};
+use log::Log;
 use model::{
-    AccountId, FunctionName, FunctionVersion, Invocation, NodeId, StreamKey, Timestamp,
-    TriggerName,
-    seams::{BoxFuture, Handler, Journal, LogTail, Source},
+    AccountId, NodeId, StreamKey, Timestamp, TriggerName,
+    seams::{Journal, LogTail},
 };
-use platform::{Clock, Platform, StopToken};
-use sandbox::{Called, Engine, EngineSettings};
-use streams::{Autoscale, StreamMode, Streams, World};
-use tracing::warn;
+use platform::{Platform, StopToken};
+use streams::{Autoscale, Streams, World};
 
 use crate::{
-    bucket::Bucket,
     capsules::Capsules,
     config::Project,
     deployment::Deployment,
-    destinations::{Credentials, Deliveries, Names, Sender, Target},
-    development::{Development, Reload, Reloaded},
+    destinations::{Deliveries, Names, Sender},
+    development::Development,
     encrypted,
-    errors::{StartError, Unloaded},
+    errors::StartError,
     faults::Points,
-    fitting,
     forecast::Forecast,
-    functions::{self, Bound, ChangeError, Functions, Shadows},
+    functions::{Functions, Shadows},
     journal::LogJournal,
-    limits::{SIMULATED_ARCHIVE_AFTER, SIMULATED_SEGMENT_BYTES},
     loading::deployed,
     logs::LogStore,
     mappings,
     options::UpOptions,
     plan, renaming,
-    report::Report,
     routes::{Gate, Routes},
     runners::Runners,
-    schedules::{self, Row, Runs, ScheduleHandle, ScheduleSettings, Schedules},
+    schedules::Schedules,
     triggers::Triggers,
 };
+use launching::start;
+use opening::{declare, engine, lease_book, open_lines, open_log, stream_settings};
+use reloading::reloading;
+
+pub(crate) use launching::launch;
+pub(crate) use scheduled::{launch_schedule, new_schedules};
 
 /// Everything that answers need, once the server is put together.
 #[derive(Debug)]
@@ -240,335 +243,6 @@ fn gates(world: &World, project: &Project, runners: &Runners) -> Result<Routes, 
     };
     let gates: Result<Vec<Gate>, StartError> = project.routes.iter().map(gate).collect();
     Ok(Routes::new(gates?.into_iter()))
-}
-
-/// The schedules of the file. One that is new and has no slot to come is refused.
-pub(crate) fn new_schedules(
-    rooms: &Rooms,
-    project: &Project,
-) -> Result<Vec<ScheduleSettings>, StartError> {
-    let now = rooms.platform.clock.wall();
-    let mut all = Vec::with_capacity(project.schedules.len());
-    for (name, trigger) in &project.schedules {
-        let stored = Row::read(rooms.journal.as_ref(), name).map_err(other)?;
-        if stored.is_none() {
-            fitting::has_slots(name, (&rooms.deployment.file, trigger), now)?;
-        }
-        all.push(plan::schedule(&rooms.world, name, trigger));
-    }
-    Ok(all)
-}
-
-/// Starts one schedule; what it is to do is decided by its own task.
-pub(crate) fn launch_schedule(rooms: &Rooms, settings: ScheduleSettings) -> Result<(), StartError> {
-    let parts = schedules::Parts {
-        platform: rooms.platform.clone(),
-        journal: Arc::clone(&rooms.journal),
-        leases: Arc::clone(&rooms.leases),
-        dead_letters: Arc::clone(&rooms.dead_letters),
-        logs: Arc::clone(&rooms.logs) as Arc<dyn LogTail>,
-        runs: Arc::new(Named {
-            functions: Arc::clone(&rooms.functions),
-            name: settings.function.clone(),
-            logs: Arc::clone(&rooms.logs),
-            clock: rooms.platform.clock.clone(),
-        }),
-        account: rooms.world.account.clone(),
-        region: rooms.world.region.clone(),
-    };
-    let paused = rooms.runners.is_paused(&settings.name).map_err(other)?;
-    rooms
-        .schedules
-        .add(ScheduleHandle::start(parts, settings, paused));
-    Ok(())
-}
-
-/// A function that schedules run: what is deployed under its name when a run begins.
-#[derive(Debug)]
-struct Named {
-    functions: Arc<Functions>,
-    name: FunctionName,
-    logs: Arc<LogStore>,
-    clock: Clock,
-}
-
-impl Runs for Named {
-    fn version(&self) -> FunctionVersion {
-        let deployed = self.functions.get(&self.name);
-        deployed.map_or(FunctionVersion::LATEST, |deployed| deployed.main())
-    }
-
-    fn run(&self, invocation: Invocation, event: Vec<u8>) -> BoxFuture<'_, Called> {
-        Box::pin(async move {
-            let Some(deployed) = self.functions.get(&self.name) else {
-                return Called::not_run(format!("function {} is not there", self.name));
-            };
-            let _pass = deployed.gate.enter().await;
-            let function = match self.functions.load(&deployed, invocation.version).await {
-                Ok(function) => function,
-                Err(why) => return Called::not_run(why),
-            };
-            let report = Report::of(&invocation);
-            let memory = function.limits().memory_told;
-            let called = function.call(invocation, Some(event)).await;
-            report.say(&self.logs, &called, memory, self.clock.wall());
-            called
-        })
-    }
-}
-
-fn lease_book(log: &Log, journal: &Arc<dyn Journal>, node: &NodeId) -> LeaseBook {
-    let minting = log.clone();
-    let tokens = Arc::new(move || minting.next_fencing_token());
-    LeaseBook::open(Arc::clone(journal), node.clone(), tokens)
-}
-
-/// Makes the streams of the file. Those that exist keep their shards; where that is not what the file says, it is said.
-async fn declare(
-    streams: &Streams,
-    world: &World,
-    project: &Project,
-) -> Result<Vec<String>, StartError> {
-    let mut drift = Vec::new();
-    for (name, stream) in &project.streams {
-        let key = plan::stream_key(world, name);
-        let declared = plan::declared(stream);
-        let made = streams.declare(key.clone(), declared);
-        made.await.map_err(other)?;
-        let Ok(facts) = streams.describe(&key) else {
-            continue;
-        };
-        let asked = usize::try_from(stream.shards).unwrap_or(usize::MAX);
-        let scales = stream.autoscale.is_some() || facts.mode == StreamMode::OnDemand;
-        if facts.open_shards != asked && !scales {
-            let note = format!(
-                "stream {name} has {} shards, triggers.yaml says {asked}: the file never reshards, UpdateShardCount does",
-                facts.open_shards
-            );
-            warn!("{note}");
-            drift.push(note);
-        }
-    }
-    Ok(drift)
-}
-
-async fn open_log(
-    platform: &Platform,
-    project: &Project,
-    options: &UpOptions,
-) -> Result<Log, StartError> {
-    let simulated = platform.disk.is_simulated();
-    // Small segments end in every story, and what a crash leaves of the view is a file like any other.
-    let (view, segment_bytes) = if simulated {
-        (ViewKind::File, SIMULATED_SEGMENT_BYTES)
-    } else {
-        let usual = log::Settings::default().segment_bytes;
-        (ViewKind::Sled, options.segment_bytes.unwrap_or(usual))
-    };
-    let settings = log::Settings {
-        view,
-        segment_bytes,
-        durability: plan::durability(project.server.durability).in_log(),
-        archive: archive(platform, project, options),
-    };
-    Ok(Log::open(platform, &options.data, settings).await?)
-}
-
-/// Where records go that outlive the log.
-fn archive(platform: &Platform, project: &Project, options: &UpOptions) -> ArchiveSettings {
-    let said = &project.server.archive;
-    let after = if platform.disk.is_simulated() {
-        // Stories are short, and each is to read what it archived.
-        SIMULATED_ARCHIVE_AFTER
-    } else {
-        said.after
-    };
-    let elsewhere = said.to.as_ref().and_then(|to| match &to.target {
-        Target::Directory(dir) => {
-            let store: Arc<dyn Store> = Arc::new(Folder::new(&platform.disk, dir));
-            Some(store)
-        }
-        Target::Bucket { bucket, prefix } => {
-            let store: Arc<dyn Store> = Arc::new(Bucket {
-                platform: platform.clone(),
-                calls: platform.tasks.here(),
-                credentials: Credentials::of(&options.env),
-                endpoint: to.endpoint.clone(),
-                region: project.server.region.as_str().to_owned(),
-                name: bucket.clone(),
-                prefix: prefix.clone(),
-            });
-            Some(store)
-        }
-        Target::Queue { .. } | Target::Topic { .. } | Target::Http(_) | Target::Stream(_) => None,
-    });
-    ArchiveSettings { after, elsewhere }
-}
-
-/// What functions say.
-async fn open_lines(
-    platform: &Platform,
-    project: &Project,
-    options: &UpOptions,
-) -> Result<Arc<LogStore>, StartError> {
-    let folder = options.data.join("logs");
-    let opened = LogStore::open(platform, &folder, &project.server.logs).await;
-    opened.map(Arc::new).map_err(|error| {
-        StartError::Other(format!(
-            "open the log lines in {}: {error}",
-            folder.display()
-        ))
-    })
-}
-
-fn stream_settings(project: &Project, options: &UpOptions) -> streams::Settings {
-    let settings = streams::Settings::default();
-    streams::Settings {
-        transition: options.transition.unwrap_or(settings.transition),
-        aws_limits: plan::aws_limits(project, options),
-        ..settings
-    }
-}
-
-fn engine(
-    platform: &Platform,
-    options: &UpOptions,
-    logs: &Arc<LogStore>,
-) -> Result<Engine, StartError> {
-    let simulation = platform.disk.is_simulated();
-    let settings = EngineSettings {
-        simulation,
-        quick: options.development.is_some(),
-        cache_dir: Some(options.data.join("functions")),
-        runtimes_dir: options.runtimes.clone(),
-    };
-    Engine::new(platform.clone(), settings, Arc::clone(logs) as _).map_err(other)
-}
-
-/// How a function that was built again is put in place.
-fn reloading(rooms: &Rooms, project: &Project) -> Arc<Reload> {
-    let (platform, deployed) = (rooms.platform.clone(), Arc::clone(&rooms.functions));
-    let known = project.functions.clone();
-    Arc::new(move |name, built| {
-        let (platform, deployed) = (platform.clone(), Arc::clone(&deployed));
-        let function = known.get(&name).cloned();
-        Box::pin(async move {
-            let function =
-                function.ok_or_else(|| format!("triggers.yaml has no function `{name}`"))?;
-            let failed = |reason: Unloaded| {
-                let error = StartError::Function {
-                    function: name.to_string(),
-                    path: built.clone(),
-                    reason,
-                };
-                error.to_string()
-            };
-            let bytes = platform.disk.read(&built).await;
-            let bytes = bytes.map_err(|error| failed(error.into()))?;
-            let settings = functions::settings(&function);
-            let offered = deployed.offer(&bytes, settings).await;
-            let offered = offered.map_err(|error| failed(error.into()))?;
-            let handler = offered.handler();
-            let told = Told {
-                anyway: true,
-                retries: true,
-                ..Told::default()
-            };
-            let of_file = (built.clone(), function.concurrency);
-            let version = deployed
-                .declare(&name, (offered, &bytes), of_file, told)
-                .await;
-            Ok(Reloaded {
-                version: version.map_err(|error| error.to_string())?,
-                handler,
-            })
-        })
-    })
-}
-
-/// Starts the triggers of the file, and the mappings of the Lambda API as far as they can be.
-async fn start(rooms: &Rooms) -> Result<(), StartError> {
-    for settings in rooms.triggers.now().values() {
-        launch(rooms, settings).await?;
-    }
-    mappings::end_deletions(rooms.journal.as_ref())
-        .await
-        .map_err(other)?;
-    let stored = mappings::stored_triggers(rooms.journal.as_ref()).map_err(other)?;
-    for settings in stored.into_values() {
-        if let Err(error) = launch(rooms, &settings).await {
-            rooms
-                .runners
-                .stands(&settings.name, error.to_string(), None);
-        }
-        rooms.triggers.put(settings);
-    }
-    Ok(())
-}
-
-/// Starts one trigger; its starting positions are decided when it returns.
-pub(crate) async fn launch(rooms: &Rooms, settings: &TriggerSettings) -> Result<(), StartError> {
-    if let Some(alias) = &settings.qualifier {
-        alias_of(rooms, &settings.name, (&settings.function, alias)).await?;
-    }
-    if let Some(shadow) = &settings.shadow
-        && let Some(alias) = &shadow.qualifier
-    {
-        alias_of(rooms, &settings.name, (&shadow.function, alias)).await?;
-    }
-    let functions = Arc::clone(&rooms.functions);
-    let seen = rooms
-        .shadows
-        .begin(&settings.name, settings.shadow.is_some());
-    let handler = Arc::new(Bound::new(functions, settings, seen)) as Arc<dyn Handler>;
-    let handler = match &rooms.development {
-        Some(development) => development.before(handler),
-        None => handler,
-    };
-    let shared = dispatch::Rooms {
-        platform: rooms.platform.clone(),
-        journal: Arc::clone(&rooms.journal),
-        source: Arc::new(rooms.streams.clone()) as Arc<dyn Source>,
-        handler: Points::handler(rooms.points.as_ref(), handler),
-        leases: Arc::clone(&rooms.leases),
-        dead_letters: Arc::clone(&rooms.dead_letters),
-        logs: Arc::clone(&rooms.logs) as Arc<dyn LogTail>,
-    };
-    let started = rooms.runners.start(shared, settings.clone()).await;
-    started.map_err(other)?;
-    Ok(())
-}
-
-/// An alias that a trigger names before anybody made it is made of what the function runs now; a version must be there.
-async fn alias_of(
-    rooms: &Rooms,
-    name: &TriggerName,
-    (function, qualifier): (&FunctionName, &str),
-) -> Result<(), StartError> {
-    let is_number = qualifier.bytes().all(|byte| byte.is_ascii_digit());
-    let id = rooms.functions.id();
-    let made = rooms.functions.change(function, |entry| {
-        if entry.route(Some(qualifier)).is_ok() {
-            return Ok(());
-        }
-        if is_number {
-            return Err(Unchanged::NoQualifier(qualifier.to_owned()));
-        }
-        let route = entry.route(None)?;
-        let alias = Alias {
-            route,
-            description: String::new(),
-            id,
-        };
-        entry.set_alias(qualifier, alias)
-    });
-    match made.await {
-        // A mapping may wait for a function that somebody makes again.
-        Ok(()) | Err(ChangeError::NoFunction) => Ok(()),
-        Err(error @ (ChangeError::Refused(_) | ChangeError::Catalog(_))) => Err(StartError::Other(
-            format!("start trigger `{name}`: function `{function}`: {error}"),
-        )),
-    }
 }
 
 fn other(error: impl std::fmt::Display) -> StartError {

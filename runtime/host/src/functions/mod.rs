@@ -7,59 +7,53 @@ pub(crate) mod answering;
 mod bound;
 pub(crate) mod calling;
 mod canary;
+mod changing;
 mod code;
+mod deployed;
 mod events;
 mod gate;
 pub(crate) mod lambda;
+mod loaded;
 mod native;
+mod offered;
 mod package;
 mod settings;
 mod shadow;
 mod unzip;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak},
 };
 
-use bytes::Bytes;
-use catalog::{
-    Catalog, CatalogError, Code, Entry, Origin, Package, Revision, Settings, Told, Unchanged,
-};
-use model::{
-    Digest, FunctionName, FunctionVersion, Invocation, ViewWrite,
-    seams::{Handler, Journal},
-};
+use catalog::{Catalog, CatalogError, Entry, Origin};
+use model::{FunctionName, Invocation, seams::Journal};
 use platform::Platform;
-use sandbox::{
-    Engine, Function, FunctionCounts, FunctionLimits, Kind, LoadError, Network, SandboxPolicy,
-    Secrets,
-};
-use tracing::warn;
-
-pub(crate) use bound::Bound;
-pub(crate) use calling::INVOKE;
-pub(crate) use code::CodeStore;
-pub(crate) use events::Events;
-pub(crate) use gate::{Gate, Pass};
-pub(crate) use lambda::HostFunctions;
-pub(crate) use native::Natives;
-pub use package::{HandlerFiles, Packer};
-pub(crate) use settings::{limits, memory_mb, settings};
-pub(crate) use shadow::{Difference, Shadows};
+use sandbox::{Engine, Network, Secrets};
 
 use crate::{
-    limits::FILE_VERSIONS_KEPT_MAX,
     logs::LogStore,
     report::Pace,
     runners::Runners,
     traces::{TracedCall, Traces},
 };
+use changing::reserved;
 
-/// Of AWS's runtimes those that are most like the ones of handler files here.
-const PYTHON: &str = "python3.14";
-const NODE: &str = "nodejs24.x";
+pub(crate) use bound::Bound;
+pub(crate) use calling::INVOKE;
+pub(crate) use changing::ChangeError;
+pub(crate) use code::CodeStore;
+pub(crate) use deployed::Deployed;
+pub(crate) use events::Events;
+pub(crate) use gate::{Gate, Pass};
+pub(crate) use lambda::HostFunctions;
+pub(crate) use loaded::LoadedFunction;
+pub(crate) use native::Natives;
+pub(crate) use offered::Offered;
+pub use package::{HandlerFiles, Packer};
+pub(crate) use settings::{limits, memory_mb, settings};
+pub(crate) use shadow::{Difference, Shadows};
 
 type Named = BTreeMap<FunctionName, Arc<Deployed>>;
 
@@ -88,51 +82,6 @@ pub(crate) struct Functions {
     triggers: OnceLock<Weak<Runners>>,
     /// One change at a time.
     turn: tokio::sync::Mutex<()>,
-}
-
-/// A function as it is now.
-#[derive(Debug)]
-pub(crate) struct Deployed {
-    pub(crate) entry: Entry,
-    pub(crate) gate: Arc<Gate>,
-    /// Where the code came from, for people.
-    pub(crate) source: PathBuf,
-    loaded: Mutex<BTreeMap<FunctionVersion, Arc<Function>>>,
-}
-
-/// Code that was looked at and can be run.
-#[derive(Debug)]
-pub(crate) struct Offered {
-    pub(crate) revision: Revision,
-    function: Arc<Function>,
-}
-
-impl Offered {
-    pub(crate) fn kind(&self) -> Kind {
-        self.function.kind()
-    }
-
-    pub(crate) fn handler(&self) -> Arc<dyn Handler> {
-        Arc::clone(&self.function) as Arc<dyn Handler>
-    }
-}
-
-/// A version that is ready to run.
-#[derive(Debug)]
-pub(crate) struct LoadedFunction {
-    pub(crate) function: Arc<Function>,
-    pub(crate) version: FunctionVersion,
-}
-
-/// Why a function was not changed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ChangeError<E> {
-    #[error("there is no such function")]
-    NoFunction,
-    #[error("{0}")]
-    Refused(E),
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
 }
 
 impl Functions {
@@ -227,33 +176,6 @@ impl Functions {
         live.or_else(|| self.gone().get(name).cloned())
     }
 
-    /// Compiles code and keeps it; what it is is in the revision.
-    pub(crate) async fn offer(
-        &self,
-        bytes: &[u8],
-        settings: Settings,
-    ) -> Result<Offered, LoadError> {
-        let limits = self.limits(&settings);
-        let function = self.engine.load(bytes, limits).await?;
-        let code = Code {
-            digest: function.digest(),
-            kind: function.kind().name().to_owned(),
-            package: Some(Package {
-                digest: function.digest(),
-                bytes: bytes.len() as u64,
-            }),
-        };
-        Ok(Offered {
-            revision: Revision {
-                code,
-                settings,
-                modified_ms: self.platform.clock.wall().as_millis(),
-                id: self.id(),
-            },
-            function: Arc::new(function),
-        })
-    }
-
     /// From now on versions that are loaded are told these.
     pub(crate) fn tell(&self, secrets: Secrets) {
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
@@ -264,15 +186,6 @@ impl Functions {
         secrets.get(name).map(str::to_owned)
     }
 
-    fn limits(&self, settings: &Settings) -> FunctionLimits {
-        let named = settings.secrets.iter();
-        let granted = named.filter_map(|name| Some((name.clone(), self.secret(name)?)));
-        FunctionLimits {
-            secrets: granted.collect(),
-            ..limits(settings)
-        }
-    }
-
     /// A random one, for what changes.
     pub(crate) fn id(&self) -> String {
         let mut bytes = [0; 16];
@@ -281,299 +194,4 @@ impl Functions {
             .into_uuid()
             .to_string()
     }
-
-    /// Makes a function of the file what the file says. Its code is kept where the disk takes it.
-    pub(crate) async fn declare(
-        &self,
-        name: &FunctionName,
-        (offered, bytes): (Offered, &[u8]),
-        (source, concurrency): (PathBuf, u32),
-        told: Told,
-    ) -> Result<FunctionVersion, CatalogError> {
-        let _turn = self.turn.lock().await;
-        let digest = offered.revision.code.digest;
-        if let Err(error) = self.code.put(digest, bytes).await {
-            warn!(function = %name, %error, "code not kept: this version cannot be gone back to");
-        }
-        let before = self.entry(name);
-        let mut entry = before
-            .clone()
-            .unwrap_or_else(|| Entry::new(Origin::File, Revision::default()));
-        let version = entry.declare(offered.revision, told);
-        forget_old(&mut entry);
-        self.catalog
-            .write(name, before.as_ref(), Some(&entry))
-            .await?;
-        self.gone().remove(name);
-        let running = self.get(name);
-        let gate = running
-            .as_ref()
-            .map_or_else(|| Gate::new(None), |it| Arc::clone(&it.gate));
-        gate.set(Some(concurrency));
-        let deployed = Deployed::after(running.as_deref(), entry, gate, source);
-        deployed.loaded().insert(version, offered.function);
-        self.put(name, Some(deployed));
-        Ok(version)
-    }
-
-    /// A new function of the API. What is made is told the number of its first version, which no earlier function of the name had.
-    pub(crate) async fn create(
-        &self,
-        name: &FunctionName,
-        made: impl FnOnce(u64) -> Entry + Send,
-    ) -> Result<Entry, ChangeError<&'static str>> {
-        let _turn = self.turn.lock().await;
-        if self.get(name).is_some() {
-            return Err(ChangeError::Refused("it is there already"));
-        }
-        let before = self.entry(name);
-        let entry = made(before.as_ref().map_or(1, |before| before.head.next));
-        self.catalog
-            .write(name, before.as_ref(), Some(&entry))
-            .await?;
-        self.gone().remove(name);
-        let gate = Gate::new(reserved(&entry));
-        let deployed = Deployed::new(entry.clone(), gate, PathBuf::new());
-        self.put(name, Some(deployed));
-        Ok(entry)
-    }
-
-    /// Changes a function; it is durable, and what comes from now on sees it, when this returns.
-    pub(crate) async fn change<T, E>(
-        &self,
-        name: &FunctionName,
-        change: impl FnOnce(&mut Entry) -> Result<T, E> + Send,
-    ) -> Result<T, ChangeError<E>> {
-        self.change_with(name, None, change).await
-    }
-
-    /// Together with a row of somebody else's.
-    pub(crate) async fn change_with<T, E>(
-        &self,
-        name: &FunctionName,
-        with: Option<ViewWrite>,
-        change: impl FnOnce(&mut Entry) -> Result<T, E> + Send,
-    ) -> Result<T, ChangeError<E>> {
-        let _turn = self.turn.lock().await;
-        let running = self.get(name).ok_or(ChangeError::NoFunction)?;
-        let mut entry = running.entry.clone();
-        let done = change(&mut entry).map_err(ChangeError::Refused)?;
-        let change = (Some(&running.entry), Some(&entry));
-        self.catalog.write_with(name, change, with).await?;
-        let gate = Arc::clone(&running.gate);
-        if entry.head.origin == Origin::Api {
-            gate.set(reserved(&entry));
-        }
-        let source = running.source.clone();
-        let deployed = Deployed::after(Some(&running), entry, gate, source);
-        self.put(name, Some(deployed));
-        Ok(done)
-    }
-
-    /// Forgets a function and its versions, but for how many there were; batches that wait for it go on waiting.
-    pub(crate) async fn remove(&self, name: &FunctionName) -> Result<(), ChangeError<Unchanged>> {
-        let _turn = self.turn.lock().await;
-        let running = self.get(name).ok_or(ChangeError::NoFunction)?;
-        let remains = running.entry.remains();
-        self.catalog
-            .write(name, Some(&running.entry), remains.as_ref())
-            .await?;
-        if let Some(remains) = remains {
-            self.gone().insert(name.clone(), remains);
-        }
-        self.put(name, None);
-        Ok(())
-    }
-
-    /// A function that the file does not declare any more: its versions are kept, nothing runs it.
-    pub(crate) async fn withdraw(&self, name: &FunctionName) {
-        let _turn = self.turn.lock().await;
-        if let Some(running) = self.get(name) {
-            self.gone().insert(name.clone(), running.entry.clone());
-            self.put(name, None);
-        }
-    }
-
-    /// The version, ready to run. Waits while it is loaded for the first time.
-    pub(crate) async fn load(
-        &self,
-        deployed: &Deployed,
-        version: FunctionVersion,
-    ) -> Result<Arc<Function>, String> {
-        if let Some(function) = deployed.loaded().get(&version) {
-            return Ok(Arc::clone(function));
-        }
-        let revision = deployed.entry.revision(version);
-        let revision = revision.ok_or_else(|| format!("there is no version {version} of it"))?;
-        let digest = revision.code.digest;
-        let bytes: Bytes = self.code.get(digest).await?;
-        let loaded = if revision.code.kind == Kind::Process.name() {
-            self.native(digest, &bytes, &revision.settings).await
-        } else {
-            let mut limits = self.limits(&revision.settings);
-            if deployed.entry.head.origin == Origin::Api {
-                let granted = self.api_network.get().cloned();
-                limits.network = granted.unwrap_or_else(|| Network::of_server(&[]));
-            }
-            self.sandboxed(digest, &bytes, limits).await
-        };
-        let loaded = loaded.map_err(|error| format!("load version {}: {error}", version.name()))?;
-        let mut known = deployed.loaded();
-        Ok(Arc::clone(
-            known.entry(version).or_insert_with(|| Arc::new(loaded)),
-        ))
-    }
-
-    /// What is granted to all functions at once does not stop those that cannot use it.
-    async fn sandboxed(
-        &self,
-        digest: Digest,
-        bytes: &[u8],
-        limits: FunctionLimits,
-    ) -> Result<Function, String> {
-        let without = FunctionLimits {
-            network: limits.network.emptied(),
-            ..limits.clone()
-        };
-        let loaded = match self.engine.load_known(digest, bytes, limits).await {
-            Err(LoadError::NoNetworkInProgram) => {
-                self.engine.load_known(digest, bytes, without).await
-            }
-            loaded => loaded,
-        };
-        loaded.map_err(|error| error.to_string())
-    }
-
-    /// What the bare name runs, ready to run.
-    pub(crate) async fn ready(&self, name: &FunctionName) -> Result<LoadedFunction, String> {
-        let deployed = self.get(name).ok_or("its function is not loaded")?;
-        let fraction = self.platform.rng.fraction();
-        let version = deployed.entry.of_attempt(None, None, fraction);
-        let version = version.map_err(|error| error.to_string())?;
-        let function = self.load(&deployed, version).await?;
-        Ok(LoadedFunction { function, version })
-    }
-
-    /// What every version that was loaded has done since.
-    pub(crate) fn measured(&self) -> Vec<(FunctionName, FunctionVersion, FunctionCounts)> {
-        let mut all = Vec::new();
-        for (name, deployed) in self.now().iter() {
-            let loaded = deployed.loaded();
-            let counted = loaded
-                .iter()
-                .map(|(version, it)| (name.clone(), *version, it.counts()));
-            all.extend(counted);
-        }
-        all
-    }
-
-    /// Removes code and compiled code of versions that are no more.
-    pub(crate) async fn clean(&self) {
-        let mut used = BTreeSet::new();
-        for deployed in self.now().values() {
-            used.extend(deployed.entry.digests());
-        }
-        for entry in self.gone().values() {
-            used.extend(entry.digests());
-        }
-        self.engine.remove_unused(&used).await;
-        self.code.keep_only(&used).await;
-        if let Some(natives) = &self.natives {
-            natives.keep_only(&used).await;
-        }
-    }
-}
-
-impl Deployed {
-    fn new(entry: Entry, gate: Arc<Gate>, source: PathBuf) -> Self {
-        Self {
-            entry,
-            gate,
-            source,
-            loaded: Mutex::default(),
-        }
-    }
-
-    /// Keeps what is loaded of versions that did not change.
-    fn after(before: Option<&Self>, entry: Entry, gate: Arc<Gate>, source: PathBuf) -> Self {
-        let deployed = Self::new(entry, gate, source);
-        if let Some(before) = before {
-            let same = |version: FunctionVersion| {
-                let (then, now) = (
-                    before.entry.revision(version),
-                    deployed.entry.revision(version),
-                );
-                then.zip(now).is_some_and(|(then, now)| {
-                    then.code == now.code && then.settings == now.settings
-                })
-            };
-            let kept: BTreeMap<_, _> = before
-                .loaded()
-                .iter()
-                .filter(|(version, _)| same(**version))
-                .map(|(version, function)| (*version, Arc::clone(function)))
-                .collect();
-            *deployed.loaded() = kept;
-        }
-        deployed
-    }
-
-    fn loaded(&self) -> MutexGuard<'_, BTreeMap<FunctionVersion, Arc<Function>>> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn counts(&self, version: FunctionVersion) -> Option<FunctionCounts> {
-        self.loaded().get(&version).map(|it| it.counts())
-    }
-
-    /// How the sandboxes of a version live, where it is loaded.
-    pub(crate) fn policy(&self, version: FunctionVersion) -> Option<&'static str> {
-        let loaded = self.loaded();
-        loaded.get(&version).map(|it| match it.policy() {
-            SandboxPolicy::Fresh => "fresh",
-            SandboxPolicy::Warm => "warm",
-        })
-    }
-
-    /// Of a handler file, where the version is loaded: what AWS would call its runtime, and its handler.
-    pub(crate) fn written(&self, version: FunctionVersion) -> Option<(String, String)> {
-        let of_file = self.entry.head.declared;
-        let version = match version {
-            FunctionVersion::LATEST => of_file.unwrap_or(version),
-            number => number,
-        };
-        let loaded = self.loaded();
-        let (language, entry) = loaded.get(&version)?.written()?;
-        let (file, name) = entry.split_once(':')?;
-        let module = file.rsplit_once('.').map_or(file, |(module, _)| module);
-        let runtime = match language {
-            "python" => PYTHON,
-            _ => NODE,
-        };
-        Some((runtime.to_owned(), format!("{module}.{name}")))
-    }
-
-    /// What the bare name runs, mostly.
-    pub(crate) fn main(&self) -> FunctionVersion {
-        let route = self.entry.route(None);
-        route.map_or(FunctionVersion::LATEST, |route| route.version)
-    }
-}
-
-/// Of a function of the file every save of a developer is a version: the oldest that nobody runs are forgotten.
-fn forget_old(entry: &mut Entry) {
-    let surplus = entry.versions.len().saturating_sub(FILE_VERSIONS_KEPT_MAX);
-    let oldest: Vec<FunctionVersion> = entry.versions.keys().take(surplus).copied().collect();
-    for version in oldest {
-        if Some(version) != entry.head.declared {
-            // One that runs or has an alias stays.
-            drop(entry.remove_version(version));
-        }
-    }
-}
-
-/// What the Lambda API was told of the function's concurrency.
-fn reserved(entry: &Entry) -> Option<u32> {
-    let said = entry.head.words.get("ReservedConcurrentExecutions")?;
-    u32::try_from(said.as_u64()?).ok()
 }
