@@ -3,18 +3,18 @@
 //! A window by shard hands one value from invocation to invocation; it closes before anything later of the shard is handled. Windows by
 //! key leave their values where the key's hash lies and close key by key, once nothing of them is left in the lanes.
 
-use std::collections::BTreeSet;
+mod closing;
+mod ends;
+mod settling;
 
-use model::invocation::{StateReader, TumblingWindow, WindowKept};
+use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
     batch::Batch,
-    limits::WINDOW_STATE_BYTES_MAX,
     settings::Tumbling,
-    settle::Origin,
-    tumbling::{InWindow, OpenWindow, Part, Place, WindowsRow},
-    window_state::{WindowKey, WindowValues},
+    tumbling::{InWindow, Part, Place, WindowsRow},
+    window_state::WindowValues,
 };
 
 /// With tumbling windows a shard has one lane.
@@ -37,74 +37,6 @@ pub(super) struct Windows {
     found_nothing: Timestamp,
     /// When something was read last.
     read_last: Timestamp,
-}
-
-/// What a success changes, once it is placed.
-#[derive(Debug, Default)]
-pub(super) struct WindowChange {
-    row: Option<WindowsRow>,
-    opens: Option<Timestamp>,
-    closes: bool,
-    pub(super) writes: Vec<ViewWrite>,
-}
-
-impl Windows {
-    fn closes_at(&self, start: Timestamp) -> Timestamp {
-        self.tumbling.end_of(start)
-    }
-
-    fn watermark(&self) -> Timestamp {
-        let by_time = self.latest_time.minus(self.tumbling.lateness());
-        by_time.max(self.row.watermark())
-    }
-
-    /// Whether everything of the window has been read (TW-11). A record that is on its way to the disk has its time of arrival
-    /// already, so that a look that finds nothing tells only of what arrived before everything on its way was there.
-    fn is_over(&self, start: Timestamp, now: Timestamp) -> bool {
-        let end = self.closes_at(start);
-        if self.tumbling.reads_time() {
-            return end <= self.watermark();
-        }
-        // Nothing arrives before what came before it, wherever the clock is set.
-        self.latest_arrival >= end || (now >= end && self.found_nothing >= end)
-    }
-
-    /// Nothing has come for so long that what is open closes, although no record says that it is time.
-    fn idle_until(&self, start: Timestamp) -> Timestamp {
-        let quiet = self.tumbling.every + self.tumbling.lateness();
-        let end = self.closes_at(start).plus(self.tumbling.lateness());
-        self.read_last.plus(quiet).max(end)
-    }
-
-    fn first_open(&self) -> Option<Timestamp> {
-        if self.tumbling.is_by_key() {
-            return self.open.first().copied();
-        }
-        self.row.open.as_ref().map(OpenWindow::start)
-    }
-
-    /// Whether more of a window has come that is over by the clock: first everything that is on its way must be there.
-    fn look(&self, start: Timestamp) -> Step {
-        if self.arrivals >= self.closes_at(start) {
-            return Step::Read;
-        }
-        Step::Wait(Wait {
-            state: ShardState::Running,
-            until: None,
-            listens: Listens::ForArrivals,
-        })
-    }
-
-    /// When the shard has to look again, although nothing came.
-    pub(super) fn looks_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let start = self.first_open()?;
-        let at = if self.tumbling.reads_time() {
-            self.idle_until(start)
-        } else {
-            self.closes_at(start)
-        };
-        Some(at).filter(|at| *at > now)
-    }
 }
 
 impl ShardTask {
@@ -230,219 +162,6 @@ impl ShardTask {
         batch.records.split_off(fits)
     }
 
-    /// What windows ask for before the next batch: their last invocation, or a look whether more of them has come.
-    pub(super) fn window_step(&mut self, now: Timestamp) -> Result<Option<Step>, Halt> {
-        if self.windows.is_none() || !self.is_free(ONLY) {
-            return Ok(None);
-        }
-        if self
-            .settings
-            .tumbling
-            .as_ref()
-            .is_some_and(Tumbling::is_by_key)
-        {
-            return self.step_of_keys(now);
-        }
-        let Some(windows) = &self.windows else {
-            return Ok(None);
-        };
-        let open = windows.row.open.as_ref();
-        let pending = self.batchers.get(&ONLY);
-        let pending = pending.and_then(|batcher| batcher.windows().next());
-        let Some(start) = open.map(OpenWindow::start).or(pending) else {
-            return Ok(None);
-        };
-        let closing = |part| {
-            let window = Some(InWindow { start, part });
-            let work = Work {
-                origin: Origin::Window,
-                window,
-                ..Work::new(Vec::new())
-            };
-            Ok(Some(Step::Begin(ONLY, work)))
-        };
-        if open.is_some_and(|open| open.is_early) {
-            return closing(Part::Early);
-        }
-        let over = windows.is_over(start, now);
-        let must_look = now >= windows.closes_at(start) && !over && self.at_tip && !self.ended;
-        if must_look {
-            return Ok(Some(windows.look(start)));
-        }
-        if open.is_none() || pending == Some(start) {
-            return Ok(None);
-        }
-        if over || (self.ended && pending.is_none()) {
-            return closing(Part::Last);
-        }
-        Ok(None)
-    }
-
-    fn step_of_keys(&mut self, now: Timestamp) -> Result<Option<Step>, Halt> {
-        loop {
-            let Some(windows) = &mut self.windows else {
-                return Ok(None);
-            };
-            let Some(start) = windows.open.first().copied() else {
-                return Ok(None);
-            };
-            let reads_time = windows.tumbling.reads_time();
-            let end = windows.closes_at(start);
-            if reads_time && self.at_tip && !self.ended && now >= windows.idle_until(start) {
-                windows.row.watermark_ms = windows.row.watermark_ms.max(end.as_millis());
-            }
-            if !windows.is_over(start, now) {
-                let looks = !reads_time && now >= end && self.at_tip && !self.ended;
-                return Ok(looks.then(|| windows.look(start)));
-            }
-            let pending = self.batchers.get(&ONLY);
-            let waits = pending.is_some_and(|it| it.windows().any(|of| of <= start))
-                || self.ledger.has_window_through(start);
-            let Some(values) = windows.values.as_ref().filter(|_| !waits) else {
-                return Ok(None);
-            };
-            let range = self.shard.range;
-            let found = values.keys_in(start, range, None, self.settings.batch.records)?;
-            if found.is_empty() {
-                windows.open.remove(&start);
-                continue;
-            }
-            let part = Part::Keys;
-            let work = Work {
-                origin: Origin::Window,
-                window: Some(InWindow { start, part }),
-                ..Work::new(
-                    (0..)
-                        .zip(found)
-                        .map(|it| stand_in(it, (start, end)))
-                        .collect::<Vec<_>>(),
-                )
-            };
-            return Ok(Some(Step::Begin(ONLY, work)));
-        }
-    }
-
-    /// The window as an invocation of the work sees it, and the keyed state that it has in place of the trigger's.
-    pub(super) fn seen_window(
-        &self,
-        work: &Work,
-    ) -> Option<(TumblingWindow, Option<Arc<dyn StateReader>>)> {
-        let (windows, at) = (self.windows.as_ref()?, work.window?);
-        let values = windows.values.as_ref().map(|values| {
-            let values: Arc<dyn StateReader> = Arc::new(values.of(at.start));
-            values
-        });
-        let open = windows.row.open.as_ref();
-        let state = open.filter(|open| open.start() == at.start);
-        let kept = match &values {
-            Some(_) => WindowKept::ByKey,
-            None => WindowKept::ByShard(state.map(|open| open.state.clone()).unwrap_or_default()),
-        };
-        let window = TumblingWindow {
-            start: at.start,
-            end: windows.closes_at(at.start),
-            kept,
-            is_final: at.part != Part::Some,
-            is_early: at.part == Part::Early,
-        };
-        Some((window, values))
-    }
-
-    /// An answer within a window by shard must say what it has come to (TW-4).
-    pub(super) fn says_state(&self, work: &Work, answer: Answer) -> Outcome {
-        let by_shard = self.windows.as_ref().is_some_and(|it| it.values.is_none());
-        let wanted = work.window.is_some_and(|at| at.part == Part::Some);
-        if !by_shard || !wanted || answer.window_state.is_some() {
-            return Outcome::Answered(answer);
-        }
-        Outcome::Failed(Fault {
-            class: FaultClass::Function,
-            kind: "NoWindowState".to_owned(),
-            message: "the answer has no `state`, which the next invocation of the tumbling window begins with"
-                .to_owned(),
-            retry_after: None,
-            usage: answer.usage,
-        })
-    }
-
-    /// What a settlement means for the window of its work. `state`: what a success left, where it was one.
-    pub(super) fn window_change(
-        &self,
-        work: &Work,
-        settlement: &mut Settlement,
-        (success, state): (bool, Option<Bytes>),
-    ) -> Result<WindowChange, Halt> {
-        let (Some(windows), Some(at)) = (&self.windows, work.window) else {
-            return Ok(WindowChange::default());
-        };
-        let mut change = WindowChange::default();
-        let mut row = windows.row.clone();
-        match (&windows.values, at.part) {
-            (Some(_), Part::Some | Part::Last | Part::Early) => {
-                change.opens = (!settlement.state.is_empty()).then_some(at.start);
-            }
-            (Some(values), Part::Keys) => {
-                // They close: what the handler wrote for them is of no use any more, and what is given up is kept.
-                settlement.state.clear();
-                for key in settlement
-                    .dead
-                    .iter_mut()
-                    .flat_map(|dead| &mut dead.records)
-                {
-                    let hash_key = key.effective_hash_key();
-                    key.data = values.document(at.start, hash_key, &key.partition_key)?;
-                }
-                let open: BTreeSet<Position> =
-                    settlement.again.iter().flat_map(Work::positions).collect();
-                let done = work.records.iter();
-                for key in done.filter(|record| !open.contains(&record.position)) {
-                    let hash_key = key.effective_hash_key();
-                    let removal = values.removal(at.start, hash_key, &key.partition_key)?;
-                    change.writes.extend(removal);
-                }
-                change.closes = !change.writes.is_empty();
-                let end = windows.closes_at(at.start).as_millis();
-                row.watermark_ms = row.watermark_ms.max(end);
-            }
-            (None, Part::Last | Part::Early | Part::Keys) => {
-                let gone = work.origin == Origin::Window && settlement.again.is_empty();
-                if success || gone {
-                    row.open = None;
-                    change.closes = true;
-                }
-            }
-            (None, Part::Some) => {
-                if let Some(state) = state.filter(|_| success) {
-                    row.open = Some(OpenWindow {
-                        start_ms: at.start.as_millis(),
-                        is_early: state.len() > WINDOW_STATE_BYTES_MAX,
-                        state,
-                    });
-                }
-            }
-        }
-        if row != windows.row {
-            change.writes.push(ViewWrite {
-                key: keys::windows(&self.holder.key),
-                value: Some(row.encode()?),
-            });
-            change.row = Some(row);
-        }
-        Ok(change)
-    }
-
-    /// The change is placed.
-    pub(super) fn changed(&mut self, change: WindowChange) {
-        let Some(windows) = &mut self.windows else {
-            return;
-        };
-        if let Some(row) = change.row {
-            windows.row = row;
-        }
-        windows.open.extend(change.opens);
-        self.counters.windows_closed += u64::from(change.closes);
-    }
-
     /// What a shard that ends leaves to its children.
     pub(super) fn windows_at_end(&self) -> Result<Vec<ViewWrite>, Halt> {
         let Some(windows) = &self.windows else {
@@ -456,24 +175,5 @@ impl ShardTask {
             key: keys::windows(&self.holder.key),
             value: Some(row.encode()?),
         }])
-    }
-}
-
-/// An empty record that stands for a key whose window closes. Keys come in the order of their hash.
-fn stand_in((index, key): (u64, WindowKey), (start, end): (Timestamp, Timestamp)) -> UserRecord {
-    let plain = HashKey::of_partition_key(&String::from_utf8_lossy(&key.partition_key));
-    let limb = |shift: u32| u64::try_from(key.hash_key.0 >> shift & u128::from(u64::MAX));
-    let [high, low] = [64, 0].map(|shift| limb(shift).unwrap_or_default());
-    UserRecord {
-        position: Position {
-            sequence: model::SequenceNumber([start.as_millis(), high, low]),
-            sub_sequence: index,
-        },
-        arrived: end,
-        explicit_hash_key: (plain != key.hash_key).then_some(key.hash_key),
-        partition_key: key.partition_key,
-        data: Bytes::new(),
-        aggregated: false,
-        deliveries: 1,
     }
 }
