@@ -5,6 +5,10 @@
 //! their numbers as well. What is closed stays readable until retention has passed. What is asked for is checked and stored
 //! at once, and done when the stream has been UPDATING for its while, as on AWS; a start in between does it too.
 
+mod carrying_out;
+mod checks;
+mod expiry;
+
 use std::convert::Infallible;
 
 use model::{HashKey, HashKeyRange, ShardId, StreamKey, Timestamp};
@@ -12,12 +16,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     engine::Streams,
-    facts::{StreamMode, StreamStatus, UnknownStream},
-    limits::{CHILD_POSTDATES, SHARDS_PER_COUNTER, SHARDS_PER_STREAM_MAX},
-    registry::{GoneShard, ShardEntry},
+    facts::{StreamStatus, UnknownStream},
     revise::{Draft, Unrevised},
     scaling::Step,
 };
+use carrying_out::{carry_out, meet};
+use checks::{begin, check_scale, open_shard};
+
+pub(crate) use checks::grow_to;
 
 /// What becomes of the shards of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,263 +178,6 @@ impl Streams {
             Ok(None) | Err(Unrevised::Unknown(_) | Unrevised::Refused(_)) => {}
         }
     }
-
-    /// Forgets closed shards of which retention covers nothing any more.
-    pub(crate) async fn drop_expired_shards(&self, key: &StreamKey) -> Result<(), UnknownStream> {
-        let now = self.now();
-        let entry = self.existing(key)?;
-        if !entry
-            .shards
-            .iter()
-            .any(|shard| entry.has_expired(shard, now))
-        {
-            return Ok(());
-        }
-        let streams = self.clone();
-        let decide = move |draft: &mut Draft| {
-            let shards = draft.entry.shards.iter();
-            let expired: Vec<ShardEntry> = shards
-                .filter(|shard| draft.entry.has_expired(shard, draft.now))
-                .copied()
-                .collect();
-            draft.drops = expired.iter().map(|shard| shard.slot).collect();
-            let gone = expired.iter().map(|shard| GoneShard {
-                id: shard.id,
-                records: streams
-                    .ever_before(shard.slot, u64::MAX)
-                    .unwrap_or_default(),
-            });
-            draft.entry.forget(gone.collect());
-            Ok::<(), UnknownStream>(())
-        };
-        match self.revise(key.clone(), decide).await {
-            Ok(()) => Ok(()),
-            Err(Unrevised::Unknown(unknown) | Unrevised::Refused(unknown)) => Err(unknown),
-            Err(Unrevised::Down(reason)) => {
-                // The next look tries again.
-                tracing::warn!(%reason, "expired shards could not be forgotten");
-                Ok(())
-            }
-        }
-    }
-}
-
-/// Opens as many shards of equal size as are missing to a count. Shards that are there stay if they are enough.
-pub(crate) fn grow_to(draft: &mut Draft, shards: u32) -> Result<(), ReshardError> {
-    let open = u32::try_from(draft.entry.routes().len()).unwrap_or(u32::MAX);
-    let shards = shards.min(SHARDS_PER_STREAM_MAX);
-    if shards > open {
-        after_update(draft, Reshard::Scale(shards))?;
-    }
-    Ok(())
-}
-
-fn open_shard(draft: &Draft, id: ShardId) -> Result<ShardEntry, ReshardError> {
-    if draft.entry.mode == StreamMode::OnDemand {
-        return Err(ReshardError::OnDemand);
-    }
-    let found = draft.entry.shard(id).copied();
-    let found = found.ok_or(ReshardError::NoSuchShard(id))?;
-    match found.closed {
-        None => Ok(found),
-        Some(_) => Err(ReshardError::Closed(id)),
-    }
-}
-
-fn begin(draft: &mut Draft, reshard: Reshard) -> Result<(), ReshardError> {
-    check_active(draft)?;
-    draft.begin_update();
-    after_update(draft, reshard)
-}
-
-fn check_active(draft: &Draft) -> Result<(), ReshardError> {
-    match draft.status {
-        StreamStatus::Active => Ok(()),
-        status @ (StreamStatus::Creating | StreamStatus::Updating | StreamStatus::Deleting) => {
-            Err(ReshardError::NotActive(status))
-        }
-    }
-}
-
-/// At once where the stream is not UPDATING for any time.
-fn after_update(draft: &mut Draft, reshard: Reshard) -> Result<(), ReshardError> {
-    let now = draft.now;
-    let update = draft.entry.update.as_ref();
-    if update.is_none_or(|update| update.until <= now) {
-        return carry_out(draft, reshard);
-    }
-    // What could not be carried out is refused while somebody listens.
-    carry_out(&mut draft.clone(), reshard.clone())?;
-    if let Some(update) = &mut draft.entry.update {
-        update.then = Some(reshard);
-    }
-    Ok(())
-}
-
-fn carry_out(draft: &mut Draft, reshard: Reshard) -> Result<(), ReshardError> {
-    let found = |draft: &Draft, id: ShardId| {
-        let open = draft.entry.routes().iter().find(|shard| shard.id == id);
-        open.copied().ok_or(ReshardError::NoSuchShard(id))
-    };
-    let steps = match reshard {
-        Reshard::Scale(asked) => return even_out(draft, asked),
-        Reshard::Steps(steps) => steps,
-    };
-    for step in steps {
-        match step {
-            Step::Split { shard, at } => {
-                let mut rest = found(draft, shard)?;
-                for border in at {
-                    rest = divide(draft, &rest, border)?.1;
-                }
-            }
-            Step::Merge { lower, upper } => {
-                let (lower, upper) = (found(draft, lower)?, found(draft, upper)?);
-                if !meet(&lower, &upper) {
-                    return Err(ReshardError::NotAdjacent);
-                }
-                unite(draft, &lower, &upper)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn check_scale(draft: &Draft, open: u32, asked: u32) -> Result<(), ReshardError> {
-    if draft.entry.mode == StreamMode::OnDemand {
-        return Err(ReshardError::OnDemand);
-    }
-    // How many there are is not settled before.
-    check_active(draft)?;
-    let max = SHARDS_PER_STREAM_MAX;
-    if asked > max {
-        return Err(ReshardError::Limit { asked, max });
-    }
-    if asked > open.saturating_mul(2) {
-        return Err(ReshardError::TooMany { open, asked });
-    }
-    if asked.saturating_mul(2) < open {
-        return Err(ReshardError::TooFew { open, asked });
-    }
-    Ok(())
-}
-
-/// Splits every shard at the borders inside of it, then merges the parts between two borders.
-fn even_out(draft: &mut Draft, asked: u32) -> Result<(), ReshardError> {
-    let wanted = HashKeyRange::split_whole(asked);
-    let mut parts = Vec::new();
-    for mut rest in draft.entry.routes().to_vec() {
-        let borders = wanted.iter().map(|range| range.starting);
-        let inside: Vec<HashKey> = borders
-            .filter(|border| *border > rest.range.starting && *border <= rest.range.ending)
-            .collect();
-        for border in inside {
-            let (before, after) = divide(draft, &rest, border)?;
-            parts.push(before);
-            rest = after;
-        }
-        parts.push(rest);
-    }
-    let mut parts = parts.into_iter().peekable();
-    for range in wanted {
-        let Some(mut whole) = parts.next() else {
-            return Ok(());
-        };
-        while let Some(next) = parts.next_if(|part| part.range.ending <= range.ending) {
-            whole = unite(draft, &whole, &next)?;
-        }
-    }
-    Ok(())
-}
-
-fn divide(
-    draft: &mut Draft,
-    parent: &ShardEntry,
-    at: HashKey,
-) -> Result<(ShardEntry, ShardEntry), ReshardError> {
-    let below = HashKeyRange {
-        starting: parent.range.starting,
-        ending: HashKey(at.0 - 1),
-    };
-    let above = HashKeyRange {
-        starting: at,
-        ending: parent.range.ending,
-    };
-    close(draft, parent);
-    Ok((
-        open(draft, parent, None, below)?,
-        open(draft, parent, None, above)?,
-    ))
-}
-
-fn unite(
-    draft: &mut Draft,
-    lower: &ShardEntry,
-    upper: &ShardEntry,
-) -> Result<ShardEntry, ReshardError> {
-    let range = HashKeyRange {
-        starting: lower.range.starting,
-        ending: upper.range.ending,
-    };
-    close(draft, lower);
-    close(draft, upper);
-    open(draft, lower, Some(upper), range)
-}
-
-fn meet(lower: &ShardEntry, upper: &ShardEntry) -> bool {
-    lower.range.ending.0.checked_add(1) == Some(upper.range.starting.0)
-}
-
-fn close(draft: &mut Draft, shard: &ShardEntry) {
-    let now = draft.now;
-    let shards = &mut draft.entry.shards;
-    if let Ok(known) = shards.binary_search_by_key(&shard.id, |known| known.id) {
-        shards[known].closed = Some(now);
-    }
-    // A shard that this very change opened is not known to the log yet.
-    if draft.entry.routes().iter().any(|open| open.id == shard.id) {
-        draft.closes.push(shard.slot);
-    }
-}
-
-/// A shard whose creation lies behind its parents', so that its numbers do.
-fn open(
-    draft: &mut Draft,
-    parent: &ShardEntry,
-    adjacent: Option<&ShardEntry>,
-    range: HashKeyRange,
-) -> Result<ShardEntry, ReshardError> {
-    let id = draft.entry.next_shard();
-    let group = |shard: ShardId| shard.0 / SHARDS_PER_COUNTER;
-    let shards = &draft.entry.shards;
-    let sibling = shards
-        .iter()
-        .rev()
-        .find(|shard| group(shard.id) == group(id));
-    let counter = match sibling {
-        Some(sibling) => Some(sibling.counter),
-        None => draft.numbers.take_counter(),
-    };
-    let parents_s = parent
-        .created_s
-        .max(adjacent.map_or(0, |shard| shard.created_s));
-    let child = ShardEntry {
-        id,
-        slot: draft.numbers.take_slot().ok_or(ReshardError::UsedUp)?,
-        counter: counter.ok_or(ReshardError::UsedUp)?,
-        created_s: draft
-            .now
-            .plus(CHILD_POSTDATES)
-            .as_seconds()
-            .max(parents_s + 1),
-        range,
-        opened: Some(draft.now),
-        parent: Some(parent.id),
-        adjacent_parent: adjacent.map(|shard| shard.id),
-        closed: None,
-    };
-    draft.entry.shards.push(child);
-    Ok(child)
 }
 
 impl From<Unrevised<Self>> for ReshardError {
