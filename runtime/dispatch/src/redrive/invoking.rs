@@ -27,9 +27,9 @@ pub(super) enum Verdict {
 impl Redrive {
     /// As they are delivered now: once more than before.
     pub(super) fn deliveries(&self, letter: &DeadLetter) -> Vec<UserRecord> {
-        let attempts = u32::try_from(letter.attempts.len()).unwrap_or(u32::MAX);
+        let deliveries = Self::attempt(letter);
         let records = letter.records.iter().map(|record| UserRecord {
-            deliveries: attempts.saturating_add(1),
+            deliveries,
             ..record.to_user_record()
         });
         records.collect()

@@ -73,11 +73,7 @@ pub async fn seek(
     }
     let order = Order::new(now, "trigger seek", Some(&settings.name), facts);
     transaction.writes.push(order.row(&rooms.platform));
-    let at = rooms.journal.commit(transaction).await?;
-    for lease in held {
-        rooms.leases.release(lease).await?;
-    }
-    rooms.journal.durable(at).await?;
+    placed(rooms, transaction, held).await?;
     Ok(moves)
 }
 
@@ -133,6 +129,15 @@ pub async fn begin_anew(
     let facts = json!({ "to": said(&to), "because": "the stream was deleted and created again" });
     let order = Order::new(now, "trigger seek", Some(&settings.name), facts);
     transaction.writes.push(order.row(&rooms.platform));
+    placed(rooms, transaction, held).await
+}
+
+/// Durable when it returns; the leases are free for whoever runs the trigger next.
+async fn placed(
+    rooms: &Rooms,
+    transaction: Transaction,
+    held: Vec<HeldLease>,
+) -> Result<(), StartError> {
     let at = rooms.journal.commit(transaction).await?;
     for lease in held {
         rooms.leases.release(lease).await?;
