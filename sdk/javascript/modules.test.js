@@ -45,6 +45,9 @@ test('addresses are taken apart and put together as by Node', () => {
   assert.equal(querystring.stringify({ a: [1, 2], b: 'x y' }), nodeQuery.stringify({ a: [1, 2], b: 'x y' }));
   const [ours, nodes] = [url, nodeUrl].map((module) => module.parse('https://x.example:81/p?q=1', true));
   for (const member of ['host', 'pathname', 'path', 'search']) assert.equal(ours[member], nodes[member]);
+  for (const one of ['http://u:p%40@x.example:80/p', 'https://x.example', 'https://u@x.example:444?q', '/p?q', 'https://x.example/a:7']) {
+    for (const member of ['protocol', 'host', 'hostname', 'port', 'auth', 'pathname', 'search']) assert.equal(url.parse(one)[member], nodeUrl.parse(one)[member], `${one} ${member}`);
+  }
   const parts = [
     { pathname: '/a', query: { x: 1, y: 'a b' } }, { protocol: 'https', host: 'ex.com', pathname: 'a', query: { a: 1 } }, { protocol: 'mailto:', pathname: 'a@b.c' },
     { protocol: 'https:', hostname: 'h', port: 8, pathname: '/p', search: '?q', hash: 'z' }, { host: 'h', pathname: '/x' }, 'http://x/y',

@@ -157,7 +157,10 @@ export const url = {
     const isWhole = URL.canParse(text);
     const known = new URL(text, 'http://there');
     const query = known.search.slice(1) || null;
-    const place = isWhole ? { protocol: known.protocol, host: known.host, hostname: known.hostname, port: known.port || null, href: known.href, auth: known.username || null }
+    // The port is told even where it is the usual one.
+    const port = /^[^/]*\/\/[^/?#]*:(\d+)(?=[/?#]|$)/.exec(text)?.[1] ?? null;
+    const auth = known.username && decodeURIComponent(known.username + (known.password && `:${known.password}`));
+    const place = isWhole ? { protocol: known.protocol, host: known.hostname + (port ? `:${port}` : ''), hostname: known.hostname, port, href: known.href, auth: auth || null }
       : { protocol: null, host: null, hostname: null, port: null, href: String(text), auth: null };
     return { ...place, pathname: known.pathname, search: known.search || null, path: known.pathname + known.search, hash: known.hash || null, query: asQuery ? querystring.parse(query ?? '') : query };
   },
