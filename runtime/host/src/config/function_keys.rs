@@ -12,7 +12,7 @@ pub(super) const SOURCE: Plain = Plain {
     name: "source",
     kind: "path",
     default: "required",
-    range: "a folder; a file ending in .wasm or .bundle; `app.py`, `index.mjs`, `app.py:handler`; `oci://FOLDER@sha256:DIGEST`",
+    range: "a folder; a file ending in .wasm or .bundle; `app.py`, `index.mjs`, `app.py:handler`, `src:handlers.main.handler`; `oci://FOLDER@sha256:DIGEST`",
     meaning: "relative to the file",
 };
 pub(super) const ENV: Plain = Plain {

@@ -83,7 +83,14 @@ fn source(reader: &mut Reader<'_>, section: &mut Section, folder: &Path) -> Func
             file: folder.join(file),
             handler: text.split_once(':').map(|(_, name)| name.to_owned()),
         },
-        Some(_) | None => FunctionSource::Folder(folder.join(text)),
+        // A folder, and in it a handler as Lambda names it: `src:handlers.main.handler`.
+        Some(_) | None => match text.split_once(':').filter(|(_, name)| name.contains('.')) {
+            Some((place, name)) => FunctionSource::Code {
+                file: folder.join(place),
+                handler: Some(name.to_owned()),
+            },
+            None => FunctionSource::Folder(folder.join(text)),
+        },
     }
 }
 

@@ -104,6 +104,9 @@ impl Project {
     }
 
     fn of_folder(folder: &Path, handler: Option<&str>) -> Result<Self, Unknown> {
+        if let Some((module, name)) = handler.and_then(|handler| handler.rsplit_once('.')) {
+            return Self::of_module(folder, module, name);
+        }
         let has = |name: &str| folder.join(name).is_file();
         for (manifest, language) in [("Cargo.toml", Language::Rust), ("go.mod", Language::Go)] {
             if has(manifest) {
@@ -127,6 +130,23 @@ impl Project {
             return Ok(Self::compiled(Language::C, folder));
         };
         Self::with_handler(language, folder, file.into(), handler)
+    }
+
+    /// As Lambda names handlers: `handlers/main.handler` and Python's `handlers.main.handler` are in handlers/main.py.
+    fn of_module(folder: &Path, module: &str, name: &str) -> Result<Self, Unknown> {
+        let spelled = [module.to_owned(), module.replace('.', "/")];
+        let endings = std::iter::once(&"py").chain(JAVASCRIPT_ENDINGS);
+        let mut files = endings.flat_map(|ending| {
+            spelled
+                .iter()
+                .map(move |path| PathBuf::from(format!("{path}.{ending}")))
+        });
+        let found = files.find(|file| folder.join(file).is_file());
+        let language = found.as_deref().and_then(of_ending);
+        match (found, language) {
+            (Some(file), Some(language)) => Self::with_handler(language, folder, file, Some(name)),
+            (_, None) | (None, _) => Err(Unknown::Folder(folder.join(module))),
+        }
     }
 
     /// A compiler finds the handler.
@@ -243,6 +263,9 @@ mod tests {
             (&[("x.py", aws)], "x.py", Some("main"), found(Language::Python, "x.py:main")),
             (&[("index.mjs", "export const handler = 1")], "", None, found(Language::JavaScript, "index.mjs:handler")),
             (&[("src/index.ts", "export async function handler(){}")], "", None, found(Language::JavaScript, "src/index.ts:handler")),
+            (&[("a/b.py", aws)], "", Some("a.b.lambda_handler"), found(Language::Python, "a/b.py:lambda_handler")),
+            (&[("a/b.ts", "")], "", Some("a/b.handler"), found(Language::JavaScript, "a/b.ts:handler")),
+            (&[("app.py", python)], "", Some("a.b.main"), Err("P/a.b holds no function of a language that is known".to_owned())),
             (&[("f.wasm", "")], "f.wasm", None, Ok(None)),
             (&[("late.c", ""), ("late_test.c", "")], "", None, found(Language::C, ":")),
             (&[("late_test.c", "")], "", None, Err("P/ holds no function of a language that is known".to_owned())),

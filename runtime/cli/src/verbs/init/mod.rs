@@ -3,6 +3,7 @@
 
 mod around;
 mod sam;
+mod tags;
 mod template;
 
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Plan, allowed};
+use super::{Plan, allowed, tags::plain};
 use crate::failure::{Exit, Failure};
 
 pub(super) fn plan(text: &str, code: &str, beside: &Path) -> Result<Plan, Failure> {
@@ -47,38 +47,6 @@ pub(super) fn plan(text: &str, code: &str, beside: &Path) -> Result<Plan, Failur
     let mut plan = made.plan;
     plan.files.push(("triggers.yaml".to_owned(), triggers));
     Ok(plan)
-}
-
-/// CloudFormation's tags as what they are short for, since no YAML reader knows them: `!Ref X` is `{"Ref": "X"}`.
-fn plain(text: &str) -> String {
-    text.lines().map(|line| untagged(line) + "\n").collect()
-}
-
-fn untagged(line: &str) -> String {
-    let Some(at) = line
-        .find('!')
-        .filter(|at| *at > 0 && line[..*at].ends_with(' '))
-    else {
-        return line.to_owned();
-    };
-    let (before, tagged) = line.split_at(at);
-    let end = tagged.find(' ').unwrap_or(tagged.len());
-    let (name, rest) = (&tagged[1..end], tagged[end..].trim());
-    if name.is_empty() || !name.chars().all(char::is_alphanumeric) {
-        return line.to_owned();
-    }
-    let long = if matches!(name, "Ref" | "Condition") {
-        name.to_owned()
-    } else {
-        format!("Fn::{name}")
-    };
-    match rest.chars().next() {
-        // What follows spans lines, and is taken as it is.
-        None | Some('|' | '>') => format!("{before}{rest}"),
-        Some('[') if !rest.ends_with(']') => format!("{before}{rest}"),
-        Some('[' | '"' | '\'' | '{') => format!("{before}{{\"{long}\": {rest}}}"),
-        Some(_) => format!("{before}{{\"{long}\": {}}}", Value::from(rest)),
-    }
 }
 
 struct Made<'a> {
@@ -215,6 +183,13 @@ impl Made<'_> {
         } else {
             return self.program(runtime, &folder, metadata);
         };
+        let module = file.replace('.', "/");
+        if endings == ["py"] && module.contains('/') && there(&format!("{folder}{module}.py")) {
+            // What a package imports lies from the folder on, as on Lambda.
+            let root = placed(folder.trim_end_matches('/'));
+            let root = if root.is_empty() { "." } else { root.as_str() };
+            return Ok(format!("{root}:{file}.{function}"));
+        }
         let found = endings
             .iter()
             .map(|ending| format!("{folder}{file}.{ending}"))
@@ -255,14 +230,7 @@ impl Made<'_> {
         match about["Type"].as_str().unwrap_or_default() {
             "Kinesis" => self.kinesis(&name, function, properties, &properties["Stream"]),
             "Schedule" | "ScheduleV2" => {
-                let given = &properties["Schedule"];
-                let expression = if given.is_null() {
-                    &properties["ScheduleExpression"]
-                } else {
-                    given
-                };
-                let trigger = json!({"schedule": {"expression": expression}, "function": function});
-                self.triggers.insert(name, trigger);
+                self.triggers.insert(name, scheduled(function, properties));
             }
             "Api" | "HttpApi" => {
                 let (method, path) = (text(&properties["Method"]), text(&properties["Path"]));
@@ -365,6 +333,38 @@ impl Made<'_> {
             self.left_out(&format!("trigger {culprit}"), &why);
         }
     }
+}
+
+/// A schedule with what it says of zone, input, retries and whether it runs.
+fn scheduled(function: &str, properties: &Value) -> Value {
+    let given = &properties["Schedule"];
+    let expression = if given.is_null() {
+        &properties["ScheduleExpression"]
+    } else {
+        given
+    };
+    let mut trigger = json!({"schedule": {"expression": expression}, "function": function});
+    if let Some(zone) = properties["ScheduleExpressionTimezone"].as_str() {
+        trigger["schedule"]["zone"] = zone.into();
+    }
+    if let Some(minutes) = number(&properties["FlexibleTimeWindow"]["MaximumWindowInMinutes"]) {
+        trigger["schedule"]["flexible"] = format!("{minutes}m").into();
+    }
+    let input = properties["Input"].as_str();
+    if let Some(input) = input.and_then(|input| serde_json::from_str::<Value>(input).ok()) {
+        trigger["input"] = input;
+    }
+    let retry = &properties["RetryPolicy"];
+    if let Some(retries) = number(&retry["MaximumRetryAttempts"]) {
+        trigger["retry"]["attempts"] = (retries + 1).into();
+    }
+    if let Some(age) = number(&retry["MaximumEventAgeInSeconds"]) {
+        trigger["retry"]["age"] = format!("{age}s").into();
+    }
+    if properties["Enabled"] == false || properties["State"] == "DISABLED" {
+        trigger["enabled"] = false.into();
+    }
+    trigger
 }
 
 fn written(

@@ -97,9 +97,21 @@ Resources:
             FilterCriteria:
               Filters:
                 - Pattern: '{\"data\":{\"kind\":[\"new\"]}}'
+        Night:
+          Type: ScheduleV2
+          Properties:
+            ScheduleExpression: cron(0 2 * * ? *)
+            ScheduleExpressionTimezone: Europe/Berlin
+            Input: '{\"days\":1}'
+            RetryPolicy: { MaximumRetryAttempts: 2, MaximumEventAgeInSeconds: 600 }
+            State: DISABLED
         Queue:
           Type: SQS
           Properties: { Queue: !Sub 'arn:aws:sqs:${AWS::Region}:1:q' }
+      Policies: [ KinesisCrudPolicy: { StreamName: !Ref Orders }, !Ref More ]
+  Packed:
+    Type: AWS::Serverless::Function
+    Properties: { CodeUri: lib/, Handler: handlers.main.run }
   Old:
     Type: AWS::Serverless::Function
     Properties: { Runtime: java21, Handler: a.B::c, CodeUri: java/ }
@@ -110,6 +122,8 @@ fn a_sam_template_becomes_a_project() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("src")).unwrap();
     std::fs::write(folder.path().join("src/app.py"), "").unwrap();
+    std::fs::create_dir_all(folder.path().join("lib/handlers")).unwrap();
+    std::fs::write(folder.path().join("lib/handlers/main.py"), "").unwrap();
     let from = folder.path().join("template.yaml");
     std::fs::write(&from, SAM).unwrap();
     let (_, plan) = from_code(None, &from).unwrap();
@@ -120,7 +134,9 @@ fn a_sam_template_becomes_a_project() {
       Orders: {"retention":"48h","shards":2}
     functions:
       Count: {"env":{"LEVEL":"info","TABLE":"${TABLE:-}"},"memory":"256MiB","source":"src/app.py:lambda_handler","timeout":"20s"}
+      Packed: {"memory":"256MiB","source":"lib:handlers.main.run","timeout":"20s"}
     triggers:
+      Night: {"enabled":false,"function":"Count","input":{"days":1},"retry":{"age":"600s","attempts":3},"schedule":{"expression":"cron(0 2 * * ? *)","zone":"Europe/Berlin"}}
       Orders: {"batch":{"records":50},"filter":["{\"data\":{\"kind\":[\"new\"]}}"],"function":"Count","lanes":4,"retry":{"attempts":4},"stream":{"name":"Orders","start":"oldest"}}
     "#);
     assert_eq!(
