@@ -1,6 +1,6 @@
 //! Every bound and wait of the command line, with its unit. No other file of this crate holds such a number.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 /// Records of one PutRecords request, as AWS bounds it.
 pub(crate) const PUT_RECORDS_MAX: usize = 500;
@@ -40,6 +40,10 @@ pub(crate) const CLOCK_MIN_S: i64 = 1_767_225_600;
 
 /// An answer larger than this is not read.
 pub(crate) const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// How long a stream may keep its records.
+pub(crate) const RETENTION_HOURS: RangeInclusive<u64> = 24..=8_760;
+pub(crate) const HOUR_MS: u64 = 3_600_000;
 
 const _: () = assert!(PUT_PAUSE_FIRST.as_millis() <= PUT_PAUSE_MAX.as_millis());
 

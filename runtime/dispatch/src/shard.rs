@@ -324,6 +324,12 @@ impl ShardTask {
             .behind_from
             .or(unwritten)
             .unwrap_or_else(|| (self.ledger.low(), self.is_within_record()));
+        // What waits behind a key of a shard that ended is its children's.
+        let waiting = (state != ShardState::Ended).then_some(&self.parked.keys);
+        let parked_keys = waiting.map_or(0, BTreeMap::len);
+        let parked_keys = u64::try_from(parked_keys).unwrap_or(u64::MAX);
+        let rows = waiting.into_iter().flat_map(BTreeMap::values);
+        let parked_since = rows.map(|key| key.why.since_ms).min();
         let status = ShardStatus {
             shard: self.shard.id,
             state,
@@ -336,14 +342,8 @@ impl ShardTask {
                 ..self.counters
             },
             in_flight: u64::try_from(in_flight).unwrap_or(u64::MAX),
-            parked_keys: u64::try_from(self.parked.keys.len()).unwrap_or(u64::MAX),
-            parked_since: self
-                .parked
-                .keys
-                .values()
-                .map(|key| key.why.since_ms)
-                .min()
-                .map(Timestamp::from_millis),
+            parked_keys,
+            parked_since: parked_since.map(Timestamp::from_millis),
             last: self.last,
         };
         self.status.send_replace(status);

@@ -40,7 +40,7 @@ pub(crate) enum BadBatchAnswer {
     )]
     UnknownAction(String),
     #[error(
-        "it has no `batchItemFailures`, but other keys: the trigger says `report_failures: strict`"
+        "it has no `batchItemFailures`, but other keys: with `report_failures: strict`, or FunctionResponseTypes, that is a failure"
     )]
     OtherKeys,
 }

@@ -120,6 +120,8 @@ fn retention_and_consumers_are_changed_by_verbs() {
     let project = project();
     let _server = up(&project);
     project.done(&["stream", "retention", "flights", "30d"]);
+    let never = project.verb(&["stream", "retention", "flights", "12h", "--dry-run"]);
+    assert_eq!(never.code, Some(2), "{}", never.out);
     let refused = project.verb(&["stream", "retention", "flights", "24h"]);
     assert_eq!(refused.code, Some(2), "a shorter one loses records");
     project.done(&["stream", "retention", "flights", "24h", "--yes"]);

@@ -118,7 +118,11 @@ fn exit_codes_say_what_happened() {
     check(0, &["doctor"]);
     check(3, &["stream", "show", "nowhere"]);
     check(3, &["trigger", "pause", "nobody"]);
+    check(3, &["trigger", "rename", "nobody", "somebody"]);
+    check(2, &["trigger", "rename", "late", "later"]);
     check(3, &["dead-letter", "show", "late/0-1"]);
+    let said = project.verb(&["dead-letter", "show", "0-1"]);
+    assert!(said.err.contains("its id is TRIGGER/ENTRY"), "{}", said.err);
     check(6, &["stream", "create", "flights"]);
     // Off a terminal nobody can be asked.
     check(2, &["stream", "delete", "out"]);

@@ -54,6 +54,13 @@ pub(crate) enum TriggerVerb {
     },
     /// Move to another place of the stream: some records are handled again, or never
     Seek(Seek),
+    /// Say how a trigger gets another name: triggers.yaml is what names it
+    Rename {
+        #[arg(value_parser = name)]
+        name: String,
+        #[arg(value_name = "NEW NAME", value_parser = name)]
+        to: String,
+    },
     /// Forget what a trigger left that triggers.yaml no longer has: checkpoints, state, dead letters
     Delete {
         #[arg(value_parser = name)]

@@ -50,6 +50,7 @@ pub(crate) async fn switch(
         | TriggerVerb::Shadow { .. }
         | TriggerVerb::Seek(_)
         | TriggerVerb::Run { .. }
+        | TriggerVerb::Rename { .. }
         | TriggerVerb::Delete { .. } => return Ok(()),
     };
     let path = format!("triggers/{}/{action}", percent_encoded(name));
@@ -229,7 +230,7 @@ pub(crate) async fn chosen(client: &mut Client, chosen: &Chosen) -> Result<Vec<V
     if !chosen.ids.is_empty() {
         let mut found = Vec::new();
         for id in &chosen.ids {
-            let mut letter = client.get(&of_entry(id)).await?;
+            let mut letter = client.get(&of_entry(id)?).await?;
             letter["records"] = json!(items(&letter, "records").len());
             found.push(letter);
         }
@@ -249,9 +250,14 @@ pub(crate) async fn chosen(client: &mut Client, chosen: &Chosen) -> Result<Vec<V
 }
 
 /// An id is TRIGGER/ENTRY, and each is a part of the path.
-pub(crate) fn of_entry(id: &str) -> String {
-    let parts: Vec<String> = id.split('/').map(percent_encoded).collect();
-    format!("dead-letters/{}", parts.join("/"))
+pub(crate) fn of_entry(id: &str) -> Result<String, Failure> {
+    let Some((trigger, entry)) = id.split_once('/') else {
+        let message = format!("dead letter {id} does not exist");
+        return Err(Failure::new(Exit::NotFound, message)
+            .hint("its id is TRIGGER/ENTRY, as `shardmill dead-letter list` shows it"));
+    };
+    let (trigger, entry) = (percent_encoded(trigger), percent_encoded(entry));
+    Ok(format!("dead-letters/{trigger}/{entry}"))
 }
 
 /// What `redrive` was told beside which letters are meant.

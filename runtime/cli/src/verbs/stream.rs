@@ -10,6 +10,7 @@ use super::{
 use crate::arguments::{StreamChange, Sure};
 use crate::client::{Client, percent_encoded};
 use crate::failure::Failure;
+use crate::limits::{HOUR_MS, RETENTION_HOURS};
 use crate::output::{Column, Output, fields, text};
 
 const CONSUMERS: &[Column] = &[
@@ -202,7 +203,13 @@ async fn retention(
 ) -> Result<(), Failure> {
     let stream = client.get(&path(name, "")).await?;
     let known_ms = stream["retention_ms"].as_u64().unwrap_or_default();
-    let (hours, known) = (keep_ms / 3_600_000, known_ms / 3_600_000);
+    let (hours, known) = (keep_ms / HOUR_MS, known_ms / HOUR_MS);
+    // Nobody is asked about what cannot be.
+    if !keep_ms.is_multiple_of(HOUR_MS) || !RETENTION_HOURS.contains(&hours) {
+        let message =
+            format!("keep records of stream {name}: whole hours of 1d to 365d are possible");
+        return Err(Failure::usage(message).hint("write 24h or 7d"));
+    }
     if sure.dry_run {
         return output.one(&stream, |_| {
             format!("would keep records of stream {name} for {hours} h instead of {known} h")

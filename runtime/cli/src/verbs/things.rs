@@ -160,6 +160,14 @@ pub(crate) async fn trigger(
         TriggerVerb::Pause { .. } | TriggerVerb::Resume { .. } => {
             orders::switch(client, output, verb).await
         }
+        TriggerVerb::Rename { name, to } => {
+            let path = format!("triggers/{}", percent_encoded(name));
+            client.get(&path).await?;
+            let message = format!("rename trigger {name} to {to}: triggers.yaml names it");
+            Err(Failure::usage(message).hint(format!(
+                "call it `{to}` there, with `was: {name}` below, and start the server again: it takes over checkpoints, state, bookmarks and dead letters"
+            )))
+        }
         TriggerVerb::Seek(seek) => orders::seek(client, output, seek).await,
         TriggerVerb::Delete { name, sure } => orders::forget(client, output, name, *sure).await,
     }
@@ -278,7 +286,7 @@ pub(crate) async fn dead_letter(
         DeadLetterVerb::Drop { chosen, sure } => drop_letters(client, output, chosen, *sure).await,
         DeadLetterVerb::Export { chosen } => {
             for letter in orders::chosen(client, chosen).await? {
-                let mut entry = client.get(&of_entry(&text(&letter, "/id"))).await?;
+                let mut entry = client.get(&of_entry(&text(&letter, "/id"))?).await?;
                 if let Some(records) = entry.get_mut("records").and_then(Value::as_array_mut) {
                     records.iter_mut().for_each(tail::decode);
                 }
@@ -300,7 +308,7 @@ pub(crate) async fn dead_letter(
             orders::redrive(client, output, chosen, how).await
         }
         DeadLetterVerb::Show { id } => {
-            let mut entry = client.get(&of_entry(id)).await?;
+            let mut entry = client.get(&of_entry(id)?).await?;
             if let Some(records) = entry.get_mut("records").and_then(Value::as_array_mut) {
                 records.iter_mut().for_each(tail::decode);
             }
@@ -332,7 +340,7 @@ async fn drop_letters(
         confirm(output, &loss)?;
     }
     for letter in &letters {
-        client.delete(&of_entry(&text(letter, "/id"))).await?;
+        client.delete(&of_entry(&text(letter, "/id"))?).await?;
     }
     let ids: Vec<String> = letters.iter().map(|letter| text(letter, "/id")).collect();
     output.one(&json!({ "dropped": ids }), |_| format!("deleted {loss}"))

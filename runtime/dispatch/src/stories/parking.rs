@@ -137,6 +137,8 @@ async fn parked_keys_go_where_their_hash_range_goes() {
         .until(&runner, 0, |state| *state == ShardState::Ended)
         .await;
     assert_eq!(waiting(&runner, "bad").len(), 3);
+    let parked: Vec<u64> = runner.status().iter().map(|it| it.parked_keys).collect();
+    assert_eq!(parked, [0, 1, 0], "counted where they went");
     mended.store(true, Ordering::Relaxed);
     runner.parked().unpark(b"bad", Vec::new()).await.unwrap();
     settled(&world, &runner, 1).await;
