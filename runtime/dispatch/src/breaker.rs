@@ -6,6 +6,7 @@
 //! since several records in a row may be to blame. A success closes it.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use model::Timestamp;
+use model::{Position, Timestamp};
 
 use crate::{limits::CLOCK_STEP_MIN, settings::BreakerPolicy};
 
@@ -25,7 +26,11 @@ pub(crate) struct Breaker {
     open_until: Option<Timestamp>,
     /// The next try is of something that did not fail yet.
     looks_elsewhere: bool,
+    /// Sets that failed as they are since it opened, by their first and last record.
+    failed: BTreeSet<Span>,
 }
+
+type Span = (Position, Position);
 
 impl Breaker {
     pub(crate) fn new(policy: Option<BreakerPolicy>) -> Self {
@@ -34,6 +39,7 @@ impl Breaker {
             strikes: 0,
             open_until: None,
             looks_elsewhere: false,
+            failed: BTreeSet::new(),
         }
     }
 
@@ -55,6 +61,14 @@ impl Breaker {
         self.is_probing() && self.looks_elsewhere
     }
 
+    pub(crate) fn has_failed(&self, set: Option<Span>) -> bool {
+        set.is_some_and(|set| self.failed.contains(&set))
+    }
+
+    pub(crate) fn note_failed(&mut self, sets: impl IntoIterator<Item = Span>) {
+        self.failed.extend(sets);
+    }
+
     /// There is nothing else to try.
     pub(crate) fn look_at_the_oldest(&mut self) {
         self.looks_elsewhere = false;
@@ -64,6 +78,7 @@ impl Breaker {
         self.strikes = 0;
         self.open_until = None;
         self.looks_elsewhere = false;
+        self.failed.clear();
     }
 
     /// The clock was set back.

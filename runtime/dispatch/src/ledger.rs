@@ -138,8 +138,15 @@ impl Ledger {
     }
 
     /// For one try, works that failed are passed over in each lane, until they are acquitted.
-    pub(crate) fn pass_over_failed(&mut self) {
-        self.queues.values_mut().for_each(Queue::pass_over_failed);
+    pub(crate) fn pass_over(&mut self, failed: impl Fn(&Work) -> bool) {
+        let queues = self.queues.values_mut();
+        queues.for_each(|queue| queue.pass_over(&failed));
+    }
+
+    /// Works that are set aside, of all lanes.
+    pub(crate) fn works_aside(&self) -> impl Iterator<Item = &Work> {
+        let queues = self.queues.values();
+        queues.flat_map(|queue| queue.works.iter().take(queue.turn()))
     }
 
     /// Whether works of the lane are passed over, or set aside.

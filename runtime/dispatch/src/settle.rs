@@ -165,6 +165,14 @@ impl Work {
         }
     }
 
+    /// From its first record to its last.
+    pub(crate) fn span(&self) -> Option<(Position, Position)> {
+        Some((
+            self.records.first()?.position,
+            self.records.last()?.position,
+        ))
+    }
+
     /// Whether there is more to say of it than its records.
     pub(crate) fn has_failed(&self) -> bool {
         self.attempts > 0 || self.failures > 0 || self.mode != Mode::Together

@@ -58,10 +58,10 @@ impl Queue {
         self.works.iter().take_while(aside).count()
     }
 
-    pub(super) fn pass_over_failed(&mut self) {
+    pub(super) fn pass_over(&mut self, failed: impl Fn(&Work) -> bool) {
         let failed = |work: &&mut Work| {
             let stands = matches!(work.mode, Mode::Together | Mode::Aside);
-            stands && work.origin == Origin::Shard && !work.notes.is_empty()
+            stands && work.origin == Origin::Shard && failed(work)
         };
         let works = self.works.iter_mut().take_while(failed);
         works.for_each(|work| work.mode = Mode::Aside);

@@ -18,7 +18,10 @@ impl ShardTask {
         if let Some(settlement) = self.carved(&work, now) {
             return self.carve(lane, settlement, stop).await;
         }
-        if let Some(settlement) = self.held_back(lane, &work) {
+        let parted = self
+            .held_back(lane, &work)
+            .or_else(|| self.singled_out(&work));
+        if let Some(settlement) = parted {
             return self.write_quietly(lane, settlement, stop).await;
         }
         if let Some(settlement) = self.outrun(&work)? {

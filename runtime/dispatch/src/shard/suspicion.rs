@@ -4,10 +4,11 @@
 //! gives it up; enough failures open the breaker, and nothing is given up before an invocation succeeds again.
 
 use super::*;
-use crate::settle::Origin;
+use crate::{settings::Isolate, settle::Origin};
 
 impl ShardTask {
-    /// Hands the outcome back where it is settled like any other; `None` when it was a try of an open breaker that failed.
+    /// Hands the outcome back where it is settled like any other; `None` when it was a try of an open breaker that
+    /// failed, or one that shows of what stands before it that it is to blame.
     pub(super) async fn suspect(
         &mut self,
         lane: LaneId,
@@ -33,6 +34,7 @@ impl ShardTask {
             return Ok(Some(outcome));
         }
         self.breaker.strike(now);
+        self.breaker.note_failed(work.span());
         let mut tried = work.clone();
         tried.note(Note::of_fault(
             &fault,
@@ -56,8 +58,31 @@ impl ShardTask {
     pub(super) fn look_elsewhere(&mut self) {
         let may = self.windows.is_none() && self.ledger.sets_left() > 0;
         if may && self.breaker.looks_elsewhere() {
-            self.ledger.pass_over_failed();
+            let breaker = &self.breaker;
+            self.ledger
+                .pass_over(|work| breaker.has_failed(work.span()));
         }
+    }
+
+    /// Of a batch that such a try is about, the first record alone: among many there may be one that always fails.
+    pub(super) fn singled_out(&self, work: &Work) -> Option<Settlement> {
+        let is_whole = work.origin == Origin::Shard && work.mode == Mode::Together;
+        let parts = self.settings.retry.isolate != Isolate::Off && work.records.len() > 1;
+        let elsewhere = self.breaker.looks_elsewhere() && self.windows.is_none();
+        if !(is_whole && parts && elsewhere) || self.breaker.has_failed(work.span()) {
+            return None;
+        }
+        let part = |records: &[UserRecord]| Work {
+            first_failed: work.first_failed,
+            not_before: work.not_before,
+            notes: work.notes.clone(),
+            ..work.part(records)
+        };
+        let (first, rest) = work.records.split_at(1);
+        Some(Settlement {
+            again: vec![part(first), part(rest)],
+            ..Settlement::default()
+        })
     }
 
     fn acquit(&mut self) {
@@ -68,6 +93,8 @@ impl ShardTask {
     pub(super) fn strike(&mut self) {
         let now = self.now();
         if self.breaker.strike(now) {
+            let aside = self.ledger.works_aside();
+            self.breaker.note_failed(aside.filter_map(Work::span));
             self.acquit();
         }
     }

@@ -143,6 +143,30 @@ async fn many_bad_records_in_a_row_hold_up_nothing_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn batches_that_all_hold_bad_records_are_taken_apart() {
+    let mut world = breaking(World::new(throws_at_all("bad")));
+    world.settings.retry.breaker = Some(BreakerPolicy {
+        failures: 5,
+        probe: Duration::from_secs(5),
+    });
+    world.settings.batch.records = 20;
+    let names: Vec<String> = (0..50)
+        .map(|number| match number % 10 {
+            0..7 => format!("bad {number}"),
+            _ => format!("good {number:02}"),
+        })
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    world.put(0, &names);
+    let runner = world.start().await.unwrap();
+    world.caught_up(&runner).await;
+    let good = names.iter().filter(|name| name.starts_with("good"));
+    assert_eq!(world.tape.outputs(), good.copied().collect::<Vec<_>>());
+    assert_eq!(runner.status()[0].counters.dead_lettered, 35);
+    runner.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outage_gives_nothing_up_and_ends_by_itself() {
     let down = Arc::new(AtomicBool::new(true));
     let is_down = Arc::clone(&down);
