@@ -1,5 +1,5 @@
 //! The clients of AWS that the end-to-end tests drive: boto3 and the AWS CLI, the SDKs for JavaScript, Go, Java and Rust,
-//! the KCL.
+//! the KCL; and Terraform.
 //!
 //! Each is installed once into `target/clients/` from the manifest and lock file beside its program in
 //! `tests/end_to_end/clients/`, and again when one of those changes. Out come the variables that tell the tests where
@@ -36,6 +36,7 @@ pub(crate) fn install() -> Result<Clients> {
         ("SHARDMILL_TEST_GO", go()?),
         ("SHARDMILL_TEST_JAVA", java()?),
         ("SHARDMILL_TEST_RUST", Ok(rust()?)),
+        ("SHARDMILL_TEST_TERRAFORM", terraform()?),
     ];
     let mut clients = Clients {
         settings: Vec::new(),
@@ -230,6 +231,37 @@ fn kcl(python: &Place) -> Result<Place> {
             let why = format!("not run: the KCL, because it could not be installed: {error}");
             report(&why);
             return Ok(Err(why));
+        }
+        kit.set_ready()?;
+    }
+    Ok(Ok(kit.place))
+}
+
+/// The folder of its provider for AWS, which is not on every machine with Terraform, nor to be had on every network.
+fn terraform() -> Result<Place> {
+    let kit = Kit::new("terraform", &["main.tf"])?;
+    if !kit.is_ready() {
+        let left_out = |why: &str| {
+            let why = format!("not run: Terraform, because {why}");
+            report(&why);
+            Ok(Err(why))
+        };
+        if !succeeds(&["terraform", "version"]) {
+            return left_out("terraform is missing");
+        }
+        let copied = kit.place.join("main.tf");
+        std::fs::copy(kit.sources.join("main.tf"), copied).context("copy main.tf")?;
+        let data = text(&kit.place.join("data"));
+        let environment = [
+            ("TF_DATA_DIR", data.as_str()),
+            ("TF_REGISTRY_DISCOVERY_RETRY", "0"),
+            ("CHECKPOINT_DISABLE", "1"),
+        ];
+        let name = "Terraform's provider for AWS (about 700 MB unpacked, once)";
+        let init = ["terraform", "init", "-input=false", "-no-color"];
+        let hint = "its registry or a mirror in the configuration of Terraform is needed once";
+        if run_with(name, &kit.place, &environment, &init, hint).is_err() {
+            return left_out("its provider for AWS cannot be had here");
         }
         kit.set_ready()?;
     }
