@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Project, Sure, name};
+use super::{Project, Sure, running::name};
 
 #[derive(Debug, Args)]
 pub(crate) struct Deploy {

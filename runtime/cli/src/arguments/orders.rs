@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{Sure, name};
+use super::{Sure, running::name};
 use crate::moment;
 
 #[derive(Debug, Args)]

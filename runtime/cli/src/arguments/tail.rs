@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::name;
+use super::running::name;
 use crate::moment::{self, From};
 
 #[derive(Debug, Args)]
