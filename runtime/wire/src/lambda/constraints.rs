@@ -137,11 +137,11 @@ impl Violations {
         member: &Member,
         said: Option<&Value>,
     ) -> Result<(), LambdaError> {
-        let path = format!("{prefix}{}", printed_name(member.name));
+        let path = || format!("{prefix}{}", printed_name(member.name));
         match said.filter(|said| !said.is_null()) {
-            Some(said) => self.value(&path, member.shape, said),
+            Some(said) => self.value(&path(), member.shape, said),
             None if member.need == Need::Required => {
-                self.add((&path, member.shape), None, "Member must not be null");
+                self.add((&path(), member.shape), None, "Member must not be null");
                 Ok(())
             }
             None => Ok(()),
